@@ -1,0 +1,127 @@
+"""What the ledger hands to everyone else: who used what in one window, and what nobody owns.
+
+Times are CPU seconds, rates are per second of the window, percent of CPU is of one core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class GroupKind(StrEnum):
+    """Kinds of work group, from the most to the least specific name a person would use."""
+
+    CONTAINER = "container"
+    UNIT = "unit"
+    JOB = "job"
+    PROGRAM = "program"
+    KERNEL = "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """What classification may go by. Words of a command line that may be secret are not here.
+
+    Attributes:
+        program: name of the program that works most in the group (``cc1``).
+        executable: its path, empty where this user may not read it.
+        script: what an interpreter runs: a file name, a module, or a tool's word
+            (``train.py``, ``http.server``, ``vite``).
+        command: the leading safe words of the job's command (``npm run build``).
+        unit: systemd unit, such as ``jellyfin.service``.
+        container_name: where the runtime tells it.
+        container_image: likewise, without registry and digest.
+        ancestors: names of the programs above it, the nearest first, up to the root of the job.
+        members: names of all programs that worked in the group, the busiest first, at most 8.
+    """
+
+    program: str = ""
+    executable: str = ""
+    script: str = ""
+    command: str = ""
+    unit: str = ""
+    container_name: str = ""
+    container_image: str = ""
+    ancestors: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkGroup:
+    """One answer to "who": processes that a person would call by one name.
+
+    Attributes:
+        key: stable while the group lives, and across restarts of fanwhy for units and
+            containers.
+        label: the name for people; free of control characters, at most 60 characters.
+        own: it is fanwhy itself, which is accounted for but never blamed.
+    """
+
+    key: str
+    kind: GroupKind
+    label: str
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What one work group used in the window, and what it holds at its end.
+
+    ``None`` stands for what this user may not know.
+
+    Attributes:
+        short_lived_seconds: the part of ``cpu_seconds`` used by processes that had died before
+            anyone could look at them.
+        wait_seconds: time that its processes could have run but waited for a processor.
+        since: when its oldest living process began, seconds since the epoch.
+    """
+
+    group: WorkGroup
+    clues: Clues
+    cpu_seconds: float
+    short_lived_seconds: float = 0.0
+    process_count: int = 0
+    thread_count: int = 0
+    since: float | None = None
+    memory_bytes: int | None = None
+    memory_growth_bytes_per_second: float | None = None
+    disk_read_bytes_per_second: float | None = None
+    disk_write_bytes_per_second: float | None = None
+    network_receive_bytes_per_second: float | None = None
+    network_transmit_bytes_per_second: float | None = None
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+    wait_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The books of one window: busy = named + unattributed, by construction.
+
+    Attributes:
+        window_seconds: monotonic length of the window.
+        cores: logical processors.
+        busy_seconds: CPU time that programs and kernel threads used.
+        accounts: every group that worked or ranks high in memory, the busiest first.
+        unattributed_seconds: what of ``busy_seconds`` no group could be named for.
+        irq_seconds: time in interrupts, which is nobody's; likewise ``steal_seconds``.
+        guest_seconds: time in virtual machines, already part of their groups' time.
+    """
+
+    window_seconds: float
+    cores: int
+    busy_seconds: float
+    accounts: tuple[Account, ...] = field(default=())
+    unattributed_seconds: float = 0.0
+    irq_seconds: float = 0.0
+    steal_seconds: float = 0.0
+    guest_seconds: float = 0.0
+
+    @property
+    def named_seconds(self) -> float:
+        return self.busy_seconds - self.unattributed_seconds
+
+    def percent(self, seconds: float) -> float:
+        """CPU seconds of this window as percent of one core."""
+        return 100 * seconds / self.window_seconds if self.window_seconds > 0 else 0.0

@@ -1,0 +1,150 @@
+"""How to reach the broker: one URL, credentials and TLS, the same for daemon and terminal.
+
+``mqtt://``, ``mqtts://``, ``ws://`` and ``wss://`` with the ports that IANA and custom give
+them (1883, 8883, 80, 443); a path only for websockets (``/mqtt`` by default).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from publisher.errors import BrokerError, ConfigError
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A broker's address taken apart.
+
+    Attributes:
+        websocket_path: ``None`` for plain TCP.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    websocket_path: str | None
+    username: str | None
+    password: str | None
+
+    def __str__(self) -> str:
+        """Without credentials, for people and logs."""
+        scheme = (
+            ("wss" if self.tls else "ws")
+            if self.websocket_path
+            else ("mqtts" if self.tls else "mqtt")
+        )
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}{self.websocket_path or ''}"
+
+
+def parse_url(url: str) -> Endpoint:
+    """Takes a broker URL apart; a bare ``host`` or ``host:port`` means ``mqtt://``.
+
+    Raises:
+        ConfigError: unknown scheme, no host, a bad port, or a path without websockets. The
+            message never repeats the URL's password.
+    """
+    parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS:
+        raise ConfigError(f"broker: unknown scheme {scheme!r}; use mqtt, mqtts, ws or wss")
+    try:
+        port = parts.port or _PORTS[scheme]
+    except ValueError:
+        raise ConfigError("broker: the port must be a number from 1 to 65535") from None
+    if not parts.hostname:
+        raise ConfigError("broker: no host name; write mqtt://host or mqtts://user@host:port")
+    websocket = scheme in ("ws", "wss")
+    if parts.path not in ("", "/") and not websocket:
+        raise ConfigError(f"broker: a path ({parts.path!r}) is only for ws:// and wss://")
+    return Endpoint(
+        host=parts.hostname,
+        port=port,
+        tls=scheme in ("mqtts", "wss"),
+        websocket_path=(parts.path if parts.path not in ("", "/") else "/mqtt")
+        if websocket
+        else None,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def tls_context(
+    ca_file: str | None, certificate_file: str | None, key_file: str | None
+) -> ssl.SSLContext:
+    """A client context that verifies the broker's certificate and name.
+
+    Args:
+        ca_file: trusted authorities in PEM; the system's own when ``None``.
+        certificate_file: our certificate in PEM, for brokers that ask for one.
+        key_file: its private key; ``None`` when it stands in the certificate's file.
+
+    Raises:
+        ConfigError: a file is missing or holds something else.
+    """
+    for name, path in (
+        ("ca_file", ca_file),
+        ("certificate_file", certificate_file),
+        ("key_file", key_file),
+    ):
+        if path and not Path(path).is_file():
+            raise ConfigError(f"broker.{name}: no such file: {path}")
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+        if certificate_file:
+            context.load_cert_chain(certificate_file, key_file)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"broker: the TLS files cannot be used: {error}") from error
+    return context
+
+
+def connection_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
+    """The sentence for a connection that could not be made, with what mends it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return BrokerError(
+            f"{endpoint}: its certificate is not trusted ({error.verify_message}); "
+            "set broker.ca_file to the authority that signed it"
+        )
+    if isinstance(error, ssl.SSLError):
+        return BrokerError(f"{endpoint}: no TLS there ({error.reason}); is this port for mqtts?")
+    if isinstance(error, ConnectionRefusedError):
+        return BrokerError(f"{endpoint}: nothing listens there; is the broker running?")
+    if isinstance(error, TimeoutError):
+        return BrokerError(f"{endpoint}: no answer; is the host up and the port open?")
+    if isinstance(error, socket.gaierror):
+        return BrokerError(f"{endpoint}: the name {endpoint.host!r} cannot be resolved")
+    return BrokerError(f"{endpoint}: {error.strerror or error}")
+
+
+# MQTT 5 section 3.2.2.2 (values from 128) and MQTT 3.1.1 section 3.2.2.3 (values 1 to 5).
+_REFUSALS = {
+    1: "it does not speak this version of MQTT",
+    2: "it does not accept our client id",
+    3: "its server is unavailable",
+    4: "wrong user name or password",
+    5: "not authorised; check user name and password",
+    132: "it does not speak this version of MQTT",
+    133: "it does not accept our client id",
+    134: "wrong user name or password",
+    135: "not authorised; check user name and password",
+    136: "its server is unavailable",
+    137: "it is busy",
+    138: "this client is banned",
+    140: "it wants another way of authentication",
+    149: "it finds our message too large",
+    151: "our quota is exceeded",
+    159: "too many connections in a short time",
+}
+UNSUPPORTED_VERSION = frozenset({1, 132})
+
+
+def refusal(endpoint: Endpoint, reason_code: int) -> BrokerError:
+    """The sentence for a CONNACK that says no."""
+    words = _REFUSALS.get(reason_code, f"it refused the connection (reason code {reason_code})")
+    return BrokerError(f"{endpoint}: {words}")

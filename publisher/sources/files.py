@@ -1,0 +1,137 @@
+"""Reading kernel files under a root that tests can move, through descriptors that stay open.
+
+A file of ``/proc`` or ``/sys`` renders its content anew for each ``pread`` at offset 0, so an
+open descriptor saves the path walk of every later read (seq_file; man 5 proc). Descriptors of
+``/proc`` keep a page of buffer each, hence the bound.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from publisher.errors import AbsentError, DeniedError, SourceError
+
+_CHUNK = 1 << 16
+# What a vanished device or process answers through a descriptor that is still open.
+_GONE = {errno.ENODEV, errno.ESRCH, errno.ENXIO, errno.ESTALE, errno.EBADF}
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, *_GONE}
+_DENIED = {errno.EACCES, errno.EPERM}
+
+
+class KernelFiles:
+    """Files below ``root``, named by the absolute path that they have on a running machine.
+
+    Args:
+        root: where ``/proc`` and ``/sys`` are found; a fixture tree in tests, ``/host`` in a
+            container that has the host's file systems mounted there.
+        held: how many descriptors may stay open.
+    """
+
+    def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
+        self.root = str(root).rstrip("/")
+        self.opened: set[str] = set()
+        self._held = held
+        self._descriptors: dict[str, int] = {}
+
+    def read(self, path: str) -> bytes:
+        """The whole content.
+
+        Raises:
+            AbsentError: no such file, or its device has gone.
+            DeniedError: this user may not read it.
+            SourceError: the driver failed to answer.
+        """
+        descriptor = self._descriptors.get(path)
+        if descriptor is not None:
+            try:
+                return self._whole(descriptor)
+            except OSError as error:
+                self._drop(path)
+                if error.errno not in _GONE:
+                    raise _translated(error, path) from error
+        try:
+            descriptor = os.open(self.root + path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _translated(error, path) from error
+        try:
+            content = self._whole(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise _translated(error, path) from error
+        self.opened.add(path)
+        if len(self._descriptors) < self._held:
+            self._descriptors[path] = descriptor
+        else:
+            os.close(descriptor)
+        return content
+
+    def text(self, path: str) -> str:
+        """The content as text without surrounding white space; undecodable bytes are replaced."""
+        return self.read(path).decode("utf-8", "replace").strip()
+
+    def integer(self, path: str) -> int:
+        """The one whole number that the file holds.
+
+        Raises:
+            SourceError: as ``read``; also when the content is no whole number.
+        """
+        content = self.read(path)
+        try:
+            return int(content)
+        except ValueError:
+            raise SourceError(
+                f"expected a whole number, found {content[:40]!r}", path=path
+            ) from None
+
+    def names(self, path: str) -> list[str]:
+        """The names in a directory, sorted; empty when there is no such directory.
+
+        Raises:
+            DeniedError: this user may not list it.
+        """
+        try:
+            return sorted(os.listdir(self.root + path))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return []
+            raise _translated(error, path) from error
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(self.root + path)
+
+    def link(self, path: str) -> str | None:
+        """The absolute path, below the root, that a link resolves to; ``None`` if dangling."""
+        full = os.path.realpath(self.root + path)
+        if not os.path.exists(full):
+            return None
+        base = os.path.realpath(self.root or "/").rstrip("/")
+        return full[len(base) :] if full.startswith(base + "/") else None
+
+    def close(self) -> None:
+        """Closes every held descriptor."""
+        for path in list(self._descriptors):
+            self._drop(path)
+
+    @staticmethod
+    def _whole(descriptor: int) -> bytes:
+        content = os.pread(descriptor, _CHUNK, 0)
+        if len(content) < _CHUNK // 2:  # a page or more of /proc may come in one short read
+            return content
+        parts, offset = [content], len(content)
+        while content := os.pread(descriptor, _CHUNK, offset):
+            parts.append(content)
+            offset += len(content)
+        return b"".join(parts)
+
+    def _drop(self, path: str) -> None:
+        os.close(self._descriptors.pop(path))
+
+
+def _translated(error: OSError, path: str) -> SourceError:
+    if error.errno in _ABSENT:
+        return AbsentError("not on this machine", path=path)
+    if error.errno in _DENIED:
+        return DeniedError("this user may not read it", path=path)
+    return SourceError(f"reading failed: {error.strerror}", path=path)

@@ -1,0 +1,10 @@
+"""The senses: one file each, registered here and nowhere else."""
+
+from __future__ import annotations
+
+from publisher.subsystems.base import Subsystem
+from publisher.subsystems.cpu import Cpu
+from publisher.subsystems.memory import Memory
+
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory)
+"""Every subsystem, in the order in which people read them."""

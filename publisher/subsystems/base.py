@@ -1,0 +1,99 @@
+"""What every subsystem is: a name, a typed reading, and a way to take one.
+
+Adding a sense takes one file with its reading and its ``Subsystem``, one line in
+``publisher/subsystems/__init__.py``, and one fixture tree (CONTRIBUTING.md walks through it).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable
+from typing import ClassVar, TypeVar
+
+from publisher.errors import SourceError
+from publisher.schema.metric import Reading
+from publisher.sources import Sources
+
+_T = TypeVar("_T")
+
+
+class Subsystem(ABC):
+    """One topic's worth of senses.
+
+    Class attributes:
+        name: the topic's leaf, such as ``cpu``.
+        reading: the class of what ``read`` gives.
+        blocking: a read may hang in a driver or a file system, so the runner gives it a thread
+            of its own and a deadline.
+        period: seconds that a reading stays good; 0 reads at every sample.
+        top_by: the field of ``ConsumerReading`` that ranks this topic's ``top``.
+    """
+
+    name: ClassVar[str]
+    reading: ClassVar[type[Reading]]
+    blocking: ClassVar[bool] = False
+    period: ClassVar[float] = 0.0
+    top_by: ClassVar[str | None] = None
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.files = sources.files
+        self.health: dict[str, SourceError | None] = {}
+        """Parts of this subsystem by name, such as ``cpu.pressure``: what is wrong, or None."""
+
+    @abstractmethod
+    def read(self) -> Reading:
+        """One reading.
+
+        Raises:
+            AbsentError: this machine has nothing of the kind.
+            SourceError: the subsystem as a whole cannot be read now.
+        """
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to let go of
+        """Lets go of what ``read`` holds open."""
+
+    def part(self, name: str, read: Callable[[], _T]) -> _T | None:
+        """What ``read`` gives; ``None``, with the reason kept in ``health``, when it cannot."""
+        sense = f"{self.name}.{name}"
+        try:
+            value = read()
+        except SourceError as error:
+            self.health[sense] = error
+            return None
+        self.health[sense] = None
+        return value
+
+
+class Rates:
+    """Turns counters into rates per second.
+
+    There is no rate from a first sample, nor across a reset, since nobody knows what happened
+    between.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, tuple[float, float]] = {}
+
+    def per_second(self, key: Hashable, value: float | None, now: float) -> float | None:
+        """The growth of a counter since the last call with this key.
+
+        Args:
+            key: names the counter.
+            value: its value at ``now``; ``None`` forgets the counter.
+            now: monotonic seconds.
+        """
+        if value is None:
+            self._last.pop(key, None)
+            return None
+        before = self._last.get(key)
+        self._last[key] = (value, now)
+        if before is None or value < before[0] or now <= before[1]:
+            return None
+        return (value - before[0]) / (now - before[1])
+
+    def retain(self, keys: Iterable[Hashable]) -> None:
+        """Forgets every counter but these, so that a device that returns starts afresh."""
+        kept = set(keys)
+        for key in [key for key in self._last if key not in kept]:
+            del self._last[key]
