@@ -1,0 +1,39 @@
+"""One MQTT message on its way out, as events hand it to the bus, and one request on its way in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message to publish.
+
+    Attributes:
+        expiry_seconds: the broker forgets a retained message after this (MQTT 5 section
+            3.3.2.3.3); ``None`` keeps it for ever.
+        correlation_data: goes with an answer to a request (MQTT 5 section 4.10).
+    """
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    expiry_seconds: int | None = None
+    content_type: str = "application/json"
+    correlation_data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A message received.
+
+    Attributes:
+        response_topic: where the asker wants the answer; ``None`` when it did not say.
+    """
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
