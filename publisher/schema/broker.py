@@ -13,8 +13,49 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from publisher.errors import BrokerError, ConfigError
+from publisher.schema.setting import setting
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """How to reach the MQTT broker."""
+
+    url: str | None = setting(
+        None,
+        "Address: mqtt://host, mqtts://user@host:8883, ws://host/mqtt or wss://host/mqtt. "
+        "Unset: the broker on localhost:1883, else one of our own on loopback.",
+        example="mqtt://homeassistant.local",
+    )
+    username: str | None = setting(None, "User name; goes before the one in the URL.")
+    password: str | None = setting(None, "Password. Better kept in password_file.", secret=True)
+    password_file: str | None = setting(
+        None,
+        "File whose first line is the password. Unset: the systemd credential "
+        "'fanwhy-broker-password', where there is one.",
+        example="/etc/fanwhy/broker-password",
+    )
+    ca_file: str | None = setting(
+        None,
+        "Certificate authorities to trust, in PEM. Unset: those of the system.",
+        example="/etc/fanwhy/ca.crt",
+    )
+    certificate_file: str | None = setting(
+        None, "Our own certificate in PEM, for brokers that ask for one."
+    )
+    key_file: str | None = setting(None, "The private key of our certificate, in PEM.")
+    client_id: str | None = setting(
+        None, "MQTT client id. Unset: fanwhy- and a part of the machine id."
+    )
+    protocol: str = setting(
+        "auto",
+        "MQTT version. auto: 5, and 3.1.1 with brokers that do not speak 5.",
+        options=("auto", "5", "3.1.1"),
+    )
+    keepalive_seconds: int = setting(
+        60, "Longest silence on the connection before either side checks.", minimum=5, maximum=3600
+    )
 
 
 @dataclass(frozen=True, slots=True)

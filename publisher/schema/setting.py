@@ -1,0 +1,43 @@
+"""A setting is declared once, beside the code that obeys it.
+
+Loading, validation, the file that ``fanwhy-pub init`` writes and ``docs/configuration.md`` come
+from the declaration::
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class SamplingSettings:
+        \"\"\"How often the machine is looked at.\"\"\"
+
+        period_seconds: float = setting(2.0, "Seconds between two samples.", minimum=0.5)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is known of a setting besides its name, type and default.
+
+    Attributes:
+        minimum: the smallest number allowed; likewise ``maximum``.
+        options: the words allowed.
+        secret: never shown, logged or written by ``init``.
+        example: what the commented line of ``init`` shows where the default is no help.
+    """
+
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    options: tuple[str, ...] = ()
+    secret: bool = False
+    example: str = ""
+
+
+def setting(default: Any, description: str, **limits: Any) -> Any:
+    """A field of a settings dataclass; a callable ``default`` makes the value (``dict``)."""
+    metadata = {"setting": Setting(description=description, **limits)}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not limits.get("secret", False))
