@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from publisher.events.outbox import Outbox
+from publisher.schema.message import Message
+
+
+def state(topic: str, payload: bytes = b"{}") -> Message:
+    return Message(topic=topic, payload=payload, retain=True)
+
+
+def answer(payload: bytes) -> Message:
+    return Message(topic="reply", payload=payload)
+
+
+def test_the_newest_state_of_a_topic_wins_and_is_handed_out_once() -> None:
+    outbox = Outbox()
+    outbox.put(state("host/cpu", b"1"))
+    outbox.put(state("host/cpu", b"2"))
+    assert [message.payload for message in outbox.take()] == [b"2"]
+    assert outbox.take() == []
+
+
+def test_what_could_not_be_sent_comes_again_unless_something_newer_is_there() -> None:
+    outbox = Outbox()
+    old = state("host/cpu", b"old")
+    outbox.put(old)
+    outbox.take()
+    outbox.put_back(old)
+    assert outbox.take() == [old]
+    outbox.put(state("host/cpu", b"new"))
+    outbox.put_back(old)
+    assert [message.payload for message in outbox.take()] == [b"new"]
+
+
+def test_after_a_reconnect_every_state_is_sent_again_in_its_order() -> None:
+    outbox = Outbox()
+    for topic in ("host/status", "host/info", "host/cpu"):
+        outbox.put(state(topic))
+    outbox.take()
+    outbox.renew()
+    assert [message.topic for message in outbox.take()] == ["host/status", "host/info", "host/cpu"]
+
+
+def test_answers_are_never_kept_as_state_and_never_pile_up() -> None:
+    outbox = Outbox()
+    for number in range(1000):
+        outbox.put(answer(b"%d" % number))
+    assert outbox.waiting == 16
+    assert outbox.take()[-1].payload == b"999"
+    outbox.renew()
+    assert outbox.take() == []
+
+
+def test_a_forgotten_topic_is_not_sent_again() -> None:
+    outbox = Outbox()
+    outbox.put(state("host/gpu"))
+    outbox.forget("host/gpu")
+    outbox.renew()
+    assert outbox.take() == []
+
+
+def test_every_put_wakes_the_sender() -> None:
+    woken = []
+    outbox = Outbox(lambda: woken.append(True))
+    outbox.put(state("host/cpu"))
+    outbox.renew()
+    assert len(woken) == 2
