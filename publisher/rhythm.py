@@ -1,0 +1,173 @@
+"""When to look at the machine: seldom while it rests, at once when it starts to work.
+
+Between two samples the pulse reads one line, the sum of all processors in ``/proc/stat``. A jump
+of the busy time pulls the next sample forward; a machine at rest lengthens the period. That is
+how the daemon is both faster and cheaper than a fixed clock. For stalls that leave the
+processors idle, the kernel's own pressure triggers wake us.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+
+from publisher.errors import SourceError
+from publisher.schema.setting import setting
+from publisher.sources.files import KernelFiles
+
+log = logging.getLogger(__name__)
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+PULSE_SECONDS = 0.5
+# In cores: what an onset or an end moves, and what a resting machine stays below.
+_JUMP = 0.3
+_REST = 0.1
+_REST_AFTER_SECONDS = 20.0
+_STRETCH = 1.25
+# Samples out of turn: a load that flickers would else be sampled at every beat.
+_EXTRA_SAMPLES = 4.0
+_SHORTEST_GAP_SECONDS = 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSettings:
+    """How often the machine is looked at."""
+
+    period_seconds: float = setting(
+        2.0, "Seconds between two samples while the machine works.", minimum=0.5, maximum=60
+    )
+    rest_period_seconds: float = setting(
+        6.0, "Seconds between two samples while it rests.", minimum=0.5, maximum=300
+    )
+    pulse: bool = setting(
+        True, "Look at the busy time twice a second, so that an onset is seen at once."
+    )
+
+
+class Pulse:
+    """How many processors' worth of work was done between two beats.
+
+    Source: the first line of ``/proc/stat`` (man 5 proc_stat); I/O wait counts as work here,
+    since someone waits for it.
+    """
+
+    def __init__(self, files: KernelFiles) -> None:
+        self._files = files
+        self._last: tuple[int, float] | None = None
+
+    def beat(self, now: float) -> float | None:
+        """Busy cores since the last beat; ``None`` at the first one and where nobody can tell."""
+        try:
+            content = self._files.read("/proc/stat")
+            user, nice, system, _idle, iowait, irq, softirq = map(int, content.split(None, 8)[1:8])
+        except (SourceError, ValueError):
+            return None
+        busy = user + nice + system + iowait + irq + softirq
+        last, self._last = self._last, (busy, now)
+        if last is None or now <= last[1]:
+            return None
+        return max(busy - last[0], 0) / _TICKS_PER_SECOND / (now - last[1])
+
+
+class Rhythm:
+    """Decides when the next sample is due. All times are monotonic seconds."""
+
+    def __init__(self, settings: SamplingSettings, pulse: Pulse | None, now: float) -> None:
+        self.settings = settings
+        self.next_sample = now
+        self._pulse = pulse if settings.pulse else None
+        self._next_beat = now
+        self._last_sample = float("-inf")
+        self._period = settings.period_seconds
+        self._usual: float | None = None
+        self._stirred_at = now
+        self._extra = _EXTRA_SAMPLES
+
+    @property
+    def next_wake(self) -> float:
+        """When something is to be done next."""
+        return min(self.next_sample, self._next_beat) if self._pulse else self.next_sample
+
+    def beat(self, now: float) -> None:
+        """Feels the pulse if it is time to, and pulls the next sample forward at a jump."""
+        if self._pulse is None or now < self._next_beat:
+            return
+        self._next_beat = now + PULSE_SECONDS
+        busy = self._pulse.beat(now)
+        if busy is None:
+            return
+        if self._usual is None:
+            self._usual = busy
+        if busy > _REST:
+            self._stirred_at = now
+        if abs(busy - self._usual) >= _JUMP:
+            self.hurry(now)
+        self._usual += (busy - self._usual) / 2
+
+    def hurry(self, now: float) -> None:
+        """Something may have begun or ended: sample as soon as is seemly."""
+        self._period = self.settings.period_seconds
+        self._stirred_at = now
+        if self._extra >= 1 and self.next_sample > now:
+            self._extra -= 1
+            self.next_sample = max(now, self._last_sample + _SHORTEST_GAP_SECONDS)
+
+    def sampled(self, now: float, *, again_in: float | None = None) -> None:
+        """Notes that a sample was taken.
+
+        Args:
+            now: when.
+            again_in: seconds after which a further sample would settle an open question.
+        """
+        self._last_sample = now
+        self._extra = min(self._extra + 0.5, _EXTRA_SAMPLES)
+        resting = self._pulse is not None and now - self._stirred_at >= _REST_AFTER_SECONDS
+        if resting:
+            self._period = min(
+                self._period * _STRETCH, max(self.settings.rest_period_seconds, self._period)
+            )
+        else:
+            self._period = self.settings.period_seconds
+        wait = (
+            self._period
+            if again_in is None
+            else min(max(again_in, _SHORTEST_GAP_SECONDS), self._period)
+        )
+        # From now, not from when it was due: after a suspend nothing is caught up on.
+        self.next_sample = now + wait
+
+
+class PressureTriggers:
+    """Asks the kernel to wake us when tasks stall on memory or I/O (PSI triggers).
+
+    Source: kernel documentation, accounting/psi, "Monitoring for pressure thresholds". Without
+    CAP_SYS_RESOURCE windows must be whole multiples of 2 s, from Linux 6.5 on; before that the
+    kernel refuses and the pulse alone has to do.
+    """
+
+    _TRIGGER = b"some 200000 2000000\0"
+
+    def __init__(self, files: KernelFiles) -> None:
+        self.descriptors: list[int] = []
+        if files.root:
+            return  # a fixture or another mount has no triggers
+        for resource in ("memory", "io"):
+            try:
+                descriptor = os.open(
+                    f"/proc/pressure/{resource}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+                )
+            except OSError:
+                continue
+            try:
+                os.write(descriptor, self._TRIGGER)
+            except OSError as error:
+                log.debug("no pressure trigger on %s: %s", resource, error)
+                os.close(descriptor)
+            else:
+                self.descriptors.append(descriptor)
+
+    def close(self) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors.clear()

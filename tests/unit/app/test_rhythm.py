@@ -1,0 +1,105 @@
+"""The rhythm of samples on a made-up machine: when each one is taken."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+from publisher.rhythm import Pulse, Rhythm, SamplingSettings
+from publisher.sources.files import KernelFiles
+
+
+class Load:
+    """A pulse that follows a given course of busy cores over time."""
+
+    def __init__(self, course: Callable[[float], float]) -> None:
+        self._course = course
+
+    def beat(self, now: float) -> float:
+        return self._course(now)
+
+
+def samples(
+    course: Callable[[float], float],
+    *,
+    until: float,
+    settings: SamplingSettings | None = None,
+    again_in: float | None = None,
+) -> list[float]:
+    rhythm = Rhythm(settings or SamplingSettings(), Load(course), now=0.0)  # type: ignore[arg-type]
+    times, now = [], 0.0
+    while now <= until:
+        rhythm.beat(now)
+        if now >= rhythm.next_sample:
+            times.append(now)
+            rhythm.sampled(now, again_in=again_in)
+        now = rhythm.next_wake
+    return times
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [round(b - a, 6) for a, b in itertools.pairwise(times)]
+
+
+def test_a_working_machine_is_sampled_at_the_period() -> None:
+    assert set(gaps(samples(lambda _: 1.0, until=30))) == {2.0}
+
+
+def test_a_resting_machine_is_sampled_at_the_rest_period_after_a_while() -> None:
+    found = gaps(samples(lambda _: 0.01, until=120))
+    assert found[0] == 2.0
+    assert found[-1] == 6.0
+    assert found == sorted(found)
+
+
+def test_an_onset_is_sampled_within_a_second_even_at_rest() -> None:
+    onset = 103.7
+    times = samples(lambda now: 1.0 if now > onset else 0.0, until=110)
+    assert min(t for t in times if t > onset) - onset <= 1.0
+
+
+def test_an_end_is_noticed_as_fast_as_an_onset() -> None:
+    end = 41.1
+    times = samples(lambda now: 0.0 if now > end else 2.0, until=50)
+    assert min(t for t in times if t > end) - end <= 1.0
+
+
+def test_a_flickering_load_does_not_double_our_cost() -> None:
+    times = samples(lambda now: 2.0 if int(now * 2) % 2 else 0.0, until=200)
+    assert len(times) <= 2 * 100
+
+
+def test_an_open_question_brings_the_next_sample_forward() -> None:
+    assert set(gaps(samples(lambda _: 1.0, until=10, again_in=0.7))) == {0.7}
+    # but never closer than is seemly
+    assert min(gaps(samples(lambda _: 1.0, until=10, again_in=0.01))) >= 0.4
+
+
+def test_without_a_pulse_the_clock_alone_decides() -> None:
+    settings = SamplingSettings(pulse=False)
+    times = samples(lambda now: 9.0 if now > 50 else 0.0, until=100, settings=settings)
+    assert set(gaps(times)) == {2.0}
+
+
+def test_nothing_is_caught_up_on_after_a_suspend() -> None:
+    rhythm = Rhythm(SamplingSettings(), None, now=0.0)
+    rhythm.sampled(0.0)
+    rhythm.sampled(3600.0)
+    assert rhythm.next_sample == 3602.0
+
+
+def test_the_pulse_counts_busy_cores(tmp_path: Path) -> None:
+    stat = tmp_path / "proc/stat"
+    stat.parent.mkdir()
+    stat.write_text("cpu  100 0 50 9000 10 0 0 0 0 0\ncpu0 100 0 50 9000 10 0 0 0 0 0\n")
+    pulse = Pulse(KernelFiles(tmp_path))
+    assert pulse.beat(0.0) is None
+    stat.write_text("cpu  180 0 60 9000 20 0 0 0 0 0\ncpu0 180 0 60 9000 20 0 0 0 0 0\n")
+    busy = pulse.beat(0.5)
+    assert busy is not None
+    assert round(busy, 6) == 2.0
+
+
+def test_a_pulse_that_cannot_be_felt_is_none(tmp_path: Path) -> None:
+    assert Pulse(KernelFiles(tmp_path)).beat(0.0) is None
