@@ -1,0 +1,189 @@
+"""All that can be set, gathered from the layers that obey it, and how it reaches the daemon.
+
+``publisher.config`` fills these from flags, environment and file; the daemon gets them ready
+made, as a ``Launch``, so that it need not load what parsing and checking take.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from publisher.errors import FanwhyError
+from publisher.explain.settings import ExplainSettings
+from publisher.rhythm import SamplingSettings
+from publisher.schema.broker import BrokerSettings
+from publisher.schema.setting import setting
+from publisher.schema.topics import DEFAULT_PREFIX, Topics
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+ATTRIBUTIONS = ("light", "auto", "exact")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishingSettings:
+    """When a message goes out."""
+
+    heartbeat_seconds: float = setting(
+        300.0,
+        "Longest silence of a topic; nothing goes out in between while nothing changes.",
+        minimum=5,
+        maximum=86400,
+    )
+    heartbeats: Mapping[str, float] = setting(
+        dict,
+        "Longest silence in seconds of single topics, by name.",
+        example="{ cpu = 60, memory = 600 }",
+        minimum=5,
+        maximum=86400,
+    )
+    min_interval_seconds: float = setting(
+        1.0,
+        "Shortest time between two messages of a topic whose numbers move; "
+        "changes of state go out at once.",
+        minimum=0.1,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensesSettings:
+    """What is looked at."""
+
+    disabled: tuple[str, ...] = setting(
+        (), "Subsystems that are left alone, by name.", example='["gpu"]'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacySettings:
+    """What is told to everyone who may read the broker."""
+
+    publish_arguments: bool = setting(
+        False, "Publish the arguments of commands, which may hold secrets, beside their names."
+    )
+    publish_addresses: bool = setting(False, "Publish the addresses of network interfaces.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """How processor time is charged to those who used it."""
+
+    attribution: str = setting(
+        "auto",
+        "How hard to look for processes that die between two samples. light: by their parents' "
+        "counters alone. auto: ask the kernel to report births while too much stays without a "
+        "name (needs root). exact: always ask.",
+        options=ATTRIBUTIONS,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Sections are tables of the file."""
+
+    prefix: str = setting(
+        DEFAULT_PREFIX,
+        "First levels of every topic. With several machines on one broker: host/{hostname}.",
+        example="host/{hostname}",
+    )
+    hostname: str | None = setting(
+        None, "The name this machine goes by. Unset: the one the machine has.", example="nas"
+    )
+    root: str = setting(
+        "/",
+        "Where the machine's /proc and /sys are found; /host, for one, in a container that has "
+        "them mounted there.",
+    )
+    log_level: str = setting("info", "The least that is worth a line.", options=LOG_LEVELS)
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    publishing: PublishingSettings = field(default_factory=PublishingSettings)
+    senses: SensesSettings = field(default_factory=SensesSettings)
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+
+    @property
+    def host(self) -> str:
+        """The name that payloads carry."""
+        return self.hostname or socket.gethostname() or "unnamed"
+
+    @property
+    def topics(self) -> Topics:
+        """The topics under the resolved prefix.
+
+        Raises:
+            ConfigError: the prefix makes no usable topic.
+        """
+        return Topics.for_host(self.prefix, self.host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """All that the daemon needs from the command that starts it.
+
+    Attributes:
+        catalogue: the payload of the catalogue topic, ready to publish.
+        reload: the command whose standard output is a newer ``Launch``, for SIGHUP; it exits
+            with another code than 0, and a line on standard error, when the file is wrong.
+        config_path: the file that was read, empty when there was none.
+    """
+
+    settings: Settings
+    catalogue: bytes
+    reload: tuple[str, ...] = ()
+    config_path: str = ""
+
+    def dump(self) -> bytes:
+        """For another process of the same fanwhy."""
+        return pickle.dumps(self)
+
+    @classmethod
+    def parse(cls, content: bytes) -> Launch:
+        """The inverse of ``dump``.
+
+        Raises:
+            FanwhyError: it holds something else.
+        """
+        try:
+            launch = pickle.loads(content)  # noqa: S301  # made by our own parent or child
+        except Exception as error:
+            raise FanwhyError(f"not started by fanwhy-pub run: {error}") from error
+        if not isinstance(launch, cls):
+            raise FanwhyError("not started by fanwhy-pub run")
+        return launch
+
+    def hand_over(self) -> int:
+        """A descriptor that a program started by ``exec`` may read this from."""
+        content = self.dump()
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("fanwhy-launch", 0)
+        else:
+            # A pipe would hold no more than 16 to 64 KiB without a reader.
+            import tempfile  # noqa: PLC0415  # only where there is no memfd
+
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        os.set_inheritable(descriptor, True)
+        with open(descriptor, "wb", closefd=False) as file:  # a descriptor
+            file.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    @classmethod
+    def take_over(cls, descriptor: int) -> Launch:
+        """What ``hand_over`` left in an inherited descriptor, which is closed.
+
+        Raises:
+            FanwhyError: there is none.
+        """
+        try:
+            with open(descriptor, "rb") as file:  # a descriptor
+                content = file.read()
+        except OSError as error:
+            raise FanwhyError(f"not started by fanwhy-pub run: {error.strerror}") from error
+        return cls.parse(content)
