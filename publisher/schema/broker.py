@@ -6,8 +6,11 @@ them (1883, 8883, 80, 443); a path only for websockets (``/mqtt`` by default).
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -114,6 +117,55 @@ def parse_url(url: str) -> Endpoint:
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
+
+
+CREDENTIAL = "fanwhy-broker-password"
+
+
+def resolve_password(
+    settings: BrokerSettings, environment: Mapping[str, str] = os.environ
+) -> str | None:
+    """The password to use: the password file's, the systemd credential, the setting, the URL's.
+
+    Raises:
+        ConfigError: the file that should hold it cannot be read or holds none.
+    """
+    if settings.password_file:
+        return _first_line("broker.password_file", Path(settings.password_file))
+    credentials = environment.get("CREDENTIALS_DIRECTORY")  # man 5 systemd.exec, LoadCredential=
+    if credentials and (path := Path(credentials) / CREDENTIAL).is_file():
+        return _first_line("systemd credential", path)
+    if settings.password:
+        return settings.password
+    return parse_url(settings.url).password if settings.url else None
+
+
+def resolve_username(settings: BrokerSettings) -> str | None:
+    """The user name to use: the setting, else the URL's."""
+    if settings.username:
+        return settings.username
+    return parse_url(settings.url).username if settings.url else None
+
+
+def readable_by_all(path: str | Path) -> bool:
+    """Whether every user of this machine may read a file; false where modes mean nothing."""
+    try:
+        return os.name == "posix" and bool(Path(path).stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _first_line(what: str, path: Path) -> str:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{what}: {path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{what}: {path}: cannot be read: {error.strerror}") from error
+    line = content.split("\n", 1)[0].rstrip("\r")
+    if not line:
+        raise ConfigError(f"{what}: {path}: its first line should be the password; it is empty")
+    return line
 
 
 def tls_context(
