@@ -31,12 +31,16 @@ class KernelFiles:
 
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")
-        self.opened: set[str] = set()
         self._held = held
         self._descriptors: dict[str, int] = {}
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, *, keep: bool = True) -> bytes:
         """The whole content.
+
+        Args:
+            path: on the running machine.
+            keep: whether the descriptor stays open for the next time; not worth it for what is
+                read once or every few minutes.
 
         Raises:
             AbsentError: no such file, or its device has gone.
@@ -60,24 +64,25 @@ class KernelFiles:
         except OSError as error:
             os.close(descriptor)
             raise _translated(error, path) from error
-        self.opened.add(path)
-        if len(self._descriptors) < self._held:
-            self._descriptors[path] = descriptor
-        else:
-            os.close(descriptor)
+        if keep and len(self._descriptors) < self._held:
+            # Senses that may hang read in threads of their own: the first to open a file wins.
+            kept = self._descriptors.setdefault(path, descriptor)
+            if kept == descriptor:
+                return content
+        os.close(descriptor)
         return content
 
-    def text(self, path: str) -> str:
+    def text(self, path: str, *, keep: bool = True) -> str:
         """The content as text without surrounding white space; undecodable bytes are replaced."""
-        return self.read(path).decode("utf-8", "replace").strip()
+        return self.read(path, keep=keep).decode("utf-8", "replace").strip()
 
-    def integer(self, path: str) -> int:
+    def integer(self, path: str, *, keep: bool = True) -> int:
         """The one whole number that the file holds.
 
         Raises:
             SourceError: as ``read``; also when the content is no whole number.
         """
-        content = self.read(path)
+        content = self.read(path, keep=keep)
         try:
             return int(content)
         except ValueError:
@@ -126,7 +131,9 @@ class KernelFiles:
         return b"".join(parts)
 
     def _drop(self, path: str) -> None:
-        os.close(self._descriptors.pop(path))
+        descriptor = self._descriptors.pop(path, None)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _translated(error: OSError, path: str) -> SourceError:
