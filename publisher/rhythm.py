@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 
 from publisher.errors import SourceError
-from publisher.schema.setting import setting
+from publisher.settings import SamplingSettings
 from publisher.sources.files import KernelFiles
 
 log = logging.getLogger(__name__)
@@ -28,21 +27,6 @@ _STRETCH = 1.25
 # Samples out of turn: a load that flickers would else be sampled at every beat.
 _EXTRA_SAMPLES = 4.0
 _SHORTEST_GAP_SECONDS = 0.4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingSettings:
-    """How often the machine is looked at."""
-
-    period_seconds: float = setting(
-        2.0, "Seconds between two samples while the machine works.", minimum=0.5, maximum=60
-    )
-    rest_period_seconds: float = setting(
-        6.0, "Seconds between two samples while it rests.", minimum=0.5, maximum=300
-    )
-    pulse: bool = setting(
-        True, "Look at the busy time twice a second, so that an onset is seen at once."
-    )
 
 
 class Pulse:

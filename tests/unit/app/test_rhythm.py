@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from publisher.rhythm import Pulse, Rhythm, SamplingSettings
+from publisher.rhythm import Pulse, Rhythm
+from publisher.settings import SamplingSettings
 from publisher.sources.files import KernelFiles
 
 

@@ -1,0 +1,128 @@
+"""What several senses and the ledger say together: evidence, rankings, the overview."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from publisher.ledger.accounts import Account, Balance
+from publisher.schema.messages import (
+    ConsumerReading,
+    EvidenceReading,
+    headlines,
+    overview_key,
+    overview_of,
+)
+from publisher.schema.metric import Reading
+from publisher.schema.payload import rfc3339
+
+TOP_LENGTH = 5
+# What a group must use to be worth a place in a ranking.
+_LEAST = {
+    "cpu_percent": 1.0,
+    "memory_bytes": 32 << 20,
+    "disk_bytes_per_second": 64 << 10,
+    "network_bytes_per_second": 64 << 10,
+    "gpu_percent": 1.0,
+}
+
+
+def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
+    """What speaks for or against a verdict, out of whatever senses this machine has."""
+    used = _value(readings, "memory", "used_percent")
+    return EvidenceReading(
+        cpu_percent=_value(readings, "cpu", "usage_percent"),
+        memory_available_percent=None if used is None else 100 - used,
+        pressure_cpu_percent=_value(readings, "cpu", "pressure_some_percent"),
+        pressure_memory_percent=_value(readings, "memory", "pressure_some_percent"),
+        pressure_io_percent=_value(readings, "disk", "pressure_some_percent"),
+        disk_bytes_per_second=_sum(
+            readings, "disk", "read_bytes_per_second", "write_bytes_per_second"
+        ),
+        network_bytes_per_second=_sum(
+            readings, "network", "receive_bytes_per_second", "transmit_bytes_per_second"
+        ),
+        gpu_percent=_value(readings, "gpu", "usage_percent"),
+        fan_speed_rpm=_whole(_value(readings, "thermal", "fan_speed_rpm")),
+        cpu_temperature_celsius=_value(readings, "thermal", "cpu_temperature_celsius"),
+        gpu_temperature_celsius=_value(readings, "gpu", "temperature_celsius"),
+        power_watts=_sum(readings, "power", "cpu_power_watts") or _value(readings, "power", "power_watts"),
+    )
+
+
+def with_top(reading: Reading, balance: Balance | None, by: str | None) -> Reading:
+    """The reading with its ranking of work groups, where it has one and the books are open."""
+    if by is None or balance is None or not hasattr(reading, "top"):
+        return reading
+    return dataclasses.replace(reading, top=top(balance, by))  # type: ignore[type-var]
+
+
+def top(balance: Balance, by: str) -> tuple[ConsumerReading, ...]:
+    """The groups that use most of a resource, fanwhy left out, the greatest first."""
+    least = _LEAST[by]
+    ranked = sorted(
+        (
+            (amount, account)
+            for account in balance.accounts
+            if not account.group.own and (amount := _amount(account, balance, by)) >= least
+        ),
+        key=lambda pair: -pair[0],
+    )
+    return tuple(consumer(account, balance) for _, account in ranked[:TOP_LENGTH])
+
+
+def consumer(account: Account, balance: Balance) -> ConsumerReading:
+    """One account as it is published."""
+    return ConsumerReading(
+        label=account.group.label,
+        kind=str(account.group.kind),
+        cpu_percent=balance.percent(account.cpu_seconds),
+        memory_bytes=account.memory_bytes,
+        disk_read_bytes_per_second=account.disk_read_bytes_per_second,
+        disk_write_bytes_per_second=account.disk_write_bytes_per_second,
+        gpu_percent=account.gpu_percent,
+        gpu_memory_bytes=account.gpu_memory_bytes,
+        process_count=account.process_count,
+        since=None if account.since is None else rfc3339(account.since),
+    )
+
+
+class Overview:
+    """``host/overview``: every headline number of the senses that this daemon runs."""
+
+    def __init__(self, contents: Mapping[str, type[Reading]]) -> None:
+        self.reading = overview_of(contents)
+        self._fields = [(overview_key(leaf, item), leaf, item.name) for leaf, item in headlines(contents)]
+
+    def make(self, readings: Mapping[str, Reading]) -> Reading:
+        values = {
+            key: getattr(readings[leaf], name) for key, leaf, name in self._fields if leaf in readings
+        }
+        return self.reading(**values)
+
+
+def _amount(account: Account, balance: Balance, by: str) -> float:
+    if by == "cpu_percent":
+        return balance.percent(account.cpu_seconds)
+    if by == "disk_bytes_per_second":
+        return (account.disk_read_bytes_per_second or 0) + (account.disk_write_bytes_per_second or 0)
+    if by == "network_bytes_per_second":
+        return (account.network_receive_bytes_per_second or 0) + (
+            account.network_transmit_bytes_per_second or 0
+        )
+    return getattr(account, by) or 0
+
+
+def _value(readings: Mapping[str, Reading], topic: str, name: str) -> float | None:
+    reading = readings.get(topic)
+    value: float | None = getattr(reading, name, None)
+    return value
+
+
+def _sum(readings: Mapping[str, Reading], topic: str, *names: str) -> float | None:
+    values = [value for name in names if (value := _value(readings, topic, name)) is not None]
+    return sum(values) if values else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
