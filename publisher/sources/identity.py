@@ -1,0 +1,241 @@
+"""Which machine this is, and what sort: read once at the start, without starting a program.
+
+Sources: ``/etc/machine-id`` (man 5 machine-id), ``/etc/os-release`` (man 5 os-release),
+``/proc/cpuinfo``, ``/proc/stat``, ``/proc/meminfo``, DMI and device tree below ``/sys``, and the
+marks that container engines leave (the container interface of systemd; ``/.dockerenv``;
+``/run/.containerenv``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import platform
+import re
+import shlex
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.errors import SourceError
+from publisher.sources.files import KernelFiles
+
+_KEY = b"fanwhy"
+_DEVICES = "/sys/devices/system/cpu"
+_DEVICE_TREE = "/sys/firmware/devicetree/base"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What does not change while the kernel runs; ``None`` where nobody tells.
+
+    Attributes:
+        machine_id: 32 hexadecimal digits, stable for this installation.
+        virtualization: hypervisor or container engine, ``docker on kvm`` for one in the other.
+        boot_time: seconds since the epoch.
+    """
+
+    machine_id: str
+    operating_system: str | None
+    kernel: str | None
+    architecture: str | None
+    cpu_model: str | None
+    physical_cores: int | None
+    logical_cores: int | None
+    memory_total_bytes: int | None
+    virtualization: str | None
+    boot_time: float | None
+
+
+def machine(root: str | Path, state: Path) -> Machine:
+    """The machine whose ``/proc``, ``/sys`` and ``/etc`` are below ``root``.
+
+    Args:
+        root: as of ``KernelFiles``.
+        state: folder where an identity is kept for a machine that has none of its own.
+    """
+    files = KernelFiles(root, held=0)  # read once: no descriptor is worth keeping
+    name = os.uname() if hasattr(os, "uname") else None
+    btime = _number(_text(files, "/proc/stat"), r"^btime (\d+)$")
+    memory = _number(_text(files, "/proc/meminfo"), r"^MemTotal:\s+(\d+) kB$")
+    return Machine(
+        machine_id=machine_id(files, state),
+        operating_system=_operating_system(files),
+        kernel=f"{name.sysname} {name.release}" if name else platform.platform(terse=True),
+        architecture=(name.machine if name else platform.machine()) or None,
+        cpu_model=_cpu_model(files),
+        physical_cores=_physical_cores(files),
+        logical_cores=os.cpu_count(),
+        memory_total_bytes=None if memory is None else memory * 1024,
+        virtualization=virtualization(files),
+        boot_time=btime,
+    )
+
+
+def machine_id(files: KernelFiles, state: Path) -> str:
+    """A stable identity that does not give the machine id away.
+
+    man 5 machine-id asks to publish it only through a keyed hash. A machine without one (many
+    containers, macOS) gets a random one, kept in ``state``; where that cannot be written, it is
+    made from the host name.
+    """
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        found = _text(files, path)
+        if re.fullmatch(r"[0-9a-f]{32}", found):  # "uninitialized" in images not yet booted
+            return _hashed(found)
+    return _hashed(_windows_id() or _kept_id(state / "machine-id") or platform.node())
+
+
+def virtualization(files: KernelFiles) -> str | None:
+    """What this machine runs in; ``None`` on the bare metal."""
+    found = [kind for kind in (_container(files), _hypervisor(files)) if kind]
+    return " on ".join(found) or None
+
+
+def _hashed(identity: str) -> str:
+    return hmac.new(_KEY, identity.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _kept_id(path: Path) -> str:
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Not written over: a daemon that starts at the same time may have been first.
+            with path.open("x", encoding="ascii") as file:
+                file.write(f"{uuid.uuid4().hex}\n")
+    except FileExistsError:
+        pass
+    except OSError:
+        return ""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _windows_id() -> str:
+    if sys.platform == "win32":
+        import winreg  # noqa: PLC0415  # exists there alone
+
+        try:
+            with winreg.OpenKey(
+                winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography"
+            ) as key:
+                return str(winreg.QueryValueEx(key, "MachineGuid")[0])
+        except OSError:
+            return ""
+    return ""
+
+
+def _operating_system(files: KernelFiles) -> str | None:
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        match = re.search(r"^PRETTY_NAME=(.*)$", _text(files, path), re.MULTILINE)
+        if match:
+            try:
+                return " ".join(shlex.split(match[1])) or None
+            except ValueError:  # an unbalanced quote
+                return match[1]
+    return f"{platform.system()} {platform.release()}".strip() or None
+
+
+def _cpu_model(files: KernelFiles) -> str | None:
+    content = _text(files, "/proc/cpuinfo")
+    # x86, MIPS and RISC-V, then ARM boards that name the board, not the processor.
+    for key in ("model name", "cpu model", "uarch", "Processor", "Model", "Hardware"):
+        match = re.search(rf"^{key}\s*:\s*(\S.*)$", content, re.MULTILINE)
+        if match:
+            return re.sub(r"\s+", " ", match[1]).strip()
+    return _text(files, f"{_DEVICE_TREE}/model").rstrip("\0") or platform.processor() or None
+
+
+def _physical_cores(files: KernelFiles) -> int | None:
+    try:
+        names = [name for name in files.names(_DEVICES) if re.fullmatch(r"cpu\d+", name)]
+    except SourceError:
+        return None
+    siblings = {_text(files, f"{_DEVICES}/{name}/topology/thread_siblings_list") for name in names}
+    return len(siblings - {""}) or None
+
+
+def _container(files: KernelFiles) -> str | None:
+    named = _text(files, "/run/systemd/container")
+    if named:
+        return named
+    if files.exists("/run/.containerenv"):
+        return "podman"
+    if files.exists("/.dockerenv"):
+        return "docker"
+    match = re.search(r"container=([\w-]+)", _text(files, "/proc/1/environ").replace("\0", "\n"))
+    if match:
+        return match[1]
+    groups = _text(files, "/proc/1/cgroup")
+    for mark, engine in (
+        ("kubepods", "kubernetes"),
+        ("libpod", "podman"),
+        ("docker", "docker"),
+        ("lxc", "lxc"),
+        ("machine.slice/machine-", "systemd-nspawn"),
+    ):
+        if mark in groups:
+            return engine
+    return None
+
+
+# What hypervisors write into DMI (the marks that systemd's virt.c goes by, too), and the word
+# that systemd-detect-virt has for each.
+_VENDORS = (
+    ("KVM", "kvm"),
+    ("OpenStack", "kvm"),
+    ("KubeVirt", "kvm"),
+    ("Amazon EC2", "amazon"),
+    ("Google Compute Engine", "google"),
+    ("QEMU", "qemu"),
+    ("VMware", "vmware"),
+    ("VMW", "vmware"),
+    ("innotek GmbH", "oracle"),
+    ("VirtualBox", "oracle"),
+    ("Xen", "xen"),
+    ("Bochs", "bochs"),
+    ("Parallels", "parallels"),
+    ("BHYVE", "bhyve"),
+    ("Virtual Machine", "microsoft"),
+    ("Apple Virtualization", "apple"),
+)
+
+
+def _hypervisor(files: KernelFiles) -> str | None:
+    release = _text(files, "/proc/sys/kernel/osrelease").lower()
+    if "microsoft" in release or "wsl" in release:
+        return "wsl"
+    if "control_d" in _text(files, "/proc/xen/capabilities"):
+        return None  # the privileged domain of Xen: this machine *is* the host
+    tree = _text(files, f"{_DEVICE_TREE}/hypervisor/compatible")
+    if tree:
+        return "xen" if "xen" in tree else "kvm" if "kvm" in tree else tree.split("\0")[0]
+    flagged = bool(
+        re.search(r"^flags\s*:.*\bhypervisor\b", _text(files, "/proc/cpuinfo"), re.MULTILINE)
+    )
+    described = " ".join(
+        _text(files, f"/sys/class/dmi/id/{name}")
+        for name in ("product_name", "sys_vendor", "board_vendor", "bios_vendor")
+    )
+    # Amazon's bare metal says "Amazon EC2" too; Google's servers sold as hardware say "Google".
+    for mark, hypervisor in _VENDORS:
+        if mark in described and (flagged or hypervisor not in ("amazon", "google")):
+            return hypervisor
+    kind = _text(files, "/sys/hypervisor/type")
+    return kind or ("virtual machine" if flagged else None)
+
+
+def _text(files: KernelFiles, path: str) -> str:
+    try:
+        return files.text(path)
+    except SourceError:
+        return ""
+
+
+def _number(content: str, pattern: str) -> int | None:
+    match = re.search(pattern, content, re.MULTILINE)
+    return int(match[1]) if match else None

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+
+import pytest
+
+from publisher.sources.files import KernelFiles
+from publisher.sources.identity import machine, machine_id, virtualization
+
+_ID = "0123456789abcdef0123456789abcdef"
+
+
+def _tree(root: Path, files: dict[str, str]) -> KernelFiles:
+    for name, content in files.items():
+        path = root / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return KernelFiles(root, held=0)
+
+
+def test_machine_id_is_published_only_through_a_keyed_hash(tmp_path: Path) -> None:
+    files = _tree(tmp_path / "root", {"/etc/machine-id": f"{_ID}\n"})
+    found = machine_id(files, tmp_path / "state")
+    assert found == hmac.new(b"fanwhy", _ID.encode(), hashlib.sha256).hexdigest()[:32]
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("content", ["", "uninitialized\n", "not an id\n"])
+def test_a_machine_without_identity_gets_one_and_keeps_it(tmp_path: Path, content: str) -> None:
+    files = _tree(tmp_path / "root", {"/etc/machine-id": content})
+    first = machine_id(files, tmp_path / "state")
+    assert len(first) == 32
+    assert machine_id(files, tmp_path / "state") == first
+    assert machine_id(files, tmp_path / "other") != first
+
+
+def test_where_nothing_can_be_kept_the_name_has_to_do(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    files = _tree(tmp_path / "root", {})
+    assert machine_id(files, blocked / "state") == machine_id(files, blocked / "state")
+
+
+_VM = "flags\t\t: fpu hypervisor lahf_lm\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"/proc/cpuinfo": "flags : fpu\n", "/sys/class/dmi/id/sys_vendor": "ASUS\n"}, None),
+        ({"/proc/cpuinfo": _VM}, "virtual machine"),
+        ({"/proc/cpuinfo": _VM, "/sys/class/dmi/id/sys_vendor": "QEMU\n"}, "qemu"),
+        (
+            {
+                "/proc/cpuinfo": _VM,
+                "/sys/class/dmi/id/sys_vendor": "QEMU\n",
+                "/sys/class/dmi/id/product_name": "KVM Virtual Machine\n",
+            },
+            "kvm",
+        ),
+        ({"/sys/class/dmi/id/sys_vendor": "VMware, Inc.\n"}, "vmware"),
+        ({"/sys/class/dmi/id/sys_vendor": "innotek GmbH\n"}, "oracle"),
+        (
+            {
+                "/proc/cpuinfo": _VM,
+                "/sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n",
+                "/sys/class/dmi/id/product_name": "Virtual Machine\n",
+            },
+            "microsoft",
+        ),
+        ({"/proc/cpuinfo": _VM, "/sys/class/dmi/id/sys_vendor": "Amazon EC2\n"}, "amazon"),
+        ({"/sys/class/dmi/id/sys_vendor": "Amazon EC2\n"}, None),
+        ({"/sys/firmware/devicetree/base/hypervisor/compatible": "linux,kvm\0"}, "kvm"),
+        ({"/sys/hypervisor/type": "xen\n", "/proc/cpuinfo": _VM}, "xen"),
+        ({"/proc/xen/capabilities": "control_d\n", "/proc/cpuinfo": _VM}, None),
+        ({"/proc/sys/kernel/osrelease": "5.15.90.1-microsoft-standard-WSL2\n"}, "wsl"),
+        ({"/run/systemd/container": "lxc\n"}, "lxc"),
+        ({"/run/.containerenv": "", "/proc/cpuinfo": _VM}, "podman on virtual machine"),
+        ({"/.dockerenv": ""}, "docker"),
+        ({"/proc/1/environ": "PATH=/bin\0container=systemd-nspawn\0"}, "systemd-nspawn"),
+        ({"/proc/1/cgroup": "0::/docker/0a1b\n"}, "docker"),
+        ({"/proc/1/cgroup": "0::/init.scope\n"}, None),
+    ],
+)
+def test_what_the_machine_runs_in(tmp_path: Path, files: dict[str, str], found: str | None) -> None:
+    assert virtualization(_tree(tmp_path, files)) == found
+
+
+def test_facts(tmp_path: Path) -> None:
+    topology = "/sys/devices/system/cpu/{}/topology/thread_siblings_list"
+    _tree(
+        tmp_path,
+        {
+            "/etc/machine-id": _ID,
+            "/etc/os-release": 'NAME=Debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+            "/proc/cpuinfo": "processor\t: 0\nmodel name\t: Intel(R) Core(TM)   i5-8500\n",
+            "/proc/meminfo": "MemTotal:       16000000 kB\nMemFree: 1 kB\n",
+            "/proc/stat": "cpu  1 2 3 4\nbtime 1700000000\n",
+            topology.format("cpu0"): "0,2\n",
+            topology.format("cpu1"): "1,3\n",
+            topology.format("cpu2"): "0,2\n",
+            topology.format("cpu3"): "1,3\n",
+        },
+    )
+    found = machine(tmp_path, tmp_path / "state")
+    assert found.operating_system == "Debian GNU/Linux 12 (bookworm)"
+    assert found.cpu_model == "Intel(R) Core(TM) i5-8500"
+    assert found.memory_total_bytes == 16_384_000_000
+    assert found.boot_time == 1_700_000_000
+    assert found.physical_cores == 2
+    assert found.virtualization is None
+
+
+def test_a_board_names_its_processor_where_x86_does_not(tmp_path: Path) -> None:
+    _tree(tmp_path, {"/proc/cpuinfo": "Hardware : BCM2835\nModel : Raspberry Pi 4 Model B\n"})
+    assert machine(tmp_path, tmp_path / "state").cpu_model == "Raspberry Pi 4 Model B"
+
+
+def test_an_empty_root_is_no_failure(tmp_path: Path) -> None:
+    found = machine(tmp_path, tmp_path / "state")
+    assert found.memory_total_bytes is None
+    assert found.boot_time is None
