@@ -27,6 +27,19 @@ from publisher.schema.metric import (
 STATES = ("quiet", "busy", "hot", "cooling", "pressure")
 GROUP_KINDS = ("container", "unit", "job", "program", "kernel")
 RESOURCES = ("cpu", "memory", "disk", "network", "gpu")
+EVENT_KINDS = ("cause_began", "cause_ended", "state_changed", "alert_raised", "alert_cleared")
+ALERTS = (
+    "cpu",
+    "memory",
+    "disk_full",
+    "temperature",
+    "raid_degraded",
+    "oom_kill",
+    "cryptomining",
+    "unusual",
+    "dust",
+)
+SEVERITIES = ("info", "warning", "critical")
 SENSE_STATES = ("ok", "absent", "denied", "failing", "hanging")
 CATEGORIES = (
     "backup",
@@ -199,6 +212,38 @@ class ExplanationReading(Reading):
         diagnostic=True,
     )
     since: str | None = timestamp("Since", "When this state began.")
+
+
+@reading
+class EventReading(Reading):
+    """Something happened: a cause began or ended, the state changed, an alert came or went."""
+
+    id: str | None = text("Id", "Unique; a reader that keeps ids takes nothing twice.")
+    event: str | None = choice("Event", "What happened.", options=EVENT_KINDS)
+    message: str | None = text("Message", "One sentence for people.")
+    state: str | None = choice("State", "How the machine is now.", options=STATES)
+    previous_state: str | None = choice(
+        "Previous state", "How it was before, where the state changed.", options=STATES
+    )
+    alert: str | None = choice("Alert", "What the alert is about.", options=ALERTS)
+    severity: str | None = choice("Severity", "How much it matters.", options=SEVERITIES)
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
+    label: str | None = text("Label", "The name a person would use for the cause.")
+    resource: str | None = choice("Resource", "What it uses so much of.", options=RESOURCES)
+    began: str | None = timestamp("Began", "When it began.")
+    duration_seconds: float | None = gauge(
+        "Duration", "How long it lasted, once it is over.", unit=Unit.SECONDS, precision=1
+    )
+    cpu_seconds: float | None = gauge(
+        "CPU time", "CPU time that the cause used.", unit=Unit.SECONDS, precision=1
+    )
+    energy_joules: float | None = gauge(
+        "Energy", "Energy that the cause used, where power is measured.",
+        unit=Unit.JOULES, precision=0,
+    )  # fmt: skip
+    causes: tuple[CauseReading, ...] = records(
+        CauseReading, "Causes", "Who was to blame when it happened."
+    )
 
 
 @reading
