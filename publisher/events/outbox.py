@@ -1,4 +1,4 @@
-"""What waits to be sent: the newest state of each topic, and a few answers.
+"""What waits to be sent: the newest state of each topic, every event, and a few answers.
 
 States live here, not in the MQTT client's queue: however long the broker is away, one message a
 topic waits, and it is the newest. After a reconnect every retained state is sent again, for the
@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from publisher.events.journal import Journal
 from publisher.schema.message import Message
 
 _ANSWERS = 16  # nobody waits for the seventeenth answer of a broker that is away
@@ -21,10 +22,15 @@ class Outbox:
 
     Any thread may call any method. ``wake`` is called, outside the lock, when there is
     something to take.
+
+    Args:
+        journal: keeps the messages that have a key, which are events, until they are confirmed.
     """
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        self.wake = wake
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.wake: Callable[[], None] = lambda: None
+        self._journal = journal or Journal(None)
+        self._events: deque[Message] = deque(self._journal.waiting())
         self._lock = threading.Lock()
         self._states: dict[str, Message] = {}
         self._unsent: dict[str, None] = {}  # a set that keeps its order
@@ -36,6 +42,9 @@ class Outbox:
             if message.retain:
                 self._states[message.topic] = message
                 self._unsent[message.topic] = None
+            elif message.key:
+                self._journal.append(message)
+                self._events.append(message)
             else:
                 self._answers.append(message)
         self.wake()
@@ -44,23 +53,34 @@ class Outbox:
         """Everything that waits, each message once; the caller sends it or puts it back."""
         with self._lock:
             taken = [self._states[topic] for topic in self._unsent]
+            taken.extend(self._events)
             taken.extend(self._answers)
             self._unsent.clear()
+            self._events.clear()
             self._answers.clear()
         return taken
 
     def put_back(self, message: Message) -> None:
         """Takes a message back that could not be sent; a newer one of its topic goes before it."""
         with self._lock:
-            if not message.retain:
+            if message.key:
+                self._events.append(message)
+            elif not message.retain:
                 self._answers.append(message)
             elif self._states.get(message.topic) is message:
                 self._unsent[message.topic] = None
 
+    def confirmed(self, message: Message) -> None:
+        """The broker has it: an event need not be kept any longer."""
+        if message.key:
+            with self._lock:
+                self._journal.confirm(message.key)
+
     def renew(self) -> None:
-        """Marks every retained state to be sent again."""
+        """Marks every retained state, and every event not confirmed, to be sent again."""
         with self._lock:
             self._unsent = dict.fromkeys(self._states)
+            self._events = deque(self._journal.waiting())
         self.wake()
 
     def forget(self, topic: str) -> None:
@@ -72,4 +92,4 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """How many messages wait."""
-        return len(self._unsent) + len(self._answers)
+        return len(self._unsent) + len(self._events) + len(self._answers)

@@ -13,6 +13,7 @@ class Message:
         expiry_seconds: the broker forgets a retained message after this (MQTT 5 section
             3.3.2.3.3); ``None`` keeps it for ever.
         correlation_data: goes with an answer to a request (MQTT 5 section 4.10).
+        key: names an event that must not be lost; it waits until the broker confirms it.
     """
 
     topic: str
@@ -22,6 +23,7 @@ class Message:
     expiry_seconds: int | None = None
     content_type: str = "application/json"
     correlation_data: bytes | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

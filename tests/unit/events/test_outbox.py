@@ -60,8 +60,9 @@ def test_a_forgotten_topic_is_not_sent_again() -> None:
 
 
 def test_every_put_wakes_the_sender() -> None:
-    woken = []
-    outbox = Outbox(lambda: woken.append(True))
+    woken: list[bool] = []
+    outbox = Outbox()
+    outbox.wake = lambda: woken.append(True)
     outbox.put(state("host/cpu"))
     outbox.renew()
     assert len(woken) == 2
