@@ -1,0 +1,69 @@
+# Two commands for a fresh machine: `make run` and `make test`. The rest is for developers.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAMPS := .cache
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint unit broker faults bench docs lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(STAMPS)/run ## install fanwhy here, start it, and watch this machine
+	@scripts/run
+
+test: $(STAMPS)/dev ## install what the tests need, then run every check and test
+	@scripts/system-packages
+	@$(MAKE) --no-print-directory lint docs-check
+	$(BIN)/python -m pytest
+
+lint: $(STAMPS)/dev ## style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(STAMPS)/dev ## the tests that need no server
+	$(BIN)/python -m pytest tests/unit
+
+broker faults: $(STAMPS)/dev ## the tests with a real mosquitto, or with injected faults
+	$(BIN)/python -m pytest -m $@
+
+docs: $(STAMPS)/dev ## write the reference pages anew from the declarations
+	$(BIN)/fanwhy-pub docs docs
+
+docs-check: $(STAMPS)/dev
+	$(BIN)/fanwhy-pub docs docs --check
+
+bench: $(STAMPS)/dev ## what fanwhy costs, and whether its books balance
+	bench/overhead
+	bench/ledger-balance
+
+lock: $(STAMPS)/dev ## pin every dependency again
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-header --extra embedded pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-header --extra embedded --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) $(STAMPS) build dist
+
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fanwhy needs Python 3.11 or newer; set PYTHON=…" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || \
+		{ echo "no venv module: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(STAMPS)/run: pyproject.toml requirements.lock | $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --editable .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: pyproject.toml requirements-dev.lock | $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	$(PIP) install --quiet --no-deps --editable .
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
