@@ -1,0 +1,378 @@
+"""Sensor chips of ``/sys/class/hwmon``: who they are, and when they may be read.
+
+Source: kernel documentation, hwmon/sysfs-interface. The number in ``hwmon3`` is the order of
+registration, and so are those of I2C buses and SCSI hosts: a chip is known by its driver's name
+and the place of its device instead, written as lm-sensors users know it
+(``nct6798-isa-0290``, ``k10temp-pci-00c3``), a channel by its label on top of that.
+
+What sleeps is left asleep. A device that runtime power management has suspended is not read, and
+a disk's own sensor only after somebody else used the disk: asking it can restart the timer that
+would have spun it down (kernel documentation, hwmon/drivetemp), and wakes an NVMe controller from
+its low power states. A chip that takes long to answer is asked less often.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from publisher.errors import AbsentError, SourceError
+from publisher.sources.files import KernelFiles
+
+CLASS = "/sys/class/hwmon"
+
+_ATTRIBUTE = re.compile(r"(temp|fan|pwm|power|energy|freq)(\d+)(?:_(\w+))?")
+_PCI = re.compile(r"([0-9a-f]{4,}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
+_SCSI = re.compile(r"\d+:\d+:\d+:\d+")
+_USB = re.compile(r"\d+-([\d.]+)(?::[\d.]+)?")
+_I2C_CLIENT = re.compile(r"(?:\d+-([0-9a-f]{4})|i2c-(\w+:\w+))")
+_I2C_ADAPTER = re.compile(r"i2c-\d+")
+_NUMBERED = re.compile(r"(.+)\.(\d+)")
+_ATA = re.compile(r"ata\d+")
+_WORLD_WIDE_NAME = re.compile(r"(?:naa|eui)\.([0-9a-f]+)")
+
+# Reading asks the disk itself; likewise slow buses and firmware calls that stop the processor.
+_LONGEST_PERIOD = 60.0
+_PERIODS = {"drivetemp": _LONGEST_PERIOD, "nvme": 30.0}
+_PERIODS |= dict.fromkeys(("dell_smm", "jc42", "spd5118"), 10.0)
+# A chip may keep a thread waiting for this share of the time.
+_SHARE = 0.0025
+_RESCAN_SECONDS = 30.0
+# An LM75 measures from -55 to 125 °C, and silicon is cut off before that; server fans reach
+# 30,000 rpm, whole servers some kilowatts.
+COLDEST, HOTTEST = -55.0, 126.0
+FASTEST = 60_000
+STRONGEST = 20_000
+# A disk's last temperature holds this long when it is not used and therefore not asked.
+_REST_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One sensor of a chip.
+
+    Attributes:
+        kind: ``temp``, ``fan``, ``pwm``, ``power``, ``energy`` or ``freq``.
+        label: what the driver calls it, else kind and number.
+        identity: ``<chip>/<label>``; the same on every boot.
+        attributes: the files that the driver offers for it, without ``temp1_``.
+    """
+
+    kind: str
+    number: int
+    label: str
+    identity: str
+    attributes: frozenset[str]
+    base: str
+    files: KernelFiles = field(repr=False, compare=False)
+
+    def value(self, attribute: str, *, keep: bool = True) -> int | None:
+        """The whole number in one of its files; ``None`` where the driver has no such file.
+
+        Raises:
+            SourceError: the driver does not answer; ``AbsentError`` when nothing is connected.
+        """
+        if attribute not in self.attributes:
+            return None
+        return self.files.integer(f"{self.base}_{attribute}" if attribute else self.base, keep=keep)
+
+    def limit(self, *attributes: str) -> int | None:
+        """The first of these limits that the driver gives."""
+        for attribute in attributes:
+            try:
+                value = self.value(attribute, keep=False)
+            except SourceError:
+                continue
+            if value is not None:
+                return value
+        return None
+
+
+class Sleep:
+    """Whether runtime power management has suspended a device, or the PCI device that carries it.
+
+    Source: ``power/runtime_status`` (kernel documentation, ABI/testing/sysfs-devices-power).
+    """
+
+    def __init__(self, files: KernelFiles, device: str) -> None:
+        self._files = files
+        parts = device.split("/")
+        places = [device] if device else []
+        places += [
+            "/".join(parts[: index + 1])
+            for index in range(len(parts) - 1, 2, -1)
+            if _PCI.fullmatch(parts[index])
+        ][:1]
+        self._states = tuple(
+            f"{place}/power/runtime_status" for place in dict.fromkeys(places) if self._may(place)
+        )
+
+    def asleep(self) -> bool:
+        return any(
+            self._files.read(path).startswith(b"suspend")  # "suspended", "suspending"
+            for path in self._states
+        )
+
+    def _may(self, place: str) -> bool:
+        try:
+            return self._files.text(f"{place}/power/runtime_status", keep=False) != "unsupported"
+        except SourceError:
+            return False
+
+
+class Chip:
+    """One sensor chip: its channels, and whether now is a time to read them.
+
+    Attributes:
+        name: the driver's name for it.
+        identity: ``<name>-<address>``; the same on every boot.
+        path: the directory that holds its files.
+        device: the device it measures, ``""`` for a chip without one.
+        graphics: it belongs to a graphics card.
+    """
+
+    def __init__(
+        self, files: KernelFiles, *, name: str, identity: str, path: str, device: str
+    ) -> None:
+        self.name = name
+        self.identity = identity
+        self.path = path
+        self.device = device
+        self.graphics = bool(device and files.names(f"{device}/drm"))
+        self.channels = _channels(files, path, identity)
+        self._files = files
+        self._sleep = Sleep(files, device)
+        self._activity = _activity(files, device) if name in ("drivetemp", "nvme") else ()
+        self._seen: tuple[bytes, ...] | None = None
+        self._next = float("-inf")
+        self._read_at = float("-inf")
+        self._cost: float | None = None
+
+    def of(self, kind: str) -> list[Channel]:
+        """Its channels of one kind, in the driver's order."""
+        return [channel for channel in self.channels if channel.kind == kind]
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to read it, and nothing speaks against it."""
+        if now < self._next or self.asleep():
+            return False
+        if self._activity:
+            # The block layer's own counters; reading them does not reach the disk.
+            counters = tuple(self._files.read(path) for path in self._activity)
+            if counters == self._seen:
+                return False
+            self._seen = counters
+        return True
+
+    def asleep(self) -> bool:
+        """Whether runtime power management has suspended its device."""
+        return self._sleep.asleep()
+
+    def was_read(self, now: float, seconds: float) -> None:
+        """Takes note that it was read at ``now``, which took ``seconds``; a slow one gets rest."""
+        # The first time includes opening every file.
+        if self._read_at == float("-inf"):
+            self._cost = 0.0
+        else:
+            self._cost = 0.7 * (self._cost or 0.0) + 0.3 * seconds
+        self._read_at = now
+        pause = max(_PERIODS.get(self.name, 0.0), min(self._cost / _SHARE, _LONGEST_PERIOD))
+        # Samples come a little early or late; a pause of 10 s means the fifth of every 2 s.
+        self._next = now + pause * 0.95
+
+    def stale(self, now: float) -> bool:
+        """Whether what was last read says nothing about now any more."""
+        return now - self._read_at > _REST_SECONDS if self._activity else self.asleep()
+
+    @property
+    def rest(self) -> AbsentError:
+        """Why there is no value now."""
+        if self._activity:
+            return AbsentError("the disk is at rest; asking could keep it from sleeping")
+        return AbsentError("its device is suspended; asking would wake it")
+
+
+class Hwmon:
+    """All chips of this machine, looked for again when some came or went."""
+
+    def __init__(self, files: KernelFiles) -> None:
+        self._files = files
+        self._names: list[str] | None = None
+        self._looked_at = float("-inf")
+        self._chips: list[Chip] = []
+
+    def chips(self, now: float, *, again: bool = False) -> list[Chip]:
+        """The chips, in a stable order.
+
+        Args:
+            now: monotonic seconds.
+            again: look now, since one has gone.
+        """
+        if again or now - self._looked_at >= _RESCAN_SECONDS:
+            self._looked_at = now
+            names = self._files.names(CLASS)
+            if again or names != self._names:
+                self._names = names
+                self._chips = find(self._files, names)
+        return self._chips
+
+
+def find(files: KernelFiles, names: list[str], *, within: str = CLASS) -> list[Chip]:
+    """The chips of these names (``hwmon3``) in a directory, sorted by identity."""
+    found: list[tuple[str, str, str, str]] = []
+    for entry in names:
+        path = files.link(f"{within}/{entry}")
+        if path is None:
+            continue
+        device = files.link(f"{path}/device") or ""
+        # Drivers of the old style have their files with the device.
+        for home in (path, device):
+            try:
+                name = files.text(f"{home}/name", keep=False) if home else ""
+            except SourceError:
+                continue
+            if name:
+                found.append((f"{slug(name)}-{address(files, device)}", name, home, device))
+                break
+    chips: list[Chip] = []
+    twins: Counter[str] = Counter()
+    for identity, name, home, device in sorted(found, key=lambda item: (item[0], item[3])):
+        twins[identity] += 1
+        own = identity if twins[identity] == 1 else f"{identity}-{twins[identity]}"
+        chips.append(Chip(files, name=name, identity=own, path=home, device=device))
+    return chips
+
+
+def celsius(milli: int) -> float:
+    """Degrees from a channel's thousandths.
+
+    Raises:
+        SourceError: no machine is that cold or hot. Chips say -128, 127, 255 or 511 where no
+            sensor is connected.
+    """
+    degrees = milli / 1000
+    if not COLDEST < degrees < HOTTEST:
+        raise SourceError(f"{degrees:g} °C is no temperature; probably nothing is connected")
+    return degrees
+
+
+def rpm(value: int) -> int:
+    """A fan's speed.
+
+    Raises:
+        SourceError: no fan turns that fast, or backwards.
+    """
+    if not 0 <= value <= FASTEST:
+        raise SourceError(f"{value} rpm is no speed of a fan")
+    return value
+
+
+def watts(micro: int) -> float:
+    """Watts from a channel's millionths.
+
+    Raises:
+        SourceError: no machine uses that much, or gives any.
+    """
+    if not 0 <= micro <= STRONGEST * 1_000_000:
+        raise SourceError(f"{micro / 1e6:g} W is no power of one device")
+    return micro / 1e6
+
+
+def slug(label: str) -> str:
+    """A label as part of an identity: lower case, digits, dots and hyphens."""
+    return re.sub(r"[^a-z0-9._]+", "-", label.lower()).strip("-") or "unnamed"
+
+
+def address(files: KernelFiles, device: str) -> str:
+    """Where a device sits, in words that do not change with the order of drivers.
+
+    Args:
+        files: to read names of I2C adapters and disks with.
+        device: its path below ``/sys/devices``; empty for none.
+    """
+    parts = device.split("/")
+    for index in range(len(parts) - 1, 2, -1):
+        part = parts[index]
+        here = "/".join(parts[: index + 1])
+        if match := _PCI.fullmatch(part):
+            domain, bus, slot, function = (int(word, 16) for word in match.groups())
+            return f"pci-{domain << 16 | bus << 8 | slot << 3 | function:04x}"
+        if _SCSI.fullmatch(part):
+            return _disk_address(files, parts, here)
+        if match := _I2C_CLIENT.fullmatch(part):
+            where = f"{int(match[1], 16):02x}" if match[1] else slug(match[2])
+            return f"i2c-{_adapter_address(files, parts[:index])}-{where}"
+        if match := _USB.fullmatch(part):
+            return f"usb-{match[1]}"
+        if parts[index - 1] == "platform" or parts[index - 1] == "soc":
+            if match := _NUMBERED.fullmatch(part):
+                return f"isa-{int(match[2]):04x}"
+            return f"platform-{slug(part)}"
+        if part.startswith(("PNP", "ACPI", "LNX")):
+            return f"acpi-{slug(part)}"
+    return "virtual"
+
+
+def _adapter_address(files: KernelFiles, parts: list[str]) -> str:
+    """Where an I2C adapter sits: its parent, and its own name where that has several.
+
+    The adapter's number counts registrations. An adapter behind a multiplexer has another one as
+    its parent.
+    """
+    while parts and not _I2C_ADAPTER.fullmatch(parts[-1]):
+        parts = parts[:-1]
+    if not parts:
+        return "bus"
+    try:
+        name = files.text("/".join([*parts, "name"]), keep=False)
+    except SourceError:
+        name = ""
+    name = slug(_I2C_ADAPTER.sub("", name))
+    parent = "/".join(parts[:-1])
+    if _I2C_ADAPTER.fullmatch(parts[-2]):
+        return f"{_adapter_address(files, parts[:-1])}-{name}"
+    where = address(files, parent)
+    if where == "virtual":
+        return name
+    siblings = [entry for entry in files.names(parent) if _I2C_ADAPTER.fullmatch(entry)]
+    return where if len(siblings) < 2 else f"{where}-{name}"
+
+
+def _disk_address(files: KernelFiles, parts: list[str], here: str) -> str:
+    with contextlib.suppress(SourceError):
+        if match := _WORLD_WIDE_NAME.match(files.text(f"{here}/wwid", keep=False).lower()):
+            return f"disk-{match[1]}"
+    port = next((part for part in parts if _ATA.fullmatch(part)), "")
+    return f"disk-{port}" if port else f"disk-{slug(parts[-1])}"
+
+
+def _channels(files: KernelFiles, path: str, chip: str) -> list[Channel]:
+    attributes: dict[tuple[str, int], set[str]] = {}
+    for entry in files.names(path):
+        if match := _ATTRIBUTE.fullmatch(entry):
+            attributes.setdefault((match[1], int(match[2])), set()).add(match[3] or "")
+    channels: list[Channel] = []
+    taken: set[str] = set()
+    for (kind, number), offered in sorted(attributes.items()):
+        label = f"{kind}{number}"
+        if "label" in offered:
+            with contextlib.suppress(SourceError):
+                label = files.text(f"{path}/{kind}{number}_label", keep=False) or label
+        identity = f"{chip}/{slug(label)}"
+        if (kind + identity) in taken:  # a fan and a temperature may share a label
+            identity = f"{identity}-{kind}{number}"
+        taken.add(kind + identity)
+        channels.append(
+            Channel(kind, number, label, identity, frozenset(offered), f"{path}/{kind}{number}",
+                    files)
+        )  # fmt: skip
+    return channels
+
+
+def _activity(files: KernelFiles, device: str) -> tuple[str, ...]:
+    """The I/O counters of a disk: a SCSI device has them in ``block/``, NVMe in its namespaces."""
+    disks = [f"{device}/block/{name}" for name in files.names(f"{device}/block")]
+    disks += [f"{device}/{name}" for name in files.names(device) if name.startswith("nvme")]
+    return tuple(f"{disk}/stat" for disk in disks if files.exists(f"{disk}/stat"))
