@@ -1,0 +1,229 @@
+"""The rules by which work is named: read from TOML, checked, and folded into look-up tables.
+
+A rule file holds one table a category and in it one line a product::
+
+    [backup]
+    time-machine = { label = "Time Machine backup", program = ["backupd", "backupd-helper"] }
+
+What may stand in a rule is told in docs/explanation.md. A rule of the user's with the name of a
+shipped one is laid over it: words replace words, lists are added to lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import translate
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from publisher.errors import ConfigError
+from publisher.schema.messages import CATEGORIES
+
+PLACES: Final = ("program", "kernel", "path", "script", "command", "unit", "image", "word")
+"""Where a rule may look. Each holds a list of exact names; ``*`` stands for any characters."""
+
+ROLES: Final = ("program", "tool", "interpreter", "host")
+"""How a program stands to its job.
+
+A *tool* works for whoever started it, an *interpreter* for its script; a *host* (a shell, a
+terminal, cron) lends its name to nothing that it starts; a *program* answers for itself and for
+the tools below it.
+"""
+
+_WORDS: Final = {"label": str, "role": str, "confidence": float, "disabled": bool}
+# The kernel keeps 15 bytes of a program's name (TASK_COMM_LEN in linux/sched.h is 16).
+COMM_LENGTH: Final = 15
+
+Document = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a matching rule says.
+
+    Attributes:
+        confidence: ``None`` leaves it to how the rule was matched.
+    """
+
+    name: str
+    category: str
+    label: str
+    role: str = "program"
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All rules, ready for looking up: exact names by place, patterns by place in order."""
+
+    exact: Mapping[str, dict[str, Rule]] = field(
+        default_factory=lambda: {place: {} for place in PLACES}
+    )
+    patterns: Mapping[str, list[tuple[re.Pattern[str], Rule]]] = field(
+        default_factory=lambda: {place: [] for place in PLACES}
+    )
+
+    def find(self, place: str, name: str) -> Rule | None:
+        """The rule for a name at a place; an exact name goes before a pattern."""
+        rule = self.exact[place].get(name)
+        if rule is not None:
+            return rule
+        for pattern, candidate in self.patterns[place]:
+            if pattern.match(name):
+                return candidate
+        return None
+
+    def add(self, place: str, name: str, rule: Rule) -> None:
+        """Enters a name; the first rule to claim a name keeps it."""
+        key = name.lower()
+        if "*" in key:
+            self.patterns[place].append((re.compile(translate(key)), rule))
+            return
+        self.exact[place].setdefault(key, rule)
+        if place == "program" and len(key) > COMM_LENGTH:
+            self.exact[place].setdefault(key[:COMM_LENGTH], rule)
+
+
+def load(rules_file: str | None = None) -> RuleBook:
+    """The shipped rules with the user's laid over them.
+
+    Raises:
+        ConfigError: the user's file cannot be read or is not a file of rules.
+    """
+    return fold(shipped(), _user_document(rules_file) if rules_file else {})
+
+
+def shipped() -> Document:
+    """The rules that come with fanwhy."""
+    text = resources.files("publisher.explain").joinpath("rules.toml").read_text("utf-8")
+    return _parsed(text, "rules.toml")
+
+
+def fold(base: Document, over: Document) -> RuleBook:
+    """Folds two documents into one book; ``over`` goes first wherever both claim a name."""
+    book = RuleBook()
+    merged: dict[str, tuple[str, dict[str, Any]]] = {}
+    for document in (base, over):
+        for category, name, body in _rules_of(document):
+            kept = merged.get(name, (category, {}))[1]
+            merged[name] = (category, _laid_over(kept, body))
+    ours = {name for _, name, _ in _rules_of(over)}
+    for name in sorted(merged, key=lambda name: name not in ours):
+        category, body = merged[name]
+        if body.get("disabled"):
+            continue
+        rule = Rule(
+            name=name,
+            category=category,
+            label=body.get("label", name),
+            role=body.get("role", "program"),
+            confidence=body.get("confidence"),
+        )
+        for place in PLACES:
+            for text in body.get(place, ()):
+                book.add(place, text, rule)
+    return book
+
+
+def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if key in PLACES:
+            merged[key] = [*_listed(value), *merged.get(key, ())]
+        else:
+            merged[key] = value
+    return merged
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _rules_of(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for category, rules in document.items():
+        for name, body in rules.items():
+            yield category, name, body
+
+
+def _parsed(text: str, source: str) -> Document:
+    # Loaded here only: the parser is not needed once the rules are folded.
+    import tomllib  # noqa: PLC0415
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from None
+
+
+def _user_document(rules_file: str) -> Document:
+    path = Path(rules_file).expanduser()
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"explain.rules_file: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"explain.rules_file: {path}: not UTF-8 text") from None
+    document = _parsed(text, str(path))
+    check(document, str(path))
+    return document
+
+
+def check(document: Mapping[str, Any], source: str) -> None:
+    """Whether a parsed document is a file of rules.
+
+    Raises:
+        ConfigError: for the first thing wrong: file, rule, what was expected, and the nearest
+            known word for an unknown one.
+    """
+    known_labels = None
+    for category, rules in document.items():
+        if category not in CATEGORIES:
+            raise ConfigError(f"{source}: [{category}]: unknown category{_near(category)}")
+        if not isinstance(rules, Mapping):
+            raise ConfigError(f"{source}: {category}: must be a table of rules, as in [{category}]")
+        for name, body in rules.items():
+            where = f"{source}: {category}.{name}"
+            if not isinstance(body, Mapping):
+                raise ConfigError(f'{where}: must be a rule, as in {name} = {{ label = "…" }}')
+            _check_rule(where, body)
+            if "label" not in body and not body.get("disabled"):
+                if known_labels is None:
+                    known_labels = {rule for _, rule, _ in _rules_of(shipped())}
+                if source == "rules.toml" or name not in known_labels:
+                    raise ConfigError(f"{where}: a new rule needs a label")
+
+
+def _check_rule(where: str, body: Mapping[str, Any]) -> None:
+    for key, value in body.items():
+        if key in PLACES:
+            _check_names(f"{where}.{key}", value)
+        elif key not in _WORDS:
+            raise ConfigError(f"{where}: unknown key {key!r}{_near(key, (*PLACES, *_WORDS))}")
+        elif not isinstance(value, (float, int) if key == "confidence" else _WORDS[key]):
+            raise ConfigError(f"{where}.{key}: must be a {_WORDS[key].__name__}, not {value!r}")
+    if body.get("role", "program") not in ROLES:
+        near = _near(str(body["role"]), ROLES)
+        raise ConfigError(f"{where}.role: must be one of {', '.join(ROLES)}{near}")
+    if not 0 < body.get("confidence", 1) <= 1:
+        raise ConfigError(f"{where}.confidence: must be above 0 and at most 1")
+    if not body.get("label", "x").strip():
+        raise ConfigError(f"{where}.label: must not be empty")
+
+
+def _check_names(where: str, value: Any) -> None:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{where}: must be a name or a list of names")
+    for name in names:
+        if not name.strip("* "):
+            raise ConfigError(f"{where}: {name!r} would match everything")
+
+
+def _near(word: str, known: tuple[str, ...] = CATEGORIES) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  # only to word an error
+
+    found = get_close_matches(word, known, n=1)
+    return f"; did you mean {found[0]!r}?" if found else f"; known: {', '.join(known)}"

@@ -1,0 +1,139 @@
+"""Who is to blame for the use of one resource: the work groups with a lasting share of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import exp
+
+from publisher.explain.gates import Gate
+from publisher.ledger.accounts import Account
+
+_MOST = 5
+# Use counts less the longer ago it was, so that the ranking follows what goes on now.
+_MEMORY_SECONDS = 60.0
+# Two equal programs must not change places at every wobble.
+_OVERTAKE = 1.5
+
+
+@dataclass(slots=True)
+class Suspect:
+    """One work group seen using much of a resource.
+
+    Attributes:
+        account: its newest account; the last one it had when it is gone.
+        used: what it used lately, in unit-seconds that fade.
+        latest: its use in the last window, in the resource's unit.
+        share: its part of the resource's use in the last window, 0 to 1.
+    """
+
+    account: Account
+    gate: Gate
+    used: float = 0.0
+    latest: float = 0.0
+    share: float = 0.0
+
+
+@dataclass(slots=True)
+class Suspects:
+    """The suspects of one resource.
+
+    Attributes:
+        share: least part of the total for which a group is blamed.
+    """
+
+    share: float
+    join_seconds: float
+    leave_seconds: float
+    _all: dict[str, Suspect] = field(default_factory=dict)
+    _total: float = 0.0
+    _order: list[str] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """The resource is at rest: nobody is suspected of anything."""
+        self._all.clear()
+        self._order.clear()
+        self._total = 0.0
+
+    def observe(
+        self,
+        uses: Iterable[tuple[Account, float]],
+        total: float,
+        *,
+        least: float,
+        start: float,
+        now: float,
+    ) -> None:
+        """Takes one window into account.
+
+        Args:
+            uses: each group's use of the resource, in its unit.
+            total: the use by everyone, which the shares are parts of.
+            least: a use below this is not blamed however large its share.
+            start: monotonic begin of the window.
+            now: its end.
+        """
+        fade = exp((start - now) / _MEMORY_SECONDS)
+        self._total = self._total * fade + total * (now - start)
+        for known in self._all.values():
+            known.used *= fade
+        seen = set()
+        for account, used in uses:
+            key = account.group.key
+            suspect = self._all.get(key)
+            share = used / total if total > 0 else 0.0
+            if suspect is None:
+                if share < self.share / 2:
+                    continue
+                suspect = Suspect(account, Gate(self.join_seconds, self.leave_seconds))
+                self._all[key] = suspect
+            seen.add(key)
+            suspect.account, suspect.latest, suspect.share = account, used, share
+            suspect.used += used * (now - start)
+            suspect.gate.update(
+                above=share >= self.share and used >= least,
+                below=share < self.share / 2 or used < least / 2,
+                start=start,
+                now=now,
+            )
+        for key, gone in list(self._all.items()):
+            if key not in seen:
+                gone.latest = gone.share = 0.0
+                gone.gate.update(above=False, below=True, start=start, now=now)
+                if not gone.gate.is_open:
+                    del self._all[key]
+
+    def convict(self, since: float) -> None:
+        """The gate of the resource opens: whoever had the share while it did is a cause at once."""
+        for suspect in self._all.values():
+            if self._total > 0 and suspect.used >= self.share * self._total and suspect.share > 0:
+                suspect.gate.is_open = True
+                if suspect.gate.since is None:
+                    suspect.gate.since = since
+
+    def causes(self) -> list[Suspect]:
+        """Those to blame, whoever used the most first; the order changes only for a reason."""
+        guilty = {key: s for key, s in self._all.items() if s.gate.is_open}
+        order = [key for key in self._order if key in guilty]
+        order += sorted(guilty.keys() - set(order), key=lambda key: -guilty[key].used)
+        for index in range(1, len(order)):
+            place = index
+            while place and _overtakes(guilty[order[place]], guilty[order[place - 1]]):
+                order[place - 1 : place + 1] = order[place], order[place - 1]
+                place -= 1
+        self._order = order
+        return [guilty[key] for key in order[:_MOST]]
+
+    def wants_soon(self, now: float) -> float | None:
+        """Seconds after which a further window could make someone a cause."""
+        waits = [
+            wait
+            for suspect in self._all.values()
+            if (suspect.gate.pending or suspect.gate.closing_since is not None)
+            and (wait := suspect.gate.wants_soon(now)) is not None
+        ]
+        return min(waits, default=None)
+
+
+def _overtakes(later: Suspect, earlier: Suspect) -> bool:
+    return later.used > _OVERTAKE * earlier.used

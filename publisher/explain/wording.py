@@ -1,0 +1,243 @@
+"""The verdict in one sentence of at most 255 characters.
+
+It says who, not how much: numbers that move stand in the other fields, so that the sentence
+changes when the causes change and at no other time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST: Final = 255
+"""What Home Assistant takes as a state (MAX_LENGTH_STATE_STATE in homeassistant/const.py)."""
+
+NORMAL: Final = "System load normal"
+
+_SINGULAR: Final = {
+    "backup": "backup process",
+    "development": "development process",
+    "database": "database process",
+    "media": "media process",
+    "ai": "AI process",
+    "gaming": "game",
+    "web": "web server process",
+    "virtualization": "virtual machine or container",
+    "indexing": "indexing process",
+    "updates": "update process",
+    "antivirus": "antivirus process",
+    "file_sharing": "file sharing process",
+    "downloads": "download process",
+    "cryptomining": "suspected mining process",
+    "desktop": "desktop process",
+    "remote_access": "remote access process",
+    "monitoring": "monitoring process",
+    "smart_home": "smart home process",
+    "shell": "batch process",
+    "system": "system process",
+    "unknown": "other process",
+}
+_OPERATIONS: Final = {
+    "backup": "backups",
+    "development": "software development",
+    "database": "database operations",
+    "media": "media processing",
+    "ai": "AI workloads",
+    "gaming": "games",
+    "web": "web serving",
+    "virtualization": "virtual machines and containers",
+    "indexing": "indexing",
+    "updates": "software updates",
+    "antivirus": "virus scans",
+    "file_sharing": "file sharing",
+    "downloads": "downloads",
+    "cryptomining": "suspected cryptomining",
+    "desktop": "desktop programs",
+    "remote_access": "remote access",
+    "monitoring": "monitoring",
+    "smart_home": "smart home services",
+    "shell": "batch jobs",
+    "system": "system work",
+    "unknown": "several programs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A cause as the sentence names it.
+
+    Attributes:
+        label: what a person calls it, such as ``Time Machine backup``.
+        detail: the program, job, unit or container behind the label; may be empty.
+        category: one of ``CATEGORIES``.
+    """
+
+    label: str
+    detail: str
+    category: str
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.detail})" if self.detail else self.label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """All that the sentence may speak of. Each list holds the causes, most important first.
+
+    ``None`` for a resource means that it is at rest; an empty list that it is used much and
+    nobody in particular can be named.
+
+    Attributes:
+        high: the CPU as a whole is used much, not only one of its cores.
+        spread: what the sentence says of a busy CPU when nobody is named.
+        hot: the CPU's temperature is near its limit.
+        since: when the most important cause began, worded; empty while it is fresh.
+        usual: what is known of its habits, worded: "as on 6 of the last 7 nights".
+        cooling: what the machine is still warm from.
+        ended: when that ended, worded.
+        fan: a fan is heard (its speed is readable and above rest).
+        odd: what fits when it is not load that makes heat or noise.
+    """
+
+    cpu: Sequence[Named] | None = None
+    memory: Sequence[Named] | None = None
+    io: Sequence[Named] | None = None
+    disk: Sequence[Named] | None = None
+    network: Sequence[Named] | None = None
+    gpu: Sequence[Named] | None = None
+    high: bool = True
+    spread: str = ""
+    hot: bool = False
+    since: str = ""
+    usual: str = ""
+    cooling: Sequence[Named] = ()
+    ended: str = ""
+    fan: bool = False
+    odd: str = ""
+
+
+def headline(picture: Picture) -> str:
+    """The sentence."""
+    text = _loaded(picture)
+    if text:
+        if picture.hot:
+            text = f"CPU hot: {text}"
+        return fitted(text, picture.usual, picture.since)
+    if picture.cooling:
+        who = joined(picture.cooling)
+        ended = f", which ended at {picture.ended}" if picture.ended else ""
+        how = "Fan still running: cooling" if picture.fan else "Still cooling"
+        return fitted(f"{how} after {who}{ended}")
+    if picture.odd:
+        return fitted(picture.odd)
+    return NORMAL
+
+
+def fitted(text: str, *tails: str) -> str:
+    """The text with as many of the tails as fit."""
+    if len(text) > LONGEST:
+        return f"{text[: LONGEST - 1].rstrip()}…"
+    for tail in tails:
+        if tail and len(text) + len(tail) + 2 <= LONGEST:
+            text = f"{text}, {tail}"
+    return text
+
+
+def _loaded(picture: Picture) -> str:
+    miners = [
+        named
+        for causes in (picture.cpu, picture.gpu)
+        for named in causes or ()
+        if named.category == "cryptomining"
+    ]
+    if miners:
+        where = "CPU" if picture.cpu and miners[0] in picture.cpu else "GPU"
+        return f"Suspected cryptomining: {where} usage high due to: {joined(picture.cpu or miners)}"
+    parts = [*_memory(picture), *_processors(picture), *_transfers(picture)]
+    return _sentence(parts)
+
+
+def _memory(picture: Picture) -> list[str]:
+    if picture.memory is None:
+        return []
+    cpu = "CPU usage normal, " if picture.cpu is None else ""
+    if picture.memory and picture.cpu and picture.memory[0] == picture.cpu[0]:
+        return [f"memory pressure and CPU usage high due to: {joined(picture.cpu)}"]
+    who = f" from {operations(picture.memory)}" if picture.memory else ""
+    return [f"{cpu}memory pressure{who}"]
+
+
+def _processors(picture: Picture) -> list[str]:
+    parts = []
+    cpu, gpu = picture.cpu, picture.gpu
+    if cpu is not None and not (picture.memory and cpu and picture.memory[0] == cpu[0]):
+        both = bool(gpu and cpu and gpu[0] == cpu[0])
+        if both:
+            gpu = None
+        parts.append(_cpu(cpu, picture, with_gpu=both))
+    if gpu is not None:
+        parts.append(f"GPU usage high due to: {joined(gpu)}" if gpu else "GPU usage high")
+    return parts
+
+
+def _cpu(causes: Sequence[Named], picture: Picture, *, with_gpu: bool) -> str:
+    if not causes:
+        return f"CPU usage high, {picture.spread}" if picture.spread else "CPU usage high"
+    if len(causes) > 2:
+        return f"system load high due to: {counted(causes)}"
+    if with_gpu:
+        return f"CPU and GPU usage high due to: {joined(causes)}"
+    what = "CPU usage high due to" if picture.high else "CPU busy with"
+    return f"{what}: {joined(causes)}"
+
+
+def _transfers(picture: Picture) -> list[str]:
+    parts = []
+    disk = picture.io if picture.io is not None else picture.disk
+    told = [*(picture.cpu or ()), *(picture.gpu or ()), *(picture.memory or ())]
+    if disk is not None and not (disk and set(disk) <= set(told)):
+        parts.append(f"high disk I/O from {operations(disk)}" if disk else "high disk I/O")
+    network = picture.network
+    if network is not None and not (network and set(network) <= {*told, *(disk or ())}):
+        who = f" from {operations(network)}" if network else ""
+        parts.append(f"high network traffic{who}")
+    return parts
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def joined(causes: Sequence[Named]) -> str:
+    """One or two causes by name, more by what kind of work they are."""
+    if len(causes) > 2:
+        return counted(causes)
+    return " and ".join(str(named) for named in causes)
+
+
+def counted(causes: Sequence[Named]) -> str:
+    """Causes counted by category: ``1 backup process, 2 development processes``."""
+    counts: dict[str, int] = {}
+    for named in causes:
+        counts[named.category] = counts.get(named.category, 0) + 1
+    return ", ".join(_many(count, category) for category, count in counts.items())
+
+
+def _many(count: int, category: str) -> str:
+    noun = _SINGULAR.get(category, _SINGULAR["unknown"])
+    if count == 1:
+        return f"1 {noun}"
+    if noun == "virtual machine or container":
+        return f"{count} virtual machines or containers"
+    return f"{count} {noun}{'es' if noun.endswith('process') else 's'}"
+
+
+def operations(causes: Sequence[Named]) -> str:
+    """A single cause by its label, several of one kind by what they do."""
+    if len(causes) == 1:
+        return causes[0].label
+    if len({named.category for named in causes}) == 1:
+        return _OPERATIONS.get(causes[0].category, _OPERATIONS["unknown"])
+    return joined(causes)
