@@ -14,13 +14,32 @@ from dataclasses import dataclass, field
 
 from publisher.errors import FanwhyError
 from publisher.explain.settings import ExplainSettings
-from publisher.rhythm import SamplingSettings
+from publisher.ledger.settings import LedgerSettings
 from publisher.schema.broker import BrokerSettings
 from publisher.schema.setting import setting
 from publisher.schema.topics import DEFAULT_PREFIX, Topics
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
-ATTRIBUTIONS = ("light", "auto", "exact")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSettings:
+    """How often the machine is looked at."""
+
+    period_seconds: float = setting(
+        2.0, "Seconds between two samples while the machine works.", minimum=0.5, maximum=60
+    )
+    rest_period_seconds: float = setting(
+        6.0,
+        "Seconds between two samples while it rests; not less than period_seconds.",
+        minimum=0.5,
+        maximum=300,
+    )
+    pulse: bool = setting(
+        True,
+        "Look at the processors' busy time twice a second in between (some 20 µs each), so that "
+        "an onset is seen at once.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,23 +81,7 @@ class SensesSettings:
 class PrivacySettings:
     """What is told to everyone who may read the broker."""
 
-    publish_arguments: bool = setting(
-        False, "Publish the arguments of commands, which may hold secrets, beside their names."
-    )
     publish_addresses: bool = setting(False, "Publish the addresses of network interfaces.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerSettings:
-    """How processor time is charged to those who used it."""
-
-    attribution: str = setting(
-        "auto",
-        "How hard to look for processes that die between two samples. light: by their parents' "
-        "counters alone. auto: ask the kernel to report births while too much stays without a "
-        "name (needs root). exact: always ask.",
-        options=ATTRIBUTIONS,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

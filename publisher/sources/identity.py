@@ -16,10 +16,11 @@ import re
 import shlex
 import sys
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.errors import SourceError
+from publisher.schema.messages import InfoReading
+from publisher.schema.payload import rfc3339
 from publisher.sources.files import KernelFiles
 
 _KEY = b"fanwhy"
@@ -27,40 +28,17 @@ _DEVICES = "/sys/devices/system/cpu"
 _DEVICE_TREE = "/sys/firmware/devicetree/base"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What does not change while the kernel runs; ``None`` where nobody tells.
-
-    Attributes:
-        machine_id: 32 hexadecimal digits, stable for this installation.
-        virtualization: hypervisor or container engine, ``docker on kvm`` for one in the other.
-        boot_time: seconds since the epoch.
-    """
-
-    machine_id: str
-    operating_system: str | None
-    kernel: str | None
-    architecture: str | None
-    cpu_model: str | None
-    physical_cores: int | None
-    logical_cores: int | None
-    memory_total_bytes: int | None
-    virtualization: str | None
-    boot_time: float | None
-
-
-def machine(root: str | Path, state: Path) -> Machine:
-    """The machine whose ``/proc``, ``/sys`` and ``/etc`` are below ``root``.
+def describe(files: KernelFiles, state: str | None = None) -> InfoReading:
+    """Who this machine is: all of ``host/info`` that does not change while the kernel runs.
 
     Args:
-        root: as of ``KernelFiles``.
+        files: kernel files.
         state: folder where an identity is kept for a machine that has none of its own.
     """
-    files = KernelFiles(root, held=0)  # read once: no descriptor is worth keeping
     name = os.uname() if hasattr(os, "uname") else None
-    btime = _number(_text(files, "/proc/stat"), r"^btime (\d+)$")
+    booted = _number(_text(files, "/proc/stat"), r"^btime (\d+)$")
     memory = _number(_text(files, "/proc/meminfo"), r"^MemTotal:\s+(\d+) kB$")
-    return Machine(
+    return InfoReading(
         machine_id=machine_id(files, state),
         operating_system=_operating_system(files),
         kernel=f"{name.sysname} {name.release}" if name else platform.platform(terse=True),
@@ -70,11 +48,11 @@ def machine(root: str | Path, state: Path) -> Machine:
         logical_cores=os.cpu_count(),
         memory_total_bytes=None if memory is None else memory * 1024,
         virtualization=virtualization(files),
-        boot_time=btime,
+        boot_time=None if booted is None else rfc3339(booted),
     )
 
 
-def machine_id(files: KernelFiles, state: Path) -> str:
+def machine_id(files: KernelFiles, state: str | None = None) -> str:
     """A stable identity that does not give the machine id away.
 
     man 5 machine-id asks to publish it only through a keyed hash. A machine without one (many
@@ -85,7 +63,8 @@ def machine_id(files: KernelFiles, state: Path) -> str:
         found = _text(files, path)
         if re.fullmatch(r"[0-9a-f]{32}", found):  # "uninitialized" in images not yet booted
             return _hashed(found)
-    return _hashed(_windows_id() or _kept_id(state / "machine-id") or platform.node())
+    kept = _windows_id() or (_kept_id(Path(state, "machine-id")) if state else "")
+    return _hashed(kept or platform.node())
 
 
 def virtualization(files: KernelFiles) -> str | None:
@@ -231,7 +210,7 @@ def _hypervisor(files: KernelFiles) -> str | None:
 
 def _text(files: KernelFiles, path: str) -> str:
     try:
-        return files.text(path)
+        return files.text(path, keep=False)
     except SourceError:
         return ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from publisher.sources.files import KernelFiles
-from publisher.sources.identity import machine, machine_id, virtualization
+from publisher.sources.identity import describe, machine_id, virtualization
 
 _ID = "0123456789abcdef0123456789abcdef"
 
@@ -17,12 +17,12 @@ def _tree(root: Path, files: dict[str, str]) -> KernelFiles:
         path = root / name.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    return KernelFiles(root, held=0)
+    return KernelFiles(root)
 
 
 def test_machine_id_is_published_only_through_a_keyed_hash(tmp_path: Path) -> None:
     files = _tree(tmp_path / "root", {"/etc/machine-id": f"{_ID}\n"})
-    found = machine_id(files, tmp_path / "state")
+    found = machine_id(files, str(tmp_path / "state"))
     assert found == hmac.new(b"fanwhy", _ID.encode(), hashlib.sha256).hexdigest()[:32]
     assert not (tmp_path / "state").exists()
 
@@ -30,17 +30,17 @@ def test_machine_id_is_published_only_through_a_keyed_hash(tmp_path: Path) -> No
 @pytest.mark.parametrize("content", ["", "uninitialized\n", "not an id\n"])
 def test_a_machine_without_identity_gets_one_and_keeps_it(tmp_path: Path, content: str) -> None:
     files = _tree(tmp_path / "root", {"/etc/machine-id": content})
-    first = machine_id(files, tmp_path / "state")
+    first = machine_id(files, str(tmp_path / "state"))
     assert len(first) == 32
-    assert machine_id(files, tmp_path / "state") == first
-    assert machine_id(files, tmp_path / "other") != first
+    assert machine_id(files, str(tmp_path / "state")) == first
+    assert machine_id(files, str(tmp_path / "other")) != first
 
 
 def test_where_nothing_can_be_kept_the_name_has_to_do(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     files = _tree(tmp_path / "root", {})
-    assert machine_id(files, blocked / "state") == machine_id(files, blocked / "state")
+    assert machine_id(files, str(blocked / "state")) == machine_id(files, str(blocked / "state"))
 
 
 _VM = "flags\t\t: fpu hypervisor lahf_lm\n"
@@ -104,21 +104,24 @@ def test_facts(tmp_path: Path) -> None:
             topology.format("cpu3"): "1,3\n",
         },
     )
-    found = machine(tmp_path, tmp_path / "state")
+    found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))
     assert found.operating_system == "Debian GNU/Linux 12 (bookworm)"
     assert found.cpu_model == "Intel(R) Core(TM) i5-8500"
     assert found.memory_total_bytes == 16_384_000_000
-    assert found.boot_time == 1_700_000_000
+    assert found.boot_time == "2023-11-14T22:13:20.000Z"
     assert found.physical_cores == 2
     assert found.virtualization is None
 
 
 def test_a_board_names_its_processor_where_x86_does_not(tmp_path: Path) -> None:
     _tree(tmp_path, {"/proc/cpuinfo": "Hardware : BCM2835\nModel : Raspberry Pi 4 Model B\n"})
-    assert machine(tmp_path, tmp_path / "state").cpu_model == "Raspberry Pi 4 Model B"
+    assert (
+        describe(KernelFiles(tmp_path), str(tmp_path / "state")).cpu_model
+        == "Raspberry Pi 4 Model B"
+    )
 
 
 def test_an_empty_root_is_no_failure(tmp_path: Path) -> None:
-    found = machine(tmp_path, tmp_path / "state")
+    found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))
     assert found.memory_total_bytes is None
     assert found.boot_time is None
