@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from publisher.errors import ConfigError
 from publisher.schema import topics
-from publisher.schema.configuration import Loaded, load, nearest
+from publisher.schema.configuration import Loaded, load
+from publisher.schema.declared import nearest
 from publisher.schema.printable import printable
 from publisher.settings import Settings
 from publisher.subsystems import SUBSYSTEMS

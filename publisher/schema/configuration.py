@@ -12,7 +12,6 @@ import difflib
 import os
 import sys
 import tomllib
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,13 +24,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from publisher.errors import ConfigError
 from publisher.schema.broker import BrokerSettings, parse_url, readable_by_all
+from publisher.schema.declared import (
+    ENVIRONMENT_PREFIX,
+    SHORTCUTS,
+    Declared,
+    bare,
+    declared,
+    element,
+    expectation,
+    nearest,
+)
 from publisher.schema.printable import printable
 from publisher.schema.setting import Setting
 
-ENVIRONMENT_PREFIX = "FANWHY_"
 CONFIG_VARIABLE = "FANWHY_CONFIG"
-# Shorter than FANWHY_BROKER__URL, which works too.
-_SHORTCUTS = {"FANWHY_BROKER": ("broker", "url")}
 _FLAGS = {("broker", "url"): "--broker", ("prefix",): "--prefix"}
 
 _S = TypeVar("_S")
@@ -63,54 +69,6 @@ def system_config(environment: Mapping[str, str] = os.environ) -> Path:
     if sys.platform == "win32":
         return Path(environment.get("PROGRAMDATA", r"C:\ProgramData"), "fanwhy", "config.toml")
     return Path("/etc/fanwhy/config.toml")
-
-
-# --- what can be set ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One setting as declared: where it stands, what it is, what it is when nobody sets it."""
-
-    path: _Path
-    type: Any
-    default: Any
-    setting: Setting
-
-    @property
-    def key(self) -> str:
-        """Its name as people write it: ``sampling.period_seconds``."""
-        return ".".join(self.path)
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        for name, path in _SHORTCUTS.items():
-            if path == self.path:
-                return name
-        return ENVIRONMENT_PREFIX + "__".join(self.path).upper()
-
-    @property
-    def expectation(self) -> str:
-        """What its value should be, in words: ``a number from 0.5 to 60``."""
-        return _expectation(self.type, self.setting)
-
-
-def declared(cls: type, above: _Path = ()) -> Iterator[Declared]:
-    """Every setting of a settings dataclass and of its sections, in order of declaration."""
-    hints = typing.get_type_hints(cls)
-    for item in dataclasses.fields(cls):
-        path, kind = (*above, item.name), hints[item.name]
-        if dataclasses.is_dataclass(kind):
-            yield from declared(typing.cast("type", kind), path)
-            continue
-        found = item.metadata.get("setting")
-        if not isinstance(found, Setting):
-            raise TypeError(f"{cls.__name__}.{item.name} is not declared with setting()")
-        default = item.default
-        if item.default_factory is not dataclasses.MISSING:
-            default = item.default_factory()
-        yield Declared(path, kind, default, found)
 
 
 # --- loading ------------------------------------------------------------------------------------
@@ -257,7 +215,7 @@ def _from_environment(cls: type, environment: Mapping[str, str]) -> _Layer:
         # Empty means unset: compose files hand on variables that nobody filled in.
         if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_VARIABLE or not raw:
             continue
-        path = _SHORTCUTS.get(name) or tuple(
+        path = SHORTCUTS.get(name) or tuple(
             name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
         )
         kind = kinds.get(path)
@@ -281,7 +239,7 @@ def _from_file(path: Path) -> _Layer:
 
 def _from_text(raw: str, kind: Any) -> Any:
     """A value from its text; the text itself where it does not fit, for the check to refuse."""
-    kind = _bare(kind)
+    kind = bare(kind)
     if kind is str:
         return raw
     if typing.get_origin(kind) in (tuple, Mapping):
@@ -396,7 +354,7 @@ class _Section(BaseModel):
 
 def _annotation(kind: Any, limits: Setting) -> Any:
     """What pydantic is to check; ``None``, as every default here, means: not set."""
-    kind = _bare(kind)
+    kind = bare(kind)
     origin = typing.get_origin(kind)
     number = Field(strict=True, ge=limits.minimum, le=limits.maximum, allow_inf_nan=False)
     if origin is Mapping:
@@ -408,13 +366,6 @@ def _annotation(kind: Any, limits: Setting) -> Any:
     if kind in (int, float):
         return Annotated[kind, number] | None
     return Annotated[kind, Field(strict=True)] | None
-
-
-def _bare(kind: Any) -> Any:
-    """A type without its ``None``."""
-    if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        (kind,) = (arm for arm in typing.get_args(kind) if arm is not types.NoneType)
-    return kind
 
 
 def _plain(cls: type, model: BaseModel) -> Any:
@@ -436,30 +387,20 @@ def _plain(cls: type, model: BaseModel) -> Any:
 def _complaint(cls: type, layers: tuple[_Layer, ...], error: Any) -> str:
     loc = tuple(str(part) for part in error["loc"])
     known = {item.path: item for item in declared(cls)}
-    setting_path = next((loc[:n] for n in range(len(loc), 0, -1) if loc[:n] in known), loc)
-    layer = next((one for one in layers if one.holds(setting_path)), layers[-1])
-    name = layer.name_of(setting_path)
+    item = next((known[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in known), None)
+    in_list = item is not None and typing.get_origin(item.type) is tuple
+    path = item.path if item and in_list else loc
+    layer = next((one for one in layers if one.holds(path)), layers[-1])
+    name = printable(layer.name_of(path))
     if error["type"] == "extra_forbidden":
-        return f"{printable(name)}: no such setting{_nearest(loc, known)}"
-    item = known.get(setting_path)
+        return f"{name}: no such setting{_nearest(loc, known)}"
     if item is None:
         return f"{name}: expected a table of settings, found {_found(error['input'], hide=True)}"
-    inside = loc[len(setting_path) :]
-    if inside and len(inside) == 1:
-        name += f"[{printable(inside[0])}]"
-        element = typing.get_args(_bare(item.type))
-        kind = element[1] if typing.get_origin(_bare(item.type)) is Mapping else element[0]
-        expectation = _expectation(kind, item.setting)
-    else:
-        expectation = item.expectation
-    found = _found(error["input"], hide=item.setting.secret or item.path == ("broker", "url"))
-    return f"{name}: expected {expectation}, found {found}"
-
-
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """``; did you mean …?`` for the known word that is most like ``word``; else empty."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {matches[0]}?" if matches else ""
+    hide = item.setting.secret or item.path == ("broker", "url")
+    found = _found(error["input"], hide=hide)
+    if len(loc) > len(item.path):
+        return f"{name}: expected {expectation(element(item.type), item.setting)}, found {found}"
+    return f"{name}: expected {item.expectation}, found {found}"
 
 
 def _nearest(loc: _Path, known: Mapping[_Path, Declared]) -> str:
@@ -477,31 +418,6 @@ def _nearest(loc: _Path, known: Mapping[_Path, Declared]) -> str:
     last = {item.path[-1]: key for key, item in keys.items()}
     matches = difflib.get_close_matches(loc[-1], list(last), n=1, cutoff=0.6)
     return f"; did you mean {last[matches[0]]}?" if matches else ""
-
-
-def _expectation(kind: Any, limits: Setting) -> str:
-    kind = _bare(kind)
-    if typing.get_origin(kind) is Mapping:
-        return "a table of numbers"
-    if typing.get_origin(kind) is tuple:
-        return "a list of words"
-    if limits.options:
-        return "one of " + ", ".join(limits.options)
-    if kind is bool:
-        return "true or false"
-    if kind in (int, float):
-        word = "a whole number" if kind is int else "a number"
-        low, high = limits.minimum, limits.maximum
-        if low is not None and high is not None:
-            return f"{word} from {_number(low)} to {_number(high)}"
-        if low is not None:
-            return f"{word} of at least {_number(low)}"
-        return word if high is None else f"{word} of at most {_number(high)}"
-    return "text"
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
 
 
 def _found(value: Any, *, hide: bool) -> str:
