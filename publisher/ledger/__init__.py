@@ -1,0 +1,16 @@
+"""The accounts: who used the processors, the disks, the memory; for every busy second a name."""
+
+from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.ledger.ledger import Ledger, open_ledger
+from publisher.ledger.settings import LedgerSettings
+
+__all__ = [
+    "Account",
+    "Balance",
+    "Clues",
+    "GroupKind",
+    "Ledger",
+    "LedgerSettings",
+    "WorkGroup",
+    "open_ledger",
+]

@@ -1,0 +1,485 @@
+"""Double-entry books of CPU time: every process's time is booked once, to its work group.
+
+A process that lives is read from its clock. One that died between two looks is found in its
+reaper, whose ``cutime`` grows by the whole life of each child that it waits for: that growth is
+a *credit*; what was already booked of the dead is a *debit*; the difference is work that nobody
+saw. docs/ledger.md derives the rule, states what holds at every tick, and says why each step
+stands where it stands.
+"""
+
+from __future__ import annotations
+
+import heapq
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
+from typing import Generic, TypeVar
+
+from publisher.sources.processes import GONE, Census, ProcessSource, Stat
+
+OWE_LIMIT = 20_000_000
+"""What a living reaper may owe: its user and system time are each cut to 10 ms when shown."""
+
+_SUSPECT = 5_000_000  # less than this of a process is lost in that rounding anyway
+_ROUNDS = 4
+_HOT_FOR = 8  # ticks that a process stays among those read first after it last worked
+_HOT_LIMIT = 512
+_REVISIT = 32  # numbers below the last one whose processes may not have been visible yet
+_LIST_EVERY = 15  # ticks with forks after which all of /proc is listed, whatever numbers say
+_FULL_EVERY = 30  # ticks after which everybody is read, however well the hot ones explain all
+_LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
+
+G = TypeVar("G")
+
+
+class Process(Generic[G]):
+    """One process as the books know it.
+
+    Attributes:
+        own: its CPU time booked so far; ``reaped``: that of those it waited for, as last shown.
+        owe: booked already, but not yet visible in ``reaped``.
+        reaper: it was given children that it did not make (init, a subreaper), so what it
+            reaps is not its own work.
+    """
+
+    __slots__ = (
+        "alive", "children", "comm", "group", "handle", "hot_until", "index", "kernel", "owe",
+        "own", "parent", "pid", "process_group", "reaped", "reaper", "rss", "session", "start",
+        "terminal", "threads",
+    )  # fmt: skip
+
+    def __init__(self, stat: Stat, handle: int, own: int) -> None:
+        self.pid = stat.pid
+        self.start = stat.start
+        self.handle = handle
+        self.own = own
+        self.reaped = stat.reaped
+        self.owe = 0
+        self.parent: Process[G] | None = None
+        self.children: set[Process[G]] = set()
+        self.alive = True
+        self.reaper = stat.pid == 1
+        self.hot_until = 0
+        self.index = -1
+        self.kernel = stat.kernel
+        self.group: G
+        self.show(stat)
+
+    def show(self, stat: Stat) -> None:
+        """Takes over what may change in a life."""
+        self.comm = stat.comm
+        self.session = stat.session
+        self.process_group = stat.process_group
+        self.terminal = stat.terminal
+        self.threads = stat.threads
+        self.rss = stat.rss
+
+    @property
+    def total(self) -> int:
+        """What its own reaper will be credited with for it, as far as it is known."""
+        return self.own + self.reaped
+
+    def __lt__(self, other: Process[G]) -> bool:
+        return self.pid < other.pid
+
+    def ancestors(self) -> Iterator[Process[G]]:
+        """Parent, grandparent and so on."""
+        above = self.parent
+        while above is not None:
+            yield above
+            above = above.parent
+
+
+class Keeper(Generic[G]):
+    """What the books ask of whoever knows names; every method may be overridden."""
+
+    def place(self, process: Process[G]) -> G:
+        """The work group of a process that was just found; its parent is already known."""
+        raise NotImplementedError
+
+    def book(self, process: Process[G], nanoseconds: int) -> None:
+        """This process itself used so much."""
+        raise NotImplementedError
+
+    def book_unseen(
+        self, reaper: Process[G], nanoseconds: int, died: dict[Process[G], int]
+    ) -> None:
+        """Processes that died unseen, and the last moments of those in ``died``, used so much.
+
+        ``reaper`` waited for them, or they waited for each other; what each of ``died`` had used
+        in the tick before it died stands beside it.
+        """
+        raise NotImplementedError
+
+    def changed(self, process: Process[G]) -> None:
+        """It runs another program now, or has another parent."""
+
+    def died(self, process: Process[G]) -> None:
+        """It is gone, and all there is to book for it is booked."""
+
+
+class Books(Generic[G]):
+    """The table of processes and what is booked for each.
+
+    Args:
+        source: tells of processes.
+        keeper: is told what to book to whom.
+    """
+
+    def __init__(self, source: ProcessSource, keeper: Keeper[G]) -> None:
+        self.table: dict[int, Process[G]] = {}
+        self._source = source
+        self._keeper = keeper
+        self._tick = 0
+        self._full = 0
+        self._listed = 0
+        self._opened = 0
+        self._census = Census(0, 0)
+        self._order: list[Process[G]] = []
+        self._handles: list[int] = []
+        self._marks: list[int] = []
+        self._hot: list[Process[G]] = []
+        self._hot_handles: list[int] = []
+        self._owing: set[Process[G]] = set()
+        self._recent: dict[Process[G], int] = {}
+
+    # -- opening ---------------------------------------------------------------------------
+
+    def open(self, census: Census) -> None:
+        """Enters everybody who lives now; nothing is booked for the time before."""
+        self._census = census
+        self._enter(self._source.pids(), opening=True)
+        self._opened = max((process.start for process in self._order), default=0)
+
+    # -- a quiet tick ----------------------------------------------------------------------
+
+    def quiet(self, census: Census, closes: Callable[[int], bool]) -> bool:
+        """Books by the hot processes' clocks alone, where that is all there is to book.
+
+        Args:
+            census: the kernel's numbering now.
+            closes: whether so many nanoseconds explain what the machine did.
+
+        Returns:
+            False, and nothing is booked, when something was forked or died, the hot ones do not
+            explain the window, or clocks are not to be had.
+        """
+        if (
+            census != self._census
+            or not self._source.clocked
+            or self._tick - self._full >= _FULL_EVERY
+        ):
+            return False
+        marks = self._source.marks(self._hot_handles)
+        if GONE in marks:
+            return False
+        worked = [pair for pair in zip(self._hot, marks, strict=True) if pair[1] > pair[0].own]
+        if not closes(sum(mark - process.own for process, mark in worked)):
+            return False
+        self._tick += 1
+        self._recent.clear()
+        for process, mark in worked:
+            self._work(process, mark)
+        return True
+
+    # -- a full tick -----------------------------------------------------------------------
+
+    def full(self, census: Census) -> None:
+        """Reads every clock, settles the dead, enters the new."""
+        self._tick += 1
+        self._full = self._tick
+        found = self._candidates(census)
+        recent, self._recent = self._recent, {}
+        dead, credit, moved = self._read(found)
+        self._read_again(dead, credit)
+        for process in dead:
+            process.alive = False
+        self._settle(dead, credit, recent)
+        for process in dead:
+            self._bury(process)
+        self._warm(moved + self._enter(found))
+
+    def _candidates(self, census: Census) -> list[int]:
+        """Numbers that may be new processes."""
+        last, forks = self._census
+        self._census = census
+        made, span = census.forks - forks, census.last - last
+        if not made and not span:
+            return []
+        if (
+            0 <= made < _LAPS
+            and 0 <= span <= 2 * len(self.table) // 3
+            and self._tick - self._listed < _LIST_EVERY
+        ):
+            # A number is given out before its process can be seen, hence some again.
+            numbers = range(max(last - _REVISIT, 1), census.last + 1)
+            probed = [pid for pid in numbers if pid not in self.table]
+            marks = self._source.marks([self._source.handle(pid) for pid in probed])
+            return list(compress(probed, map(GONE.__ne__, marks)))
+        self._listed = self._tick
+        return [pid for pid in self._source.pids() if pid not in self.table]
+
+    def _read(
+        self, found: list[int]
+    ) -> tuple[dict[Process[G], None], dict[Process[G], int], list[Process[G]]]:
+        """Books what the living did; tells the dead, the credits, and who moved.
+
+        An unchanged clock means unchanged ``reaped`` too, since reaping takes work.
+        """
+        marks = self._source.marks(self._handles)
+        differ = list(map(operator.ne, marks, self._marks))
+        changed = list(zip(compress(self._order, differ), compress(marks, differ), strict=True))
+        self._marks = marks
+        dead: dict[Process[G], None] = {}
+        credit: dict[Process[G], int] = {}
+        moved: list[Process[G]] = []
+        # Deaths stand first in everything: the credits read below already hold them.
+        for process, mark in changed:
+            if mark == GONE:
+                dead[process] = None
+        for process, mark in changed:
+            if mark == GONE:
+                continue
+            stat = self._source.stat(process.pid)
+            if stat is None:
+                dead[process] = None
+            elif stat.start != process.start:
+                dead[process] = None
+                found.append(process.pid)
+            else:
+                moved.append(process)
+                self._work(process, mark if self._source.clocked else stat.own)
+                self._take(process, stat, credit)
+        return dead, credit, moved
+
+    def _work(self, process: Process[G], own: int) -> None:
+        worked = own - process.own
+        if worked > 0:  # a clock that runs backwards is an odd clock, not another process
+            process.own = own
+            self._recent[process] = worked
+            self._keeper.book(process, worked)
+
+    def _take(self, process: Process[G], stat: Stat, credit: dict[Process[G], int]) -> None:
+        """Takes over a fresh line; what grew of the reaped is credit."""
+        if stat.reaped > process.reaped:
+            credit[process] = credit.get(process, 0) + stat.reaped - process.reaped
+            process.reaped = stat.reaped
+        renamed = stat.comm != process.comm
+        process.show(stat)
+        if self._adopt(process, stat.parent) or renamed:
+            self._keeper.changed(process)
+
+    def _read_again(self, dead: dict[Process[G], None], credit: dict[Process[G], int]) -> None:
+        """Finds those who died while we read, since they are inside a credit already.
+
+        A reaper shows its credit before the clock of the reaped disappears, so the reaper of
+        whoever is gone now can be read now; that may let in further deaths, hence the rounds.
+        """
+        for _ in range(_ROUNDS):
+            if not credit:
+                return
+            suspects = [
+                process
+                for process in self._suspects(credit)
+                if process not in dead and process.total + process.owe > _SUSPECT
+            ]
+            marks = self._source.marks([process.handle for process in suspects])
+            late = list(compress(suspects, map(GONE.__eq__, marks)))
+            if not late:
+                return
+            dead.update(dict.fromkeys(late))
+            for process in late:
+                self._read_reaper(process, dead, credit)
+
+    def _suspects(self, credit: dict[Process[G], int]) -> Iterable[Process[G]]:
+        """All whom the holders of credit may have reaped: their descendants."""
+        if any(process.parent is None for process in credit):
+            return self._order
+        seen: dict[Process[G], None] = {}
+        waiting = list(credit)
+        while waiting:
+            for child in waiting.pop().children:
+                if child not in seen:
+                    seen[child] = None
+                    waiting.append(child)
+        return seen
+
+    def _read_reaper(
+        self, process: Process[G], dead: dict[Process[G], None], credit: dict[Process[G], int]
+    ) -> None:
+        """Reads the ancestors of one who died just now until one of them shows it."""
+        for above in list(process.ancestors()):
+            if above in dead:
+                continue
+            stat = self._source.stat(above.pid)
+            if stat is None or stat.start != above.start:
+                dead[above] = None
+                continue
+            before = credit.get(above, 0)
+            self._take(above, stat, credit)
+            if credit.get(above, 0) - before >= process.total - OWE_LIMIT:
+                return
+
+    def _settle(
+        self,
+        dead: dict[Process[G], None],
+        credit: dict[Process[G], int],
+        recent: dict[Process[G], int],
+    ) -> None:
+        """Weighs credits against debits, the deepest first; deficits float up."""
+        waiting = set(credit) | set(dead) | self._owing
+        heap = [(-_depth(process), process) for process in waiting]
+        heapq.heapify(heap)
+        debit: dict[Process[G], int] = {}
+        below: dict[Process[G], dict[Process[G], int]] = {}
+        while heap:
+            _, process = heapq.heappop(heap)
+            died = below.pop(process, {})
+            net = credit.get(process, 0) - debit.pop(process, 0) - process.owe
+            process.owe = push = 0
+            if net > 0:
+                self._keeper.book_unseen(process, net, died)
+            elif net < 0:
+                if process.alive:
+                    process.owe = -net if process.pid == 1 else min(-net, OWE_LIMIT)
+                push = -net - process.owe
+            if process.owe:
+                self._owing.add(process)
+            else:
+                self._owing.discard(process)
+            if net >= 0:
+                died = {}
+            if not process.alive:
+                died[process] = recent.get(process, 0) + self._recent.get(process, 0)
+                if not self._lost(process, credit):
+                    push += process.total
+            parent = process.parent
+            if parent is None or not (push or died):
+                continue
+            debit[parent] = debit.get(parent, 0) + push
+            below.setdefault(parent, {}).update(died)
+            if parent not in waiting:
+                waiting.add(parent)
+                heapq.heappush(heap, (-_depth(parent), parent))
+
+    def _lost(self, process: Process[G], credit: dict[Process[G], int]) -> bool:
+        """Whether nobody was credited with a dead process, since its parent ignored SIGCHLD."""
+        parent = process.parent
+        return (
+            parent is not None
+            and parent.alive
+            and process.total > OWE_LIMIT
+            and credit.get(parent, 0) < process.total - OWE_LIMIT
+            and self._source.ignores_children(parent.pid)
+        )
+
+    # -- coming and going ------------------------------------------------------------------
+
+    def _enter(self, found: Iterable[int], *, opening: bool = False) -> list[Process[G]]:
+        """Takes up new processes, parents before children, and books all that they did."""
+        new: dict[int, Process[G]] = {}
+        parents: dict[int, int] = {}
+        for pid in sorted(set(found)):
+            stat = None if pid in self.table else self._source.stat(pid)
+            if stat is None:
+                continue
+            handle = self._source.handle(pid)
+            (mark,) = self._source.marks([handle])
+            if mark == GONE:
+                continue
+            process: Process[G] = Process(stat, handle, mark if self._source.clocked else stat.own)
+            new[pid] = self.table[pid] = process
+            parents[pid] = stat.parent
+            self._append(process, mark)
+        for pid, process in new.items():
+            self._adopt(process, parents[pid], first=True)
+        for process in sorted(new.values(), key=_depth):
+            process.group = self._keeper.place(process)
+            if opening or process.start < self._opened:
+                continue
+            if process.own:
+                self._recent[process] = process.own
+                self._keeper.book(process, process.own)
+            if process.reaped:
+                self._keeper.book_unseen(process, process.reaped, {})
+        return list(new.values())
+
+    def _adopt(self, process: Process[G], parent: int, *, first: bool = False) -> bool:
+        """Hangs a process below its parent; tells whether that is another than before."""
+        before = process.parent
+        if before is not None and before.pid == parent and before.alive:
+            return False
+        above = self.table.get(parent)
+        if above is None and parent:
+            above = self.table.get(1)  # whom we do not know yet; init is above everybody
+        # Within one clock tick start times tie, and numbers are used again: no circles.
+        if above is process or (
+            above is not None and (above.start > process.start or process in above.ancestors())
+        ):
+            above = None
+        if above is before:
+            return False
+        if before is not None:
+            before.children.discard(process)
+        process.parent = above
+        if above is not None:
+            above.children.add(process)
+            if not first:
+                above.reaper = True
+        return True
+
+    def _bury(self, process: Process[G]) -> None:
+        """Strikes a dead process out, and sees who has its children now."""
+        self._owing.discard(process)
+        if self.table.get(process.pid) is process:
+            del self.table[process.pid]
+        self._remove(process)
+        for child in list(process.children):
+            if not child.alive:
+                continue
+            stat = self._source.stat(child.pid)
+            if stat is not None and stat.start == child.start:
+                self._adopt(child, stat.parent)
+                self._keeper.changed(child)
+            if child.parent is process:  # it died just now: its debit goes up all the same
+                self._hang(child, process.parent)
+        if process.parent is not None:
+            process.parent.children.discard(process)
+        self._source.forget((process.pid,))
+        self._keeper.died(process)
+
+    @staticmethod
+    def _hang(process: Process[G], above: Process[G] | None) -> None:
+        if process.parent is not None:
+            process.parent.children.discard(process)
+        process.parent = above
+        if above is not None:
+            above.children.add(process)
+
+    def _append(self, process: Process[G], mark: int) -> None:
+        process.index = len(self._order)
+        self._order.append(process)
+        self._handles.append(process.handle)
+        self._marks.append(mark)
+
+    def _remove(self, process: Process[G]) -> None:
+        last, handle, mark = self._order.pop(), self._handles.pop(), self._marks.pop()
+        if last is not process:
+            at = last.index = process.index
+            self._order[at], self._handles[at], self._marks[at] = last, handle, mark
+
+    def _warm(self, moved: list[Process[G]]) -> None:
+        """Those who worked lately are read first in the ticks to come."""
+        for process in moved:
+            process.hot_until = self._tick + _HOT_FOR
+        candidates = dict.fromkeys(moved)
+        candidates.update(dict.fromkeys(self._hot))
+        hot = [process for process in candidates if process.alive]
+        cold = [process for process in hot if process.hot_until < self._tick]
+        self._hot = [process for process in hot if process.hot_until >= self._tick][:_HOT_LIMIT]
+        self._hot_handles = [process.handle for process in self._hot]
+        self._source.forget([process.pid for process in cold])
+
+
+def _depth(process: Process[G]) -> int:
+    return sum(1 for _ in process.ancestors())

@@ -1,0 +1,101 @@
+"""Control groups: which one a process is in, and what the kernel counted for each.
+
+Version 2 counts in ``cpu.stat`` (``usage_usec``) even without the cpu controller; version 1 in
+``cpuacct.usage``. Both include those who have exited, and all cgroups below (kernel
+documentation, admin-guide/cgroup-v2 and cgroup-v1/cpuacct).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from publisher.errors import SourceError
+from publisher.sources.files import KernelFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One process's cgroups.
+
+    Attributes:
+        name: the path that names it: systemd's, else the deepest of any hierarchy.
+        account: the path by which its CPU time is counted; empty when that is the root.
+    """
+
+    name: str
+    account: str
+
+
+class Cgroups:
+    """The hierarchies that are mounted below the root of ``files``.
+
+    Attributes:
+        unified: directory of version 2; empty if there is none.
+        cpuacct: directory of version 1's CPU accounting, likewise.
+    """
+
+    def __init__(self, files: KernelFiles) -> None:
+        self._files = files
+        self.unified = self.cpuacct = ""
+        self.memory = self.blkio = ""
+        try:
+            mounts = files.text("/proc/mounts").splitlines()
+        except SourceError:
+            mounts = []
+        for line in mounts:
+            words = line.split(" ")
+            if len(words) < 4:
+                continue
+            _, where, kind, options = words[:4]
+            if kind == "cgroup2":
+                self.unified = self.unified or where
+            elif kind == "cgroup":
+                controllers = options.split(",")
+                for name in ("cpuacct", "memory", "blkio"):
+                    if name in controllers and not getattr(self, name):
+                        setattr(self, name, where)
+
+    def membership(self, lines: bytes) -> Membership:
+        """Takes ``/proc/<pid>/cgroup`` apart."""
+        unified = named = cpuacct = deepest = ""
+        for line in lines.decode("utf-8", "replace").splitlines():
+            _, _, rest = line.partition(":")
+            controllers, _, path = rest.partition(":")
+            path = path.removesuffix(" (deleted)")
+            if path == "/":
+                continue
+            if not controllers:
+                unified = path
+            elif controllers == "name=systemd":
+                named = path
+            elif "cpuacct" in controllers.split(","):
+                cpuacct = path
+            if controllers not in ("cpuset", "freezer") and len(path) > len(deepest):
+                deepest = path
+        account = (cpuacct if self.cpuacct else "") or (unified if self.unified else "")
+        return Membership(unified or named or deepest, account)
+
+    def cpu_usage(self, account: str) -> int | None:
+        """Nanoseconds of CPU that a cgroup and all below it ever used; ``None`` if unknown."""
+        if self.cpuacct:
+            try:
+                return self._files.integer(f"{self.cpuacct}{account}/cpuacct.usage")
+            except SourceError:
+                pass
+        if self.unified:
+            try:
+                words = self._files.read(f"{self.unified}{account}/cpu.stat").split()
+                return int(words[words.index(b"usage_usec") + 1]) * 1000
+            except (SourceError, ValueError, IndexError):
+                pass
+        return None
+
+    def whole_usage(self) -> int | None:
+        """Nanoseconds that everything on this machine ever used, exactly; ``None`` if unknown.
+
+        Only version 1's root tells it; that of version 2 repeats ``/proc/stat``, which guesses
+        by ticks. Inside a container the mounted root is not the machine's.
+        """
+        if not self.cpuacct or not self._files.exists(f"{self.cpuacct}/cgroup.sane_behavior"):
+            return None
+        return self.cpu_usage("")

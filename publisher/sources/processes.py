@@ -1,0 +1,337 @@
+"""The process table of Linux, read as cheaply as the kernel allows.
+
+``clock_gettime`` with the clock id ``(~pid << 3) | 2`` reads the CPU clock of any process: the
+whole thread group with its exited threads, zombies and kernel threads too, in nanoseconds, for
+any user, even under ``hidepid=2``; one system call, no descriptor, no text (man 3
+clock_getcpuclockid; the id's layout is the kernel's, ``include/linux/posix-timers_types.h``).
+Some sandboxes lack it, and a fixture tree has no live processes: there ``stat`` is scanned.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.sources.files import KernelFiles
+
+GONE = -1
+"""What ``marks`` says of a process that is no more."""
+
+PF_KTHREAD = 0x00200000
+"""The kernel's flag of its own threads (``include/linux/sched.h``)."""
+
+_TICK = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_HELD = 192  # a read descriptor of /proc keeps a page of buffer: a few hundred at most
+_ARGUMENTS = 4096  # bytes of a command line: names stand in front
+
+
+class Stat(NamedTuple):
+    """One line of ``/proc/<pid>/stat`` (man 5 proc_pid_stat), times in nanoseconds.
+
+    Attributes:
+        comm: as the kernel keeps it: any bytes, at most 15.
+        own: user and system time of the process itself, in steps of 10 ms.
+        reaped: likewise, of all descendants that it has waited for.
+        start: when it began, in clock ticks since boot.
+    """
+
+    pid: int
+    comm: bytes
+    state: bytes
+    parent: int
+    process_group: int
+    session: int
+    terminal: int
+    flags: int
+    own: int
+    reaped: int
+    threads: int
+    start: int
+    rss: int
+
+    @property
+    def kernel(self) -> bool:
+        return bool(self.flags & PF_KTHREAD)
+
+
+def parse_stat(line: bytes) -> Stat:
+    """Takes the line apart; the name may hold spaces, parentheses, newlines and any byte.
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    opening, closing = line.index(b"("), line.rindex(b")")
+    fields = line[closing + 2 :].split(b" ", 22)
+    if len(fields) < 22:
+        raise ValueError("too few fields")
+    return Stat(
+        int(line[:opening]),
+        line[opening + 1 : closing],
+        fields[0],
+        int(fields[1]),
+        int(fields[2]),
+        int(fields[3]),
+        int(fields[4]),
+        int(fields[6]),
+        (int(fields[11]) + int(fields[12])) * _TICK,
+        (int(fields[13]) + int(fields[14])) * _TICK,
+        int(fields[17]),
+        int(fields[19]),
+        int(fields[21]) * _PAGE,
+    )
+
+
+class Census(NamedTuple):
+    """Where the kernel's numbering of processes stands.
+
+    Attributes:
+        last: the number given out last.
+        forks: processes and threads made since boot, on the whole machine.
+    """
+
+    last: int
+    forks: int
+
+
+class ProcessSource(Protocol):
+    """What the books need to know of processes; simulated in the property tests.
+
+    Attributes:
+        clocked: marks are the own CPU time in nanoseconds. Otherwise they only change when
+            something of a process did, and ``Stat.own`` holds its time.
+    """
+
+    clocked: bool
+
+    def pids(self) -> list[int]:
+        """Every process that is visible."""
+
+    def handle(self, pid: int) -> int:
+        """What ``marks`` wants to be called with for this process."""
+
+    def marks(self, handles: Sequence[int]) -> list[int]:
+        """For each process, something that changes whenever it worked or reaped; or ``GONE``."""
+
+    def stat(self, pid: int) -> Stat | None:
+        """What the kernel tells of one process; ``None`` when it is gone."""
+
+    def ignores_children(self, pid: int) -> bool:
+        """Whether it ignores SIGCHLD, so that its children are never added to anyone."""
+
+    def forget(self, pids: Iterable[int]) -> None:
+        """Lets go of what is kept for processes that will not be asked for soon."""
+
+
+class LinuxProcesses:
+    """``/proc/<pid>`` below the root of ``files``.
+
+    Args:
+        clock: reads a CPU clock by id, in nanoseconds.
+        clocked: use CPU clocks; ``None`` finds out whether they work here.
+    """
+
+    def __init__(
+        self,
+        files: KernelFiles,
+        *,
+        clock: Callable[[int], int] | None = None,
+        clocked: bool | None = None,
+    ) -> None:
+        self._proc = f"{files.root}/proc"
+        self._clock = clock or _clock_of_this_system()
+        self._held: dict[int, int] = {}
+        self._once: set[int] = set()
+        self.clocked = self._works() if clocked is None else clocked
+
+    def _works(self) -> bool:
+        """Whether clocks answer for those whom ``/proc`` shows, and agree with it."""
+        if self._proc != "/proc":
+            return False
+        stat = self.stat(os.getpid())
+        if stat is None:
+            return False
+        try:
+            others = self._clock(clock_id(1))
+            own = self._clock(clock_id(os.getpid()))
+        except (OSError, OverflowError):
+            return False
+        return others >= 0 and own + 2 * _TICK >= stat.own
+
+    def pids(self) -> list[int]:
+        try:
+            return [int(name) for name in os.listdir(self._proc) if name.isdigit()]
+        except FileNotFoundError:
+            raise AbsentError("no process table", path=self._proc) from None
+
+    def handle(self, pid: int) -> int:
+        return clock_id(pid) if self.clocked else pid
+
+    def marks(self, handles: Sequence[int]) -> list[int]:
+        if not self.clocked:
+            return [self._mark(pid) for pid in handles]
+        found: list[int] = []
+        readings = map(self._clock, handles)
+        while True:
+            # The list keeps what came before a failure, and the iterator goes on behind it.
+            try:
+                found.extend(readings)
+            except OSError:
+                found.append(GONE)
+            else:
+                return found
+
+    def _mark(self, pid: int) -> int:
+        stat = self.stat(pid)
+        return GONE if stat is None else stat.own + stat.reaped
+
+    def stat(self, pid: int) -> Stat | None:
+        """As the protocol says; descriptors of those asked for again and again stay open."""
+        descriptor = self._held.get(pid)
+        if descriptor is not None:
+            try:
+                return parse_stat(os.pread(descriptor, 1024, 0))
+            except (OSError, ValueError):  # this process is gone; its number may live on
+                os.close(self._held.pop(pid))
+        try:
+            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            stat = parse_stat(os.pread(descriptor, 1024, 0))
+        except (OSError, ValueError):
+            os.close(descriptor)
+            return None
+        if pid in self._once and len(self._held) < _HELD:
+            self._once.discard(pid)
+            self._held[pid] = descriptor
+        else:
+            self._once.add(pid)
+            os.close(descriptor)
+        return stat
+
+    def forget(self, pids: Iterable[int]) -> None:
+        """Closes what is held open of processes that nobody asks for any more."""
+        for pid in pids:
+            self._once.discard(pid)
+            if (descriptor := self._held.pop(pid, None)) is not None:
+                os.close(descriptor)
+
+    def ignores_children(self, pid: int) -> bool:
+        status = self._read(pid, "status")
+        start = status.find(b"\nSigIgn:")
+        if start < 0:
+            return False
+        # Bit 16 stands for signal 17, SIGCHLD (man 7 signal; another number only on MIPS,
+        # Alpha, SPARC and PA-RISC).
+        return bool(int(status[start + 8 : status.index(b"\n", start + 1)], 16) >> 16 & 1)
+
+    def command_line(self, pid: int) -> list[str]:
+        """The words it was started with; empty for kernel threads, zombies and the denied."""
+        content = self._read(pid, "cmdline", _ARGUMENTS).rstrip(b"\0")
+        return content.decode("utf-8", "replace").split("\0") if content else []
+
+    def cgroups(self, pid: int) -> bytes:
+        """The lines of ``/proc/<pid>/cgroup``; empty when it is gone."""
+        return self._read(pid, "cgroup")
+
+    def executable(self, pid: int) -> str:
+        """The path of its program; empty where this user may not know."""
+        try:
+            path = str(Path(f"{self._proc}/{pid}/exe").readlink())
+        except OSError:
+            return ""
+        return path.removesuffix(" (deleted)")
+
+    def io(self, pid: int) -> tuple[int, int]:
+        """Bytes it caused to be read from and to be written to disks, since it began.
+
+        Writes count when pages are dirtied, less those that were truncated before they were
+        written (man 5 proc_pid_io).
+
+        Raises:
+            AbsentError: it is gone.
+            DeniedError: others' I/O takes the right to trace them.
+        """
+        path = f"{self._proc}/{pid}/io"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                content = os.pread(descriptor, 512, 0)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _translated(error, path) from None
+        facts = dict(line.split(b": ") for line in content.splitlines())
+        try:
+            return int(facts[b"read_bytes"]), max(
+                int(facts[b"write_bytes"]) - int(facts[b"cancelled_write_bytes"]), 0
+            )
+        except (KeyError, ValueError):
+            raise SourceError("not as man 5 proc_pid_io has it", path=path) from None
+
+    def proportional_set_size(self, pid: int) -> int | None:
+        """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
+        content = self._read(pid, "smaps_rollup")
+        start = content.find(b"\nPss:")
+        if start < 0:
+            return None
+        with suppress(ValueError):
+            return int(content[start + 5 : content.index(b"kB", start)]) * 1024
+        return None
+
+    def waited(self, pid: int) -> int:
+        """Nanoseconds its threads stood in a run queue, summed over those alive."""
+        total = 0
+        with suppress(OSError):
+            for thread in os.listdir(f"{self._proc}/{pid}/task"):
+                words = self._read(pid, f"task/{thread}/schedstat", 128).split()
+                if len(words) == 3:
+                    total += int(words[1])
+        return total
+
+    def close(self) -> None:
+        self.forget(list(self._held))
+
+    def _read(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
+        try:
+            descriptor = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            return os.pread(descriptor, limit, 0)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)
+
+
+def clock_id(pid: int) -> int:
+    """The kernel's number for the CPU clock of a whole process."""
+    return (~pid << 3) | 2
+
+
+def _clock_of_this_system() -> Callable[[int], int]:
+    if hasattr(time, "clock_gettime_ns"):
+        return time.clock_gettime_ns
+    return _no_clock  # Windows
+
+
+def _no_clock(_: int) -> int:
+    raise OSError(errno.ENOSYS, "no CPU clocks here")
+
+
+def _translated(error: OSError, path: str) -> SourceError:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return DeniedError(
+            "the I/O of other users' processes needs CAP_SYS_PTRACE",
+            path="/proc/<pid>/io",
+            remedy="run fanwhy as root or with AmbientCapabilities=CAP_SYS_PTRACE",
+        )
+    return AbsentError("the process is gone", path=path)
