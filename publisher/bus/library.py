@@ -1,0 +1,74 @@
+"""paho-mqtt, loaded without the modules that a plain TCP connection never calls.
+
+Its client imports ``ssl``, ``hashlib``, ``urllib.request``, and PySocks and dnspython where they
+are installed: 7 MB of resident memory for TLS, websocket handshakes, proxies and SRV records.
+Placeholders stand for them while it is imported; ``complete`` puts the real ones in before a
+connection that needs them. We offer neither proxies nor SRV records.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+
+_LATER = ("ssl", "hashlib", "urllib.request")
+_NEVER = ("socks", "dns", "dns.resolver")
+
+
+class _NeverRaisedError(Exception):
+    """What paho may name in an ``except`` as long as there is no TLS."""
+
+
+def _placeholder(name: str) -> ModuleType:
+    module = ModuleType(name)
+    module.__dict__.update(
+        SSLWantReadError=_NeverRaisedError, SSLWantWriteError=type("_", (_NeverRaisedError,), {})
+    )
+    return module
+
+
+def _load() -> ModuleType:
+    if "paho.mqtt.client" in sys.modules:  # somebody else's choice
+        return sys.modules["paho.mqtt.client"]
+    placed: dict[str, ModuleType | None] = {}
+    for name in (*_LATER, *_NEVER):
+        if name not in sys.modules:
+            placed[name] = _placeholder(name) if name in _LATER else None
+    sys.modules.update(placed)  # type: ignore[arg-type]  # None makes the import fail
+    try:
+        return importlib.import_module("paho.mqtt.client")
+    finally:
+        for name in placed:
+            del sys.modules[name]
+
+
+_client = _load()
+
+
+def complete() -> None:
+    """Gives paho what TLS and websockets need."""
+    for name in ("ssl", "hashlib"):
+        setattr(_client, name, importlib.import_module(name))
+
+
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311  # noqa: E402
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode  # noqa: E402
+from paho.mqtt.packettypes import PacketTypes  # noqa: E402
+from paho.mqtt.properties import Properties  # noqa: E402
+from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
+from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
+
+__all__ = [
+    "CallbackAPIVersion",
+    "Client",
+    "MQTTErrorCode",
+    "MQTTMessage",
+    "MQTTv5",
+    "MQTTv311",
+    "PacketTypes",
+    "Properties",
+    "ReasonCode",
+    "SubscribeOptions",
+    "complete",
+]
