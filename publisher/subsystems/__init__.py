@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import Cpu
+from publisher.subsystems.gpu import Gpu
 from publisher.subsystems.memory import Memory
 
-SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory)
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory, Gpu)
 """Every subsystem, in the order in which people read them."""

@@ -1,0 +1,288 @@
+"""GPUs: how busy, hot and loud each one is, and who uses it, without waking any.
+
+Sources: NVIDIA's management library (``publisher.sources.nvml``); the kernel's graphics drivers
+(``publisher.sources.drm``). docs/gpu.md tells what each driver gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from publisher.errors import AbsentError, SourceError
+from publisher.schema.messages import ConsumerReading
+from publisher.schema.metric import (
+    Reading,
+    Unit,
+    choice,
+    flag,
+    gauge,
+    instances,
+    reading,
+    records,
+    text,
+)
+from publisher.sources import Sources
+from publisher.sources.drm import Cards
+from publisher.sources.gpu import ACTIVE, ASLEEP, LOST, RESTING, UNREACHABLE, GpuUse, Look, Shares
+from publisher.sources.nvml import Nvidia, by_pid
+from publisher.subsystems.base import Subsystem
+
+# Users as they were so long ago say nothing about now.
+_STALE_SECONDS = 15.0
+
+
+@reading
+class GpuDeviceReading(Reading):
+    """One GPU; its identity is its PCI address, else what its driver knows it by."""
+
+    state: str | None = choice(
+        "State",
+        "Whether it works, is idle and left alone so that it can sleep, sleeps, has been lost "
+        "from its bus, or cannot be reached because its driver does not answer.",
+        options=(ACTIVE, RESTING, ASLEEP, LOST, UNREACHABLE), enabled=True,
+        icon="mdi:expansion-card",
+    )  # fmt: skip
+    name: str | None = text("Name", "The product's name.", diagnostic=True)
+    vendor: str | None = text("Vendor", "Who made the GPU.", diagnostic=True)
+    driver: str | None = text("Driver", "The kernel driver, with its version.", diagnostic=True)
+    uuid: str | None = text("UUID", "The GPU's own serial identity.", diagnostic=True)
+    usage_percent: float | None = gauge(
+        "Usage", "Time in which it executed anything; in Intel's case, was not asleep.",
+        unit=Unit.PERCENT, precision=0, deadband=5, enabled=True, icon="mdi:expansion-card",
+    )  # fmt: skip
+    memory_controller_percent: float | None = gauge(
+        "Memory controller", "Time in which its memory was read or written.",
+        unit=Unit.PERCENT, precision=0,
+    )  # fmt: skip
+    encoder_percent: float | None = gauge(
+        "Encoder", "Use of its video encoders.", unit=Unit.PERCENT, precision=0, deadband=10
+    )
+    decoder_percent: float | None = gauge(
+        "Decoder", "Use of its video decoders.", unit=Unit.PERCENT, precision=0, deadband=10
+    )
+    memory_total_bytes: int | None = gauge(
+        "Memory", "Memory of its own.", unit=Unit.BYTES, precision=0, diagnostic=True
+    )
+    memory_used_bytes: int | None = gauge(
+        "Memory used", "Its own memory in use.",
+        unit=Unit.BYTES, precision=0, deadband=64 << 20, deadband_percent=5,
+    )  # fmt: skip
+    memory_used_percent: float | None = gauge(
+        "Memory usage", "Its own memory in use, of all there is.",
+        unit=Unit.PERCENT, precision=1, deadband=5, enabled=True, icon="mdi:memory",
+    )  # fmt: skip
+    temperature_celsius: float | None = gauge(
+        "Temperature", "Of the chip; on AMD of its edge.",
+        unit=Unit.CELSIUS, precision=0, deadband=2, enabled=True,
+    )  # fmt: skip
+    hotspot_temperature_celsius: float | None = gauge(
+        "Hotspot", "The chip's hottest spot.", unit=Unit.CELSIUS, precision=0, deadband=3
+    )
+    memory_temperature_celsius: float | None = gauge(
+        "Memory temperature", "Of its memory chips.", unit=Unit.CELSIUS, precision=0, deadband=3
+    )
+    slowdown_temperature_celsius: float | None = gauge(
+        "Slowdown temperature", "From here on it slows itself down.",
+        unit=Unit.CELSIUS, precision=0, diagnostic=True,
+    )  # fmt: skip
+    shutdown_temperature_celsius: float | None = gauge(
+        "Shutdown temperature", "From here on it switches itself off.",
+        unit=Unit.CELSIUS, precision=0, diagnostic=True,
+    )  # fmt: skip
+    hotspot_temperature_limit_celsius: float | None = gauge(
+        "Hotspot limit", "Highest temperature that its hottest spot may have.",
+        unit=Unit.CELSIUS, precision=0, diagnostic=True,
+    )  # fmt: skip
+    memory_temperature_limit_celsius: float | None = gauge(
+        "Memory temperature limit", "Highest temperature that its memory may have.",
+        unit=Unit.CELSIUS, precision=0, diagnostic=True,
+    )  # fmt: skip
+    fan_percent: float | None = gauge(
+        "Fan", "The fastest fan's intended speed, of its highest; absent on passive cards.",
+        unit=Unit.PERCENT, precision=0, deadband=5, enabled=True, icon="mdi:fan",
+    )  # fmt: skip
+    fan_speed_rpm: int | None = gauge(
+        "Fan speed", "Where the driver has a tachometer.", unit=Unit.RPM, precision=0, deadband=150
+    )
+    power_watts: float | None = gauge(
+        "Power", "What the card draws; the chip alone where the driver knows no more.",
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5, enabled=True,
+    )  # fmt: skip
+    power_limit_watts: float | None = gauge(
+        "Power limit", "What it may draw.", unit=Unit.WATTS, precision=0, diagnostic=True
+    )
+    graphics_clock_mhz: float | None = gauge(
+        "Graphics clock", "Speed of its cores.", unit=Unit.MEGAHERTZ, precision=0
+    )
+    graphics_clock_max_mhz: float | None = gauge(
+        "Highest graphics clock", "Fastest speed of its cores.",
+        unit=Unit.MEGAHERTZ, precision=0, diagnostic=True,
+    )  # fmt: skip
+    memory_clock_mhz: float | None = gauge(
+        "Memory clock", "Speed of its memory.", unit=Unit.MEGAHERTZ, precision=0
+    )
+    performance_state: str | None = text(
+        "Performance state", "NVIDIA's word: P0 is the fastest, P8 is usual at idle.",
+        triggers=False,
+    )  # fmt: skip
+    throttle_reasons: str | None = text(
+        "Throttled by", "What holds the clocks down, in words; empty when nothing does.",
+        triggers=False,
+    )  # fmt: skip
+    thermal_throttling: bool | None = flag(
+        "Throttled by heat", "Heat holds the clocks down.", icon="mdi:thermometer-alert"
+    )
+    pcie_generation: int | None = gauge("PCIe generation", "Of the link now; it rests at idle.")
+    pcie_generation_max: int | None = gauge(
+        "Highest PCIe generation", "That card and slot can do.", diagnostic=True
+    )
+    pcie_width: int | None = gauge("PCIe width", "Lanes of the link now.")
+    pcie_width_max: int | None = gauge(
+        "Largest PCIe width", "Lanes that card and slot have.", diagnostic=True
+    )
+    mig: bool | None = flag(
+        "MIG", "It is split into instances; NVIDIA then tells no utilization.", diagnostic=True
+    )
+    process_count: int | None = gauge("Processes", "Processes that use it.", precision=0)
+
+
+@reading
+class GpuReading(Reading):
+    """All GPUs together, and each one."""
+
+    usage_percent: float | None = gauge(
+        "Usage", "Of the busiest GPU.",
+        unit=Unit.PERCENT, precision=0, deadband=5, headline=True, enabled=True,
+        icon="mdi:expansion-card",
+    )  # fmt: skip
+    encoder_percent: float | None = gauge(
+        "Encoder", "Use of the busiest video encoder.", unit=Unit.PERCENT, precision=0, deadband=10
+    )
+    decoder_percent: float | None = gauge(
+        "Decoder", "Use of the busiest video decoder.", unit=Unit.PERCENT, precision=0, deadband=10
+    )
+    memory_used_percent: float | None = gauge(
+        "Memory usage", "Of the GPU whose memory is fullest.",
+        unit=Unit.PERCENT, precision=1, deadband=5, headline=True, enabled=True, icon="mdi:memory",
+    )  # fmt: skip
+    temperature_celsius: float | None = gauge(
+        "Temperature", "Of the hottest GPU.",
+        unit=Unit.CELSIUS, precision=0, deadband=2, headline=True, enabled=True,
+    )  # fmt: skip
+    fan_percent: float | None = gauge(
+        "Fan", "The fastest GPU fan's intended speed.",
+        unit=Unit.PERCENT, precision=0, deadband=5, headline=True, enabled=True, icon="mdi:fan",
+    )  # fmt: skip
+    fan_speed_rpm: int | None = gauge(
+        "Fan speed", "Of the fastest GPU fan.", unit=Unit.RPM, precision=0, deadband=150
+    )
+    power_watts: float | None = gauge(
+        "Power", "What all GPUs draw together.",
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5, headline=True, enabled=True,
+    )  # fmt: skip
+    thermal_throttling: bool | None = flag(
+        "Throttled by heat", "Heat holds some GPU's clocks down.", icon="mdi:thermometer-alert"
+    )
+    devices: dict[str, GpuDeviceReading] = instances(
+        GpuDeviceReading, "GPUs", "Every GPU by its PCI address."
+    )
+    top: tuple[ConsumerReading, ...] = records(ConsumerReading, "Top", "Who uses the GPUs most.")
+
+
+class Gpu(Subsystem):
+    name = "gpu"
+    reading = GpuReading
+    blocking = True
+    top_by = "gpu_percent"
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__(sources)
+        self._nvidia = Nvidia(self.files, sources.monotonic, sources.wall)
+        self._cards = Cards(self.files, sources.monotonic)
+        self._shares: dict[str, Shares] = {}
+        self._users: tuple[float, Mapping[int, GpuUse]] = (float("-inf"), {})
+
+    def read(self) -> GpuReading:
+        looks: dict[str, Look] = {}
+        nvidia: SourceError | None = None
+        try:
+            looks |= self._nvidia.look()
+            nvidia = self._nvidia.failure
+        except SourceError as error:
+            nvidia = error
+        looks |= self._cards.look(skip=tuple(looks))
+        if not looks:
+            self._users = (self.sources.monotonic(), {})
+            raise self._nothing(nvidia)
+        self.health["gpu.nvidia"] = nvidia
+        if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
+            del self.health["gpu.nvidia"]  # these GPUs are somebody else's
+        self._report(looks)
+        shared = {address: self._share(address, look) for address, look in looks.items()}
+        self._users = (self.sources.monotonic(), by_pid(shared))
+        devices = {address: GpuDeviceReading(**look.facts) for address, look in looks.items()}
+        return _together(devices)
+
+    def users(self) -> Mapping[int, GpuUse]:
+        """What each process uses of the GPUs, as of the last read; empty when that is long ago."""
+        at, users = self._users
+        return users if self.sources.monotonic() - at <= _STALE_SECONDS else {}
+
+    def close(self) -> None:
+        self._nvidia.close()
+
+    def _share(self, address: str, look: Look) -> Look:
+        share = self._shares.setdefault(address, Shares())
+        users = share.split(
+            look.users, look.facts.get("power_watts"), look.facts.get("usage_percent")
+        )
+        return Look(look.facts, users, look.missing)
+
+    def _nothing(self, nvidia: SourceError | None) -> SourceError:
+        """Why there is no GPU to tell of."""
+        if nvidia is not None and self._nvidia.likely():
+            return nvidia
+        idle = self._cards.without_driver()
+        if idle:
+            return AbsentError(
+                f"no usable GPU: {'; '.join(idle)}", remedy="load or install the GPU's driver"
+            )
+        return AbsentError("no GPU on this machine")
+
+    def _report(self, looks: Mapping[str, Look]) -> None:
+        """Keeps, for ``host/info`` and ``doctor``, what some GPU's driver does not tell."""
+        lacking: dict[str, list[str]] = {}
+        for address, look in looks.items():
+            for word in look.missing:
+                lacking.setdefault(word, []).append(address)
+        self.health["gpu.values"] = None
+        if lacking:
+            words = "; ".join(
+                f"{word} of {', '.join(addresses)}" for word, addresses in sorted(lacking.items())
+            )
+            self.health["gpu.values"] = AbsentError(f"not told by the driver: {words}")
+        self.health["gpu.processes"] = self._cards.clients.failure
+
+
+def _together(devices: dict[str, GpuDeviceReading]) -> GpuReading:
+    """The topic's own numbers: the busiest, the hottest, the sum of power."""
+    every = list(devices.values())
+    rpm = _most(gpu.fan_speed_rpm for gpu in every)
+    power = [gpu.power_watts for gpu in every if gpu.power_watts is not None]
+    heat = [gpu.thermal_throttling for gpu in every if gpu.thermal_throttling is not None]
+    return GpuReading(
+        usage_percent=_most(gpu.usage_percent for gpu in every),
+        encoder_percent=_most(gpu.encoder_percent for gpu in every),
+        decoder_percent=_most(gpu.decoder_percent for gpu in every),
+        memory_used_percent=_most(gpu.memory_used_percent for gpu in every),
+        temperature_celsius=_most(gpu.temperature_celsius for gpu in every),
+        fan_percent=_most(gpu.fan_percent for gpu in every),
+        fan_speed_rpm=None if rpm is None else int(rpm),
+        power_watts=sum(power) if power else None,
+        thermal_throttling=any(heat) if heat else None,
+        devices=devices,
+    )
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
