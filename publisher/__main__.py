@@ -1,0 +1,21 @@
+"""``python -m publisher`` and the command ``fanwhy-pub``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line; what it needs is loaded only when it is needed."""
+    if sys.argv[1:] == ["--version"]:
+        from publisher import __version__  # noqa: PLC0415  # a version should come at once
+
+        print(f"fanwhy {__version__}")
+        return
+    from publisher.cli import main as run  # noqa: PLC0415
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

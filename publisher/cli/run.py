@@ -1,0 +1,95 @@
+"""``fanwhy-pub run``: read and check the configuration, then become the daemon.
+
+The daemon is another program in the same process (``exec``): what reading the configuration and
+deriving the catalogue take does not stay in memory, and the process keeps its number, which is
+what systemd and shells watch.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import time
+from pathlib import Path
+
+from publisher.cli.contract import contents
+from publisher.cli.options import Broker, Config, Prefix, settings_of
+from publisher.errors import FanwhyError
+from publisher.schema.configuration import Loaded
+from publisher.schema.model import json_schema
+from publisher.schema.payload import Envelope, encode
+from publisher.settings import Launch, Settings
+
+
+def command(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> int:
+    """Watch this machine and publish what it does and why, until stopped.
+
+    Without a broker configured or listening on localhost:1883 it starts one of its own, for
+    this machine alone. SIGHUP reads the configuration again; SIGTERM and Ctrl-C say offline
+    and end.
+
+    Examples:
+        fanwhy-pub run
+        fanwhy-pub run --broker mqtts://me@broker.local --prefix 'host/{hostname}'
+        FANWHY_BROKER=mqtt://nas.local fanwhy-pub run
+    """
+    launch = prepare(settings_of(broker, prefix, config), broker, prefix, config)
+    if sys.platform == "win32" or not sys.executable:
+        from publisher import daemon  # noqa: PLC0415  # only where nothing can be executed
+
+        return daemon.main(launch)
+    descriptor = launch.hand_over()
+    try:
+        os.execve(  # noqa: S606  # our own interpreter
+            sys.executable,
+            [*python(), "-m", "publisher.daemon", str(descriptor)],
+            environment(),
+        )
+    except OSError as error:
+        raise FanwhyError(f"{sys.executable}: cannot be started: {error.strerror}") from error
+
+
+def prepare(
+    loaded: Loaded[Settings], broker: str | None, prefix: str | None, config: str | None
+) -> Launch:
+    """All that the daemon needs.
+
+    Args:
+        loaded: the settings.
+        broker: what ``--broker`` said, for when the daemon reads the configuration again.
+        prefix: likewise ``--prefix``.
+        config: likewise ``--config``.
+    """
+    flags = {"--broker": broker, "--prefix": prefix,
+             "--config": str(Path(config).absolute()) if config else None}  # fmt: skip
+    given = [word for flag, value in flags.items() if value is not None for word in (flag, value)]
+    catalogue = Envelope(loaded.settings.host).wrap(json_schema(contents()), time.time())
+    return Launch(
+        settings=loaded.settings,
+        catalogue=encode(catalogue),
+        reload=(*python(), "-m", "publisher", "config", "--resolved", *given),
+        config_path=str(loaded.path or ""),
+    )
+
+
+def python() -> list[str]:
+    """Our interpreter; a folder that happens to be the current one adds no modules."""
+    return [sys.executable, "-P"]
+
+
+def environment() -> dict[str, str]:
+    """Ours, with the place of this package where the interpreter would not find it by itself."""
+    home = str(Path(__file__).resolve().parents[2])
+    known = {str(Path(path).resolve()) for path in [*site.getsitepackages(), *_user_site()]}
+    if home in known:
+        return dict(os.environ)
+    inherited = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([home, *([inherited] if inherited else [])]),
+    }
+
+
+def _user_site() -> list[str]:
+    return [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
