@@ -1,0 +1,210 @@
+"""Block devices: which are disks, what they have done, and who each one is for good.
+
+Sources: ``/proc/diskstats`` (kernel documentation, admin-guide/iostats), ``/sys/block``, and the
+links that udev keeps below ``/dev/disk``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from publisher.errors import SourceError
+from publisher.sources.files import KernelFiles
+
+SECTOR = 512  # /proc/diskstats and /sys/block count in these, whatever the disk's own sectors are
+
+# Optical and floppy drives, flash as raw blocks, and the boot areas of an eMMC: no disks to people.
+_NO_DISK = re.compile(r"sr\d|fd\d|mtdblock|mmcblk\d+(boot\d|rpmb)")
+_PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+_WORLD_WIDE = re.compile(r"wwn-0x[0-9a-f]+|nvme-eui\.[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a device did since boot; the counters may wrap."""
+
+    reads: int
+    sectors_read: int
+    read_milliseconds: int
+    writes: int
+    sectors_written: int
+    write_milliseconds: int
+    busy_milliseconds: int
+    queued_milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk that one can hold in a hand, or that a hypervisor gives.
+
+    Attributes:
+        name: the kernel's name of it, which may change with each boot.
+        identity: who it is for good.
+        label: its model; the kernel's name where it tells none.
+        spins: has platters, or claims so, as disks of virtual machines do.
+    """
+
+    name: str
+    identity: str
+    label: str
+    size_bytes: int
+    spins: bool
+
+
+def activity(content: bytes) -> dict[str, Activity]:
+    """``/proc/diskstats`` by the kernel's names.
+
+    Raises:
+        SourceError: a line is not as the documentation has it.
+    """
+    found: dict[str, Activity] = {}
+    for line in content.splitlines():
+        words = line.split(None, 14)
+        try:
+            # 3 reads, 4 merged, 5 sectors, 6 ms; 7 to 10 likewise for writes; 11 in flight,
+            # 12 ms busy, 13 ms of all requests together.
+            found[words[2].decode()] = Activity(
+                int(words[3]), int(words[5]), int(words[6]),
+                int(words[7]), int(words[9]), int(words[10]),
+                int(words[12]), int(words[13]),
+            )  # fmt: skip
+        except (IndexError, ValueError):
+            raise SourceError(
+                f"expected a name and 11 numbers, found {line[:60]!r}", path="/proc/diskstats"
+            ) from None
+    return found
+
+
+def disks(files: KernelFiles) -> list[Disk]:
+    """The disks there are, in the order of their identities."""
+    names = [name for name in files.names("/sys/block") if _is_disk(files, name)]
+    by_id = links(files, "/dev/disk/by-id")
+    by_path = links(files, "/dev/disk/by-path")
+    candidates = {
+        name: _candidates(files, name, by_id.get(name, ()), by_path.get(name, ())) for name in names
+    }
+    # What two disks claim to be, as cheap USB bridges do, identifies neither.
+    claims = Counter(word for words in candidates.values() for word in words)
+    found = [
+        Disk(
+            name=name,
+            identity=next(word for word in candidates[name] if claims[word] == 1),
+            label=_label(files, name),
+            size_bytes=_integer(files, f"/sys/block/{name}/size") * SECTOR,
+            spins=_integer(files, f"/sys/block/{name}/queue/rotational") == 1,
+        )
+        for name in names
+    ]
+    return sorted(found, key=lambda disk: disk.identity)
+
+
+def name_of(files: KernelFiles, number: str) -> str | None:
+    """The kernel's name of the block device ``major:minor``."""
+    target = files.link(f"/sys/dev/block/{number}")
+    return target.rpartition("/")[2] if target else None
+
+
+def uuids(files: KernelFiles) -> dict[str, str]:
+    """The kernel's names of block devices to the UUID of the file system on each."""
+    return {name: words[0] for name, words in links(files, "/dev/disk/by-uuid").items() if words}
+
+
+def part_of(files: KernelFiles, name: str, known: Iterable[Disk]) -> str | None:
+    """``<identity of the disk>-part<number>``, or that of a mapped volume by its given name.
+
+    For a file system that udev knows no UUID of, as in a container.
+    """
+    mapped = _text(files, f"/sys/block/{name}/dm/name")
+    if mapped:
+        return f"dm-name-{mapped}"
+    identities = {disk.name: disk.identity for disk in known}
+    if name in identities:
+        return identities[name]
+    target = files.link(f"/sys/class/block/{name}")
+    disk = target.split("/")[-2] if target else ""
+    number = _text(files, f"/sys/class/block/{name}/partition")
+    return f"{identities[disk]}-part{number}" if disk in identities and number else None
+
+
+def _is_disk(files: KernelFiles, name: str) -> bool:
+    """Whether there is hardware behind it, and a medium in it.
+
+    Loop, RAM, zram, md and device mapper have no ``device``; their work is done by disks.
+    """
+    return (
+        not _NO_DISK.match(name)
+        and files.exists(f"/sys/block/{name}/device")
+        and _integer(files, f"/sys/block/{name}/size") > 0
+    )
+
+
+def _candidates(
+    files: KernelFiles, name: str, by_id: tuple[str, ...], by_path: tuple[str, ...]
+) -> list[str]:
+    """What the disk may be known by, the best first; the kernel's name always comes last.
+
+    First what makers promise to be unique in the world, in udev's spelling. Serial numbers are
+    private and go in as a digest. What the kernel tells counts before udev's links, so that the
+    same disk has the same identity in a container that has no ``/dev/disk``.
+    """
+    found: list[str] = []
+    wwid = _text(files, f"/sys/block/{name}/device/wwid") or _text(files, f"/sys/block/{name}/wwid")
+    kind, _, number = wwid.partition(".")
+    if kind == "naa":
+        found.append(f"wwn-0x{number.lower()}")
+    elif kind == "eui":
+        found.append(f"nvme-eui.{number.lower()}" if name[:4] == "nvme" else f"wwn-0x{number}")
+    found += [link for link in by_id if _WORLD_WIDE.fullmatch(link)]
+    serial = (
+        wwid
+        or _text(files, f"/sys/block/{name}/device/cid")  # MMC and SD cards
+        or _text(files, f"/sys/block/{name}/serial")  # virtio, as the hypervisor was told
+        or next((link for link in by_id if not link.startswith(("wwn-", "nvme-eui."))), "")
+    )
+    if serial:
+        found.append("disk-" + hashlib.blake2s(serial.encode(), digest_size=6).hexdigest())
+    found += by_path[:1]
+    address = _PCI.findall(files.link(f"/sys/block/{name}/device") or "")
+    if address:
+        found.append(f"pci-{address[-1]}")
+    return [*found, name]
+
+
+def links(files: KernelFiles, folder: str, prefix: str = "") -> dict[str, tuple[str, ...]]:
+    """The kernel's names of devices to the links in ``folder`` that lead to each, sorted."""
+    found: dict[str, tuple[str, ...]] = {}
+    for link in files.names(folder):
+        if not link.startswith(prefix):
+            continue
+        target = files.link(f"{folder}/{link}")
+        if target:
+            name = target.rpartition("/")[2]
+            found[name] = (*found.get(name, ()), link)
+    return found
+
+
+def _label(files: KernelFiles, name: str) -> str:
+    folder = f"/sys/block/{name}/device"
+    model = _text(files, f"{folder}/model") or _text(files, f"{folder}/name")
+    vendor = _text(files, f"{folder}/vendor") if name[:2] == "sd" else ""
+    if vendor in ("ATA", "NVMe"):  # the bus, not the maker
+        vendor = ""
+    return " ".join(f"{vendor} {model}".split()) or name
+
+
+def _text(files: KernelFiles, path: str) -> str:
+    try:
+        return files.text(path, keep=False)
+    except SourceError:
+        return ""
+
+
+def _integer(files: KernelFiles, path: str) -> int:
+    try:
+        return files.integer(path, keep=False)
+    except SourceError:
+        return 0
