@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import Cpu
+from publisher.subsystems.disk import Disk
 from publisher.subsystems.gpu import Gpu
 from publisher.subsystems.memory import Memory
+from publisher.subsystems.network import Network
 
-SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory, Gpu)
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory, Disk, Network, Gpu)
 """Every subsystem, in the order in which people read them."""
