@@ -54,16 +54,16 @@ class KernelFiles:
             except OSError as error:
                 self._drop(path)
                 if error.errno not in _GONE:
-                    raise _translated(error, path) from error
+                    raise translated(error, path) from error
         try:
             descriptor = os.open(self.root + path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise _translated(error, path) from error
+            raise translated(error, path) from error
         try:
             content = self._whole(descriptor)
         except OSError as error:
             os.close(descriptor)
-            raise _translated(error, path) from error
+            raise translated(error, path) from error
         if keep and len(self._descriptors) < self._held:
             # Senses that may hang read in threads of their own: the first to open a file wins.
             kept = self._descriptors.setdefault(path, descriptor)
@@ -101,7 +101,7 @@ class KernelFiles:
         except OSError as error:
             if error.errno in _ABSENT:
                 return []
-            raise _translated(error, path) from error
+            raise translated(error, path) from error
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self.root + path)
@@ -136,7 +136,8 @@ class KernelFiles:
             os.close(descriptor)
 
 
-def _translated(error: OSError, path: str) -> SourceError:
+def translated(error: OSError, path: str) -> SourceError:
+    """What an operating system's error says about a source."""
     if error.errno in _ABSENT:
         return AbsentError("not on this machine", path=path)
     if error.errno in _DENIED:

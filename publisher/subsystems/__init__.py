@@ -7,7 +7,8 @@ from publisher.subsystems.cpu import Cpu
 from publisher.subsystems.disk import Disk
 from publisher.subsystems.gpu import Gpu
 from publisher.subsystems.memory import Memory
+from publisher.subsystems.thermal import Thermal
 from publisher.subsystems.network import Network
 
-SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory, Disk, Network, Gpu)
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (Cpu, Memory, Disk, Network, Gpu, Thermal)
 """Every subsystem, in the order in which people read them."""
