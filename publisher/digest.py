@@ -46,7 +46,7 @@ def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
         fan_speed_rpm=_whole(_value(readings, "thermal", "fan_speed_rpm")),
         cpu_temperature_celsius=_value(readings, "thermal", "cpu_temperature_celsius"),
         gpu_temperature_celsius=_value(readings, "gpu", "temperature_celsius"),
-        power_watts=_sum(readings, "power", "cpu_power_watts") or _value(readings, "power", "power_watts"),
+        power_watts=_value(readings, "power", "power_watts"),
     )
 
 
@@ -92,25 +92,35 @@ class Overview:
 
     def __init__(self, contents: Mapping[str, type[Reading]]) -> None:
         self.reading = overview_of(contents)
-        self._fields = [(overview_key(leaf, item), leaf, item.name) for leaf, item in headlines(contents)]
+        self._fields = [
+            (overview_key(leaf, item), leaf, item.name) for leaf, item in headlines(contents)
+        ]
 
     def make(self, readings: Mapping[str, Reading]) -> Reading:
         values = {
-            key: getattr(readings[leaf], name) for key, leaf, name in self._fields if leaf in readings
+            key: getattr(readings[leaf], name)
+            for key, leaf, name in self._fields
+            if leaf in readings
         }
         return self.reading(**values)
 
 
 def _amount(account: Account, balance: Balance, by: str) -> float:
-    if by == "cpu_percent":
-        return balance.percent(account.cpu_seconds)
-    if by == "disk_bytes_per_second":
-        return (account.disk_read_bytes_per_second or 0) + (account.disk_write_bytes_per_second or 0)
-    if by == "network_bytes_per_second":
-        return (account.network_receive_bytes_per_second or 0) + (
-            account.network_transmit_bytes_per_second or 0
-        )
-    return getattr(account, by) or 0
+    match by:
+        case "cpu_percent":
+            return balance.percent(account.cpu_seconds)
+        case "disk_bytes_per_second":
+            return _both(account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
+        case "network_bytes_per_second":
+            return _both(
+                account.network_receive_bytes_per_second, account.network_transmit_bytes_per_second
+            )
+        case _:
+            return getattr(account, by) or 0
+
+
+def _both(one: float | None, other: float | None) -> float:
+    return (one or 0) + (other or 0)
 
 
 def _value(readings: Mapping[str, Reading], topic: str, name: str) -> float | None:

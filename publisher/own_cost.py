@@ -33,8 +33,10 @@ class OwnCost:
         self._samples += 1
         self._costs.append(seconds)
 
-    def read(self, now: float, *, messages: int, payload_bytes: int, connections: int) -> SelfReading:
-        """The newest figures; CPU time is over the last full minute, or since the start before that."""
+    def read(
+        self, now: float, *, messages: int, payload_bytes: int, connections: int
+    ) -> SelfReading:
+        """The newest figures; CPU time is over the last full minute, absent before that."""
         cpu = time.process_time()
         if self._since is None:
             self._since = (now, cpu)

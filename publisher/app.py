@@ -1,0 +1,386 @@
+"""The composition root: wires senses, ledger, explanation, events and bus, and keeps the rhythm.
+
+One thread samples and decides; the session's thread talks to the broker; senses that may hang
+have threads of their own. Between the first two stand the outbox, on the way out, and a queue of
+requests, on the way in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import select
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from publisher import __version__
+from publisher.bus.embedded import EmbeddedBroker, find_or_start
+from publisher.bus.mqtt import Session
+from publisher.digest import Overview, evidence, with_top
+from publisher.errors import FanwhyError, PrefixTakenError
+from publisher.events.journal import Journal
+from publisher.events.outbox import Outbox
+from publisher.events.policy import Channel, Policy
+from publisher.explain.explainer import Explainer
+from publisher.ledger import open_ledger
+from publisher.own_cost import OwnCost
+from publisher.rhythm import PressureTriggers, Pulse, Rhythm
+from publisher.schema import topics
+from publisher.schema.message import Message, Request
+from publisher.schema.messages import EventReading, ExplanationReading, InfoReading
+from publisher.schema.metric import Reading
+from publisher.schema.payload import Envelope, encode, rfc3339, to_json
+from publisher.schema.printable import printable
+from publisher.senses import Senses
+from publisher.settings import Launch, Settings
+from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
+from publisher.sources.identity import describe
+from publisher.subsystems import SUBSYSTEMS
+
+log = logging.getLogger(__name__)
+
+_STOP_SECONDS = 1.5
+_COMMAND_BYTES = 1024
+# Retained states outlive a few heartbeats, no more: a dead host must also show by age.
+_EXPIRY_HEARTBEATS = 3
+
+
+class App:
+    """The daemon, from its settings to its end.
+
+    Args:
+        launch: settings and catalogue, ready made.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._boot_id = f"{time.time_ns():x}"
+        self._started = time.time()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stopping = False
+        self._failure: FanwhyError | None = None
+        self._broker: EmbeddedBroker | None = None
+        self._journal = Journal(f"{home}/events" if (home := state_dir()) else None)
+        self._outbox = Outbox(self._journal)
+        self._setup()
+
+    @property
+    def wake_descriptor(self) -> int:
+        """For ``signal.set_wakeup_fd``: a byte written here ends the main loop's wait."""
+        return self._wake_write
+
+    def _setup(self) -> None:
+        settings = self._launch.settings
+        self._topics = settings.topics
+        self._envelope = Envelope(settings.host)
+        self._sources = Sources(files=KernelFiles(settings.root))
+        self._senses = Senses(self._sources, SUBSYSTEMS, disabled=settings.senses.disabled)
+        self._ledger = open_ledger(self._sources, settings.ledger)
+        self._explainer = Explainer(settings.explain, state_dir=state_dir())
+        self._rhythm = Rhythm(settings.sampling, Pulse(self._sources.files), time.monotonic())
+        self._channels: dict[str, Channel] = {}
+        self._own_cost = OwnCost(self._sources.files)
+        self._overview = Overview(
+            {cls.name: cls.reading for cls in SUBSYSTEMS} | {topics.EXPLANATION: ExplanationReading}
+        )
+        self._identity = describe(self._sources.files, state_dir())
+        self._status_due = 0.0
+        self._verdict: ExplanationReading | None = None
+
+    def run(self) -> int:
+        """Runs until ``stop``; the process's exit code.
+
+        Raises:
+            FanwhyError: it cannot go on; the message says what would help.
+        """
+        self._connect()
+        triggers = PressureTriggers(self._sources.files)
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        for descriptor in triggers.descriptors:
+            poll.register(descriptor, select.POLLPRI)
+        try:
+            while not self._stopping:
+                wait = max(self._rhythm.next_wake - time.monotonic(), 0)
+                for descriptor, _ in poll.poll(wait * 1000):
+                    if descriptor == self._wake_read:
+                        os.read(self._wake_read, 512)
+                    else:
+                        self._rhythm.hurry(time.monotonic())
+                while self._calls:
+                    self._calls.popleft()()
+                now = time.monotonic()
+                self._rhythm.beat(now)
+                if now >= self._rhythm.next_sample and not self._stopping:
+                    self._sample()
+        finally:
+            triggers.close()
+            self._close()
+        if self._failure:
+            raise self._failure
+        return 0
+
+    def stop(self) -> None:
+        """Ends ``run`` soon. Safe to call from a signal handler."""
+        self._stopping = True
+
+    def reload(self) -> None:
+        """Reads the configuration again, in a child, and applies it. For SIGHUP."""
+        threading.Thread(target=self._read_again, name="reload", daemon=True).start()
+
+    # -- from other threads -------------------------------------------------------------------
+
+    def _call(self, action: Callable[[], None]) -> None:
+        """Has the main thread do something."""
+        self._calls.append(action)
+        with contextlib.suppress(BlockingIOError):  # it has plenty of reasons to wake already
+            os.write(self._wake_write, b"\0")
+
+    def _read_again(self) -> None:
+        child = subprocess.run(self._launch.reload, capture_output=True, check=False, timeout=60)
+        if child.returncode:
+            reason = child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            log.error("the configuration stays as it was: %s", printable(reason))
+            return
+        launch = Launch.parse(child.stdout)
+        self._call(lambda: self._apply(launch))
+
+    def _on_request(self, request: Request) -> None:
+        self._call(lambda: self._answer(request))
+
+    def _on_state(self, connected: bool, words: str) -> None:
+        log.log(logging.INFO if connected else logging.WARNING, "%s", words)
+
+    # -- the main thread ------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        settings = self._launch.settings
+        self._broker = find_or_start(settings.broker)
+        if self._broker:
+            log.info("%s", self._broker.line)
+            settings = replace(settings, broker=replace(settings.broker, url=self._broker.url))
+        self._session = Session(
+            settings.broker,
+            identity=self._identity.machine_id or "unknown",
+            will=self._status(topics.OFFLINE),
+            boot_id=self._boot_id,
+            feed=self._outbox,
+            subscriptions=[self._topics.of(topics.COMMAND), self._topics.of(topics.INFO)],
+            on_request=self._on_request,
+            on_state=self._on_state,
+        )
+        self._outbox.wake = self._session.wake
+        self._outbox.put(self._status(topics.ONLINE))
+        self._outbox.put(
+            self._message(topics.CATALOGUE, self._launch.catalogue, qos=1, expires=False)
+        )
+        self._session.start()
+
+    def _apply(self, launch: Launch) -> None:
+        log.info("configuration read again")
+        before: Settings = self._launch.settings
+        after = launch.settings
+        logging.getLogger().setLevel(after.log_level.upper())
+        same_place = (before.broker, before.topics, before.host) == (
+            after.broker,
+            after.topics,
+            after.host,
+        )
+        self._senses.close()
+        self._ledger.close()
+        self._sources.files.close()
+        if not same_place:
+            self._disconnect()
+            self._outbox = Outbox(self._journal)
+        self._launch = launch
+        self._setup()
+        if same_place:
+            self._outbox.put(
+                self._message(topics.CATALOGUE, launch.catalogue, qos=1, expires=False)
+            )
+        else:
+            self._connect()
+
+    def _answer(self, request: Request) -> None:
+        if request.topic == self._topics.of(topics.INFO):
+            self._look_at_neighbour(request)
+            return
+        if request.retain:
+            return  # a command left behind is not meant for now
+        command = request.payload[:_COMMAND_BYTES].decode("utf-8", "replace").strip()
+        if command == "refresh":
+            self._channels.clear()
+            self._outbox.renew()
+            self._rhythm.hurry(time.monotonic())
+        elif command == "why":
+            if request.response_topic and self._verdict:
+                self._outbox.put(
+                    Message(
+                        topic=request.response_topic,
+                        payload=self._payload(self._verdict),
+                        qos=1,
+                        correlation_data=request.correlation_data,
+                    )
+                )
+        else:
+            log.warning("unknown command %s; known are refresh and why", printable(command[:40]))
+
+    def _look_at_neighbour(self, request: Request) -> None:
+        """Refuses to share a prefix with another machine."""
+        try:
+            info = json.loads(request.payload)
+            machine_id, host = str(info["machine_id"]), str(info["host"])
+        except (ValueError, KeyError, TypeError):
+            return  # not ours, or withdrawn
+        if machine_id != self._identity.machine_id:
+            self._failure = PrefixTakenError(
+                f"another machine, {printable(host)}, publishes under {self._topics.prefix}/ on "
+                "this broker; set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both"
+            )
+            self.stop()
+
+    def _sample(self) -> None:
+        began = time.thread_time()
+        now = time.monotonic()
+        readings = self._senses.read()
+        balance = self._ledger.sample()
+        self._senses.note(self._ledger.health)
+        again_in: float | None = 1.0
+        if balance is not None:
+            self._verdict = self._explainer.judge(
+                balance, evidence(readings), now=now, wall=self._sources.wall()
+            )
+            again_in = self._explainer.wants_soon()
+            readings[topics.EXPLANATION] = self._verdict
+            for event in self._explainer.transitions():
+                self._tell(event)
+        readings[topics.OVERVIEW] = self._overview.make(readings)
+        if self._senses.changed:
+            self._senses.changed = False
+            readings[topics.INFO] = self._info()
+        readings[topics.SELF] = self._own_cost.read(
+            now,
+            messages=self._session.messages_sent,
+            payload_bytes=self._session.payload_sent_bytes,
+            connections=self._session.connections,
+        )
+        for topic, reading in readings.items():
+            channel = self._channel(topic)
+            if channel.due(reading, now):
+                channel.sent(reading, now)
+                ranked = with_top(reading, balance, _TOP_BY.get(topic))
+                self._publish(topic, ranked)
+        self._withdraw(
+            [topic for topic in self._channels if topic not in readings and topic in _TOP_BY]
+        )
+        if now >= self._status_due:
+            self._status_due = now + self._launch.settings.publishing.heartbeat_seconds
+            self._outbox.put(self._status(topics.ONLINE))
+        if self._broker:
+            self._broker.poll()
+        self._rhythm.sampled(now, again_in=again_in)
+        self._own_cost.sampled(time.thread_time() - began)
+
+    def _channel(self, topic: str) -> Channel:
+        if topic not in self._channels:
+            publishing = self._launch.settings.publishing
+            heartbeat = publishing.heartbeats.get(topic, publishing.heartbeat_seconds)
+            self._channels[topic] = Channel(
+                Policy(
+                    heartbeat_seconds=None if topic == topics.INFO else heartbeat,
+                    min_interval_seconds=publishing.min_interval_seconds,
+                )
+            )
+        return self._channels[topic]
+
+    def _publish(self, topic: str, reading: Reading) -> None:
+        lasting = topic == topics.INFO
+        firm = topic in (topics.INFO, topics.EXPLANATION)
+        self._outbox.put(
+            self._message(topic, self._payload(reading), qos=1 if firm else 0, expires=not lasting)
+        )
+
+    def _tell(self, event: EventReading) -> None:
+        self._outbox.put(
+            Message(
+                topic=self._topics.of(topics.EVENT),
+                payload=self._payload(event),
+                qos=1,
+                key=event.id,
+            )
+        )
+
+    def _withdraw(self, gone: list[str]) -> None:
+        """Empties the retained state of senses that have nothing to say any more."""
+        for topic in gone:
+            del self._channels[topic]
+            self._outbox.put(self._message(topic, b"", qos=1, expires=False))
+
+    def _payload(self, reading: Reading) -> bytes:
+        return encode(self._envelope.wrap(to_json(reading), self._sources.wall()))
+
+    def _info(self) -> InfoReading:
+        return replace(
+            self._identity,
+            fanwhy_version=__version__,
+            started=rfc3339(self._started),
+            senses={name: health.reading() for name, health in sorted(self._senses.health.items())},
+        )
+
+    def _message(self, leaf: str, payload: bytes, *, qos: int, expires: bool) -> Message:
+        publishing = self._launch.settings.publishing
+        heartbeat = publishing.heartbeats.get(leaf, publishing.heartbeat_seconds)
+        return Message(
+            topic=self._topics.of(leaf),
+            payload=payload,
+            qos=qos,
+            retain=True,
+            expiry_seconds=round(_EXPIRY_HEARTBEATS * heartbeat) if expires else None,
+        )
+
+    def _status(self, word: bytes) -> Message:
+        message = self._message(topics.STATUS, word, qos=1, expires=word is topics.ONLINE)
+        return replace(message, content_type="text/plain")
+
+    def _disconnect(self) -> None:
+        self._session.stop([self._status(topics.OFFLINE)], timeout=_STOP_SECONDS)
+        if self._broker:
+            self._broker.stop()
+            self._broker = None
+
+    def _close(self) -> None:
+        self._disconnect()
+        self._senses.close()
+        self._ledger.close()
+        self._explainer.close()
+        self._sources.files.close()
+        self._journal.close()
+
+
+_TOP_BY = {cls.name: cls.top_by for cls in SUBSYSTEMS}
+
+
+def state_dir() -> str | None:
+    """Where what was learned is kept: systemd's, else the user's; ``None`` where neither is.
+
+    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification.
+    """
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return directory.split(":")[0]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "/var/lib/fanwhy"
+    base = os.environ.get("XDG_STATE_HOME")
+    if not base:
+        home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where there is no home
+        if not home.startswith("/"):
+            return None
+        base = f"{home}/.local/state"
+    return f"{base}/fanwhy"
