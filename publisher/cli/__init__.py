@@ -26,6 +26,9 @@ from publisher.schema.printable import printable
 COMMANDS = {
     "run": "publisher.cli.run",
     "once": "publisher.cli.once",
+    "init": "publisher.cli.init",
+    "schema": "publisher.cli.schema",
+    "docs": "publisher.cli.docs",
     "config": "publisher.cli.config",
 }
 """Every command and its module, in the order in which help lists them."""

@@ -376,7 +376,7 @@ def _plain(cls: type, model: BaseModel) -> Any:
         if isinstance(value, BaseModel):
             kind = typing.get_type_hints(cls)[item.name]
             values[item.name] = _plain(kind, value)
-        elif value is not None:
+        elif value is not None and (value, item.default) != ("", None):  # left empty: not set
             values[item.name] = tuple(value) if isinstance(value, list) else value
     return cls(**values)
 

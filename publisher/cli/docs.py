@@ -1,0 +1,193 @@
+"""``fanwhy-pub docs DIR``: the reference pages, from the declarations.
+
+``topics.md`` is written whole; of ``configuration.md`` only what stands between the two marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from publisher.cli.contract import contents
+from publisher.cli.template import summary, toml
+from publisher.errors import FanwhyError
+from publisher.schema.declared import Declared, declared
+from publisher.schema.metric import Field, Kind, Reading, fields_of
+from publisher.settings import Settings
+
+_BEGIN = "<!-- reference: begin; written by `fanwhy-pub docs` -->"
+_END = "<!-- reference: end -->"
+_NESTED = (Kind.INSTANCES, Kind.RECORDS, Kind.GROUP)
+_TOPICS = """\
+# Topics
+
+<!-- Written by `fanwhy-pub docs` from the declarations in the code: change those instead. -->
+
+All topics live under the prefix, `host` unless [configured](configuration.md). Every payload is a
+JSON object in UTF-8 and says `host` (the machine's name), `time` (RFC 3339, UTC, milliseconds)
+and `schema_version`. A value that cannot be read is left out, never 0 or -1; `host/info` says
+why. `*_percent` is from 0 to 100; percent of one core is said so.
+
+"Sends" is the move of a value that is worth a message by itself; other values ride along.
+Everything is sent again at the heartbeat.
+
+## host/status
+
+`online` or `offline`, as plain text, retained. The broker says `offline` when the daemon dies
+(last will).
+
+## host/catalogue
+
+The JSON Schema of every topic below, retained: `#/properties/cpu` is the schema of `host/cpu`.
+`x-unit`, `x-precision` and `x-kind` stand beside each field.
+
+## host/command
+
+Listened to. `refresh` publishes everything anew; `why` answers with the verdict on the response
+topic of the request (MQTT 5).
+"""
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the pages are.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when a page is not current.")
+    ] = False,
+) -> None:
+    """Write the reference pages anew from the declarations.
+
+    Examples:
+        fanwhy-pub docs docs
+        fanwhy-pub docs docs --check
+    """
+    configuration = folder / "configuration.md"
+    pages = {
+        folder / "topics.md": topics_page(),
+        configuration: _with_reference(configuration, configuration_reference()),
+    }
+    stale = [path for path, text in pages.items() if not path.exists() or _read(path) != text]
+    if check and stale:
+        names = ", ".join(str(path) for path in stale)
+        raise FanwhyError(f"{names}: not as the code says; write them anew with make docs")
+    for path in stale:
+        path.write_text(pages[path], encoding="utf-8")
+        print(f"wrote {path}")
+
+
+def topics_page() -> str:
+    """``docs/topics.md``."""
+    lines = [_TOPICS]
+    inner: dict[type[Reading], None] = {}
+    for leaf, cls in contents().items():
+        lines += [f"## host/{leaf}", "", _first_line(cls), "", *_fields(cls), ""]
+        inner |= dict.fromkeys(_inside(cls))
+    lines += ["## Readings inside others", ""]
+    for cls in inner:
+        lines += [f"### {_title(cls)}", "", _first_line(cls), "", *_fields(cls), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def configuration_reference() -> str:
+    """The tables of ``docs/configuration.md``."""
+    lines: list[str] = []
+    sections: dict[str, list[Declared]] = {}
+    for item in declared(Settings):
+        sections.setdefault(item.path[0] if len(item.path) > 1 else "", []).append(item)
+    for section, items in sorted(sections.items(), key=lambda pair: bool(pair[0])):
+        heading = f"### [{section}]" if section else "### Top level"
+        lines += [heading, ""]
+        if section:
+            lines += [summary(Settings, section), ""]
+        lines += ["| setting | default | value | what |", "| --- | --- | --- | --- |"]
+        lines += [_setting_row(item) for item in items]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _fields(cls: type[Reading]) -> list[str]:
+    lines = ["| field | what | unit | sends |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{field.name}` | {_meaning(field)} | {_cell(str(field.metric.unit))} "
+        f"| {_trigger(field)} |"
+        for field in fields_of(cls)
+    ]
+    return lines
+
+
+def _meaning(field: Field) -> str:
+    metric = field.metric
+    text = _cell(metric.description)
+    if metric.kind is Kind.CHOICE:
+        text += " One of " + ", ".join(f"`{word}`" for word in metric.options) + "."
+    if metric.of:
+        link = f"[{_title(metric.of)}](#{_title(metric.of).lower().replace(' ', '-')})"
+        text += {
+            Kind.INSTANCES: f" By identity: {link}.",
+            Kind.RECORDS: f" A list of: {link}.",
+        }.get(metric.kind, f" See {link}.")
+    return text
+
+
+def _trigger(field: Field) -> str:
+    metric = field.metric
+    if metric.kind in (Kind.FLAG, Kind.CHOICE) or (
+        metric.kind is Kind.TEXT and metric.deadband == 0
+    ):
+        return "any change"
+    if metric.kind is Kind.INSTANCES:
+        return "one came or went"
+    if metric.kind not in (Kind.GAUGE, Kind.COUNTER) or metric.deadband is None:
+        return ""
+    share = f", {metric.deadband_percent:g} %" if metric.deadband_percent else ""
+    return f"{metric.deadband:,g}{share}"
+
+
+def _inside(cls: type[Reading]) -> Iterator[type[Reading]]:
+    for field in fields_of(cls):
+        if field.metric.kind in _NESTED and field.metric.of:
+            yield field.metric.of
+            yield from _inside(field.metric.of)
+
+
+def _title(cls: type[Reading]) -> str:
+    words = cls.__name__.removesuffix("Reading")
+    return (
+        "".join(f" {char.lower()}" if char.isupper() else char for char in words)
+        .strip()
+        .capitalize()
+    )
+
+
+def _first_line(cls: type[Reading]) -> str:
+    return (cls.__doc__ or "").split("\n", 1)[0]
+
+
+def _setting_row(item: Declared) -> str:
+    default = f"`{toml(item.default)}`" if item.default not in (None, (), {}) else ""
+    description = _cell(item.setting.description)
+    if item.setting.example:
+        description += f" Example: `{_cell(item.setting.example)}`."
+    return (
+        f"| `{item.path[-1]}`<br>`{item.variable}` | {default} | {item.expectation} "
+        f"| {description} |"
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _with_reference(path: Path, reference: str) -> str:
+    text = _read(path)
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise FanwhyError(f"{path}: the marks of the reference part are missing: {_BEGIN} {_END}")
+    return f"{before}{_BEGIN}\n\n{reference}\n{_END}{after}"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,171 @@
+"""``fanwhy-pub init``: a handful of questions, and a configuration file with every setting."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from publisher.cli.options import Broker, Config, Prefix
+from publisher.cli.template import render
+from publisher.errors import ConfigError
+from publisher.schema.broker import parse_url
+from publisher.schema.configuration import system_config, user_config
+from publisher.schema.printable import printable
+from publisher.schema.topics import Topics
+from publisher.settings import Settings
+
+_SHARED_PREFIX = "host/{hostname}"
+_PASSWORD_FILE = "broker-password"  # noqa: S105  # the name of the file
+
+
+def command(
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing; take the flags and the defaults.")
+    ] = False,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> None:
+    """Write a configuration file with every setting explained.
+
+    Asks where the broker is, who you are to it, and whether several machines share it. The
+    password goes into a file of its own that nobody else may read.
+
+    Examples:
+        fanwhy-pub init
+        fanwhy-pub init --yes --broker mqtt://nas.local --prefix 'host/{hostname}'
+        fanwhy-pub init --config ./fanwhy.toml --force
+    """
+    path = Path(config).absolute() if config else _default_path()
+    if path.exists() and not force:
+        raise ConfigError(f"{path}: already there; --force replaces it")
+    answers = _Answers(url=broker, prefix=prefix)
+    if not yes:
+        answers.ask()
+    values, password = answers.settle()
+    secret = path.with_name(_PASSWORD_FILE)
+    if password:
+        if secret.exists() and not force:
+            raise ConfigError(f"{secret}: already there; --force replaces it")
+        values["broker.password_file"] = secret.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if password:
+        _write(secret, f"{password}\n", mode=0o600)
+        print(f"wrote {secret}, which only you may read")
+    _write(path, render(Settings, values), mode=0o644)
+    print(f"wrote {path}")
+    there = f" --config {path}" if config else ""
+    print(f"next: fanwhy-pub check{there}, then fanwhy-pub run{there}")
+
+
+class _Answers:
+    """What the user said, so far."""
+
+    def __init__(self, *, url: str | None, prefix: str | None) -> None:
+        self.url = url or ""
+        self.prefix = prefix or ""
+        self.username = ""
+        self.password = ""
+
+    def ask(self) -> None:
+        """Asks for what the flags did not say.
+
+        Raises:
+            ConfigError: nobody answers.
+        """
+        try:
+            if not self.url:
+                self.url = _ask_url()
+            if self.url and not parse_url(self.url).username:
+                self.username = _ask("User name there, if it wants one")
+            if self.username or (self.url and not parse_url(self.url).password):
+                self._ask_password()
+            if not self.prefix and self.url:
+                answer = _ask("Will several machines publish to it? y/N")
+                self.prefix = _SHARED_PREFIX if answer.lower() in ("y", "yes") else ""
+        except EOFError:
+            print()
+            raise ConfigError("no answer; --yes takes the flags and the defaults") from None
+
+    def settle(self) -> tuple[dict[str, Any], str]:
+        """(settings by key, password); a password leaves the URL for a file of its own.
+
+        Raises:
+            ConfigError: a flag or an answer cannot be used.
+        """
+        values: dict[str, Any] = {}
+        password = self.password
+        if self.url:
+            endpoint = parse_url(self.url)
+            password = password or endpoint.password or ""
+            values["broker.url"] = _without_password(self.url) if endpoint.password else self.url
+        if self.username:
+            values["broker.username"] = self.username
+        if self.prefix:
+            Topics.for_host(self.prefix, "check")
+            values["prefix"] = self.prefix
+        return values, password
+
+    def _ask_password(self) -> None:
+        user = self.username or parse_url(self.url).username
+        if not user:
+            return
+        prompt = f"Password of {printable(user)}, if there is one: "
+        self.password = getpass.getpass(prompt) if sys.stdin.isatty() else input(prompt)
+
+
+def _ask(question: str) -> str:
+    return input(f"{question}: ").strip()
+
+
+def _ask_url() -> str:
+    while True:
+        url = _ask("Broker, such as mqtt://nas.local (empty: the one on this machine, or our own)")
+        try:
+            if url:
+                parse_url(url)
+        except ConfigError as error:
+            if not sys.stdin.isatty():
+                raise
+            print(error)
+            continue
+        return url
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    user, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.split(':', 1)[0]}@{place}").geturl()
+
+
+def _default_path() -> Path:
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return system_config()
+    path = user_config()
+    if path is None:
+        raise ConfigError("no home folder to write to; name a file with --config")
+    return path
+
+
+def _write(path: Path, content: str, *, mode: int) -> None:
+    """All of it or nothing: a reader never sees half a file, nor one with wider rights."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
