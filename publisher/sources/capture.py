@@ -2,7 +2,8 @@
 
 A recording is a plain folder: ``proc/…`` and ``sys/…`` with exactly the files that were read. A
 listing's other names stand as empty files, links stand as links, and a file that existed but
-could not be read holds ``!`` and the error's name, such as ``!EACCES``.
+could not be read holds ``!`` and the error's name, such as ``!EACCES``. What a file system told of
+its space stands below ``statvfs``, at its mount point.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Recording(KernelFiles):
             self.present.add(path)
         return target
 
+    def statvfs(self, path: str) -> os.statvfs_result:
+        told = super().statvfs(path)
+        self.contents.setdefault(_figures(path), " ".join(map(str, told[:10])).encode() + b"\n")
+        return told
+
     def again(self) -> None:
         """Begins another sample: contents are taken anew."""
         self.contents = {}
@@ -66,6 +72,8 @@ class Recording(KernelFiles):
 
 class Captured(KernelFiles):
     """Kernel files of a recording: what could not be read there cannot be read here."""
+
+    live = False
 
     def read(self, path: str, *, keep: bool = True) -> bytes:
         content = super().read(path, keep=keep)
@@ -76,6 +84,10 @@ class Captured(KernelFiles):
                 error = OSError(number, os.strerror(number))
                 raise translated(error, path) from error
         return content
+
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        return os.statvfs_result(map(int, self.read(_figures(path), keep=False).split()))
 
 
 def write(recording: Recording, directory: Path, mask: Masker) -> None:
@@ -105,6 +117,10 @@ def write(recording: Recording, directory: Path, mask: Masker) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.is_symlink() and not place.exists():
             place.symlink_to(mask.path(goal))
+
+
+def _figures(mount_point: str) -> str:
+    return f"/statvfs{mount_point.rstrip('/')}/figures"
 
 
 def _place(root: str, path: str, files: dict[str, bytes | None], folders: set[str]) -> None:

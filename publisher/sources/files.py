@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import ClassVar
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 
@@ -27,7 +28,12 @@ class KernelFiles:
         root: where ``/proc`` and ``/sys`` are found; a fixture tree in tests, ``/host`` in a
             container that has the host's file systems mounted there.
         held: how many descriptors may stay open.
+
+    Class attributes:
+        live: a running machine stands behind these files, so that programs may be asked, too.
     """
+
+    live: ClassVar[bool] = True
 
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")
@@ -113,6 +119,17 @@ class KernelFiles:
             return None
         base = os.path.realpath(self.root or "/").rstrip("/")
         return full[len(base) :] if full.startswith(base + "/") else None
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        """What the file system that holds ``path`` tells of its space.
+
+        Raises:
+            SourceError: as ``read``.
+        """
+        try:
+            return os.statvfs(self.root + path)
+        except OSError as error:
+            raise translated(error, path) from error
 
     def close(self) -> None:
         """Closes every held descriptor."""

@@ -139,7 +139,10 @@ class Arrays:
         ]
         point = self._mount_point(uuid)
         scrub = self._subsystem.part(
-            "btrfs_scrub", lambda: _scrub(self._files.root + point, members) if point else None
+            "btrfs_scrub",
+            lambda: (
+                _scrub(self._files.root + point, members) if point and self._files.live else None
+            ),
         )
         done, span = scrub or (0, 0)
         speed = self._rates.per_second(uuid, done if scrub else None, now)
@@ -246,7 +249,7 @@ class _Pools:
             self._child.leave()
 
     def _ask(self, now: float) -> None:
-        if self._child or now - self._asked < _POOL_PERIOD:
+        if not self._files.live or self._child or now - self._asked < _POOL_PERIOD:
             return
         self._asked = now
         program = find("zpool")

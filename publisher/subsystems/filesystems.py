@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import AbsentError, SourceError
 from publisher.schema.metric import Reading, Unit, choice, flag, gauge, reading, text
 from publisher.sources import block, mounts
 from publisher.sources.children import Child, find
@@ -69,22 +69,7 @@ class Figures:
     inodes_free: int
 
     @classmethod
-    def local(cls, path: str) -> Figures:
-        """Asks in this thread.
-
-        Raises:
-            AbsentError: no longer mounted here.
-            DeniedError: a directory on the way is closed to us.
-            SourceError: the file system failed to answer.
-        """
-        try:
-            told = os.statvfs(path)
-        except FileNotFoundError as error:
-            raise AbsentError("not there", path=path) from error
-        except PermissionError as error:
-            raise DeniedError("not open to this user", path=path) from error
-        except OSError as error:
-            raise SourceError(f"tells no figures: {error.strerror}", path=path) from error
+    def of(cls, told: os.statvfs_result) -> Figures:
         return cls(
             told.f_blocks, told.f_bfree, told.f_bavail, told.f_frsize, told.f_files, told.f_ffree
         )
@@ -168,6 +153,9 @@ class Filesystems:
         mount = self._table.mounts.get(identity)
         return None if mount is None or mount.slow else mount.point
 
+    def _may_hang(self, mount: mounts.Mount) -> bool:
+        return mount.slow and self._files.live
+
     def close(self) -> None:
         for slow in self._slow.values():
             if slow.child:
@@ -183,7 +171,7 @@ class Filesystems:
         if table is self._table:
             return
         self._table = table
-        slow = {identity for identity, mount in table.mounts.items() if mount.slow}
+        slow = {identity for identity, mount in table.mounts.items() if self._may_hang(mount)}
         for identity in self._slow.keys() - slow:
             if child := self._slow.pop(identity).child:
                 child.leave()
@@ -215,10 +203,10 @@ class Filesystems:
         self._figures.clear()
         failure: SourceError | None = None
         for identity, mount in self._table.mounts.items():
-            if mount.slow:
+            if self._may_hang(mount):
                 continue
             try:
-                self._figures[identity] = Figures.local(self._files.root + mount.point)
+                self._figures[identity] = Figures.of(self._files.statvfs(mount.point))
             except SourceError as error:
                 failure = error
         self._subsystem.health["disk.filesystems"] = failure

@@ -99,7 +99,7 @@ class Smart:
             patient.busy_at, patient.asleep = now, False
         if self._child:
             self._subsystem.part("smart", lambda: self._attend(now))
-        elif busy and self._period:
+        elif busy and self._period and self._files.live:
             self._subsystem.part("smart", lambda: self._ask(busy, now))
 
     def health(self, identity: str) -> Health | None:
