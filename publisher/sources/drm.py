@@ -62,7 +62,7 @@ class Cards:
             except AbsentError:
                 self._names = None  # it has gone: look again next time
                 continue
-            looks[identity] = Look(facts, {})
+            looks[identity] = Look(facts)
             # Not a 0 by its own counter, so somebody may be at work.
             if facts["state"] == gpu.ACTIVE and facts.get("usage_percent") != 0:
                 working[identity] = facts.get("usage_percent")

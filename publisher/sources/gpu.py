@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from publisher.errors import SourceError
@@ -76,11 +76,13 @@ class Look:
         facts: its values, by field name.
         users: what each process uses of it, by pid.
         missing: what its driver does not tell, in words.
+        failure: why it cannot be looked at.
     """
 
     facts: Facts
-    users: Mapping[int, GpuUse]
+    users: Mapping[int, GpuUse] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    failure: SourceError | None = None
 
 
 class Rest:
@@ -182,28 +184,30 @@ class Cadence:
 
 
 class Shares:
-    """Splits a GPU's power above idle among those who use it."""
+    """Splits one GPU's power above idle among those who use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
+        self._device = device
         self._floor: float | None = None
 
     def split(
         self, users: Mapping[int, GpuUse], power: float | None, usage: float | None
     ) -> dict[int, GpuUse]:
         """The users with their watts; what nobody's work explains stays with nobody."""
-        if power is not None and not usage and not any(use.percent for use in users.values()):
-            self._floor = power if self._floor is None else min(self._floor, power)
         total = sum(use.percent or 0.0 for use in users.values())
-        if power is None or total <= 0:
-            return dict(users)
-        above = max(power - (self._floor or 0.0), 0.0) / max(total, usage or 0.0)
+        if power is not None and not usage and total <= 0:
+            self._floor = power if self._floor is None else min(self._floor, power)
+        each = None
+        if power is not None and total > 0:
+            each = max(power - (self._floor or 0.0), 0.0) / max(total, usage or 0.0)
         return {
-            pid: GpuUse(
-                use.percent, use.memory_bytes, use.encode_percent, use.decode_percent,
-                above * use.percent, use.device,
-            ) if use.percent else use
+            pid: replace(
+                use,
+                power_watts=each * use.percent if each is not None and use.percent else None,
+                device=self._device,
+            )
             for pid, use in users.items()
-        }  # fmt: skip
+        }
 
 
 def opens(files: KernelFiles, module: str) -> int | None:

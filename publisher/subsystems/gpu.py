@@ -7,6 +7,7 @@ Sources: NVIDIA's management library (``publisher.sources.nvml``); the kernel's 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from publisher.errors import AbsentError, SourceError
 from publisher.schema.messages import ConsumerReading
@@ -232,11 +233,11 @@ class Gpu(Subsystem):
         self._nvidia.close()
 
     def _share(self, address: str, look: Look) -> Look:
-        share = self._shares.setdefault(address, Shares())
+        share = self._shares.setdefault(address, Shares(address))
         users = share.split(
             look.users, look.facts.get("power_watts"), look.facts.get("usage_percent")
         )
-        return Look(look.facts, users, look.missing)
+        return replace(look, users=users)
 
     def _nothing(self, nvidia: SourceError | None) -> SourceError:
         """Why there is no GPU to tell of."""
@@ -253,6 +254,9 @@ class Gpu(Subsystem):
         """Keeps, for ``host/info`` and ``doctor``, what some GPU's driver does not tell."""
         lacking: dict[str, list[str]] = {}
         for address, look in looks.items():
+            sense = f"gpu.{address}"
+            if look.failure or sense in self.health:
+                self.health[sense] = look.failure
             for word in look.missing:
                 lacking.setdefault(word, []).append(address)
         self.health["gpu.values"] = None
@@ -261,7 +265,7 @@ class Gpu(Subsystem):
                 f"{word} of {', '.join(addresses)}" for word, addresses in sorted(lacking.items())
             )
             self.health["gpu.values"] = AbsentError(f"not told by the driver: {words}")
-        self.health["gpu.processes"] = self._cards.clients.failure
+        self.health["gpu.processes"] = self._nvidia.processes or self._cards.clients.failure
 
 
 def _together(devices: dict[str, GpuDeviceReading]) -> GpuReading:

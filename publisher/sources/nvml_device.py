@@ -1,0 +1,271 @@
+"""One NVIDIA GPU through NVML: what is asked of it, how often, and what its answers mean.
+
+Source: NVML API reference (nvml.h) and nvidia-smi's manual. What a driver does not support it
+says at each call; that answer is kept for ten minutes and asked for again then, since it changes
+with the driver's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from publisher.sources import gpu
+from publisher.sources.gpu import Cadence, Facts, GpuUse, Look
+
+# Answers of NVML by number (nvmlReturn_t).
+INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE = 2, 3, 4, 6, 7
+DRIVER_NOT_LOADED, IRQ_ISSUE, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 11, 12, 13
+GPU_IS_LOST, RESET_REQUIRED, VERSION_MISMATCH, NO_DATA = 15, 16, 18, 21
+ARGUMENT_VERSION_MISMATCH, DEPRECATED, NOT_READY, GPU_NOT_FOUND = 25, 26, 27, 28
+UNSUPPORTED = {INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND,
+               ARGUMENT_VERSION_MISMATCH, DEPRECATED}  # fmt: skip
+# 0 is success, which pynvml takes for an error where it expects a list to be too long.
+NOTHING_NOW = {0, NOT_FOUND, INSUFFICIENT_SIZE, NO_DATA, NOT_READY}
+LOST = {IRQ_ISSUE, GPU_IS_LOST, RESET_REQUIRED, GPU_NOT_FOUND}
+
+_UNSUPPORTED_SECONDS = 600.0
+# The driver takes a sample of each process every sixth of a second to every second.
+_SAMPLE_SECONDS = 2.5
+_SHARES = "shares of processes"
+_MEMORY_TEMPERATURE = 82  # NVML_FI_DEV_MEMORY_TEMP
+
+# Why the clocks are held down, in words; that it is idle is no complaint.
+_REASONS = (
+    (0x002, "application clocks"), (0x004, "power limit"), (0x008, "hardware slowdown"),
+    (0x010, "sync boost"), (0x020, "heat (by the driver)"), (0x040, "heat (by the hardware)"),
+    (0x080, "external power brake"), (0x100, "display clocks"),
+)  # fmt: skip
+_HEAT = 0x020 | 0x040
+
+# What hardly ever moves: field, what it is, function and argument.
+_SLOW = (
+    ("shutdown_temperature_celsius", "shutdown temperature",
+     "nvmlDeviceGetTemperatureThreshold", 0),
+    ("slowdown_temperature_celsius", "slowdown temperature",
+     "nvmlDeviceGetTemperatureThreshold", 1),
+    ("memory_temperature_limit_celsius", "memory temperature limit",
+     "nvmlDeviceGetTemperatureThreshold", 2),
+    ("graphics_clock_max_mhz", "highest graphics clock", "nvmlDeviceGetMaxClockInfo", 0),
+    ("pcie_generation", "PCIe generation", "nvmlDeviceGetCurrPcieLinkGeneration"),
+    ("pcie_width", "PCIe width", "nvmlDeviceGetCurrPcieLinkWidth"),
+    ("pcie_generation_max", "highest PCIe generation", "nvmlDeviceGetMaxPcieLinkGeneration"),
+    ("pcie_width_max", "largest PCIe width", "nvmlDeviceGetMaxPcieLinkWidth"),
+)  # fmt: skip
+
+
+class Device:
+    """One GPU, while the library is open.
+
+    Args:
+        nvml: the binding.
+        handle: the library's name for the GPU.
+        clock: monotonic seconds.
+        newest: from when on samples of processes are wanted, in microseconds since the epoch.
+    """
+
+    def __init__(self, nvml: Any, handle: Any, clock: Callable[[], float], newest: int) -> None:
+        self._nvml = nvml
+        self._handle = handle
+        self._clock = clock
+        self._cadence = Cadence()
+        self._refused: dict[tuple[str, str], float] = {}
+        self._missing: set[str] = set()
+        self._facts: Facts = {"vendor": "NVIDIA", "state": gpu.ACTIVE}
+        self._slow: Facts = {}
+        self._users: dict[int, GpuUse] = {}
+        self._samples: dict[int, tuple[float, Any]] = {}
+        self._newest = newest
+        self._opens: int | None = None
+        self._fans = 1
+        with suppress(ValueError):  # a name that is no UTF-8
+            self._facts["name"] = self._ask("name", ("nvmlDeviceGetName",))
+        self._facts["uuid"] = self._ask("UUID", ("nvmlDeviceGetUUID",))
+
+    def identity(self, index: int) -> str:
+        """Its PCI address as the kernel writes it, else its UUID, else its number."""
+        info = self._ask("PCI address", ("nvmlDeviceGetPciInfo",))
+        if info is not None and info.busId.strip(b"0:."):
+            domain, _, rest = info.busId.decode("ascii", "replace").lower().partition(":")
+            return f"{domain[-4:]}:{rest}"
+        return self._facts.get("uuid") or f"gpu{index}"
+
+    def look(self, now: float, opens: int | None) -> Look:
+        """What it does now.
+
+        Args:
+            now: monotonic seconds.
+            opens: how many have the driver open. When nobody has come since nobody was there,
+                the GPU does nothing, and nothing is asked.
+        """
+        alone = not self._users and self._facts.get("usage_percent") == 0
+        unchanged, self._opens = opens is not None and opens == self._opens, opens
+        if alone and unchanged and not self._cadence.all_due(now, busy=False):
+            return self._look()
+        rates = self._ask("utilization", ("nvmlDeviceGetUtilizationRates",))
+        usage = None if rates is None else min(rates.gpu, 100)
+        self._facts["usage_percent"] = usage
+        self._facts["memory_controller_percent"] = None if rates is None else min(rates.memory, 100)
+        busy = usage is None or usage > 0 or any(use.percent for use in self._users.values())
+        if self._cadence.all_due(now, busy=busy):
+            if self._cadence.slow_due(now):
+                self._slow = self._read_slow()
+                self._cadence.slow_read(now)
+            self._facts |= self._read_all() | self._slow
+            self._users = self._read_users(now, usage)
+            self._cadence.all_read(now, self._facts.get("temperature_celsius"))
+        return self._look()
+
+    def _look(self) -> Look:
+        facts = {key: value for key, value in self._facts.items() if value is not None}
+        facts["process_count"] = len(self._users)
+        return Look(facts, self._users, frozenset(self._missing))
+
+    def _ask(self, word: str, *questions: tuple[Any, ...]) -> Any:
+        """The answer to the first question that has one; ``None`` when none has.
+
+        Args:
+            word: what is asked for, for people.
+            questions: function names of the binding with their arguments. Where there are
+                several, the later ones are what older or newer drivers understand.
+        """
+        now = self._clock()
+        refused = 0
+        for name, *arguments in questions:
+            if now < self._refused.get((word, name), now):
+                refused += 1
+                continue
+            try:
+                answer = getattr(self._nvml, name)(self._handle, *arguments)
+            except self._nvml.NVMLError as error:
+                if error.value in NOTHING_NOW:
+                    continue
+                if error.value not in UNSUPPORTED:
+                    raise
+            except AttributeError:  # a binding older than the driver
+                pass
+            else:
+                self._missing.discard(word)
+                return answer
+            self._refused[word, name] = now + _UNSUPPORTED_SECONDS
+            refused += 1
+        if refused == len(questions):
+            self._missing.add(word)
+        return None
+
+    def _read_all(self) -> Facts:
+        memory = self._ask(
+            "memory",
+            ("nvmlDeviceGetMemoryInfo", self._nvml.nvmlMemory_v2),
+            ("nvmlDeviceGetMemoryInfo",),  # drivers before 510
+        )
+        temperature = self._ask(
+            "temperature", ("nvmlDeviceGetTemperature", 0), ("nvmlDeviceGetTemperatureV", 0)
+        )
+        power = self._ask("power", ("nvmlDeviceGetPowerUsage",))
+        encoder = self._ask("encoder use", ("nvmlDeviceGetEncoderUtilization",))
+        decoder = self._ask("decoder use", ("nvmlDeviceGetDecoderUtilization",))
+        reasons = self._ask(
+            "throttle reasons",
+            ("nvmlDeviceGetCurrentClocksEventReasons",),
+            ("nvmlDeviceGetCurrentClocksThrottleReasons",),  # its name before driver 535
+        )
+        state = self._ask("performance state", ("nvmlDeviceGetPerformanceState",))
+        return {
+            "memory_total_bytes": memory and memory.total,
+            "memory_used_bytes": memory and memory.used,
+            "memory_used_percent": 100 * memory.used / memory.total
+            if memory and memory.total
+            else None,
+            "temperature_celsius": temperature,
+            "memory_temperature_celsius": self._memory_temperature(),
+            "power_watts": None if power is None else power / 1000,
+            "encoder_percent": encoder and min(encoder[0], 100),
+            "decoder_percent": decoder and min(decoder[0], 100),
+            "graphics_clock_mhz": self._ask("graphics clock", ("nvmlDeviceGetClockInfo", 0)),
+            "memory_clock_mhz": self._ask("memory clock", ("nvmlDeviceGetClockInfo", 2)),
+            "performance_state": None if state is None or state > 15 else f"P{state}",
+            "throttle_reasons": None
+            if reasons is None
+            else ", ".join(words for bit, words in _REASONS if reasons & bit),
+            "thermal_throttling": None if reasons is None else bool(reasons & _HEAT),
+        } | self._read_fans()
+
+    def _read_slow(self) -> Facts:
+        limit = self._ask("power limit", ("nvmlDeviceGetEnforcedPowerLimit",))
+        mig = self._ask("MIG mode", ("nvmlDeviceGetMigMode",))
+        self._fans = self._ask("number of fans", ("nvmlDeviceGetNumFans",)) or 1
+        facts: Facts = {
+            "power_limit_watts": None if limit is None else limit / 1000,
+            "mig": mig and bool(mig[0]),
+        }
+        for field, word, *question in _SLOW:
+            facts[field] = self._ask(word, tuple(question))
+        return facts
+
+    def _read_fans(self) -> Facts:
+        speeds = [
+            self._ask("fan speed", ("nvmlDeviceGetFanSpeed_v2", fan)) for fan in range(self._fans)
+        ]
+        known = [speed for speed in speeds if speed is not None]
+        return {
+            # The intended speed; the driver lets it exceed 100 for a moment.
+            "fan_percent": min(max(known), 100) if known else None,
+            "fan_speed_rpm": self._ask("fan speed in rpm", ("nvmlDeviceGetFanSpeedRPM",)),
+        }
+
+    def _memory_temperature(self) -> int | None:
+        values = self._ask(
+            "memory temperature", ("nvmlDeviceGetFieldValues", (_MEMORY_TEMPERATURE,))
+        )
+        if values is None or values[0].nvmlReturn != 0:
+            return None
+        return int(values[0].value.uiVal) or None
+
+    def _read_users(self, now: float, usage: int | None) -> dict[int, GpuUse]:
+        memory: dict[int, int | None] = {}
+        for kind in ("Compute", "Graphics"):
+            name = f"nvmlDeviceGet{kind}RunningProcesses"
+            # Version 2 is that of drivers before 510.
+            listed = self._ask(f"{kind.lower()} processes", (f"{name}_v3",), (f"{name}_v2",))
+            for process in listed or ():
+                # One that computes and draws is in both lists, with the same memory.
+                held = memory.get(process.pid)
+                memory[process.pid] = max(process.usedGpuMemory or 0, held or 0) or None
+        self._take_samples(now)
+        users = {pid: GpuUse(memory_bytes=held) for pid, held in memory.items()}
+        if _SHARES not in self._missing:
+            self._samples = {
+                pid: sample
+                for pid, sample in self._samples.items()
+                if now - sample[0] <= _SAMPLE_SECONDS
+            }
+            for pid in users.keys() | self._samples.keys():
+                sample = self._samples.get(pid, (0.0, None))[1]
+                users[pid] = GpuUse(
+                    percent=float(sample.smUtil) if sample else 0.0,
+                    memory_bytes=memory.get(pid),
+                    encode_percent=float(sample.encUtil) if sample else 0.0,
+                    decode_percent=float(sample.decUtil) if sample else 0.0,
+                )
+        elif len(users) == 1 and usage is not None:
+            # The driver tells no shares, but there is only one to work.
+            ((pid, use),) = users.items()
+            users[pid] = GpuUse(percent=float(usage), memory_bytes=use.memory_bytes)
+        return users
+
+    def _take_samples(self, now: float) -> None:
+        """Takes in the newest sample of each process.
+
+        The answer to a date too old is averages over a time of the driver's own choice, and the
+        list is padded with leftovers: older samples, process 0, absurd percentages.
+        """
+        samples = self._ask(_SHARES, ("nvmlDeviceGetProcessUtilization", self._newest))
+        newest = self._newest
+        for sample in samples or ():
+            sane = max(sample.smUtil, sample.encUtil, sample.decUtil) <= 100
+            if sample.pid and sample.timeStamp > self._newest and sane:
+                newest = max(newest, sample.timeStamp)
+                self._samples[sample.pid] = (now, sample)
+        self._newest = newest
