@@ -1,0 +1,8 @@
+"""``python -m subscriber_cli`` and the command ``fanwhy-sub``."""
+
+from __future__ import annotations
+
+from subscriber_cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The terminal as a whole: the other screen, single keys, and only the lines that changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from rich.console import Console
+from rich.control import Control
+from rich.text import Text
+
+# Terminals that cannot show more than ASCII get something of the same width and weight.
+_ASCII = str.maketrans("▌●▸·…━┄▁▂▃▄▅▆▇█°µ", "|*>..=-__..--+#ou")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, or an arrow as ``n`` or ``p``."""
+
+    char: str
+
+
+class Resized:
+    """The window has another size now."""
+
+
+class Painter:
+    """Puts lines on the screen; what has not changed is not sent again, which SSH is glad of."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._before: list[str] = []
+        self._size: tuple[int, int] = (0, 0)
+        self._plain = not console.encoding.lower().startswith("utf")
+
+    def paint(self, lines: Sequence[Text]) -> None:
+        """Shows the lines; as many as the terminal is high."""
+        size = (self._console.width, self._console.height)
+        whole = size != self._size
+        drawn = [self._ansi(line) for line in lines]
+        out = ["\x1b[2J"] if whole else []
+        for row, line in enumerate(drawn):
+            if whole or row >= len(self._before) or line != self._before[row]:
+                out.append(f"\x1b[{row + 1};1H{line}\x1b[K")
+        self._before, self._size = drawn, size
+        if out:
+            # One write, and synchronised where the terminal knows it: no half-drawn screen.
+            self._console.file.write("\x1b[?2026h" + "".join(out) + "\x1b[?2026l")
+            self._console.file.flush()
+
+    def _ansi(self, line: Text) -> str:
+        with self._console.capture() as captured:
+            self._console.print(line, end="", no_wrap=True, overflow="crop", crop=True)
+        text = captured.get()
+        if self._plain:
+            text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+        return text
+
+
+@contextmanager
+def fullscreen(console: Console, inbox: SimpleQueue[Any]) -> Iterator[Painter]:
+    """The other screen and single keys; whatever happens, the first one back as it was.
+
+    ``inbox`` gets ``Key`` and ``Resized``.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_keys(inbox))
+        stack.enter_context(_resizing(inbox))
+        console.set_alt_screen(True)
+        console.control(Control.show_cursor(False))
+        stack.callback(_leave, console)
+        yield Painter(console)
+
+
+def _leave(console: Console) -> None:
+    # The terminal may be gone by now, and with it the need.
+    with contextlib.suppress(OSError):
+        console.control(Control.show_cursor(True))
+        console.set_alt_screen(False)
+
+
+@contextmanager
+def _resizing(inbox: SimpleQueue[Any]) -> Iterator[None]:
+    if not hasattr(signal, "SIGWINCH"):
+        yield
+        return
+    # SimpleQueue.put may be called while a get is interrupted, which is what a handler does.
+    before = signal.signal(signal.SIGWINCH, lambda *_: inbox.put(Resized()))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+@contextmanager
+def _keys(inbox: SimpleQueue[Any]) -> Iterator[None]:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415  # only there
+
+        _listen(inbox, lambda: msvcrt.getwch().encode())
+        yield
+        return
+    import termios  # noqa: PLC0415  # not on Windows
+    import tty  # noqa: PLC0415
+
+    if not sys.stdin.isatty():
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor)
+    try:
+        _listen(inbox, lambda: os.read(descriptor, 32))
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+_ARROWS = {b"\x1b[A": "p", b"\x1b[D": "p", b"\x1b[B": "n", b"\x1b[C": "n"}
+
+
+def _listen(inbox: SimpleQueue[Any], read: Any) -> None:
+    def run() -> None:
+        with contextlib.suppress(OSError):  # the terminal went away
+            while data := read():
+                arrow = _ARROWS.get(data.replace(b"\x1bO", b"\x1b["))
+                for char in [arrow] if arrow else data.decode("ascii", "ignore"):
+                    inbox.put(Key(char))
+
+    # A read cannot be interrupted; the thread ends with the program.
+    threading.Thread(target=run, name="fanwhy-keys", daemon=True).start()

@@ -1,0 +1,188 @@
+"""``fanwhy-sub tail``: one line a message, for people or, with ``--json``, for programs."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from publisher.errors import BrokerError, ConfigError
+from publisher.schema import topics
+from publisher.schema.printable import printable
+from subscriber_cli import theme
+from subscriber_cli.decode import Notice, Received
+from subscriber_cli.fleet import Fleet, Host
+from subscriber_cli.settings import TerminalSettings
+from subscriber_cli.show import summary
+from subscriber_cli.stream import Connected, Stream, Trouble
+from subscriber_cli.values import moment, words
+
+LEAVES = (
+    topics.STATUS, topics.CATALOGUE, topics.INFO, topics.OVERVIEW, topics.EXPLANATION,
+    topics.EVENT, topics.SELF,
+)  # fmt: skip
+"""Topics that every host may have, whatever its catalogue says."""
+_CATALOGUES = 0.3  # seconds after connecting in which the broker sends what it keeps
+_ALL_RETAINED = 2.0  # the same, with every doubt, before calling a name unknown
+_MOST_NAMES = 1000  # that anyone who may publish can make us remember
+
+
+class Tail:
+    """Prints messages as they come; ``run`` ends when enough have or the time is up."""
+
+    def __init__(
+        self,
+        settings: TerminalSettings,
+        console: Console,
+        wanted: Sequence[str] = (),
+        *,
+        as_json: bool = False,
+        count: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        self._stream = Stream(settings.broker, settings.prefix)
+        self._console = console
+        self._wanted = frozenset(wanted)
+        self._as_json = as_json
+        self._count = count
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._fleet = Fleet()
+        self._seen: set[str] = set()
+        self._check_at: float | None = None
+        self._checked = not wanted
+        self._held: list[tuple[Received, Host | None]] = []
+        self._hold_until: float | None = None
+        self._trouble = ""
+        self._printed = 0
+
+    def run(self) -> None:
+        """Prints.
+
+        Raises:
+            BrokerError: the broker will never let us in, or was not reached in the time given.
+            ConfigError: no host knows a topic of the name asked for.
+        """
+        with self._stream:
+            while not self._over():
+                self._take(self._stream.get(self._patience()))
+                self._release()
+                self._check()
+        if self._trouble and not self._printed:
+            raise BrokerError(self._trouble)
+
+    def _patience(self) -> float | None:
+        ends = [at for at in (self._ends, self._check_at, self._hold_until) if at is not None]
+        return max(min(ends) - time.monotonic(), 0.0) if ends else None
+
+    def _over(self) -> bool:
+        enough = self._count is not None and self._printed >= self._count
+        return enough or (self._ends is not None and time.monotonic() >= self._ends)
+
+    def _take(self, item: Any) -> None:
+        if isinstance(item, Trouble):
+            if item.final:
+                raise BrokerError(item.text)
+            if item.text != self._trouble:
+                _aside(f"{item.text}; trying again until it works")
+            self._trouble = item.text
+        elif isinstance(item, Connected):
+            if self._trouble:
+                _aside(f"{item.endpoint}: connected")
+            self._trouble = ""
+            if not self._as_json and self._hold_until is None:
+                self._hold_until = time.monotonic() + _CATALOGUES
+        elif isinstance(item, Notice):
+            _aside(item.text)
+        elif isinstance(item, Received):
+            self._receive(item)
+
+    def _receive(self, message: Received) -> None:
+        host = self._fleet.apply(message, time.time())
+        if len(self._seen) < _MOST_NAMES:
+            self._seen.add(message.leaf)
+        if message.leaf == topics.CATALOGUE and not self._checked and self._check_at is None:
+            self._check_at = time.monotonic() + _ALL_RETAINED
+        if self._wanted and message.leaf not in self._wanted:
+            return
+        if self._as_json:
+            print(json_line(message), flush=True)
+            self._printed += 1
+        else:
+            self._held.append((message, host))
+
+    def _release(self) -> None:
+        """Prints what was held until the catalogues, which name its fields, must have come."""
+        if self._hold_until is not None:
+            if time.monotonic() < self._hold_until:
+                return
+            self._hold_until = None
+        for message, host in self._held:
+            if self._over():
+                break
+            self._console.print(
+                line(message, host, time.time()),
+                soft_wrap=not self._console.is_terminal,
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+            self._printed += 1
+        self._held.clear()
+
+    def _check(self) -> None:
+        """Complains about names that no host has, once every catalogue must have come."""
+        if self._check_at is None or time.monotonic() < self._check_at:
+            return
+        self._check_at, self._checked = None, True
+        known = {*LEAVES, *self._seen}
+        for host in self._fleet:
+            known.update(host.catalogue.topics)
+        for name in sorted(self._wanted - known):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+            raise ConfigError(f"no host has a topic {printable(name)!r}; {printable(hint)}")
+
+
+def line(message: Received, host: Host | None, now: float) -> Text:
+    """One message for people: when, who, what about, and the few numbers that say it."""
+    content = message.content
+    at = moment(content.get("time")) if isinstance(content, dict) else None
+    clock = datetime.fromtimestamp(now if at is None else at, UTC).astimezone()
+    text = Text.assemble(
+        (f"{clock:%H:%M:%S} ", "dim"),
+        (f"{host.name if host else message.prefix} ", ""),
+        (f"{printable(message.leaf):<11} ", "bold"),
+    )
+    if content is None:
+        return text.append("withdrawn", style="dim")
+    if isinstance(content, str):
+        return text.append(content, style="" if content == "online" else theme.of_state(content))
+    if message.leaf == topics.EXPLANATION:
+        state = words(content, "state")
+        text.append(f"{state.upper()} ", style=f"bold {theme.of_state(state)}")
+        return text.append(words(content, "headline"))
+    if message.leaf == topics.CATALOGUE:
+        names = ", ".join(host.catalogue.topics) if host else ""
+        return text.append(f"describes {names}", style="dim")
+    columns = host.columns(message.leaf) if host else ()
+    return text.append(summary(columns, content, now))
+
+
+def json_line(message: Received) -> str:
+    """One message for programs, on one line, with nothing that would upset a terminal."""
+    document = {"topic": message.topic, "payload": message.content}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    if text.isprintable():
+        return text
+    # Whatever is not printable stands inside a string, where JSON has an escape for it.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def _aside(text: str) -> None:
+    print(f"fanwhy-sub: {text}", file=sys.stderr, flush=True)

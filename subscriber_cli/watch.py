@@ -1,0 +1,77 @@
+"""``fanwhy-sub watch``: the machine, live, on the whole screen."""
+
+from __future__ import annotations
+
+import time
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from rich.console import Console
+
+from publisher.errors import BrokerError
+from subscriber_cli.board import View, compose
+from subscriber_cli.decode import Notice, Received
+from subscriber_cli.screen import Key, fullscreen
+from subscriber_cli.settings import TerminalSettings
+from subscriber_cli.stream import Connected, Stream, Trouble
+
+_FASTEST = 0.2  # seconds between two drawings, however much comes in
+_NOTICE_SECONDS = 10.0
+
+
+def watch(settings: TerminalSettings, console: Console) -> None:
+    """Shows until the user quits.
+
+    Raises:
+        BrokerError: the broker will never let us in.
+    """
+    inbox: SimpleQueue[Any] = SimpleQueue()
+    stream = Stream(settings.broker, settings.prefix, inbox)
+    view = View(place=str(stream.endpoint))
+    with stream, fullscreen(console, inbox) as painter:
+        while True:
+            now = time.time()
+            painter.paint(compose(view, console.width, console.height, now))
+            # Ages grow on the second; nothing else changes without a message.
+            if not _take(view, inbox, timeout=1.0 - now % 1.0):
+                return
+
+
+def _take(view: View, inbox: SimpleQueue[Any], timeout: float) -> bool:
+    """Takes in what comes until it is time to draw; false when the user has had enough."""
+    drawn = time.monotonic()
+    try:
+        item = inbox.get(timeout=timeout)
+        while True:
+            if isinstance(item, Key):
+                if item.char in ("q", "Q"):
+                    return False
+                _press(view, item)
+            else:
+                _apply(view, item)
+            pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()
+            item = inbox.get(timeout=max(pause, 0.0)) if pause > 0 else inbox.get_nowait()
+    except Empty:
+        return True
+
+
+def _press(view: View, key: Key) -> None:
+    if key.char in ("n", "j", "\t"):
+        view.step(1)
+    elif key.char in ("p", "k"):
+        view.step(-1)
+
+
+def _apply(view: View, item: Any) -> None:
+    now = time.time()
+    if isinstance(item, Received):
+        view.fleet.apply(item, now)
+    elif isinstance(item, Connected):
+        view.connected, view.trouble = True, ""
+    elif isinstance(item, Trouble):
+        if item.retry_seconds is None:
+            raise BrokerError(item.text)
+        view.connected, view.trouble = False, item.text
+        view.retry_at = now + item.retry_seconds
+    elif isinstance(item, Notice):
+        view.notice, view.notice_until = item.text, now + _NOTICE_SECONDS

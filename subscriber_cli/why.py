@@ -1,0 +1,73 @@
+"""``fanwhy-sub why``: what is going on, once, and done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from rich.console import Console
+from rich.text import Text
+
+from publisher.errors import BrokerError
+from publisher.schema import topics
+from subscriber_cli.decode import Received
+from subscriber_cli.fleet import Fleet, Host
+from subscriber_cli.head import head
+from subscriber_cli.settings import TerminalSettings
+from subscriber_cli.stream import Connected, Stream, Trouble
+from subscriber_cli.tail import json_line
+
+_OTHERS = 0.4  # seconds in which the broker sends the rest of what it keeps
+
+
+def why(
+    settings: TerminalSettings, console: Console, *, as_json: bool = False, timeout: float = 10.0
+) -> None:
+    """Prints the newest verdict of every host.
+
+    Raises:
+        BrokerError: none came in time, or only from hosts that are offline.
+    """
+    fleet, verdicts = _gather(settings, timeout)
+    hosts = [host for host in fleet if host.prefix in verdicts]
+    for host in hosts:
+        if as_json:
+            print(json_line(verdicts[host.prefix]))
+        else:
+            if host is not hosts[0]:
+                console.print()
+            _print(host, console)
+    if all(host.offline for host in hosts):
+        names = ", ".join(host.name for host in hosts)
+        raise BrokerError(f"{names}: offline; this was the last word")
+
+
+def _print(host: Host, console: Console) -> None:
+    lines = head(host, console.width if console.is_terminal else 10_000, 50, time.time())
+    for line in lines:
+        console.print(line if console.is_terminal else Text(line.plain[2:]), soft_wrap=True)
+
+
+def _gather(settings: TerminalSettings, timeout: float) -> tuple[Fleet, dict[str, Received]]:
+    fleet = Fleet()
+    verdicts: dict[str, Received] = {}
+    ends = time.monotonic() + timeout
+    silence = "no host has said anything"
+    with Stream(settings.broker, settings.prefix) as stream:
+        while (left := ends - time.monotonic()) > 0:
+            item = stream.get(left)
+            if isinstance(item, Connected):
+                silence = f"{item.endpoint}: no host has said why; is fanwhy-pub running?"
+            elif isinstance(item, Trouble):
+                silence = item.text
+                if item.final:
+                    break
+            elif isinstance(item, Received):
+                fleet.apply(item, time.time())
+                if item.leaf == topics.EXPLANATION and isinstance(item.content, dict):
+                    if not verdicts:
+                        ends = min(ends, time.monotonic() + _OTHERS)
+                    verdicts[item.prefix] = replace(item)
+    if not verdicts:
+        raise BrokerError(silence)
+    return fleet, verdicts
