@@ -435,13 +435,11 @@ class Books(Generic[G]):
             del self.table[process.pid]
         self._remove(process)
         for child in list(process.children):
-            if not child.alive:
-                continue
-            stat = self._source.stat(child.pid)
+            stat = self._source.stat(child.pid) if child.alive else None
             if stat is not None and stat.start == child.start:
                 self._adopt(child, stat.parent)
                 self._keeper.changed(child)
-            if child.parent is process:  # it died just now: its debit goes up all the same
+            if child.parent is process:  # dead too: its debit goes up all the same
                 self._hang(child, process.parent)
         if process.parent is not None:
             process.parent.children.discard(process)
