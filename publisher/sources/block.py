@@ -171,7 +171,7 @@ def _candidates(
     address = _PCI.findall(files.link(f"/sys/block/{name}/device") or "")
     if address:
         found.append(f"pci-{address[-1]}")
-    return [*found, name]
+    return list(dict.fromkeys([*found, name]))
 
 
 def links(files: KernelFiles, folder: str, prefix: str = "") -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,8 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import KernelFiles
 
 _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+_BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
+_USB = re.compile(r"\d+-[\d.]+:\d+\.\d+")  # bus, ports, configuration, interface
 _ETHERNET = 1  # ARPHRD_ETHER
 # Software that pretends to be a card, by the names that kernel, engines and hypervisors give.
 _PRETENDERS = re.compile(
@@ -110,13 +112,11 @@ def place_of(files: KernelFiles, name: str) -> str | None:
     device = files.link(f"/sys/class/net/{name}/device")
     if not device:
         return None
-    parent, _, leaf = device.rpartition("/")
-    address = _PCI.findall(device)
-    place = f"pci-{address[-1]}" if address else f"platform-{leaf}"
-    if re.fullmatch(r"[\d.-]+:\d+\.\d+", leaf):  # a USB interface: the path of ports, then itself
+    leaf = device.rpartition("/")[2]
+    pci, board = _PCI.findall(device), _BOARD.findall(device)
+    place = f"pci-{pci[-1]}" if pci else f"platform-{board[-1] if board else leaf}"
+    if _USB.fullmatch(leaf):  # the bus may have another number next time, the ports have not
         place += f"-usb-{leaf.partition('-')[2]}"
-    elif leaf.startswith("virtio") and not address:
-        place = f"platform-{parent.rpartition('/')[2]}"
     port = _text(files, f"/sys/class/net/{name}/dev_port")
     return place if port in ("", "0") else f"{place}-port-{port}"
 

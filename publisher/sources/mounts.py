@@ -29,6 +29,8 @@ _PLUMBING = frozenset(
     {"fuse.archivemount", "fuse.fuse-overlayfs", "fuse.gvfsd-fuse", "fuse.lxcfs", "fuse.portal"}
     | {"fuse.snapfuse", "fuse.squashfuse"}
 )
+# Files that container engines bind into every container, from whatever disk theirs are on.
+_ENGINES = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/termination-log"})
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -127,7 +129,7 @@ def data(mounts: Iterable[Mount]) -> list[Mount]:
 
 
 def _holds_data(mount: Mount) -> bool:
-    if mount.type in _IMAGES or mount.type in _PLUMBING:
+    if mount.type in _IMAGES or mount.type in _PLUMBING or mount.point in _ENGINES:
         return False
     if mount.type == "zfs":
         return "@" not in mount.source  # a snapshot that somebody looked into

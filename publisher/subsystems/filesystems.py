@@ -153,9 +153,6 @@ class Filesystems:
         mount = self._table.mounts.get(identity)
         return None if mount is None or mount.slow else mount.point
 
-    def _may_hang(self, mount: mounts.Mount) -> bool:
-        return mount.slow and self._files.live
-
     def close(self) -> None:
         for slow in self._slow.values():
             if slow.child:
@@ -171,7 +168,9 @@ class Filesystems:
         if table is self._table:
             return
         self._table = table
-        slow = {identity for identity, mount in table.mounts.items() if self._may_hang(mount)}
+        slow = {
+            identity for identity, mount in table.mounts.items() if mount.slow and self._files.live
+        }
         for identity in self._slow.keys() - slow:
             if child := self._slow.pop(identity).child:
                 child.leave()
@@ -203,7 +202,7 @@ class Filesystems:
         self._figures.clear()
         failure: SourceError | None = None
         for identity, mount in self._table.mounts.items():
-            if self._may_hang(mount):
+            if mount.slow:
                 continue
             try:
                 self._figures[identity] = Figures.of(self._files.statvfs(mount.point))
