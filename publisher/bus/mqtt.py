@@ -62,21 +62,23 @@ class Feed(Protocol):
 class Timing:
     """How the session waits between connections, in seconds.
 
-    A broker that is away is asked often enough to be found within ten seconds of its return; one
-    that says no is asked once a minute. An attempt that finds nobody costs about as much as
-    three messages.
+    A broker that went away a moment ago is found within ten seconds of its return; one that
+    stays away, or says no, is asked once a minute. An attempt that finds nobody takes less
+    processor time than a message (bench: 100 and 140 µs).
 
     Attributes:
         first: before the second attempt; doubled before each further one.
-        away: the longest wait for a broker that cannot be reached.
-        refused: the longest wait for one that answers and refuses.
+        away: the longest wait for a broker that cannot be reached,
+        patient: until it was away for this long.
+        longest: the longest wait of all.
         steady: a connection that lasted this long counts as good.
         version: until a broker that wanted MQTT 3.1.1 is offered 5 again.
     """
 
     first: float = 1.0
     away: float = 8.0
-    refused: float = 60.0
+    patient: float = 300.0
+    longest: float = 60.0
     steady: float = 30.0
     version: float = 3600.0
 
@@ -211,13 +213,16 @@ class Session:
     # -- the thread -----------------------------------------------------------------------------
 
     def _run(self) -> None:
+        gone_since = time.monotonic()
         while not self._stopping.is_set():
-            longest = self._timing.away
             began = time.monotonic()
+            longest = self._timing.away
+            if began - gone_since >= self._timing.patient:
+                longest = self._timing.longest
             try:
                 self._live()
             except RefusedError as error:
-                longest = self._timing.refused
+                longest = self._timing.longest
                 self._tell(False, str(error))
             except FanwhyError as error:
                 self._tell(False, str(error))
@@ -225,10 +230,11 @@ class Session:
                 line = f"{self._endpoint}: unexpected {error!r}; connecting anew"
                 if self._tell(False, line):
                     log.exception("this is a bug of fanwhy")
-            finally:
+            if self.connected:
                 self.connected = False
-            if time.monotonic() - began >= self._timing.steady:
-                self._backoff.reset()
+                gone_since = time.monotonic()
+                if gone_since - began >= self._timing.steady:
+                    self._backoff.reset()
             self._stopping.wait(self._backoff.next(longest))
 
     def _live(self) -> None:
