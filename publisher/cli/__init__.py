@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import logging
 import os
 import sys
 import textwrap
@@ -27,6 +28,8 @@ COMMANDS = {
     "run": "publisher.cli.run",
     "once": "publisher.cli.once",
     "init": "publisher.cli.init",
+    "check": "publisher.cli.check",
+    "doctor": "publisher.cli.doctor",
     "schema": "publisher.cli.schema",
     "docs": "publisher.cli.docs",
     "config": "publisher.cli.config",
@@ -147,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done. 1: it did not work. 2: the command line or the configuration is wrong.
     """
+    logging.getLogger("publisher").addHandler(logging.NullHandler())  # commands speak for it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no ✓ gets a ?

@@ -162,7 +162,7 @@ def _first_line(what: str, path: Path) -> str:
         raise ConfigError(f"{what}: {path}: not a text file in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{what}: {path}: cannot be read: {error.strerror}") from error
-    line = content.split("\n", 1)[0].rstrip("\r")
+    line = content.split("\n", 1)[0]
     if not line:
         raise ConfigError(f"{what}: {path}: its first line should be the password; it is empty")
     return line
@@ -208,6 +208,8 @@ def connection_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
         return BrokerError(f"{endpoint}: no TLS there ({error.reason}); is this port for mqtts?")
     if isinstance(error, ConnectionRefusedError):
         return BrokerError(f"{endpoint}: nothing listens there; is the broker running?")
+    if isinstance(error, ConnectionResetError):
+        return BrokerError(f"{endpoint}: it hung up at once; does this port want TLS, or none?")
     if isinstance(error, TimeoutError):
         return BrokerError(f"{endpoint}: no answer; is the host up and the port open?")
     if isinstance(error, socket.gaierror):

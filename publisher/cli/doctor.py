@@ -1,0 +1,105 @@
+"""``fanwhy-pub doctor``: what this machine can tell, what it cannot, and why."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from publisher import __version__
+from publisher.app import state_dir
+from publisher.cli.check import print_findings
+from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
+from publisher.cli.output import console, print_json
+from publisher.doctor import Look, examine, look
+from publisher.schema.messages import InfoReading
+from publisher.schema.payload import to_json
+from publisher.schema.printable import printable
+from publisher.senses import Health
+from publisher.sources.files import KernelFiles
+from publisher.sources.identity import describe
+
+_STYLES = {"ok": "green", "absent": "dim", "denied": "yellow", "failing": "red", "hanging": "red"}
+
+
+def command(
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Also the CPU time that each subsystem takes.")
+    ] = False,
+    as_json: Json = False,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> None:
+    """Say what this machine can tell, what it cannot, and what would help.
+
+    A sense is ok, absent (this machine has none), denied (this user may not), failing, or
+    hanging (its driver does not answer).
+
+    Examples:
+        fanwhy-pub doctor
+        sudo fanwhy-pub doctor --timings
+    """
+    loaded = settings_of(broker, prefix, config)
+    machine = describe(KernelFiles(loaded.settings.root), state_dir())
+    seen = look(loaded.settings, ledger=True, timings=timings)
+    findings = list(examine(loaded))
+    if as_json:
+        print_json(_document(machine, seen) | {"broker": [asdict(item) for item in findings]})
+        return
+    out = console()
+    out.print(Text(printable(_introduction(machine))), soft_wrap=True)
+    out.print()
+    out.print(_senses(seen.health))
+    if seen.microseconds:
+        out.print()
+        out.print(_costs(seen.microseconds))
+    out.print()
+    print_findings(findings)
+
+
+def _document(machine: InfoReading, seen: Look) -> dict[str, Any]:
+    return {
+        "fanwhy_version": __version__,
+        "python_version": platform.python_version(),
+        "machine": to_json(machine),
+        "senses": {name: to_json(found.reading()) for name, found in sorted(seen.health.items())},
+    } | ({"sample_microseconds": seen.microseconds} if seen.microseconds else {})
+
+
+def _introduction(machine: InfoReading) -> str:
+    place = f"in {machine.virtualization}" if machine.virtualization else "on bare metal"
+    parts = [machine.operating_system, machine.kernel, machine.architecture, machine.cpu_model]
+    return (
+        f"fanwhy {__version__}, Python {platform.python_version()}; "
+        f"{', '.join(part for part in parts if part)}, {place}"
+    )
+
+
+def _senses(health: Mapping[str, Health]) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    for _ in range(2):
+        rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
+    for name, found in sorted(health.items()):
+        remedy = f"; {found.remedy}" if found.remedy else ""
+        rows.add_row(
+            Text(printable(name)),
+            Text(found.state, style=_STYLES.get(found.state, "")),
+            Text(printable(f"{found.reason}{remedy}")),
+        )
+    return rows
+
+
+def _costs(microseconds: Mapping[str, float]) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column()
+    rows.add_column(justify="right")
+    for name, cost in [*microseconds.items(), ("together", sum(microseconds.values()))]:
+        rows.add_row(Text(name), Text(f"{cost:,.0f} µs a read"))
+    return rows
