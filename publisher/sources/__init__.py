@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from publisher.sources import nut
 from publisher.sources.files import KernelFiles
 
 
@@ -18,8 +19,12 @@ class Sources:
         monotonic: seconds of a clock that never jumps and stands still in suspend, as
             counters do.
         wall: seconds since the epoch, for what people read.
+        state_dir: where counters outlive a restart; ``None`` keeps them in memory only.
+        nut: where a server for UPSes may listen; ``None`` looks for none.
     """
 
     files: KernelFiles = field(default_factory=KernelFiles)
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    state_dir: str | None = None
+    nut: tuple[str, int] | None = nut.ADDRESS

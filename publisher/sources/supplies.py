@@ -1,0 +1,87 @@
+"""Batteries, mains adapters and UPSes that the kernel knows, in ``/sys/class/power_supply``.
+
+Source: kernel documentation, ABI/testing/sysfs-class-power. One file, ``uevent``, holds every
+property, in microvolts, microamperes, microwatts, microwatt-hours and percent. The serial number
+stands there too and is not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from publisher.errors import AbsentError, SourceError
+from publisher.sources.files import KernelFiles
+
+CLASS = "/sys/class/power_supply"
+_PREFIX = "POWER_SUPPLY_"
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """One supply at one instant.
+
+    Attributes:
+        name: its name in the kernel, which comes from the firmware (``BAT0``, ``AC``).
+        kind: ``battery``, ``mains``, ``ups``, ``usb`` or ``wireless``.
+    """
+
+    name: str
+    kind: str
+    _properties: Mapping[str, str]
+
+    def word(self, name: str) -> str:
+        """A property as it stands; empty when there is none."""
+        return self._properties.get(name, "")
+
+    def micro(self, *names: str) -> float | None:
+        """The first of these properties that there is, from millionths."""
+        for name in names:
+            value = self.number(name)
+            if value is not None:
+                # Some drivers count what flows out as negative; the status tells the direction.
+                return abs(value) / 1e6
+        return None
+
+    def number(self, name: str) -> int | None:
+        try:
+            return int(self._properties[name])
+        except (KeyError, ValueError):
+            return None
+
+    def share(self, part: str, whole: str) -> float | None:
+        """How much of ``whole`` there is, in percent, by energy or by charge."""
+        for measure in ("ENERGY_", "CHARGE_"):
+            a, b = self.number(measure + part), self.number(measure + whole)
+            if a is not None and b:
+                return 100 * a / b
+        return None
+
+
+def read(files: KernelFiles) -> list[Supply]:
+    """Every supply of this machine; batteries of mice and phones are not among them.
+
+    Raises:
+        SourceError: a supply is there but cannot be read.
+    """
+    supplies: list[Supply] = []
+    for name in files.names(CLASS):
+        path = f"{CLASS}/{name}"
+        try:
+            content = files.text(f"{path}/uevent")
+        except AbsentError:
+            continue  # unplugged since it was listed
+        properties = {
+            key.removeprefix(_PREFIX): value
+            for key, _, value in (line.partition("=") for line in content.splitlines())
+        }
+        kind = properties.get("TYPE", "")
+        if not kind:  # before Linux 5.11
+            try:
+                kind = files.text(f"{path}/type", keep=False)
+            except SourceError:
+                continue
+        if properties.get("SCOPE") == "Device" or properties.get("PRESENT") == "0":
+            continue
+        supplies.append(Supply(name, kind.lower().partition("_")[0], properties))
+    return supplies
