@@ -81,7 +81,7 @@ class App:
         settings = self._launch.settings
         self._topics = settings.topics
         self._envelope = Envelope(settings.host)
-        self._sources = Sources(files=KernelFiles(settings.root))
+        self._sources = Sources(files=KernelFiles(settings.root), state_dir=state_dir())
         self._senses = Senses(self._sources, SUBSYSTEMS, disabled=settings.senses.disabled)
         self._ledger = open_ledger(self._sources, settings.ledger)
         self._explainer = Explainer(settings.explain, state_dir=state_dir())

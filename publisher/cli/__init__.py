@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": "publisher.cli.doctor",
     "schema": "publisher.cli.schema",
     "docs": "publisher.cli.docs",
+    "capture": "publisher.cli.capture",
     "config": "publisher.cli.config",
 }
 """Every command and its module, in the order in which help lists them."""

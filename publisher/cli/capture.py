@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from publisher.cli.options import Config, settings_of
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
 from publisher.schema.payload import to_json
 from publisher.sources import Sources
@@ -33,6 +34,7 @@ def command(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
     ],
+    config: Config = None,
 ) -> None:
     """Copy the kernel files that one sample opens, so that this machine can be replayed.
 
@@ -41,8 +43,9 @@ def command(
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"{directory}: exists and is not empty; name another folder")
+    root = settings_of(None, None, config).settings.root
     try:
-        capture(directory)
+        capture(directory, root=root)
     except OSError as error:
         raise ConfigError(f"{directory}: cannot be written: {error.strerror or error}") from error
     files = [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
