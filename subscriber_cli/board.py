@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from publisher.errors import BrokerError
 from subscriber_cli import theme
+from subscriber_cli.decode import Notice, Received
 from subscriber_cli.fleet import Fleet, Host
 from subscriber_cli.head import fleet_line, head, wrap
 from subscriber_cli.panels import Panel, panels
+from subscriber_cli.stream import Connected, Item
 from subscriber_cli.units import duration
 
 _GAP = 3  # columns between two blocks beside each other
+_NOTICE_SECONDS = 10.0
 _NARROWEST = 36  # columns in which a block still says something
 
 
@@ -44,6 +48,24 @@ class View:
         return next(
             (host for host in hosts if host.prefix == self.chosen), hosts[0] if hosts else None
         )
+
+    def apply(self, item: Item, now: float) -> None:
+        """Takes in what the stream found.
+
+        Raises:
+            BrokerError: the broker will never let us in.
+        """
+        if isinstance(item, Received):
+            self.fleet.apply(item, now)
+        elif isinstance(item, Connected):
+            self.connected, self.trouble = True, ""
+        elif isinstance(item, Notice):
+            self.notice, self.notice_until = item.text, now + _NOTICE_SECONDS
+        elif item.retry_seconds is None:
+            raise BrokerError(item.text)
+        else:
+            self.connected, self.trouble = False, item.text
+            self.retry_at = now + item.retry_seconds
 
     def step(self, by: int) -> None:
         """Chooses the next host, or the one before."""
@@ -167,7 +189,7 @@ def _foot(view: View, width: int, now: float) -> Text:
     if view.notice and now < view.notice_until:
         line = Text(view.notice, style="yellow")
     else:
-        line = Text("q", style="bold").append(" quit", style="dim")
+        line = Text.assemble(("q", "bold"), (" quit", "dim"))
         if len(list(view.fleet)) > 1:
             line.append("   ").append("n p", style="bold").append(
                 " next, previous host", style="dim"

@@ -101,7 +101,8 @@ class Host:
             return
         if leaf not in self.topics and len(self.topics) >= _MOST_TOPICS:
             return
-        self.name = words(content, "host")[:64] or self.name
+        if not self.catalogue.topics or leaf in self.catalogue.topics:
+            self.name = words(content, "host")[:64] or self.name
         at = moment(content.get("time"))
         if at is not None and not message.retained:
             ahead = at - now

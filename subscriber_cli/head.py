@@ -13,7 +13,7 @@ from subscriber_cli import theme
 from subscriber_cli.bars import bar
 from subscriber_cli.catalogue import Column, present
 from subscriber_cli.fleet import Host
-from subscriber_cli.show import pairs, value_text
+from subscriber_cli.show import cell, pairs, value_text
 from subscriber_cli.units import duration
 from subscriber_cli.values import items, mapping, number, words
 
@@ -93,9 +93,8 @@ def _causes(host: Host, width: int, room: int, now: float) -> list[Text]:
     for cause, name in zip(causes, names, strict=True):
         if len(lines) >= room:
             break
-        label = Text(name, style="bold")
-        label.truncate(name_width, overflow="ellipsis", pad=True)
-        lines.append(label.append_text(_cause(host, declared, cause, width - name_width, now)))
+        rest = _cause(host, declared, cause, width - name_width, now)
+        lines.append(cell(name, name_width, theme.NAME).append_text(rest))
         if with_reasons and (reason := words(cause, "reason")):
             line = Text(f"  {reason}", style="dim")
             line.truncate(width, overflow="ellipsis")
@@ -116,12 +115,12 @@ def _cause(
 ) -> Text:
     line = Text.assemble("  ", (words(cause, "category").ljust(14)[:14], "dim"))
     share = number(cause.get("share_percent"))
-    resource = words(cause, "resource")[:8]
+    resource = words(cause, "resource")[:7]
     if share is not None:
         length = 10 if width < 80 else 20
         full, empty = bar(share / 100, length)
         line.append(full, style=theme.BAR).append(empty, style=theme.TRACK)
-        line.append(f" {share:3.0f} % {resource}")
+        line.append(f" {share:3.0f} % {resource:<7}")
     elif resource:
         line.append(resource)
     details = [] if cause.get("active") is not False else ["ended"]
@@ -136,7 +135,7 @@ def _cause(
     count = number(cause.get("process_count"))
     if count and count > 1:
         details.append(f"{count:.0f} processes")
-    line.append("   " + " · ".join(details), style="dim")
+    line.append("  " + " · ".join(details), style="dim")
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -17,7 +17,7 @@ from subscriber_cli import theme
 from subscriber_cli.bars import bar, sparkline, strip
 from subscriber_cli.catalogue import Column, present
 from subscriber_cli.fleet import HISTORY_SECONDS, Host, Line, lead
-from subscriber_cli.show import flow, label, pairs, short, value_text
+from subscriber_cli.show import cell, flow, label, pairs, short, value_text
 from subscriber_cli.units import duration, humanise
 from subscriber_cli.values import clean, items, mapping, number, numbers, words
 
@@ -78,8 +78,7 @@ class _Block:
         age = self._host.age(self._leaf, self._now)
         # What a machine is does not grow old.
         note = f" {duration(age)} ago" if age > _FRESH and self._leaf != topics.INFO else ""
-        line = Text(clean(self._leaf), style=theme.NAME)
-        line.truncate(9, overflow="ellipsis", pad=True)
+        line = cell(clean(self._leaf), 9, theme.NAME)
         if self._first is not None:
             line.append(f"{self._first.title[:8]:<8}", style="dim")
             room = self._width - len(note) - line.cell_len
@@ -164,8 +163,7 @@ class _Block:
         name_width = min(max(map(len, names.values()), default=0), self._inner // 3)
         wide = self._inner >= _WIDE
         for name, device in devices.items():
-            line = Text(names[name])
-            line.truncate(name_width, overflow="ellipsis", pad=True)
+            line = cell(names[name], name_width)
             inner = [item for item in present(column.of, device) if device[item.name] is not False]
             first = lead(tuple(inner))
             if first is not None:
@@ -187,8 +185,7 @@ class _Block:
         values = [number(record.get(rank.name)) if rank else None for record in records]
         largest = max((value for value in values if value is not None), default=0.0)
         for record, name, value in zip(records, names, values, strict=True):
-            line = Text(name)
-            line.truncate(name_width, overflow="ellipsis", pad=True)
+            line = cell(name, name_width)
             if rank and value is not None:
                 line.append(f" {value_text(rank, value, self._now):>9}")
                 length = min(12, self._inner - line.cell_len - 1)

@@ -50,6 +50,14 @@ def pairs(
     return [(title, text) for title, text in found if text]
 
 
+def cell(text: str, width: int, style: str = "") -> Text:
+    """A text in exactly ``width`` columns; what is appended later keeps a style of its own."""
+    part = Text(text)
+    part.truncate(width, overflow="ellipsis", pad=True)
+    part.stylize(style)
+    return part
+
+
 def short(column: Column, value: Any) -> bool:
     """Whether a list of numbers reads better as numbers than as a picture: a load average."""
     return column.unit != Unit.PERCENT and len(numbers(value)) <= 4

@@ -8,15 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-from publisher.errors import BrokerError
 from subscriber_cli.board import View, compose
-from subscriber_cli.decode import Notice, Received
-from subscriber_cli.screen import Key, fullscreen
+from subscriber_cli.screen import Key, Resized, fullscreen
 from subscriber_cli.settings import TerminalSettings
-from subscriber_cli.stream import Connected, Stream, Trouble
+from subscriber_cli.stream import Stream
 
 _FASTEST = 0.2  # seconds between two drawings, however much comes in
-_NOTICE_SECONDS = 10.0
 
 
 def watch(settings: TerminalSettings, console: Console) -> None:
@@ -47,8 +44,8 @@ def _take(view: View, inbox: SimpleQueue[Any], timeout: float) -> bool:
                 if item.char in ("q", "Q"):
                     return False
                 _press(view, item)
-            else:
-                _apply(view, item)
+            elif not isinstance(item, Resized):
+                view.apply(item, time.time())
             pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()
             item = inbox.get(timeout=max(pause, 0.0)) if pause > 0 else inbox.get_nowait()
     except Empty:
@@ -60,18 +57,3 @@ def _press(view: View, key: Key) -> None:
         view.step(1)
     elif key.char in ("p", "k"):
         view.step(-1)
-
-
-def _apply(view: View, item: Any) -> None:
-    now = time.time()
-    if isinstance(item, Received):
-        view.fleet.apply(item, now)
-    elif isinstance(item, Connected):
-        view.connected, view.trouble = True, ""
-    elif isinstance(item, Trouble):
-        if item.retry_seconds is None:
-            raise BrokerError(item.text)
-        view.connected, view.trouble = False, item.text
-        view.retry_at = now + item.retry_seconds
-    elif isinstance(item, Notice):
-        view.notice, view.notice_until = item.text, now + _NOTICE_SECONDS
