@@ -1,0 +1,182 @@
+"""File systems: each once, named by what stays, with the figures of df."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from publisher.errors import SourceError
+from publisher.sources import Sources, mounts
+from publisher.sources.capture import Captured
+from publisher.subsystems.disk import Disk
+from publisher.subsystems.filesystems import Figures, FilesystemReading
+
+_ROOT = "27 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw"
+
+
+def _kept(*lines: str) -> list[str]:
+    return [mount.point for mount in mounts.data(mounts.parse("\n".join(lines).encode()))]
+
+
+def test_bind_mounts_of_one_file_system_are_one() -> None:
+    assert _kept(
+        _ROOT,
+        "28 27 8:2 /srv /export rw - ext4 /dev/sda2 rw",
+        "29 27 8:2 /home/a /a rw - ext4 /dev/sda2 rw",
+    ) == ["/"]
+
+
+def test_the_last_mount_of_a_device_does_not_win() -> None:
+    assert _kept(_ROOT, "28 27 8:2 / /run/netns rw - ext4 /dev/sda2 rw") == ["/"]
+
+
+def test_a_bound_folder_stands_for_its_file_system_where_nothing_better_does() -> None:
+    assert _kept(_ROOT, "28 27 8:3 /volumes/db /db rw - ext4 /dev/sda3 rw") == ["/", "/db"]
+
+
+def test_subvolumes_of_a_btrfs_are_one() -> None:
+    assert _kept(
+        "27 1 0:30 /@ / rw - btrfs /dev/sda2 rw,subvol=/@",
+        "28 27 0:30 /@home /home rw - btrfs /dev/sda2 rw,subvol=/@home",
+    ) == ["/"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "30 27 0:21 / /proc rw - proc proc rw",
+        "30 27 0:21 / /run rw - tmpfs tmpfs rw",
+        "30 27 0:21 / /dev rw - devtmpfs udev rw",
+        "30 27 7:1 / /snap/core/1 ro - squashfs /dev/loop1 ro",
+        "30 27 11:0 / /media/cd ro - iso9660 /dev/sr0 ro",
+        "30 27 0:40 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw",
+        "30 27 0:41 / /run/user/1/gvfs rw - fuse.gvfsd-fuse gvfsd-fuse rw",
+        "30 27 0:42 / /net rw - autofs systemd-1 rw",
+        "30 27 0:43 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+        "30 27 8:9 /hosts /etc/hosts rw - ext4 /dev/sda9 rw",
+        "30 27 0:44 / /tank/.zfs/snapshot/a ro - zfs tank@a ro",
+    ],
+)
+def test_what_holds_no_data_of_its_own_is_left_out(line: str) -> None:
+    assert _kept(_ROOT, line) == ["/"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "30 27 0:40 / /m rw - nfs4 nas:/a rw",
+        "30 27 0:40 / /m rw - cifs //nas/a rw",
+        "30 27 0:40 / /m rw - fuse.sshfs me@nas:/a rw",
+        "30 27 0:40 / /m rw - fuse.rclone cloud: rw",
+        "30 27 0:40 / /m rw - 9p share rw",
+        "30 27 0:40 / /m rw - virtiofs share rw",
+        "30 27 0:40 / /m rw - zfs tank rw",
+        "30 27 8:5 / /m rw - fuseblk /dev/sda5 rw",
+    ],
+)
+def test_what_may_never_answer_is_marked(line: str) -> None:
+    root, remote = mounts.data(mounts.parse(f"{_ROOT}\n{line}".encode()))
+
+    assert (root.slow, remote.slow) == (False, True)
+
+
+def test_the_way_to_a_disk_may_lead_through_a_server_that_hangs() -> None:
+    found = mounts.data(
+        mounts.parse(
+            b"30 27 0:40 / /nas rw - nfs4 nas:/a rw\n31 30 8:5 / /nas/usb rw - ext4 /dev/sda5 rw"
+        )
+    )
+
+    assert all(mount.slow for mount in found)
+
+
+def test_a_mount_that_is_covered_by_another_cannot_be_asked() -> None:
+    assert _kept(
+        "30 27 8:5 / /home rw - ext4 /dev/sda5 rw", "31 30 8:6 / /home rw - ext4 /dev/sda6 rw"
+    ) == ["/home"]
+
+
+def test_escaped_blanks_are_undone() -> None:
+    assert _kept("30 27 8:5 / /my\\040disk\\134x rw - ext4 /dev/sda5 rw") == ["/my disk\\x"]
+
+
+def test_read_only_is_the_file_system_not_a_view_of_it() -> None:
+    """A service's sandbox shows everything read-only."""
+    view, error = mounts.parse(
+        b"27 1 8:2 / / ro,relatime - ext4 /dev/sda2 rw\n28 1 8:3 / /b rw - ext4 /dev/sda3 ro,x"
+    )
+
+    assert (view.read_only, error.read_only) == (False, True)
+
+
+def test_lines_cut_short_are_passed_over() -> None:
+    assert _kept(_ROOT, "28 27 8:3 /", "29 27 8:4 / /c rw - ext4") == ["/"]
+
+
+def test_a_table_without_any_mount_is_no_table() -> None:
+    with pytest.raises(SourceError, match="no mount table"):
+        mounts.parse(b"something else\n")
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        Figures(0, 0, 0, 4096, 0, 0),
+        Figures(10, 20, 5, 4096, 0, 0),
+        Figures(10, -1, 5, 4096, 0, 0),
+        Figures(10, 5, 11, 4096, 0, 0),
+        Figures(10, 5, 5, 0, 0, 0),
+    ],
+)
+def test_figures_that_contradict_themselves_are_not_taken(figures: Figures) -> None:
+    assert not figures.plausible
+
+
+@pytest.mark.parametrize("answer", [b"", b"1 2 3", b"a b c d e f", b"1 2 3 4 5 6 7"])
+def test_an_answer_of_another_shape_is_refused(answer: bytes) -> None:
+    with pytest.raises(SourceError, match="six numbers"):
+        Figures.parse(0, answer, "/m")
+
+
+def test_an_overlay_stands_for_a_container_that_has_nothing_else() -> None:
+    tree = Path(__file__).parents[2] / "fixtures" / "disk" / "container"
+
+    assert Disk(Sources(files=Captured(tree))).read().filesystems.keys() == {"overlay"}
+
+
+def _df() -> dict[str, list[int]]:
+    """Mount point to total, used, available, percent and percent of inodes, in df's words."""
+    columns = "target,size,used,avail,pcent,ipcent"
+    lines = subprocess.run(
+        ["df", "--block-size=1", f"--output={columns}"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[1:]
+    rows = (line.split() for line in lines)
+    return {
+        row[0]: [int(word.rstrip("%")) if word != "-" else -1 for word in row[1:]] for row in rows
+    }
+
+
+def _matches(item: FilesystemReading, row: list[int]) -> bool:
+    inodes = -1 if item.inodes_used_percent is None else -int(-item.inodes_used_percent // 1)
+    return row == [
+        item.total_bytes,
+        item.used_bytes,
+        item.available_bytes,
+        -int(-(item.used_percent or 0) // 1),  # df rounds up
+        inodes,
+    ]
+
+
+def test_figures_equal_those_of_df() -> None:
+    """Others write meanwhile, so that one of a few looks must agree in every figure."""
+    for _ in range(20):
+        os.sync()
+        reading = Disk(Sources()).read().filesystems.values()
+        table = _df()
+        known = [item for item in reading if item.used_percent is not None and item.label in table]
+        if known and all(_matches(item, table[str(item.label)]) for item in known):
+            return
+    pytest.fail(f"never the same: {list(reading)} {table}")
