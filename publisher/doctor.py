@@ -21,6 +21,7 @@ from publisher.ledger import open_ledger
 from publisher.schema.broker import parse_url, resolve_username
 from publisher.schema.configuration import Loaded
 from publisher.schema.metric import Reading
+from publisher.schema.payload import Envelope, encode
 from publisher.senses import DEADLINE_SECONDS, Health, Senses
 from publisher.settings import Settings
 from publisher.sources import Sources
@@ -143,8 +144,14 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
             return
         settings = replace(settings, broker=replace(settings.broker, url=_LOCAL))
     endpoint = parse_url(settings.broker.url or _LOCAL)
+    us = machine_id(KernelFiles(settings.root), state_dir())
     try:
-        found = probe(settings.broker, settings.topics)
+        found = probe(
+            settings.broker,
+            settings.topics,
+            hello=encode(Envelope(settings.host).wrap({"machine_id": us}, time.time())),
+            ours=lambda info: _owner(info)[0] == us,
+        )
     except RefusedError as error:
         yield Finding("broker", True, f"{endpoint} answers")
         yield Finding("credentials", False, str(error))
@@ -155,47 +162,48 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
     user = resolve_username(settings.broker)
     yield Finding("broker", True, f"{endpoint} speaks {found.version}")
     yield Finding("credentials", True, f"{user} is let in" if user else "let in without any")
-    yield _rights(settings, found)
-    yield _prefix(settings, found)
-
-
-def _rights(settings: Settings, found: Findings) -> Finding:
     prefix = settings.topics.prefix
-    if found.published and found.read_back:
-        return Finding("rights", True, f"can publish and read below {prefix}/")
-    user = resolve_username(settings.broker)
-    what = f"what we publish below {prefix}/ does not come back"
-    return Finding(
-        "rights",
-        False,
-        what if found.published else f"may not publish below {prefix}/",
-        f"let {f'user {user}' if user else 'us'} read and write {prefix}/# in the broker's access "
-        "rules",
-    )
-
-
-def _prefix(settings: Settings, found: Findings) -> Finding:
-    prefix = settings.topics.prefix
-    if not found.info:
-        return Finding("prefix", True, f"{prefix}/ is free")
-    try:
-        info = json.loads(found.info)
-        owner, host = info["machine_id"], str(info.get("host", "without a name"))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return Finding(
+    owner, host = _owner(found.info)
+    if not found.info or owner == us:
+        yield _rights(prefix, user, found)
+        whose = "this machine's" if found.info else "free"
+        yield Finding("prefix", True, f"{prefix}/ is {whose}")
+    elif owner is None:
+        yield Finding(
             "prefix",
             False,
             f"what is on {prefix}/info is not fanwhy's",
             "set another prefix, or clear that retained message",
         )
-    if owner == machine_id(KernelFiles(settings.root), state_dir()):
-        return Finding("prefix", True, f"{prefix}/ is this machine's")
+    else:
+        yield Finding(
+            "prefix",
+            False,
+            f"another machine, {host}, publishes below {prefix}/",
+            "set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both",
+        )
+
+
+def _rights(prefix: str, user: str | None, found: Findings) -> Finding:
+    if found.published and found.read_back:
+        return Finding("rights", True, f"can publish and read below {prefix}/")
+    lost = f"what we publish below {prefix}/ does not come back"
     return Finding(
-        "prefix",
+        "rights",
         False,
-        f"another machine, {host}, publishes below {prefix}/",
-        "set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both",
+        lost if found.published else f"may not publish below {prefix}/",
+        f"in the broker's access rules let {f'user {user}' if user else 'us'} write {prefix}/# and "
+        f"read {prefix}/info and {prefix}/command",
     )
+
+
+def _owner(info: bytes) -> tuple[str | None, str]:
+    """(machine id, name) of who published an ``…/info``; no id when it is none of fanwhy's."""
+    try:
+        payload = json.loads(info)
+        return str(payload["machine_id"]), str(payload.get("host", "without a name"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None, ""
 
 
 def _listens() -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from publisher.bus.connection import Connection, Introduction, Patience, VersionError
@@ -21,10 +22,10 @@ from publisher.schema.broker import (
     resolve_username,
     tls_context,
 )
-from publisher.schema.message import Message
+from publisher.schema.message import Message, Request
 from publisher.schema.topics import COMMAND, INFO, Topics
 
-_TRIAL = "check"
+_UNREAD = "check"  # where a will of ours would disturb nobody
 _TURN_SECONDS = 0.1
 _PATIENCE = Patience(connect=5.0, answer=5.0)
 # A retained message follows the acknowledgement of the subscription at once.
@@ -37,25 +38,35 @@ class Findings:
 
     Attributes:
         version: in words, ``MQTT 5``.
-        remarks: what the broker refused, in sentences.
         published: it acknowledged a message below the prefix.
         read_back: that message came back to us.
         info: the retained payload of ``…/info``, empty when there is none.
     """
 
     version: str
-    remarks: tuple[str, ...]
     published: bool
     read_back: bool
     info: bytes
 
 
-def probe(settings: BrokerSettings, topics: Topics, *, seconds: float = 5.0) -> Findings:
-    """Connects and tries everything that the daemon needs.
+def probe(
+    settings: BrokerSettings,
+    topics: Topics,
+    *,
+    hello: bytes,
+    ours: Callable[[bytes], bool],
+    seconds: float = 5.0,
+) -> Findings:
+    """Connects and tries everything that the daemon needs, on the one topic that it also reads.
+
+    What is retained there stays: what is published is the same again, or ``hello`` where there
+    was nothing, and it is not retained. Nothing is published where another machine lives.
 
     Args:
         settings: with a URL.
         topics: ours.
+        hello: a payload of ``…/info``.
+        ours: whether a payload of ``…/info`` comes from this machine.
         seconds: how long an answer may take.
 
     Raises:
@@ -72,7 +83,16 @@ def probe(settings: BrokerSettings, topics: Topics, *, seconds: float = 5.0) -> 
             version = MQTTv311
             writer = _open(settings, topics, version, stack)
         reader = _open(settings, topics, version, stack)
-        return _try(writer, reader, topics, version, seconds)
+        reader.subscribe([topics.of(INFO), topics.of(COMMAND)])
+        published, read_back, info = _try(
+            writer, reader, info=topics.of(INFO), hello=hello, ours=ours, seconds=seconds
+        )
+        return Findings(
+            version="MQTT 5" if version == MQTTv5 else "MQTT 3.1.1",
+            published=published,
+            read_back=read_back,
+            info=info,
+        )
 
 
 def _open(
@@ -90,7 +110,7 @@ def _open(
             username=resolve_username(settings),
             password=resolve_password(settings),
             keepalive_seconds=settings.keepalive_seconds,
-            will=Message(topic=topics.of(_TRIAL), payload=b""),
+            will=Message(topic=topics.of(_UNREAD), payload=b""),
             will_delay_seconds=0,
             boot_id="",
         ),
@@ -106,32 +126,34 @@ def _open(
 
 
 def _try(
-    writer: Connection, reader: Connection, topics: Topics, version: int, seconds: float
-) -> Findings:
-    token = os.urandom(8).hex().encode()
-    trial, info = topics.of(_TRIAL), topics.of(INFO)
-    reader.subscribe([trial, info, topics.of(COMMAND)])
-    found: dict[str, bytes] = {}
+    writer: Connection,
+    reader: Connection,
+    *,
+    info: str,
+    hello: bytes,
+    ours: Callable[[bytes], bool],
+    seconds: float,
+) -> tuple[bool, bool, bytes]:
+    """Whether a message could be published and read back, and what was retained before."""
+    received: list[Request] = []
     until = time.monotonic() + _RETAINED_SECONDS
-    while time.monotonic() < until and info not in found and not reader.remarks:
-        _turn(reader, found)
-    writer.publish(Message(topic=trial, payload=token, qos=1, content_type="text/plain"))
+    while time.monotonic() < until and not received and not reader.remarks:
+        _turn(reader, received, info)
+    retained = received[-1].payload if received else b""
+    if retained and not ours(retained):
+        return False, False, retained
+    received.clear()
+    writer.publish(Message(topic=info, payload=retained or hello, qos=1))
     until = time.monotonic() + seconds
-    while time.monotonic() < until and (writer.unacknowledged or found.get(trial) != token):
+    while time.monotonic() < until and (writer.unacknowledged or not received):
         writer.turn(_TURN_SECONDS)
-        _turn(reader, found)
+        _turn(reader, received, info)
         if writer.remarks or (reader.remarks and not writer.unacknowledged):
             break
-    return Findings(
-        version="MQTT 5" if version == MQTTv5 else "MQTT 3.1.1",
-        remarks=(*writer.remarks, *reader.remarks),
-        published=not writer.unacknowledged and not writer.remarks,
-        read_back=found.get(trial) == token,
-        info=found.get(info, b""),
-    )
+    return not writer.unacknowledged and not writer.remarks, bool(received), retained
 
 
-def _turn(reader: Connection, found: dict[str, bytes]) -> None:
+def _turn(reader: Connection, received: list[Request], topic: str) -> None:
     reader.turn(_TURN_SECONDS)
-    found.update({message.topic: message.payload for message in reader.received})
+    received += [message for message in reader.received if message.topic == topic]
     reader.received.clear()
