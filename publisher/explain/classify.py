@@ -112,7 +112,7 @@ class _Search:
                     return self._said(rule, KNOWN, f"container image {name!r}")
         container = self.clues.container_name.lower()
         for name in _container_names(container):
-            rule = self.book.find("image", name) or self.book.exact["program"].get(name)
+            rule = self.book.find("image", name) or self.book.find_exact("program", name)
             if rule is not None and rule.role == "program":
                 return self._said(rule, ALIKE, f"container name {container!r}")
         return None
@@ -128,7 +128,7 @@ class _Search:
                 return None
             return self._said(rule, KNOWN, f"unit {unit!r}")
         for plain in (name, name.split("@")[0], _app_of(name)):
-            rule = self.book.exact["program"].get(plain)
+            rule = self.book.find_exact("program", plain)
             if rule is not None and rule.role == "program":
                 return self._said(rule, ALIKE, f"unit {unit!r}")
         return None
@@ -153,7 +153,7 @@ class _Search:
             if rule is not None:
                 return self._said(rule, KNOWN, f"script {script!r}")
         for name in _script_names(script):
-            rule = self.book.exact["program"].get(name)
+            rule = self.book.find_exact("program", name)
             if rule is not None and rule.role == "program":
                 return self._said(rule, ALIKE, f"script {script!r}")
         return None
@@ -164,23 +164,26 @@ class _Search:
             if found is None:
                 continue
             rule, confidence = found
-            if rule.role in ("tool", "interpreter"):
-                owner = self._owner()
-                if owner is not None:
-                    return self._said(owner[0], ALIKE, f"{name!r} works for {owner[1]!r}")
-                guess = self._words()
-                if guess is not None:
-                    return guess
-                if rule.role == "interpreter" and self.clues.script:
-                    label = f"{self.clues.script} ({rule.label})"
-                    return Classification(
-                        rule.category,
-                        label[:60],
-                        GUESS,
-                        rule.name,
-                        f"{name!r} runs {self.clues.script!r}, which no rule knows",
-                    )
-            return self._said(rule, confidence, f"program {name!r}")
+            better = self._instead(rule, name) if rule.role != "program" else None
+            return better or self._said(rule, confidence, f"program {name!r}")
+        return None
+
+    def _instead(self, rule: Rule, name: str) -> Classification | None:
+        """Who answers for a program that does not answer for itself."""
+        owner = self._owner()
+        if owner is not None:
+            return self._said(owner[0], ALIKE, f"{name!r} works for {owner[1]!r}")
+        if rule.category == "shell":
+            chief = self._chief()
+            if chief is not None:
+                return self._said(chief[0], ALIKE, f"{name!r} works for {chief[1]!r}")
+            guess = self._words()
+            if guess is not None:
+                return guess
+        if rule.role == "interpreter" and self.clues.script:
+            label = f"{rule.label} {_base(self.clues.script)}"
+            reason = f"{name!r} runs {self.clues.script!r}, which no rule knows"
+            return Classification(rule.category, label[:60], GUESS, rule.name, reason)
         return None
 
     def _own_names(self) -> Iterator[str]:
@@ -201,14 +204,18 @@ class _Search:
         return self._said(owner[0], INSIDE, f"started by {owner[1]!r}") if owner else None
 
     def _owner(self) -> tuple[Rule, str] | None:
-        """The nearest program above that answers for what it starts."""
-        for name in self.clues.ancestors:
+        """The nearest program above, or else in the group, that answers for what it starts."""
+        for name in (*self.clues.ancestors, *self.clues.members):
             found = self._lookup(name.lower())
             if found is not None and found[0].role == "program":
                 return found[0], name
-        for name in self.clues.members:
+        return None
+
+    def _chief(self) -> tuple[Rule, str] | None:
+        """The uppermost tool that says what the work is for: ``tar`` above ``gzip``."""
+        for name in (*reversed(self.clues.ancestors), *self.clues.members):
             found = self._lookup(name.lower())
-            if found is not None and found[0].role == "program":
+            if found is not None and found[0].role == "tool" and found[0].category != "shell":
                 return found[0], name
         return None
 
@@ -229,7 +236,7 @@ class _Search:
         )
         for text in texts:
             for word in _WORD.findall(_base(text.lower())):
-                rule = self.book.exact["word"].get(word)
+                rule = self.book.find_exact("word", word)
                 if rule is not None:
                     return self._said(rule, GUESS, f"the word {word!r} in {text!r}")
         return None
@@ -241,7 +248,7 @@ class _Search:
             return rule, KNOWN
         stripped = _VERSION.sub("", name)
         if stripped != name and stripped:
-            rule = self.book.exact["program"].get(stripped)
+            rule = self.book.find_exact("program", stripped)
             if rule is not None:
                 return rule, ALIKE
         return None

@@ -11,10 +11,8 @@ shipped one is laid over it: words replace words, lists are added to lists.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import translate
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -57,34 +55,59 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules, ready for looking up: exact names by place, patterns by place in order."""
+    """All rules in little memory: each place's names stand in one string, with their rule's number.
 
-    exact: Mapping[str, dict[str, Rule]] = field(
-        default_factory=lambda: {place: {} for place in PLACES}
-    )
-    patterns: Mapping[str, list[tuple[re.Pattern[str], Rule]]] = field(
-        default_factory=lambda: {place: [] for place in PLACES}
-    )
+    Thousands of names as a dictionary would cost the daemon a megabyte for a question that it
+    asks a few times an hour.
+
+    Attributes:
+        rules: each rule as a line of tab-separated words.
+        exact: place -> lines of name and number, each between line feeds.
+        patterns: place -> (what stands before the first star, the pattern, number).
+    """
+
+    rules: list[str] = field(default_factory=list)
+    exact: dict[str, str] = field(default_factory=dict)
+    patterns: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)
 
     def find(self, place: str, name: str) -> Rule | None:
-        """The rule for a name at a place; an exact name goes before a pattern."""
-        rule = self.exact[place].get(name)
+        """The rule for a lower-case name at a place; an exact name goes before a pattern."""
+        rule = self.find_exact(place, name)
         if rule is not None:
             return rule
-        for pattern, candidate in self.patterns[place]:
-            if pattern.match(name):
-                return candidate
+        for prefix, pattern, number in self.patterns.get(place, ()):
+            if name.startswith(prefix) and _matches(pattern, name):
+                return self._rule(number)
         return None
 
-    def add(self, place: str, name: str, rule: Rule) -> None:
-        """Enters a name; the first rule to claim a name keeps it."""
-        key = name.lower()
-        if "*" in key:
-            self.patterns[place].append((re.compile(translate(key)), rule))
-            return
-        self.exact[place].setdefault(key, rule)
-        if place == "program" and len(key) > COMM_LENGTH:
-            self.exact[place].setdefault(key[:COMM_LENGTH], rule)
+    def find_exact(self, place: str, name: str) -> Rule | None:
+        """The rule that has this very name at a place."""
+        if "\n" in name or "\t" in name:
+            return None
+        names = self.exact.get(place, "")
+        at = names.find(f"\n{name}\t")
+        if at < 0:
+            return None
+        at += len(name) + 2
+        return self._rule(int(names[at : names.index("\n", at)]))
+
+    def _rule(self, number: int) -> Rule:
+        name, category, label, role, confidence = self.rules[number].split("\t")
+        return Rule(name, category, label, role, float(confidence) if confidence else None)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a pattern, in which only stars are special, fits the whole name."""
+    head, *middle, tail = pattern.split("*")
+    if len(name) < len(head) + len(tail) or not (name.startswith(head) and name.endswith(tail)):
+        return False
+    at, end = len(head), len(name) - len(tail)
+    for part in middle:
+        at = name.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def load(rules_file: str | None = None) -> RuleBook:
@@ -104,28 +127,40 @@ def shipped() -> Document:
 
 def fold(base: Document, over: Document) -> RuleBook:
     """Folds two documents into one book; ``over`` goes first wherever both claim a name."""
-    book = RuleBook()
     merged: dict[str, tuple[str, dict[str, Any]]] = {}
     for document in (base, over):
         for category, name, body in _rules_of(document):
             kept = merged.get(name, (category, {}))[1]
             merged[name] = (category, _laid_over(kept, body))
     ours = {name for _, name, _ in _rules_of(over)}
+    book = RuleBook()
+    names: dict[str, dict[str, int]] = {place: {} for place in PLACES}
     for name in sorted(merged, key=lambda name: name not in ours):
         category, body = merged[name]
         if body.get("disabled"):
             continue
-        rule = Rule(
-            name=name,
-            category=category,
-            label=body.get("label", name),
-            role=body.get("role", "program"),
-            confidence=body.get("confidence"),
-        )
+        confidence = body.get("confidence", "")
+        words = (name, category, body.get("label", name), body.get("role", "program"), confidence)
+        book.rules.append("\t".join(" ".join(str(word).split()) for word in words))
         for place in PLACES:
-            for text in body.get(place, ()):
-                book.add(place, text, rule)
+            for text in _listed(body.get(place, ())):
+                _enter(book, names, place, " ".join(text.lower().split()))
+    for place, numbers in names.items():
+        lines = "".join(f"{text}\t{number}\n" for text, number in numbers.items())
+        book.exact[place] = f"\n{lines}"
     return book
+
+
+def _enter(book: RuleBook, names: dict[str, dict[str, int]], place: str, text: str) -> None:
+    """Enters a name for the newest rule; the first rule to claim a name keeps it."""
+    number = len(book.rules) - 1
+    if "*" in text:
+        entry = (text.partition("*")[0], text, number)
+        book.patterns.setdefault(place, []).append(entry)
+        return
+    names[place].setdefault(text, number)
+    if place == "program" and len(text) > COMM_LENGTH:
+        names[place].setdefault(text[:COMM_LENGTH].rstrip(), number)
 
 
 def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
