@@ -27,6 +27,7 @@ from publisher.bus.library import (
     Properties,
     ReasonCode,
     SubscribeOptions,
+    WebsocketConnectionError,
     complete,
 )
 from publisher.errors import BrokerError
@@ -241,6 +242,10 @@ class Connection:
                 self._us.keepalive_seconds,
                 properties=self._connect_properties(),
             )
+        except WebsocketConnectionError as error:
+            raise BrokerError(
+                f"{self._endpoint}: it offers no MQTT over websockets; are port and path right?"
+            ) from error
         except OSError as error:
             raise connection_failure(self._endpoint, error) from error
         self._heard = self._sent = self._clock()

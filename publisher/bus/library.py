@@ -52,7 +52,13 @@ def complete() -> None:
         setattr(_client, name, importlib.import_module(name))
 
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311  # noqa: E402
+from paho.mqtt.client import (  # noqa: E402
+    Client,
+    MQTTMessage,
+    MQTTv5,
+    MQTTv311,
+    WebsocketConnectionError,
+)
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode  # noqa: E402
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
 from paho.mqtt.properties import Properties  # noqa: E402
@@ -70,5 +76,6 @@ __all__ = [
     "Properties",
     "ReasonCode",
     "SubscribeOptions",
+    "WebsocketConnectionError",
     "complete",
 ]

@@ -207,7 +207,7 @@ class Session:
 
     def _poke(self) -> None:
         self._poked = True
-        with contextlib.suppress(BlockingIOError):  # it has plenty of reasons to wake already
+        with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it has ended
             self._wake_write.send(b"\0")
 
     # -- the thread -----------------------------------------------------------------------------
