@@ -1,0 +1,116 @@
+"""A walk over everything that can be set."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from publisher.cli.template import render, toml
+from publisher.config import load_settings
+from publisher.errors import FanwhyError
+from publisher.schema.declared import Declared, declared
+from publisher.settings import Launch, Settings
+
+_ALL = list(declared(Settings))
+
+
+@pytest.mark.parametrize("item", _ALL, ids=lambda item: item.key)
+def test_every_setting_is_explained(item: Declared) -> None:
+    description = item.setting.description
+    assert description[:1].isupper() or description.startswith("`")
+    assert description.endswith(".")
+    assert len(description) > 15
+
+
+def test_every_section_is_explained() -> None:
+    for item in dataclasses.fields(Settings):
+        if dataclasses.is_dataclass(item.default_factory):
+            assert (item.default_factory.__doc__ or "").strip().endswith(".")
+
+
+@pytest.mark.parametrize(
+    "item", [item for item in _ALL if item.default is not None], ids=lambda item: item.key
+)
+def test_every_default_would_be_accepted(tmp_path: Path, item: Declared) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(render(Settings, {item.key: item.default}))
+    assert load_settings(config=str(file), environment={}).settings == Settings()
+
+
+@pytest.mark.parametrize(
+    "item", [item for item in _ALL if item.setting.example], ids=lambda item: item.key
+)
+def test_every_example_would_be_accepted(tmp_path: Path, item: Declared) -> None:
+    example = item.setting.example
+    value = tomllib.loads(f"x = {example}")["x"] if example[:1] in "[{" else example
+    file = tmp_path / "config.toml"
+    file.write_text(render(Settings, {item.key: value}))
+    assert load_settings(config=str(file), environment={}).settings != Settings()
+
+
+def test_variables_are_unique() -> None:
+    assert len({item.variable for item in _ALL}) == len(_ALL)
+
+
+def test_the_whole_template_holds_the_defaults(tmp_path: Path) -> None:
+    """Uncommenting every line that shows a default changes nothing."""
+    shown = {item.key: item.default for item in _ALL if not item.setting.secret}
+    file = tmp_path / "config.toml"
+    file.write_text(render(Settings, {key: "" if v is None else v for key, v in shown.items()}))
+    assert load_settings(config=str(file), environment={}).settings == Settings()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, 2.0, 0.25, 7, "plain", 'quo"te\\ \n\x1b\x7fé', ["a", "b"], {"cpu": 60}, {}, []],
+)
+def test_values_survive_toml(value: object) -> None:
+    assert tomllib.loads(f"x = {toml(value)}")["x"] == value
+
+
+def test_a_secret_is_not_in_what_a_log_would_show() -> None:
+    settings = load_settings(
+        config="/dev/null", environment={"FANWHY_BROKER__PASSWORD": "hunter2"}
+    ).settings
+    assert settings.broker.password == "hunter2"
+    assert "hunter2" not in repr(settings)
+
+
+class TestLaunch:
+    _LAUNCH = Launch(settings=Settings(), catalogue=b"{}" * 100_000, reload=("python", "-m"))
+
+    def test_through_a_descriptor(self) -> None:
+        assert Launch.take_over(self._LAUNCH.hand_over()) == self._LAUNCH
+
+    def test_through_exec(self) -> None:
+        descriptor = self._LAUNCH.hand_over()
+        program = (
+            "import sys; from publisher.settings import Launch; "
+            "print(len(Launch.take_over(int(sys.argv[1])).catalogue))"
+        )
+        found = subprocess.run(
+            [sys.executable, "-c", program, str(descriptor)],
+            pass_fds=[descriptor], capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert found.stdout == "200000\n"
+
+    @pytest.mark.parametrize("content", [b"", b"garbage", b"N."])
+    def test_anything_else_is_refused(self, content: bytes) -> None:
+        with pytest.raises(FanwhyError, match="not started by fanwhy-pub run"):
+            Launch.parse(content)
+
+    def test_no_descriptor(self) -> None:
+        with pytest.raises(FanwhyError, match="not started by fanwhy-pub run"):
+            Launch.take_over(987)
+
+    def test_the_daemon_loads_its_settings_without_pydantic(self) -> None:
+        program = "import sys, publisher.settings; print('pydantic' in sys.modules)"
+        found = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert found.stdout == "False\n"
