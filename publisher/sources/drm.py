@@ -174,6 +174,13 @@ class Card:
         if "usage_percent" not in facts and users:
             total = sum(use.percent or 0.0 for use in users.values())
             facts["usage_percent"] = min(total, 100.0)
+        for field, shares in (
+            ("encoder_percent", [use.encode_percent for use in users.values()]),
+            ("decoder_percent", [use.decode_percent for use in users.values()]),
+        ):
+            told = [share for share in shares if share is not None]
+            if told:
+                facts[field] = min(sum(told), 100.0)
         facts["process_count"] = len(users)
         return Look(facts, users)
 

@@ -185,7 +185,7 @@ class Clients:
         root = self._files.root
         found: dict[int, list[str]] = {}
         denied = False
-        for name in os.listdir(f"{root}/proc"):
+        for name in self._files.names("/proc"):
             if not name.isdigit():
                 continue
             directory = f"{root}/proc/{name}/fd"
@@ -202,7 +202,8 @@ class Clients:
                     target = os.readlink(f"{directory}/{descriptor}")  # noqa: PTH115  # hot
                 except OSError:
                     continue
-                if target.startswith(_DEVICES):
+                if _DEVICES in target:
+                    self._files.link(f"/proc/{name}/fd/{descriptor}")  # so that captures have it
                     mine.append(descriptor)
             if mine:
                 found[int(name)] = mine

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from publisher.errors import AbsentError, DeniedError, SourceError
@@ -112,18 +113,18 @@ class Nvidia:
             return looks
         try:
             found = self._ask(awake, now)
-        except (AbsentError, DeniedError):
-            raise
         except SourceError as error:
             known = awake or list(self._known)
-            if not known and not looks:
+            refused = isinstance(error, AbsentError | DeniedError)
+            if not looks and (refused or not known):
                 raise
             self.failure = error
             state = {"state": gpu.UNREACHABLE}
             return looks | {address: Look(self._facts(address) | state) for address in known}
         for address, look in found.items():
             self._note(address, look, now)
-        return looks | found
+            looks[address] = replace(look, facts=self._facts(address) | look.facts)
+        return looks
 
     def close(self) -> None:
         """Lets go of the library, unless it is stuck."""
@@ -151,7 +152,8 @@ class Nvidia:
 
     def _note(self, address: str, look: Look, now: float) -> None:
         identity = ("name", "vendor", "uuid", "driver")
-        self._known[address] = {key: look.facts[key] for key in identity if key in look.facts}
+        known = {key: look.facts[key] for key in identity if key in look.facts}
+        self._known[address] = self._facts(address) | known
         if rest := self._rests.get(address):
             working = any(use.percent for use in look.users.values())
             rest.note(now, idle=look.facts.get("usage_percent") == 0 and not working)
@@ -192,6 +194,8 @@ class _Library:
         self._lost: dict[str, float] = {}
         self._present: frozenset[str] = frozenset()
         self._own_numbers: bool | None = None
+        self._opens_before: int | None = None
+        self._counted: bool | None = None
         self.held = False
 
     def look(self, addresses: Sequence[str], now: float, *, renew: bool) -> dict[str, Look]:
@@ -234,6 +238,7 @@ class _Library:
                     f"pynvml cannot be loaded: {error}", remedy="pip install nvidia-ml-py"
                 ) from None
             self._nvml = pynvml
+        self._opens_before, self._counted = gpu.opens(self._files, "nvidia"), None
         try:
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as error:
@@ -261,7 +266,7 @@ class _Library:
             if address not in self._gpus:
                 handle = self._nvml.nvmlDeviceGetHandleByPciBusId(address.encode())
                 self._gpus[address] = self._gpu(handle)
-            look = self._gpus[address].look(now, gpu.opens(self._files, "nvidia"))
+            look = self._gpus[address].look(now, self._opens())
         except self._nvml.NVMLError as error:
             if error.value in answers.LOST:
                 self._lost[address] = now + _LOST_SECONDS
@@ -277,6 +282,13 @@ class _Library:
     def _gpu(self, handle: Any) -> Device:
         # What was before we came is no news: samples from here on.
         return Device(self._nvml, handle, self._clock, int((self._wall() - 2) * 1e6))
+
+    def _opens(self) -> int | None:
+        """How many have the driver open; ``None`` unless our own opening was counted, too."""
+        count = gpu.opens(self._files, "nvidia")
+        if self._counted is None:
+            self._counted = count != self._opens_before
+        return count if self._counted else None
 
     def numbers_are_ours(self) -> bool:
         """Whether NVML's process numbers, which are the host's, are those that we see.

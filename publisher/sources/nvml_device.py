@@ -70,7 +70,7 @@ class Device:
         self._handle = handle
         self._clock = clock
         self._cadence = Cadence()
-        self._refused: dict[tuple[str, str], float] = {}
+        self._refused: dict[tuple[str, int], float] = {}
         self._missing: set[str] = set()
         self._facts: Facts = {"vendor": "NVIDIA", "state": gpu.ACTIVE}
         self._slow: Facts = {}
@@ -86,9 +86,12 @@ class Device:
     def identity(self, index: int) -> str:
         """Its PCI address as the kernel writes it, else its UUID, else its number."""
         info = self._ask("PCI address", ("nvmlDeviceGetPciInfo",))
-        if info is not None and info.busId.strip(b"0:."):
-            domain, _, rest = info.busId.decode("ascii", "replace").lower().partition(":")
-            return f"{domain[-4:]}:{rest}"
+        if info is not None:
+            bus = info.busId
+            bus = bus.decode("ascii", "replace") if isinstance(bus, bytes) else bus
+            domain, _, rest = bus.lower().partition(":")
+            if rest.strip("0:."):  # Jetson's is not on PCI and says nought
+                return f"{domain[-4:]}:{rest}"
         return self._facts.get("uuid") or f"gpu{index}"
 
     def look(self, now: float, opens: int | None) -> Look:
@@ -132,8 +135,8 @@ class Device:
         """
         now = self._clock()
         refused = 0
-        for name, *arguments in questions:
-            if now < self._refused.get((word, name), now):
+        for number, (name, *arguments) in enumerate(questions):
+            if now < self._refused.get((word, number), now):
                 refused += 1
                 continue
             try:
@@ -148,7 +151,7 @@ class Device:
             else:
                 self._missing.discard(word)
                 return answer
-            self._refused[word, name] = now + _UNSUPPORTED_SECONDS
+            self._refused[word, number] = now + _UNSUPPORTED_SECONDS
             refused += 1
         if refused == len(questions):
             self._missing.add(word)

@@ -252,19 +252,16 @@ class Gpu(Subsystem):
 
     def _report(self, looks: Mapping[str, Look]) -> None:
         """Keeps, for ``host/info`` and ``doctor``, what some GPU's driver does not tell."""
-        lacking: dict[str, list[str]] = {}
+        lacking: list[str] = []
         for address, look in looks.items():
             sense = f"gpu.{address}"
             if look.failure or sense in self.health:
                 self.health[sense] = look.failure
-            for word in look.missing:
-                lacking.setdefault(word, []).append(address)
-        self.health["gpu.values"] = None
-        if lacking:
-            words = "; ".join(
-                f"{word} of {', '.join(addresses)}" for word, addresses in sorted(lacking.items())
-            )
-            self.health["gpu.values"] = AbsentError(f"not told by the driver: {words}")
+            if look.missing:
+                lacking.append(f"{address}: {', '.join(sorted(look.missing))}")
+        self.health["gpu.values"] = (
+            AbsentError(f"not told by the driver of {'; '.join(lacking)}") if lacking else None
+        )
         self.health["gpu.processes"] = self._nvidia.processes or self._cards.clients.failure
 
 

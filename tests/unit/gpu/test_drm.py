@@ -1,0 +1,252 @@
+"""GPUs of the kernel's own drivers: who uses them, what walks cost, what is left alone.
+
+The values of each driver are in tests/fixtures/gpu, replayed with all other fixtures.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.errors import AbsentError, DeniedError
+from publisher.sources import Sources
+from publisher.sources.drm_clients import Client, Clients
+from publisher.sources.files import KernelFiles
+from publisher.subsystems.gpu import Gpu
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "gpu"
+AMD = "0000:0c:00.0"
+
+
+class Box:
+    """A copy of a fixture, with time."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.root = folder / name
+        self.case = FIXTURES / name
+        shutil.copytree(self.case, self.root, symlinks=True)
+        self.seconds = 0.0
+        self.gpu = Gpu(Sources(files=KernelFiles(self.root), monotonic=lambda: self.seconds))
+
+    def put(self, path: str, content: object) -> None:
+        (self.root / path).write_text(f"{content}\n")
+
+    def later(self, seconds: float = 2.0) -> Any:
+        """Reads again, with what the fixture has for two seconds later."""
+        self.seconds += seconds
+        for path in (self.case / "second").rglob("*"):
+            if path.is_file():
+                (self.root / path.relative_to(self.case / "second")).write_bytes(path.read_bytes())
+        return self.gpu.read()
+
+
+def _users(box: Box) -> dict[int, tuple[float, int, float, float]]:
+    return {
+        pid: (
+            round(use.percent or 0.0, 1),
+            (use.memory_bytes or 0) >> 10,
+            round(use.encode_percent or 0.0, 1),
+            round(use.decode_percent or 0.0, 1),
+        )
+        for pid, use in box.gpu.users().items()
+    }
+
+
+def test_amdgpu_engines_are_counted_once_for_each_client(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    box.gpu.read()
+    box.later()
+
+    # 4242 has one client open twice, and another; 1955 only inherited what 1900 opened.
+    assert _users(box) == {
+        1900: (5.0, 262144, 0.0, 0.0),
+        4242: (86.0, 4194304 + 131072, 0.0, 0.0),
+        5100: (50.0, 393216, 50.0, 20.0),
+    }
+
+
+def test_i915_engines_share_their_class(tmp_path: Path) -> None:
+    box = Box("i915", tmp_path)
+    box.gpu.read()
+    box.later()
+
+    # Two video engines of which the player used 1.2 s in 2 s; a GPU without memory of its own.
+    assert _users(box) == {1700: (5.0, 6044, 0.0, 0.0), 3100: (30.0, 65536, 0.0, 0.0)}
+
+
+def test_xe_counts_cycles(tmp_path: Path) -> None:
+    box = Box("xe", tmp_path)
+    box.gpu.read()
+    box.later()
+
+    assert _users(box) == {2200: (39.1, 23992, 0.0, 0.0), 2300: (60.0, 8388608, 0.0, 0.0)}
+
+
+def test_a_gpu_that_is_not_on_pci_is_known_by_its_driver(tmp_path: Path) -> None:
+    box = Box("panfrost", tmp_path)
+    box.gpu.read()
+    box.later()
+
+    assert _users(box) == {812: (30.0, 36496, 0.0, 0.0)}
+
+
+def test_watts_above_idle_are_split_by_use(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    box.put(f"sys/bus/pci/devices/{AMD}/gpu_busy_percent", 0)
+    box.put(f"sys/bus/pci/devices/{AMD}/hwmon/hwmon2/power1_average", 30_000_000)
+    box.gpu.read()
+    box.put(f"sys/bus/pci/devices/{AMD}/gpu_busy_percent", 96)
+    box.put(f"sys/bus/pci/devices/{AMD}/hwmon/hwmon2/power1_average", 289_000_000)
+    box.seconds += 2
+    box.gpu.read()
+    box.later()
+
+    users = box.gpu.users()
+
+    assert users[4242].power_watts == pytest.approx((289 - 30) * 86 / 141)
+    assert sum(use.power_watts or 0 for use in users.values()) == pytest.approx(259)
+
+
+def test_an_idle_gpu_is_not_searched_for_users(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    box.put(f"sys/bus/pci/devices/{AMD}/gpu_busy_percent", 0)
+
+    for _ in range(30):
+        box.seconds += 2
+        box.gpu.read()
+
+    assert box.gpu._cards.clients.walks == 0
+    assert box.gpu.users() == {}
+
+
+def test_a_sleeping_gpu_is_not_even_asked_how_busy_it_is(tmp_path: Path) -> None:
+    box = Box("laptop-asleep", tmp_path)
+    busy = box.root / "sys/bus/pci/devices/0000:01:00.0/gpu_busy_percent"
+    busy.unlink()
+    busy.mkdir()  # reading it would fail
+
+    device = box.gpu.read().devices["0000:01:00.0"]
+
+    assert device.state == "asleep"
+    assert device.temperature_celsius is None
+
+
+def test_an_idle_gpu_that_can_sleep_is_left_alone(tmp_path: Path) -> None:
+    box = Box("laptop-asleep", tmp_path)
+    path = box.root / "sys/class/drm/card0/gt/gt0/rc6_residency_ms"
+    states = []
+    for _ in range(10):
+        states.append(box.gpu.read().devices["0000:00:02.0"].state)
+        box.seconds += 2
+        path.write_text(f"{9000 + int(box.seconds * 1000)}\n")
+
+    # The first sample has no share yet; 10 s of idleness follow.
+    assert states == ["active"] * 7 + ["resting"] * 3
+
+
+def test_users_explained_are_not_searched_for_again_soon(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    counter = 912_000_000_000
+    fdinfo = box.root / "proc/4242/fdinfo/11"
+    text = fdinfo.read_text()
+    for _ in range(29):
+        box.gpu.read()
+        box.seconds += 2
+        counter += 1_900_000_000
+        fdinfo.write_text(text.replace("912000000000", str(counter)))
+
+    # Once at the start, once more since the first sample of a counter explains nothing.
+    assert box.gpu._cards.clients.walks == 2
+
+
+def test_a_busy_gpu_without_known_users_is_searched_for_them(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    for pid in (1900, 1955, 4242, 5100):
+        shutil.rmtree(box.root / f"proc/{pid}")
+    for _ in range(30):
+        box.gpu.read()
+        box.seconds += 2
+    walks = box.gpu._cards.clients.walks
+    shutil.copytree(FIXTURES / "amdgpu/proc/4242", box.root / "proc/4242", symlinks=True)
+    box.seconds += 4
+
+    box.gpu.read()
+
+    assert 10 <= walks <= 15
+    assert list(box.gpu.users()) == [4242]
+
+
+def test_processes_that_may_not_be_looked_into_are_told(tmp_path: Path) -> None:
+    refusing = Clients(KernelFiles(tmp_path))
+    assert refusing.failure is None
+    refusing._denied = True
+
+    assert isinstance(refusing.failure, DeniedError)
+    assert "CAP_SYS_PTRACE" in refusing.failure.remedy
+
+
+def test_a_counter_that_runs_backwards_waits_for_itself(tmp_path: Path) -> None:
+    box = Box("panfrost", tmp_path)
+    fdinfo = box.root / "proc/812/fdinfo/19"
+    text = fdinfo.read_text()
+    box.gpu.read()
+    shares = []
+    for grown in (600_000_000, 500_000_000, 800_000_000):
+        box.seconds += 2
+        fdinfo.write_text(text.replace("1846584880", str(1846584880 + grown)))
+        box.gpu.read()
+        shares.append(box.gpu.users()[812].percent)
+
+    assert shares == pytest.approx([30.0, 0.0, 10.0])
+
+
+@pytest.mark.parametrize(
+    ("lines", "memory"),
+    [
+        (("drm-memory-vram: 512 KiB", "drm-memory-gtt: 64 KiB"), 512 << 10),
+        (("drm-memory-vram: 0 KiB", "drm-memory-gtt: 64 KiB", "drm-memory-cpu: 8 KiB"), 64 << 10),
+        (("drm-total-vram: 2 MiB", "drm-resident-vram: 1 MiB"), 1 << 20),
+        (("drm-total-memory: 290 MiB", "drm-resident-memory: 4096"), 4096),
+        (("drm-memory-vram: many KiB",), None),
+        (("drm-engine-gfx: 12 ns",), None),
+    ],
+)
+def test_memory_is_that_on_the_card_first(lines: tuple[str, ...], memory: int | None) -> None:
+    client = Client.parse("\n".join(("drm-driver: amdgpu", "drm-client-id: 1", *lines)).encode())
+
+    assert client is not None
+    assert client.memory_bytes == memory
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"pos:\t0\n", b"drm-driver: x", b"drm-driver:\n", b"\xff\xfe\n:\n::"]
+)
+def test_what_is_no_client_is_none(content: bytes) -> None:
+    assert Client.parse(content) is None
+
+
+def test_a_card_without_driver_is_told_of(tmp_path: Path) -> None:
+    device = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    device.mkdir(parents=True)
+    (device / "class").write_text("0x030000\n")
+    (device / "vendor").write_text("0x10de\n")
+
+    with pytest.raises(AbsentError, match="the NVIDIA GPU 0000:01:00.0 has no driver") as raised:
+        Gpu(Sources(files=KernelFiles(tmp_path))).read()
+
+    assert "install" in raised.value.remedy
+
+
+def test_a_gpu_pulled_out_is_gone(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    box.gpu.read()
+    (box.root / "sys/class/drm/card0").unlink()
+    box.seconds += 30
+
+    with pytest.raises(AbsentError, match="no usable GPU|no GPU"):
+        box.gpu.read()
+    assert os.path.islink(box.root / f"sys/bus/pci/devices/{AMD}")  # noqa: PTH114
