@@ -118,7 +118,7 @@ def machine_in(folder: Path) -> Machine:
 
 
 @pytest.fixture
-def machine(library: Path, tmp_path: Path) -> Iterator[Machine]:  # noqa: ARG001  # loads it
+def machine(library: Path, tmp_path: Path) -> Iterator[Machine]:  # loads it
     made = machine_in(tmp_path)
     names = {
         "FANWHY_NVML_SCRIPT": str(made.script),
@@ -152,8 +152,8 @@ def elsewhere(tmp_path: Path) -> Any:
             "from publisher.subsystems.gpu import Gpu",
             "from publisher.schema.payload import to_json",
             "seconds = 0.0",
-            "sources = Sources(files=KernelFiles(sys.argv[1]),"
-            " monotonic=lambda: 1000.0 + seconds, wall=lambda: 1750000000.0 + seconds)",
+            "clocks = dict(monotonic=lambda: 1e3 + seconds, wall=lambda: 1.75e9 + seconds)",
+            "sources = Sources(files=KernelFiles(sys.argv[1]), **clocks)",
             "gpu = Gpu(sources)",
         )
         finished = subprocess.run(

@@ -5,7 +5,6 @@ The values of each driver are in tests/fixtures/gpu, replayed with all other fix
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -235,7 +234,7 @@ def test_a_card_without_driver_is_told_of(tmp_path: Path) -> None:
     (device / "class").write_text("0x030000\n")
     (device / "vendor").write_text("0x10de\n")
 
-    with pytest.raises(AbsentError, match="the NVIDIA GPU 0000:01:00.0 has no driver") as raised:
+    with pytest.raises(AbsentError, match=r"the NVIDIA GPU .* has no driver") as raised:
         Gpu(Sources(files=KernelFiles(tmp_path))).read()
 
     assert "install" in raised.value.remedy
@@ -247,6 +246,5 @@ def test_a_gpu_pulled_out_is_gone(tmp_path: Path) -> None:
     (box.root / "sys/class/drm/card0").unlink()
     box.seconds += 30
 
-    with pytest.raises(AbsentError, match="no usable GPU|no GPU"):
+    with pytest.raises(AbsentError, match="no GPU"):
         box.gpu.read()
-    assert os.path.islink(box.root / f"sys/bus/pci/devices/{AMD}")  # noqa: PTH114
