@@ -44,7 +44,7 @@ class Process(Generic[G]):
 
     __slots__ = (
         "alive", "children", "comm", "group", "handle", "hot_until", "index", "kernel", "owe",
-        "own", "parent", "pid", "process_group", "reaped", "reaper", "rss", "session", "start",
+        "own", "parent", "parent_pid", "pid", "process_group", "reaped", "reaper", "rss", "session", "start",
         "terminal", "threads",
     )  # fmt: skip
 
@@ -55,6 +55,7 @@ class Process(Generic[G]):
         self.own = own
         self.reaped = stat.reaped
         self.owe = 0
+        self.parent_pid = stat.parent
         self.parent: Process[G] | None = None
         self.children: set[Process[G]] = set()
         self.alive = True
@@ -284,12 +285,21 @@ class Books(Generic[G]):
                 if process not in dead and process.total + process.owe > _SUSPECT
             ]
             marks = self._source.marks([process.handle for process in suspects])
-            late = list(compress(suspects, map(GONE.__eq__, marks)))
+            # A clock that went back may be of another process with the same number already.
+            late = [
+                process
+                for process, mark in zip(suspects, marks, strict=True)
+                if mark < process.own and (mark == GONE or self._replaced(process))
+            ]
             if not late:
                 return
             dead.update(dict.fromkeys(late))
             for process in late:
                 self._read_reaper(process, dead, credit)
+
+    def _replaced(self, process: Process[G]) -> bool:
+        stat = self._source.stat(process.pid)
+        return stat is None or stat.start != process.start
 
     def _suspects(self, credit: dict[Process[G], int]) -> Iterable[Process[G]]:
         """All whom the holders of credit may have reaped: their descendants."""
@@ -378,7 +388,6 @@ class Books(Generic[G]):
     def _enter(self, found: Iterable[int], *, opening: bool = False) -> list[Process[G]]:
         """Takes up new processes, parents before children, and books all that they did."""
         new: dict[int, Process[G]] = {}
-        parents: dict[int, int] = {}
         for pid in sorted(set(found)):
             stat = None if pid in self.table else self._source.stat(pid)
             if stat is None:
@@ -389,10 +398,9 @@ class Books(Generic[G]):
                 continue
             process: Process[G] = Process(stat, handle, mark if self._source.clocked else stat.own)
             new[pid] = self.table[pid] = process
-            parents[pid] = stat.parent
             self._append(process, mark)
-        for pid, process in new.items():
-            self._adopt(process, parents[pid], first=True)
+        for process in new.values():
+            self._adopt(process, process.parent_pid)
         for process in sorted(new.values(), key=_depth):
             process.group = self._keeper.place(process)
             if opening or process.start < self._opened:
@@ -404,28 +412,23 @@ class Books(Generic[G]):
                 self._keeper.book_unseen(process, process.reaped, {})
         return list(new.values())
 
-    def _adopt(self, process: Process[G], parent: int, *, first: bool = False) -> bool:
+    def _adopt(self, process: Process[G], parent: int) -> bool:
         """Hangs a process below its parent; tells whether that is another than before."""
         before = process.parent
+        given_away = process.parent_pid != parent
+        process.parent_pid = parent
         if before is not None and before.pid == parent and before.alive:
             return False
-        above = self.table.get(parent)
-        if above is None and parent:
-            above = self.table.get(1)  # whom we do not know yet; init is above everybody
+        above = self.table.get(parent) if parent else None
         # Within one clock tick start times tie, and numbers are used again: no circles.
-        if above is process or (
-            above is not None and (above.start > process.start or process in above.ancestors())
-        ):
-            above = None
+        if above is None or above.start > process.start or process in (above, *above.ancestors()):
+            init = self.table.get(1)  # above everybody, whomever we do not know yet
+            above = None if init is process or not parent else init
         if above is before:
             return False
-        if before is not None:
-            before.children.discard(process)
-        process.parent = above
-        if above is not None:
-            above.children.add(process)
-            if not first:
-                above.reaper = True
+        self._hang(process, above)
+        if above is not None and given_away:
+            above.reaper = True
         return True
 
     def _bury(self, process: Process[G]) -> None:

@@ -123,7 +123,7 @@ class ProcessSource(Protocol):
         """What the kernel tells of one process; ``None`` when it is gone."""
 
     def ignores_children(self, pid: int) -> bool:
-        """Whether it ignores SIGCHLD, so that its children are never added to anyone."""
+        """Whether it lives and ignores SIGCHLD, so that its children are added to nobody."""
 
     def forget(self, pids: Iterable[int]) -> None:
         """Lets go of what is kept for processes that will not be asked for soon."""
@@ -226,7 +226,8 @@ class LinuxProcesses:
     def ignores_children(self, pid: int) -> bool:
         status = self._read(pid, "status")
         start = status.find(b"\nSigIgn:")
-        if start < 0:
+        # Of a zombie the kernel still tells the signals, but its children have another parent.
+        if start < 0 or b"\nState:\tZ" in status:
             return False
         # Bit 16 stands for signal 17, SIGCHLD (man 7 signal; another number only on MIPS,
         # Alpha, SPARC and PA-RISC).

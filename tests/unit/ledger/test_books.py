@@ -90,7 +90,7 @@ class SimulatedKernel:
 
     def ignores_children(self, pid: int) -> bool:
         task = self.tasks.get(pid)
-        return task is not None and task.ignores
+        return task is not None and task.ignores and not task.zombie
 
     def forget(self, pids: Iterable[int]) -> None:
         pass
