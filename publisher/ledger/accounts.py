@@ -75,6 +75,8 @@ class Account:
             anyone could look at them.
         wait_seconds: time that its processes could have run but waited for a processor.
         since: when its oldest living process began, seconds since the epoch.
+        gpu_percent: of one GPU's time; more than 100 on several GPUs.
+        gpu_power_watts: its part of the power that the GPUs draw above idle.
     """
 
     group: WorkGroup
@@ -92,6 +94,7 @@ class Account:
     network_transmit_bytes_per_second: float | None = None
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
+    gpu_power_watts: float | None = None
     wait_seconds: float | None = None
 
 
