@@ -29,6 +29,7 @@ from publisher.events.outbox import Outbox
 from publisher.events.policy import Channel, Policy
 from publisher.explain.explainer import Explainer
 from publisher.ledger import open_ledger
+from publisher.ledger.gpu import with_gpu
 from publisher.own_cost import OwnCost
 from publisher.rhythm import PressureTriggers, Pulse, Rhythm
 from publisher.schema import topics
@@ -43,6 +44,7 @@ from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import describe
 from publisher.subsystems import SUBSYSTEMS
+from publisher.subsystems.gpu import Gpu
 
 log = logging.getLogger(__name__)
 
@@ -252,6 +254,9 @@ class App:
         now = time.monotonic()
         readings = self._senses.read()
         balance = self._ledger.sample()
+        gpu = self._senses.subsystem(Gpu.name)
+        if balance is not None and isinstance(gpu, Gpu):
+            balance = with_gpu(balance, gpu.users(), self._ledger.account_of)
         self._senses.note(self._ledger.health)
         again_in: float | None = 1.0
         if balance is not None:
