@@ -85,9 +85,8 @@ class Child:
             os.kill(self._pid, signal.SIGKILL)
 
     def leave(self) -> None:
-        """Ends it and thinks no more of it: what cannot die now is reaped by init later."""
+        """Ends it and thinks no more of it: init reaps what outlives us."""
         if self._pid:
             self.kill()
-            if self.poll() is None:
-                os.close(self._answer)
-                self._pid = 0
+            os.close(self._answer)
+            self._pid = 0

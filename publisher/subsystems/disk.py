@@ -30,7 +30,6 @@ from publisher.subsystems.filesystems import FilesystemReading, Filesystems
 from publisher.subsystems.pressure import Pressure
 from publisher.subsystems.smart import POWER_STATES, Health, Smart, SmartSettings
 
-_POWER_PERIOD = 10.0
 # udev names a disk a moment after the kernel does.
 _SECOND_LOOK = 10.0
 # More than any disk does: such a step is a counter that was set anew, not work.
@@ -218,19 +217,14 @@ class Disk(Subsystem):
         self._read_at = float("-inf")
         self._disks: list[block.Disk] = []
         self._look_at = float("-inf")
-        self._power: dict[str, str | None] = {}
-        self._power_at = float("-inf")
 
     def read(self) -> DiskReading:
         now = self.sources.monotonic()
         works = self.part("devices", lambda: self._work(now)) or {}
         busy = {identity for identity, work in works.items() if work.any}
         self._smart.read(busy, now)
-        if now >= self._power_at:
-            self._power_at = now + _POWER_PERIOD
-            self._power = {identity: self._smart.power_state(identity, now) for identity in works}
         devices = {
-            disk.identity: self._device(disk, works[disk.identity])
+            disk.identity: self._device(disk, works[disk.identity], now)
             for disk in self._disks
             if disk.identity in works
         }
@@ -285,13 +279,12 @@ class Disk(Subsystem):
         known = {disk.name: disk.identity for disk in self._disks}
         self._disks = block.disks(self.files)
         self._look_at = now + _SECOND_LOOK if again else float("inf")
-        self._power_at = now
         self._smart.watch(self._disks, now)
         for disk in self._disks:
             if known.get(disk.name, disk.identity) != disk.identity:
                 self._activities.pop(disk.name, None)  # another disk got the name
 
-    def _device(self, disk: block.Disk, work: Work) -> DeviceReading:
+    def _device(self, disk: block.Disk, work: Work, now: float) -> DeviceReading:
         health = self._smart.health(disk.identity) or _NO_HEALTH
         return DeviceReading(
             label=disk.label,
@@ -304,7 +297,7 @@ class Disk(Subsystem):
             busy_percent=work.busy_percent,
             latency_milliseconds=work.latency_milliseconds,
             queue_depth=work.queue_depth,
-            power_state=self._power.get(disk.identity),
+            power_state=self._smart.power_state(disk.identity, now),
             healthy=health.passed,
             reallocated_sectors=health.reallocated,
             pending_sectors=health.pending,

@@ -129,6 +129,7 @@ class Filesystems:
         self._files = subsystem.files
         self._table = _Table()
         self._slow: dict[str, _Slow] = {}
+        self._left: list[Child] = []
         self._figures: dict[str, Figures] = {}
         self._next = float("-inf")
         self._readings: dict[str, FilesystemReading] = {}
@@ -139,6 +140,7 @@ class Filesystems:
         if now >= self._next:
             self._next = now + _PERIOD
             self._take(self._subsystem.part("mounts", self._look) or _Table())
+            self._left = [child for child in self._left if child.poll() is None]
             self._measure()
             changed = True
         if changed:
@@ -154,9 +156,8 @@ class Filesystems:
         return None if mount is None or mount.slow else mount.point
 
     def close(self) -> None:
-        for slow in self._slow.values():
-            if slow.child:
-                slow.child.leave()
+        for child in (*self._left, *(slow.child for slow in self._slow.values() if slow.child)):
+            child.leave()
 
     def _look(self) -> _Table:
         content = mounts.table(self._files)
@@ -173,7 +174,8 @@ class Filesystems:
         }
         for identity in self._slow.keys() - slow:
             if child := self._slow.pop(identity).child:
-                child.leave()
+                child.kill()
+                self._left.append(child)
         for identity in slow:
             self._slow.setdefault(identity, _Slow())
 

@@ -29,6 +29,7 @@ POWER_STATES = ("active", "idle", "standby")
 # would disturb it.
 _IDLE_AFTER = 1200.0
 _PATIENCE = 60.0
+_LOOK_PERIOD = 10.0
 _STANDBY_STATUS = 3
 # The bits of smartctl's exit status that mean no answer (smartctl(8), EXIT STATUS).
 _NO_ANSWER = 0b11
@@ -69,6 +70,8 @@ class _Patient:
     asked: float = float("-inf")
     health: Health | None = None
     asleep: bool = False
+    runtime_status: str = ""
+    looked: float = float("-inf")
 
 
 class Smart:
@@ -90,7 +93,9 @@ class Smart:
             for disk in disks
         }
         for disk in disks:
-            self._patients[disk.identity].disk = disk  # its kernel name may have changed
+            patient = self._patients[disk.identity]
+            # Its kernel name may have changed, and with it what was known of it.
+            patient.disk, patient.looked = disk, float("-inf")
 
     def read(self, busy: set[str], now: float) -> None:
         """Takes an answer that has come, and asks one of the disks that have just been busy."""
@@ -109,7 +114,10 @@ class Smart:
         """Whether it works, rests or sleeps; ``None`` for what has no such states."""
         patient = self._patients[identity]
         name = patient.disk.name
-        status = self._runtime_status(name)
+        if now - patient.looked >= _LOOK_PERIOD:
+            patient.looked = now
+            patient.runtime_status = self._runtime_status(name)
+        status = patient.runtime_status
         if status == "suspended" or patient.asleep:
             return "standby"
         if patient.disk.spins and name.startswith(("sd", "hd")):
