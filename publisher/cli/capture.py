@@ -104,7 +104,7 @@ def replay(case: Path, topics: Iterable[str]) -> dict[str, Any]:
     trees = sorted(path for path in case.iterdir() if path.name.isdigit()) or [case]
     with tempfile.TemporaryDirectory() as scratch:
         files = Captured(_copy(trees[0], Path(scratch) / "1"))
-        sources = Sources(files=files, monotonic=clock.monotonic, wall=clock.wall)
+        sources = Sources(files=files, monotonic=clock.monotonic, wall=clock.wall, nut=None)
         classes = {cls.name: cls for cls in SUBSYSTEMS}
         subsystems = [classes[topic](sources) for topic in topics]
         result = _sample(subsystems)

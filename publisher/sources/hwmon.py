@@ -6,9 +6,9 @@ and the place of its device instead, written as lm-sensors users know it
 (``nct6798-isa-0290``, ``k10temp-pci-00c3``), a channel by its label on top of that.
 
 What sleeps is left asleep. A device that runtime power management has suspended is not read, and
-a disk's own sensor only after somebody else used the disk: asking it can restart the timer that
-would have spun it down (kernel documentation, hwmon/drivetemp), and wakes an NVMe controller from
-its low power states. A chip that takes long to answer is asked less often.
+a disk's own sensor only right after somebody else used the disk: asking it can restart the timer
+that would have spun it down (kernel documentation, hwmon/drivetemp), and wakes an NVMe controller
+from its low power states. A chip that takes long to answer is asked less often.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ _SCSI = re.compile(r"\d+:\d+:\d+:\d+")
 _USB = re.compile(r"\d+-([\d.]+)(?::[\d.]+)?")
 _I2C_CLIENT = re.compile(r"(?:\d+-([0-9a-f]{4})|i2c-(\w+:\w+))")
 _I2C_ADAPTER = re.compile(r"i2c-\d+")
+_ADAPTER_WORDS = frozenset({"adapter", "at", "bus", "driver", "i2c", "smbus"})
 _NUMBERED = re.compile(r"(.+)\.(\d+)")
 _ATA = re.compile(r"ata\d+")
 _WORLD_WIDE_NAME = re.compile(r"(?:naa|eui)\.([0-9a-f]+)")
 
 # Reading asks the disk itself; likewise slow buses and firmware calls that stop the processor.
 _LONGEST_PERIOD = 60.0
+_DISKS = ("drivetemp", "nvme")
 _PERIODS = {"drivetemp": _LONGEST_PERIOD, "nvme": 30.0}
 _PERIODS |= dict.fromkeys(("dell_smm", "jc42", "spd5118"), 10.0)
 # A chip may keep a thread waiting for this share of the time.
@@ -47,6 +49,10 @@ FASTEST = 60_000
 STRONGEST = 20_000
 # A disk's last temperature holds this long when it is not used and therefore not asked.
 _REST_SECONDS = 600.0
+
+
+class ImplausibleError(SourceError):
+    """The chip answers, with what cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,7 @@ class Chip:
         path: the directory that holds its files.
         device: the device it measures, ``""`` for a chip without one.
         graphics: it belongs to a graphics card.
+        model: of the disk that it is part of; empty for other chips.
     """
 
     def __init__(
@@ -144,7 +151,12 @@ class Chip:
         self.channels = _channels(files, path, identity)
         self._files = files
         self._sleep = Sleep(files, device)
-        self._activity = _activity(files, device) if name in ("drivetemp", "nvme") else ()
+        self.model = ""
+        self._activity: tuple[str, ...] = ()
+        if name in _DISKS:
+            self._activity = _activity(files, device)
+            with contextlib.suppress(SourceError):
+                self.model = files.text(f"{device}/model", keep=False)
         self._seen: tuple[bytes, ...] | None = None
         self._next = float("-inf")
         self._read_at = float("-inf")
@@ -156,15 +168,14 @@ class Chip:
 
     def due(self, now: float) -> bool:
         """Whether it is time to read it, and nothing speaks against it."""
-        if now < self._next or self.asleep():
-            return False
         if self._activity:
             # The block layer's own counters; reading them does not reach the disk.
             counters = tuple(self._files.read(path) for path in self._activity)
-            if counters == self._seen:
-                return False
+            used = self._seen is not None and counters != self._seen
             self._seen = counters
-        return True
+            if not used:
+                return False
+        return now >= self._next and not self.asleep()
 
     def asleep(self) -> bool:
         """Whether runtime power management has suspended its device."""
@@ -249,12 +260,12 @@ def celsius(milli: int) -> float:
     """Degrees from a channel's thousandths.
 
     Raises:
-        SourceError: no machine is that cold or hot. Chips say -128, 127, 255 or 511 where no
+        ImplausibleError: no machine is that cold or hot. Chips say -128, 127, 255 or 511 where no
             sensor is connected.
     """
     degrees = milli / 1000
     if not COLDEST < degrees < HOTTEST:
-        raise SourceError(f"{degrees:g} °C is no temperature; probably nothing is connected")
+        raise ImplausibleError(f"{degrees:g} °C is no temperature; probably nothing is connected")
     return degrees
 
 
@@ -262,10 +273,10 @@ def rpm(value: int) -> int:
     """A fan's speed.
 
     Raises:
-        SourceError: no fan turns that fast, or backwards.
+        ImplausibleError: no fan turns that fast, or backwards.
     """
     if not 0 <= value <= FASTEST:
-        raise SourceError(f"{value} rpm is no speed of a fan")
+        raise ImplausibleError(f"{value} rpm is no speed of a fan")
     return value
 
 
@@ -273,10 +284,10 @@ def watts(micro: int) -> float:
     """Watts from a channel's millionths.
 
     Raises:
-        SourceError: no machine uses that much, or gives any.
+        ImplausibleError: no machine uses that much, or gives any.
     """
     if not 0 <= micro <= STRONGEST * 1_000_000:
-        raise SourceError(f"{micro / 1e6:g} W is no power of one device")
+        raise ImplausibleError(f"{micro / 1e6:g} W is no power of one device")
     return micro / 1e6
 
 
@@ -305,11 +316,15 @@ def address(files: KernelFiles, device: str) -> str:
             where = f"{int(match[1], 16):02x}" if match[1] else slug(match[2])
             return f"i2c-{_adapter_address(files, parts[:index])}-{where}"
         if match := _USB.fullmatch(part):
-            return f"usb-{match[1]}"
-        if parts[index - 1] == "platform" or parts[index - 1] == "soc":
-            if match := _NUMBERED.fullmatch(part):
+            # The bus has a number of its own; what it hangs on has a place.
+            controller = "/".join(
+                parts[: next(i for i in range(3, index + 1) if "usb" in parts[i])]
+            )
+            return f"usb-{address(files, controller)}-{match[1]}"
+        if parts[index - 1] == "platform":
+            if match := _NUMBERED.fullmatch(parts[-1]):
                 return f"isa-{int(match[2]):04x}"
-            return f"platform-{slug(part)}"
+            return f"platform-{slug(parts[-1])}"
         if part.startswith(("PNP", "ACPI", "LNX")):
             return f"acpi-{slug(part)}"
     return "virtual"
@@ -329,7 +344,8 @@ def _adapter_address(files: KernelFiles, parts: list[str]) -> str:
         name = files.text("/".join([*parts, "name"]), keep=False)
     except SourceError:
         name = ""
-    name = slug(_I2C_ADAPTER.sub("", name))
+    words = slug(_I2C_ADAPTER.sub("", name)).split("-")
+    name = "-".join(word for word in words if word not in _ADAPTER_WORDS) or "bus"
     parent = "/".join(parts[:-1])
     if _I2C_ADAPTER.fullmatch(parts[-2]):
         return f"{_adapter_address(files, parts[:-1])}-{name}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import AbsentError, SourceError
 from publisher.schema.metric import (
     Reading,
     Unit,
@@ -212,7 +212,10 @@ class Power(Subsystem):
             self._gauges[name].meter.count(raw, now, domain.range_microjoules)
 
     def _measure(self, chip: hwmon.Chip, now: float) -> None:
-        channels = [] if chip.graphics else [*chip.of("power"), *chip.of("energy")]
+        # Batteries show as chips, too.
+        if chip.graphics or "/power_supply/" in chip.device:
+            return
+        channels = [*chip.of("power"), *chip.of("energy")]
         if not channels:
             return
         try:
@@ -232,16 +235,16 @@ class Power(Subsystem):
     def _gauge(self, chip: hwmon.Chip, channel: hwmon.Channel, now: float) -> None:
         name = channel.identity
         meter = self._meters.of(name)
-        if name not in self._gauges:
-            self._gauges[name] = Gauge(f"{chip.name} {channel.label}", meter, chip)
-        meter.watts = None
         if channel.kind == "energy":
             raw = channel.value("input")
             if raw is not None:
                 meter.count(raw, now, None)
-            return
-        raw = channel.value("input" if "input" in channel.attributes else "average")
-        meter.integrate(None if raw is None else hwmon.watts(raw), now)
+        else:
+            raw = channel.value("input" if "input" in channel.attributes else "average")
+            meter.watts = None
+            meter.integrate(None if raw is None else hwmon.watts(raw), now)
+        if raw is not None and name not in self._gauges:
+            self._gauges[name] = Gauge(f"{chip.name} {channel.label}", meter, chip)
 
     def _cpu(self) -> list[Gauge]:
         packages = [g for name, g in self._gauges.items() if name.startswith("rapl/package-")
@@ -283,10 +286,10 @@ class Power(Subsystem):
         return readings
 
     def _nothing(self) -> SourceError:
-        denied = self.health.get("power.rapl")
-        if isinstance(denied, DeniedError):
-            return denied
-        remedy = denied.remedy if denied else ""
+        rapl = self.health.get("power.rapl")
+        if rapl and not isinstance(rapl, AbsentError):
+            return rapl
+        remedy = rapl.remedy if rapl else ""
         return AbsentError("nothing measures power, and there is no battery or UPS", remedy=remedy)
 
 

@@ -71,6 +71,7 @@ def supply_reading(supply: Supply) -> SupplyReading:
     battery = supply.kind == "battery"
     level = supply.word("CAPACITY_LEVEL")
     online = supply.number("ONLINE")
+    cycles = supply.number("CYCLE_COUNT") or 0
     return SupplyReading(
         label=supply.word("MODEL_NAME") or supply.name,
         kind=supply.kind if supply.kind in KINDS else None,
@@ -82,8 +83,8 @@ def supply_reading(supply: Supply) -> SupplyReading:
         voltage_volts=supply.micro("VOLTAGE_NOW"),
         remaining_seconds=_remaining(supply) if state == "discharging" else None,
         health_percent=_percent(supply.share("FULL", "FULL_DESIGN")),
-        # Controllers that do not count say 0.
-        cycle_count=supply.number("CYCLE_COUNT") or None,
+        # Controllers that do not count say 0, or less.
+        cycle_count=cycles if cycles > 0 else None,
     )
 
 
@@ -149,14 +150,18 @@ def charge(supplies: Sequence[Supply]) -> float | None:
 
 
 def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -> bool | None:
-    """Whether a battery feeds the machine or its UPS; ``None`` when there is none."""
+    """Whether a battery feeds the machine or its UPS; ``None`` when nobody tells."""
     batteries = [supply for supply in supplies if supply.kind in ("battery", "ups")]
     if not batteries and not upses:
         return None
     if any(ups.online is False for ups in upses.values()):
         return True
-    fed = any(supply.number("ONLINE") for supply in supplies if supply.kind in ("mains", "usb"))
-    return not fed and any(supply.word("STATUS") == "Discharging" for supply in batteries)
+    if any(supply.number("ONLINE") for supply in supplies if supply.kind in ("mains", "usb")):
+        return False
+    states = {_STATES.get(supply.word("STATUS")) for supply in batteries}
+    if "discharging" in states:
+        return True
+    return False if states != {None} or upses else None
 
 
 def _charge(supply: Supply) -> float | None:

@@ -147,50 +147,58 @@ _PACKAGE = [
 class _Temperature:
     """One sensor and what it last said."""
 
-    def __init__(self, source: hwmon.Channel | zones.Zone, chip: str) -> None:
+    def __init__(self, source: hwmon.Channel | zones.Zone, chip: str, model: str = "") -> None:
         self.source = source
         self.chip = chip
         self.label = source.label if isinstance(source, hwmon.Channel) else source.kind
+        # A disk's chip is called the same on every disk.
+        self._name = self.label
+        if model:
+            self._name = model if self.label == "temp1" else f"{model} {self.label}"
         self.identity = source.identity
         # A look at one core of an idle processor wakes it: less often.
         self.slow = chip == "coretemp" and self.label.startswith("Core")
         self.seen = False
-        self.reading = TemperatureReading(label=self.label, chip=chip)
+        self.reading = TemperatureReading(label=self._name, chip=chip)
         self._limits: tuple[float | None, float | None] | None = None
 
     def refresh(self, *, slow: bool) -> SourceError | None:
         """Reads it; gives what is wrong when it has no temperature now."""
         if self.slow and not slow:
             return None
+        value: float | None = None
+        problem: SourceError | None = None
         try:
-            value = self._value()
+            raw = self._raw()
+            value = None if raw is None else hwmon.celsius(raw)
+        except hwmon.ImplausibleError as error:
+            problem = error if self.seen else AbsentError(error.what)
         except SourceError as error:
-            self.forget()
-            return error
+            problem = error
         if self._limits is None:
             self._limits = _limits(self.source)
         if value != self.reading.temperature_celsius:
             self.seen = True
             high, critical = self._limits
             self.reading = TemperatureReading(
-                label=self.label, chip=self.chip, temperature_celsius=value,
+                label=self._name, chip=self.chip, temperature_celsius=value,
                 high_celsius=high, critical_celsius=critical,
             )  # fmt: skip
-        return None
+        return problem
 
     def forget(self) -> None:
         if self.reading.temperature_celsius is not None:
-            self.reading = TemperatureReading(label=self.label, chip=self.chip)
+            self.reading = TemperatureReading(label=self._name, chip=self.chip)
 
-    def _value(self) -> float | None:
+    def _raw(self) -> int | None:
         source = self.source
         if isinstance(source, zones.Zone):
-            return hwmon.celsius(source.temperature())
+            return source.temperature()
         raw = source.value("input")
         if raw == 0 and self.label.startswith("PCH_"):
             # Super-I/O chips list an Intel chipset's sensors on boards with another one, too.
             raise AbsentError("nothing is connected", path=f"{source.base}_input")
-        return None if raw is None else hwmon.celsius(raw)
+        return raw
 
 
 class _Fan:
@@ -207,6 +215,7 @@ class _Fan:
         self._chip = chip
         self._target: int | None = None
         self._fault: bool | None = None
+        self._turned = False
 
     def refresh(self, *, slow: bool) -> SourceError | None:
         """Reads it; gives what is wrong when it has no speed now.
@@ -240,9 +249,15 @@ class _Fan:
             return None, None
         try:
             speed = self._channel.value("input")
-            return (None if speed is None else hwmon.rpm(speed)), None
+            if speed is None:
+                return None, None
+            hwmon.rpm(speed)
+        except hwmon.ImplausibleError as error:
+            return None, error if self._turned else AbsentError(error.what)
         except SourceError as error:
             return None, error
+        self._turned = True
+        return speed, None
 
 
 @dataclass(slots=True)
@@ -318,7 +333,10 @@ class Thermal(Subsystem):
         self._chips = [
             _Sensors(
                 chip,
-                [_Temperature(channel, chip.name) for channel in chip.of("temp")] + _fans(chip),
+                [
+                    *(_Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
+                    *_fans(chip),
+                ],
             )
             for chip in chips
             if not chip.graphics
