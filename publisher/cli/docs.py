@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from publisher.cli.contract import contents
-from publisher.cli.template import summary, toml
+from publisher.cli.template import first_paragraph, section_class, toml
 from publisher.errors import FanwhyError
 from publisher.schema.declared import Declared, declared
 from publisher.schema.metric import Field, Kind, Reading, fields_of
@@ -82,11 +82,11 @@ def topics_page() -> str:
     lines = [_TOPICS]
     inner: dict[type[Reading], None] = {}
     for leaf, cls in contents().items():
-        lines += [f"## host/{leaf}", "", _first_line(cls), "", *_fields(cls), ""]
+        lines += [f"## host/{leaf}", "", first_paragraph(cls), "", *_fields(cls), ""]
         inner |= dict.fromkeys(_inside(cls))
     lines += ["## Readings inside others", ""]
     for cls in inner:
-        lines += [f"### {_title(cls)}", "", _first_line(cls), "", *_fields(cls), ""]
+        lines += [f"### {_title(cls)}", "", first_paragraph(cls), "", *_fields(cls), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -100,7 +100,7 @@ def configuration_reference() -> str:
         heading = f"### [{section}]" if section else "### Top level"
         lines += [heading, ""]
         if section:
-            lines += [summary(Settings, section), ""]
+            lines += [first_paragraph(section_class(Settings, section)), ""]
         lines += ["| setting | default | value | what |", "| --- | --- | --- | --- |"]
         lines += [_setting_row(item) for item in items]
         lines.append("")
@@ -159,10 +159,6 @@ def _title(cls: type[Reading]) -> str:
         .strip()
         .capitalize()
     )
-
-
-def _first_line(cls: type[Reading]) -> str:
-    return (cls.__doc__ or "").split("\n", 1)[0]
 
 
 def _setting_row(item: Declared) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import textwrap
 import typing
@@ -34,7 +35,7 @@ def render(cls: type, values: Mapping[str, Any]) -> str:
             continue
         if len(item.path) > 1 and item.path[0] != section:
             section = item.path[0]
-            lines += [*_comment(summary(cls, section)), f"[{section}]", ""]
+            lines += [*_comment(first_paragraph(section_class(cls, section))), f"[{section}]", ""]
         lines += [*_setting(item, values), ""]
     return "\n".join(lines)
 
@@ -51,9 +52,15 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def summary(cls: type, section: str) -> str:
-    """The first line of what a section's class says of itself."""
-    return (typing.get_type_hints(cls)[section].__doc__ or "").split("\n", 1)[0]
+def section_class(cls: type, section: str) -> type:
+    """The settings dataclass of a section."""
+    found: type = typing.get_type_hints(cls)[section]
+    return found
+
+
+def first_paragraph(cls: type) -> str:
+    """What a class says of itself in short."""
+    return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n", 1)[0].split())
 
 
 def _setting(item: Declared, values: Mapping[str, Any]) -> Iterator[str]:
