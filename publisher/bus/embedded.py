@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from publisher.errors import BrokerError
@@ -31,18 +31,19 @@ PORT = 1883
 _ADDRESS = "127.0.0.1"
 _START_SECONDS = 10.0
 _STOP_SECONDS = 1.0
-_RESTART_SECONDS = 5.0
+_RESTART_SECONDS = 5.0  # so that one that cannot live does not keep us busy
 _PROBE_SECONDS = 3.0
 
 # Runs a broker until it ends, or until standard input does.
 _KEEPER = """
 exec 3<&0 </dev/null
 "$@" 3<&- & broker=$!
-(read -r _ <&3; kill "$broker") 2>/dev/null & reader=$!
+exec 2>/dev/null
+(read -r _ <&3; kill "$broker") & reader=$!
 exec 3<&-
 wait "$broker"
 status=$?
-kill "$reader" 2>/dev/null
+kill "$reader"
 exit "$status"
 """
 
@@ -69,7 +70,7 @@ _CONNACK = 0x20
 
 
 @dataclass(frozen=True, slots=True)
-class _Program:
+class Program:
     """How to start a broker: ``command``, then the path of a file with ``config`` if it wants one.
 
     Address and port are filled into both.
@@ -86,9 +87,10 @@ class EmbeddedBroker:
     Attributes:
         url: where it listens.
         line: one sentence for people.
+        restart_pause: the least time in seconds between two starts.
     """
 
-    def __init__(self, program: _Program, port: int) -> None:
+    def __init__(self, program: Program, port: int) -> None:
         self.url = f"mqtt://{_ADDRESS}:{port}"
         self.line = (
             f"no broker configured and none found: started one of our own ({program.name}) "
@@ -96,13 +98,19 @@ class EmbeddedBroker:
         )
         self._program = program
         self._port = port
-        self._restart_at = 0.0
+        self.restart_pause = _RESTART_SECONDS
+        self._started = 0.0
         self._process = self._spawn()
 
     @property
     def pid(self) -> int:
         """Of the process group that holds the broker."""
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is not there any more."""
+        return self._process.poll() is not None
 
     def wait_ready(self) -> None:
         """Returns when it answers.
@@ -122,7 +130,7 @@ class EmbeddedBroker:
 
     def poll(self) -> None:
         """Starts it again if it has ended. To be called now and then."""
-        if self._process.poll() is None or time.monotonic() < self._restart_at:
+        if not self.ended or time.monotonic() - self._started < self.restart_pause:
             return
         log.warning(
             "our own broker (%s) ended with exit code %s; starting it again",
@@ -142,7 +150,7 @@ class EmbeddedBroker:
             self._process.wait()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        self._restart_at = time.monotonic() + _RESTART_SECONDS
+        self._started = time.monotonic()
         place = {"address": _ADDRESS, "port": self._port}
         command = [word.format(**place) for word in self._program.command]
         with _file_of(self._program.config.format(**place)) as descriptor:
@@ -162,8 +170,15 @@ class EmbeddedBroker:
             self._process.stdin.close()
 
 
-def find_or_start(settings: BrokerSettings, *, port: int = PORT) -> EmbeddedBroker | None:
+def find_or_start(
+    settings: BrokerSettings, *, port: int = PORT, choice: Iterable[Program] | None = None
+) -> EmbeddedBroker | None:
     """A broker of our own, if none is configured and none listens on this machine.
+
+    Args:
+        settings: with no ``url`` set, a broker is looked for and started.
+        port: of this machine, to look at and to listen on.
+        choice: the programs to try in turn; those of this machine when ``None``.
 
     Raises:
         BrokerError: the port is taken by something else, or there is no broker to start.
@@ -179,7 +194,7 @@ def find_or_start(settings: BrokerSettings, *, port: int = PORT) -> EmbeddedBrok
             "set broker.url (or FANWHY_BROKER) to where your broker is"
         )
     failures = []
-    for program in _programs():
+    for program in programs() if choice is None else choice:
         broker = EmbeddedBroker(program, port)
         try:
             broker.wait_ready()
@@ -195,15 +210,16 @@ def find_or_start(settings: BrokerSettings, *, port: int = PORT) -> EmbeddedBrok
     )
 
 
-def _programs() -> Iterator[_Program]:
+def programs() -> Iterator[Program]:
+    """The brokers that this machine could start, the best first."""
     # Debian has it where users without privilege do not look.
     for directory in (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"):
         path = os.path.join(directory, "mosquitto")  # noqa: PTH118
         if os.access(path, os.X_OK):
-            yield _Program("mosquitto", (path, "-c"), _MOSQUITTO)
+            yield Program("mosquitto", (path, "-c"), _MOSQUITTO)
             break
     if importlib.util.find_spec("iotcore"):
-        yield _Program("iotcore", (sys.executable, "-P", "-c", _IOTCORE))
+        yield Program("iotcore", (sys.executable, "-P", "-c", _IOTCORE))
 
 
 def _speaks_mqtt(host: str, port: int) -> bool | None:

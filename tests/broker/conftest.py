@@ -19,6 +19,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from publisher.bus.connection import Patience
+from publisher.bus.mqtt import Session, Timing
+from publisher.events.outbox import Outbox
+from publisher.schema.broker import BrokerSettings
+from publisher.schema.message import Message, Request
+
 ROOT = Path(__file__).parents[2]
 PASSWORDS = {"fanwhy": "daemon's own", "reader": "read:only", "homeassistant": "ha!"}
 
@@ -263,6 +269,76 @@ def watch() -> Iterator[Callable[..., Watcher]]:
     yield make
     for watcher in made:
         watcher.close()
+
+
+QUICK = Timing(first=0.05, away=0.1, longest=0.1)
+
+
+@dataclass
+class Running:
+    """A session, its outbox and what it told."""
+
+    outbox: Outbox
+    session: Session | None = None
+    states: list[tuple[bool, str]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    condition: threading.Condition = field(default_factory=threading.Condition)
+
+    @staticmethod
+    def status(word: bytes) -> Message:
+        return Message(
+            topic="host/status", payload=word, qos=1, retain=True, content_type="text/plain"
+        )
+
+    def note(self, where: list, what: object) -> None:
+        with self.condition:
+            where.append(what)
+            self.condition.notify_all()
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        with self.condition:
+            assert self.condition.wait_for(condition, 15), self.states
+
+    def wait_state(self, connected: bool) -> str:
+        self.wait(lambda: self.states and self.states[-1][0] is connected)
+        return self.states[-1][1]
+
+    def put(self, topic: str, payload: bytes = b"{}", **more: object) -> None:
+        more = {"retain": True, "expiry_seconds": 900, **more}
+        self.outbox.put(Message(topic=topic, payload=payload, **more))
+
+
+@pytest.fixture
+def run(passwords: dict[str, str]) -> Iterator[Callable[..., Running]]:
+    """Makes running sessions of the user ``fanwhy``: ``run(broker.url, protocol="5")``."""
+    made = []
+
+    def start(url: str, **settings: object) -> Running:
+        outbox = Outbox()
+        defaults = {"username": "fanwhy", "password": passwords["fanwhy"]}
+        one = Running(outbox)
+        one.session = Session(
+            BrokerSettings(url=url, **{**defaults, **settings}),
+            identity="0123456789abcdef",
+            will=one.status(b"offline"),
+            will_delay_seconds=1,
+            boot_id="boot-1",
+            feed=outbox,
+            subscriptions=["host/command", "host/info"],
+            on_request=lambda request: one.note(one.requests, request),
+            on_state=lambda *state: one.note(one.states, state),
+            timing=QUICK,
+            patience=Patience(connect=5),
+        )
+        outbox.wake = one.session.wake
+        outbox.put(one.status(b"online"))
+        one.session.start()
+        made.append(one)
+        return one
+
+    yield start
+    for one in made:
+        one.session.stop([one.status(b"offline")], timeout=3)
 
 
 @dataclass(frozen=True)

@@ -6,84 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
-from publisher.bus.connection import Patience
-from publisher.bus.mqtt import Session, Timing
-from publisher.events.outbox import Outbox
-from publisher.schema.broker import BrokerSettings
-from publisher.schema.message import Message, Request
-
 pytestmark = pytest.mark.broker
 
-QUICK = Timing(first=0.05, away=0.1, longest=0.1)
 ONLINE, OFFLINE = b"online", b"offline"
-
-
-def status(word: bytes) -> Message:
-    return Message(topic="host/status", payload=word, qos=1, retain=True, content_type="text/plain")
-
-
-@dataclass
-class Running:
-    session: Session
-    outbox: Outbox
-    states: list[tuple[bool, str]] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-    condition: threading.Condition = field(default_factory=threading.Condition)
-
-    def note(self, where: list, what: object) -> None:
-        with self.condition:
-            where.append(what)
-            self.condition.notify_all()
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        with self.condition:
-            assert self.condition.wait_for(condition, 15), self.states
-
-    def wait_state(self, connected: bool) -> str:
-        self.wait(lambda: self.states and self.states[-1][0] is connected)
-        return self.states[-1][1]
-
-    def put(self, topic: str, payload: bytes = b"{}", **more: object) -> None:
-        more = {"retain": True, "expiry_seconds": 900, **more}
-        self.outbox.put(Message(topic=topic, payload=payload, **more))
-
-
-@pytest.fixture
-def run(passwords) -> Iterator[Callable[..., Running]]:
-    made = []
-
-    def start(url: str, **settings: object) -> Running:
-        outbox = Outbox()
-        defaults = {"username": "fanwhy", "password": passwords["fanwhy"]}
-        one = Running(None, outbox)
-        one.session = Session(
-            BrokerSettings(url=url, **{**defaults, **settings}),
-            identity="0123456789abcdef",
-            will=status(OFFLINE),
-            will_delay_seconds=1,
-            boot_id="boot-1",
-            feed=outbox,
-            subscriptions=["host/command", "host/info"],
-            on_request=lambda request: one.note(one.requests, request),
-            on_state=lambda *state: one.note(one.states, state),
-            timing=QUICK,
-            patience=Patience(connect=5),
-        )
-        outbox.wake = one.session.wake
-        outbox.put(status(ONLINE))
-        one.session.start()
-        made.append(one)
-        return one
-
-    yield start
-    for one in made:
-        one.session.stop([status(OFFLINE)], timeout=3)
 
 
 def test_states_are_retained_with_all_that_mqtt_5_can_say(broker, run, watch):
@@ -209,7 +137,7 @@ def test_an_orderly_end_is_told_at_once_and_without_the_will(broker, run, watch)
     one = run(broker.url)
     watcher = watch(broker)
     watcher.wait_for("host/status", ONLINE)
-    one.session.stop([status(OFFLINE)], timeout=3)
+    one.session.stop([one.status(OFFLINE)], timeout=3)
     assert watcher.wait_for("host/status", OFFLINE).user_properties["boot_id"] == "boot-1"
     assert watcher.last("host/status") == watcher.messages[-1]
 

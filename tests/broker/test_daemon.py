@@ -1,0 +1,222 @@
+"""The whole daemon, as a person starts it, on a real broker with the shipped configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from publisher.cli.contract import contents
+from publisher.schema.model import json_schema
+
+pytestmark = pytest.mark.broker
+
+ALWAYS = {"status", "catalogue", "info", "overview", "explanation", "cpu", "memory", "self"}
+
+
+class Daemon:
+    """``fanwhy-pub run`` in a process of its own, with a configuration file and a state folder."""
+
+    def __init__(self, folder: Path, port: int, **settings: str) -> None:
+        self.config = folder / "config.toml"
+        self.log = folder / "log"
+        self.port = port
+        self.write(**settings)
+        environment = {name: value for name, value in os.environ.items() if "FANWHY" not in name}
+        environment["STATE_DIRECTORY"] = str(folder / "state")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "publisher", "run", "--config", str(self.config)],
+                env=environment, stderr=log,
+            )  # fmt: skip
+
+    def write(self, **settings: str) -> None:
+        (self.config.parent / "password").write_text("daemon's own\n")
+        (self.config.parent / "password").chmod(0o600)
+        top = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        self.config.write_text(
+            f"{top}[broker]\nurl = 'mqtt://fanwhy@127.0.0.1:{self.port}'\n"
+            f"password_file = '{self.config.parent}/password'\n"
+        )
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daemon]]:
+    """Starts daemons: ``run(broker, prefix="'host/nas'")``."""
+    made: list[Daemon] = []
+
+    def start(broker: Any, **settings: str) -> Daemon:
+        made.append(Daemon(tmp_path_factory.mktemp("daemon"), broker.port, **settings))
+        return made[-1]
+
+    yield start
+    for daemon in made:
+        daemon.process.kill()
+        daemon.process.wait()
+
+
+def leaves(messages: list[Any]) -> set[str]:
+    return {message.topic.removeprefix("host/") for message in messages if message.payload}
+
+
+def payload(message: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(message.payload)
+    return found
+
+
+def test_every_topic_is_there_and_valid_and_a_later_reader_finds_it(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    first = watch(broker)
+    run(broker)
+    first.wait(lambda messages: leaves(messages) >= ALWAYS)
+    first.wait(lambda _: "usage_percent" in payload(first.last("host/cpu")))
+    late = watch(broker)
+    late.wait(lambda messages: leaves(messages) >= ALWAYS)
+    schema = json_schema(contents())
+    catalogue = payload(late.last("host/catalogue"))
+    assert catalogue["properties"] == json.loads(json.dumps(schema["properties"]))
+    for message in [*first.messages, *late.messages]:
+        leaf = message.topic.removeprefix("host/")
+        if leaf in schema["properties"]:
+            jsonschema.validate(
+                payload(message),
+                {**schema, "$ref": f"#/properties/{leaf}"},
+            )
+    assert late.last("host/status").payload == b"online"
+
+
+def test_a_busy_program_is_named(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(broker, "host/explanation")
+    run(broker)
+    watcher.wait_for("host/explanation")
+    with subprocess.Popen(["sh", "-c", "exec xz -9e -T1 -c /dev/zero >/dev/null"]) as load:
+        try:
+            watcher.wait(
+                lambda _: any(
+                    "xz" in cause["label"] and cause["active"]
+                    for cause in payload(watcher.last("host/explanation")).get("causes", ())
+                )
+            )
+        finally:
+            load.kill()
+    verdict = payload(watcher.last("host/explanation"))
+    assert verdict["state"] in ("busy", "pressure")
+    assert "xz" in verdict["headline"]
+    watcher.wait(
+        lambda _: (
+            not any(
+                "xz" in cause["label"] and cause["active"]
+                for cause in payload(watcher.last("host/explanation")).get("causes", ())
+            )
+        )
+    )
+
+
+def test_sigterm_says_offline_and_ends_well(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(broker)
+    daemon = run(broker)
+    watcher.wait_for("host/status", b"online")
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    assert daemon.end(signal.SIGTERM) == 0
+    watcher.wait_for("host/status", b"offline")
+
+
+def test_sigkill_is_told_by_the_will(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(broker, "host/status")
+    daemon = run(broker)
+    boot_id = watcher.wait_for("host/status", b"online").user_properties["boot_id"]
+    daemon.end(signal.SIGKILL)
+    will = watcher.wait_for("host/status", b"offline", timeout=20)
+    assert will.user_properties["boot_id"] == boot_id
+
+
+def test_a_broker_that_comes_back_empty_is_told_everything_again(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(broker)
+    run(broker)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    broker.kill()
+    watcher.clear()
+    broker.restart(empty=True)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS, timeout=20)
+    assert watcher.last("host/status").payload == b"online"
+
+
+def test_commands(broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]) -> None:
+    states = watch(broker)
+    asker = watch(broker, "host/answer/#", username="homeassistant")
+    daemon = run(broker)
+    states.wait(lambda messages: leaves(messages) >= ALWAYS)
+    sender = watch(broker, "host/status", username="homeassistant")
+    states.clear()
+    sender.publish("host/command", b"refresh")
+    states.wait(lambda messages: leaves(messages) >= ALWAYS)
+    sender.publish("host/command", b"why", response_topic="host/answer/me", correlation_data=b"42")
+    answer = asker.wait_for("host/answer/me")
+    assert payload(answer)["headline"]
+    assert answer.properties.CorrelationData == b"42"
+    for nonsense in (b"\xff\xfe\x00", b"x" * 100_000, b"\x1b[2Jrm -rf", b""):
+        sender.publish("host/command", nonsense)
+    sender.publish("host/command", b"refresh")
+    states.clear()
+    states.wait(lambda messages: "cpu" in leaves(messages))
+    assert "unknown command" in daemon.log.read_text()
+    assert "\x1b" not in daemon.log.read_text()
+    assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_two_machines_cannot_share_a_prefix(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    other = watch(broker, username="fanwhy")
+    info = {"machine_id": "somebody else", "host": "other\x1b[31m"}
+    other.publish("host/info", json.dumps(info).encode(), retain=True)
+    daemon = run(broker)
+    assert daemon.process.wait(15) == 1
+    line = daemon.log.read_text().splitlines()[-1]
+    assert "{hostname}" in line
+    assert "other" in line
+    assert "\x1b" not in line
+    assert payload(other.last("host/info"))["machine_id"] == "somebody else"
+
+
+def test_sighup_applies_a_new_configuration_and_keeps_the_connection(
+    broker: Any,
+    watch: Callable[..., Any],
+    run: Callable[..., Daemon],
+    wait_until: Callable[..., None],
+) -> None:
+    watcher = watch(broker)
+    daemon = run(broker)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    daemon.write(hostname="'renamed'")
+    watcher.clear()
+    daemon.process.send_signal(signal.SIGHUP)
+    watcher.wait(
+        lambda _: (last := watcher.last("host/cpu")) and payload(last)["host"] == "renamed"
+    )
+    daemon.write(hostnme="'typo'")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "hostname" in daemon.log.read_text())
+    assert daemon.process.poll() is None
+    assert daemon.end(signal.SIGTERM) == 0

@@ -1,0 +1,445 @@
+"""``fanwhy-sub`` as its users start it, on real brokers and on a real terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+pytestmark = pytest.mark.broker
+
+VERDICT = {
+    "host": "nas", "time": "2026-01-01T00:00:00.000Z", "schema_version": 1, "state": "busy",
+    "headline": "CPU usage high due to: compile job (make -j8)",
+    "causes": [{"label": "make -j8", "category": "development", "share_percent": 87}],
+}  # fmt: skip
+
+
+class Daemon:
+    """Says what a daemon would, and keeps it on the broker."""
+
+    def __init__(self, broker: Any, passwords: dict[str, str]) -> None:
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.username_pw_set("fanwhy", passwords["fanwhy"])
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+
+    def say(self, topic: str, content: Any, *, retain: bool = True) -> None:
+        payload = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(10)
+
+    def say_all(self, prefix: str = "host", **changes: Any) -> None:
+        usage = {"x-kind": "gauge", "x-unit": "%", "title": "Usage", "x-headline": True}
+        cpu = {"properties": {"usage_percent": usage}}
+        self.say(f"{prefix}/catalogue", {"properties": {"cpu": cpu}})
+        self.say(f"{prefix}/status", b"online")
+        self.say(f"{prefix}/cpu", {"host": "nas", "usage_percent": 87.4})
+        self.say(f"{prefix}/explanation", VERDICT | changes)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def daemon(broker: Any, passwords: dict[str, str]) -> Iterator[Daemon]:
+    daemon = Daemon(broker, passwords)
+    yield daemon
+    daemon.close()
+
+
+def environment(home: Path, url: str, password: str | None = "read:only") -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FANWHY_")}
+    kept |= {"HOME": str(home), "XDG_CONFIG_HOME": "", "FANWHY_BROKER": url, "TERM": "xterm"}
+    kept |= {"PYTHONWARNINGS": "error"}
+    if password:
+        kept |= {"FANWHY_BROKER__USERNAME": "reader", "FANWHY_BROKER__PASSWORD": password}
+    return kept
+
+
+COMMAND = (sys.executable, "-m", "subscriber_cli")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(broker: Any, tmp_path: Path) -> Run:
+    def start(
+        *arguments: str, url: str = "", password: str | None = "read:only", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        variables = environment(tmp_path, url or broker.url, password) | more
+        return subprocess.run(
+            [*COMMAND, *arguments], env=variables, capture_output=True, text=True, timeout=30,
+            check=False,
+        )  # fmt: skip
+
+    return start
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+
+def test_why_prints_the_sentence(daemon: Daemon, run: Run) -> None:
+    daemon.say_all()
+
+    done = run("why")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == VERDICT["headline"]
+    assert "make -j8" in done.stdout.splitlines()[2]
+
+
+def test_why_in_json_for_every_host(daemon: Daemon, run: Run) -> None:
+    daemon.say_all()
+    daemon.say_all("host/pi", host="pi", headline="System load normal")
+
+    done = run("why", "--json")
+
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [message["topic"] for message in messages] == [
+        "host/explanation", "host/pi/explanation",
+    ]  # fmt: skip
+    assert messages[0]["payload"] == VERDICT
+
+
+def test_why_without_a_verdict_is_one(run: Run) -> None:
+    done = run("why", "--timeout", "0.5")
+
+    assert done.returncode == 1
+    assert "no host has said why; is fanwhy-pub running?" in done.stderr
+
+
+def test_why_of_a_machine_that_is_gone_is_one(daemon: Daemon, run: Run) -> None:
+    daemon.say_all()
+    daemon.say("host/status", b"offline")
+
+    done = run("why")
+
+    assert done.returncode == 1
+    assert "nas is offline" in done.stdout
+    assert "nas: offline" in done.stderr
+
+
+# --- tail -----------------------------------------------------------------------------------------
+
+
+def test_tail_for_people(daemon: Daemon, run: Run) -> None:
+    daemon.say_all()
+
+    done = run("tail", "cpu", "explanation", "-n", "2")
+
+    assert done.returncode == 0, done.stderr
+    cpu, explanation = sorted(line[9:] for line in done.stdout.splitlines())
+    assert cpu == "nas cpu         Usage 87 %"
+    assert explanation == f"nas explanation BUSY {VERDICT['headline']}"
+
+
+def test_tail_for_programs(daemon: Daemon, run: Run) -> None:
+    daemon.say_all()
+
+    done = run("tail", "--json", "--count", "4")
+
+    messages = {m["topic"]: m["payload"] for m in map(json.loads, done.stdout.splitlines())}
+    assert messages["host/status"] == "online"
+    assert messages["host/explanation"] == VERDICT
+
+
+def test_tail_passes_over_what_it_cannot_read(daemon: Daemon, run: Run) -> None:
+    daemon.say("host/a", b"\xff\xfe")
+    daemon.say("host/b", b"not json")
+    daemon.say("host/c", b'"' + b"x" * (1 << 20) + b'"')
+    daemon.say("host/d", b"[1, 2]")
+    daemon.say("host/\xc2\x9b31m".encode("latin-1").decode(), b"{")
+    daemon.say_all()
+
+    done = run("tail", "--json", "-n", "4")
+
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert len(lines) == 5, done.stderr
+    assert all(line.isprintable() for line in lines)
+    for what in ("is not UTF-8", "is not JSON", "more than 1 MiB", "not an object"):
+        assert what in done.stderr
+
+
+def test_tail_names_the_nearest_topic(daemon: Daemon, run: Run) -> None:
+    daemon.say_all()
+
+    done = run("tail", "cpuu")
+
+    assert done.returncode == 2
+    assert done.stderr == "fanwhy-sub: no host has a topic 'cpuu'; did you mean cpu?\n"
+
+
+def test_tail_ends_in_time_without_messages(run: Run) -> None:
+    assert run("tail", "--seconds", "0.3").returncode == 0
+
+
+def test_watch_without_a_terminal_prints_lines(daemon: Daemon, broker: Any, tmp_path: Path) -> None:
+    daemon.say_all()
+    with subprocess.Popen(
+        [*COMMAND, "watch"], env=environment(tmp_path, broker.url), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=10)
+
+    assert any("BUSY" in line for line in lines)
+    assert process.returncode == 130
+    assert complaint == ""
+
+
+# --- getting in -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("tail",), ("why",), ("watch",)])
+def test_a_wrong_password_ends_it_with_one_line(run: Run, command: tuple[str, ...]) -> None:
+    done = run(*command, password="wrong")
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "check user name and password" in done.stderr or "wrong user name" in done.stderr
+
+
+def test_a_port_that_speaks_something_else(run: Run, tmp_path: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.recv(100)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        port = server.getsockname()[1]
+        done = run("why", "--timeout", "0.5", url=f"mqtt://127.0.0.1:{port}")
+        server.shutdown(socket.SHUT_RDWR)
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "MQTT" in done.stderr
+
+
+def test_tls_is_verified(
+    mosquitto: Callable[..., Any], certificates: Any, passwords: dict[str, str], run: Run
+) -> None:
+    secure = mosquitto(
+        listeners="listener {port} 127.0.0.1\n"
+        f"certfile {certificates.server_crt}\nkeyfile {certificates.server_key}\n"
+    )
+    daemon = Daemon(secure, passwords)
+    daemon.say_all()
+    daemon.close()
+    url = f"mqtts://127.0.0.1:{secure.other_port}"
+
+    untrusted = run("why", url=url)
+    assert untrusted.returncode == 1
+    assert "its certificate is not trusted" in untrusted.stderr
+    assert "broker.ca_file" in untrusted.stderr
+
+    trusted = run("why", url=url, FANWHY_BROKER__CA_FILE=certificates.ca_crt)
+    assert trusted.returncode == 0, trusted.stderr
+    assert VERDICT["headline"] in trusted.stdout
+
+
+def test_websockets(mosquitto: Callable[..., Any], passwords: dict[str, str], run: Run) -> None:
+    web = mosquitto(listeners="listener {port} 127.0.0.1\nprotocol websockets\n")
+    daemon = Daemon(web, passwords)
+    daemon.say_all()
+    daemon.close()
+
+    done = run("why", url=f"ws://127.0.0.1:{web.other_port}")
+
+    assert done.returncode == 0, done.stderr
+    assert VERDICT["headline"] in done.stdout
+
+
+def test_a_broker_that_speaks_3_1_1_only(
+    mosquitto: Callable[..., Any], passwords: dict[str, str], run: Run
+) -> None:
+    old = mosquitto(listeners="listener {port} 127.0.0.1\naccept_protocol_versions 3, 4\n")
+    daemon = Daemon(old, passwords)
+    daemon.say_all()
+    daemon.close()
+
+    done = run("why", url=f"mqtt://127.0.0.1:{old.other_port}")
+
+    assert done.returncode == 0, done.stderr
+
+
+# --- the screen -------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A program on a terminal of its own, and what it has written there."""
+
+    def __init__(self, command: list[str], variables: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        self.resize(80, 24)
+        self.before = termios.tcgetattr(slave)
+        self._slave = slave
+        self.process = subprocess.Popen(
+            command, env=variables, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        self.output = ""
+
+    def resize(self, width: int, height: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def wait_for(self, pattern: str, timeout: float = 15) -> None:
+        """Until the pattern was written since the last call."""
+        deadline = time.monotonic() + timeout
+        while not (found := re.search(pattern, self.output)):
+            left = deadline - time.monotonic()
+            assert left > 0, (pattern, self.output)
+            if select.select([self.master], [], [], left)[0]:
+                self.output += os.read(self.master, 65536).decode(errors="replace")
+        self.output = self.output[found.end() :]
+
+    def end(self, timeout: float = 10) -> int:
+        """The exit code; the terminal must be as it was."""
+        code = self.process.wait(timeout)
+        while select.select([self.master], [], [], 0.1)[0]:
+            self.output += os.read(self.master, 65536).decode(errors="replace")
+        assert termios.tcgetattr(self._slave) == self.before
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self._slave)
+
+
+@pytest.fixture
+def terminal(broker: Any, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    made: list[Terminal] = []
+
+    def start(url: str = "", password: str = "read:only", **more: str) -> Terminal:  # noqa: S107
+        variables = environment(tmp_path, url or broker.url, password) | more
+        made.append(Terminal([*COMMAND, "watch"], variables))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+ENTERED, LEFT = re.escape("\x1b[?1049h"), re.escape("\x1b[?1049l")
+
+
+def test_watch_shows_the_sentence_and_follows(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.wait_for(ENTERED)
+    screen.wait_for("CPU usage high due to")
+
+    daemon.say("host/explanation", VERDICT | {"state": "quiet", "headline": "System load normal"})
+    screen.wait_for("System load normal")
+    screen.resize(120, 40)
+    screen.wait_for(re.escape("\x1b[40;1H"))
+    screen.press("q")
+
+    assert screen.end() == 0
+    assert re.search(LEFT, screen.output)
+    assert "\x1b[?25h" in screen.output
+
+
+def test_watch_ends_on_control_c_as_it_should(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.wait_for("CPU usage high due to")
+    screen.press("\x03")
+
+    assert screen.end() == 130
+    assert re.search(LEFT, screen.output)
+    assert "Traceback" not in screen.output
+
+
+def test_watch_chooses_among_hosts(daemon: Daemon, terminal: Callable[..., Terminal]) -> None:
+    daemon.say_all()
+    daemon.say_all("host/pi", host="pi", headline="System load normal")
+    screen = terminal()
+    screen.wait_for("next, previous host")
+    screen.press("n")
+    screen.wait_for(r"\x1b\[1;1H.*System load normal")
+    screen.press("\x1b[A")
+    screen.wait_for(r"\x1b\[1;1H.*CPU usage high")
+
+
+def test_watch_outlives_the_broker(
+    broker: Any, daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.wait_for("CPU usage high due to")
+
+    broker.stop()
+    screen.wait_for("No connection")
+    screen.wait_for("nothing listens there")
+    broker.start()
+    screen.wait_for(r"\x1b\[1;1H.*CPU usage high", timeout=30)
+
+
+def test_watch_waits_for_a_broker(
+    mosquitto: Callable[..., Any], passwords: dict[str, str], terminal: Callable[..., Terminal]
+) -> None:
+    late = mosquitto()
+    late.stop()
+    screen = terminal(url=late.url)
+    screen.wait_for("nothing listens there")
+    late.start()
+    daemon = Daemon(late, passwords)
+    daemon.say_all()
+    daemon.close()
+    screen.wait_for("CPU usage high due to", timeout=30)
+
+
+def test_watch_leaves_the_screen_before_it_complains(terminal: Callable[..., Terminal]) -> None:
+    screen = terminal(password="wrong")
+
+    assert screen.end() == 1
+    assert re.search(LEFT + r".*fanwhy-sub: mqtt://.*password", screen.output, re.DOTALL)
+
+
+def test_watch_without_colours(daemon: Daemon, terminal: Callable[..., Terminal]) -> None:
+    daemon.say_all()
+    screen = terminal(NO_COLOR="1")
+    screen.wait_for("BUSY")
+    screen.press("q")
+
+    assert screen.end() == 0
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", screen.output)
