@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from publisher.errors import AbsentError, SourceError
@@ -71,7 +72,10 @@ class Cards:
             if identity in working:
                 # A device that is not on PCI is known to its clients by its driver alone.
                 of_it = users.get(identity) or users.get(cards[identity].driver, {})
-                looks[identity] = cards[identity].used_by(look.facts, of_it)
+                users_of_it = _with_compute(
+                    of_it, self.clients.computing, look.facts.get("usage_percent")
+                )
+                looks[identity] = cards[identity].used_by(look.facts, users_of_it)
             if look.facts["state"] == gpu.ACTIVE:
                 cards[identity].rest.note(now, idle=looks[identity].facts.get("usage_percent") == 0)
                 cards[identity].rest.let_go()
@@ -408,6 +412,21 @@ def _card(files: KernelFiles, name: str, device: str, driver: str) -> Card:
     kinds: dict[str, Any] = {"amdgpu": Amd, "i915": Intel, "xe": Intel}
     card: Card = kinds.get(driver, Card)(files, name, device, driver)
     return card
+
+
+def _with_compute(
+    users: dict[int, GpuUse], computing: set[int], usage: float | None
+) -> dict[int, GpuUse]:
+    """Charges the work that no engine time explains to the one user who computes, if it is one.
+
+    What ROCm's queues do is in nobody's engine time (amdgpu counts its contexts there).
+    """
+    suspects = computing & users.keys()
+    rest = (usage or 0.0) - sum(use.percent or 0.0 for use in users.values())
+    if len(suspects) != 1 or rest <= 0:
+        return users
+    (pid,) = suspects
+    return users | {pid: replace(users[pid], percent=(users[pid].percent or 0.0) + rest)}
 
 
 def _driver(files: KernelFiles, device: str) -> str:

@@ -21,6 +21,7 @@ from publisher.sources.files import KernelFiles
 from publisher.sources.gpu import GpuUse
 
 _DEVICES = "/dev/dri/"
+_COMPUTE = "/dev/kfd"
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "ns": 1}
 # Memory on the card; what else there is belongs to the machine.
 _OWN_MEMORY = ("vram", "local")
@@ -107,6 +108,8 @@ class Clients:
         self._pause = 0.0
         self._cost = 0.0
         self._denied = False
+        self.computing: set[int] = set()
+        """Who has AMD's compute driver open (ROCm): its queues show in no ``fdinfo``."""
         self.walks = 0
         """How often all processes were walked."""
 
@@ -184,6 +187,7 @@ class Clients:
         began = time.thread_time()
         root = self._files.root
         found: dict[int, list[str]] = {}
+        computing: set[int] = set()
         denied = False
         for name in self._files.names("/proc"):
             if not name.isdigit():
@@ -202,12 +206,14 @@ class Clients:
                     target = os.readlink(f"{directory}/{descriptor}")  # noqa: PTH115  # hot
                 except OSError:
                     continue
-                if _DEVICES in target:
+                if target.endswith(_COMPUTE):
+                    computing.add(int(name))
+                elif _DEVICES in target:
                     self._files.link(f"/proc/{name}/fd/{descriptor}")  # so that captures have it
                     mine.append(descriptor)
             if mine:
                 found[int(name)] = mine
-        self._descriptors = found
+        self._descriptors, self.computing = found, computing
         self._denied = denied
         self._cost = time.thread_time() - began
         self._walked_at = now

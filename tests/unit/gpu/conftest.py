@@ -121,9 +121,9 @@ def machine_in(folder: Path) -> Machine:
 def machine(library: Path, tmp_path: Path) -> Iterator[Machine]:  # loads it
     made = machine_in(tmp_path)
     names = {
-        "FANWHY_NVML_SCRIPT": str(made.script),
-        "FANWHY_NVML_CALLS": str(made.calls),
-        "FANWHY_NVML_OPENS": f"{made.root}/sys/module/nvidia/refcnt",
+        "NVML_STAND_IN_SCRIPT": str(made.script),
+        "NVML_STAND_IN_CALLS": str(made.calls),
+        "NVML_STAND_IN_OPENS": f"{made.root}/sys/module/nvidia/refcnt",
     }
     os.environ.update(names)
     yield made
@@ -162,8 +162,8 @@ def elsewhere(tmp_path: Path) -> Any:
                 **os.environ,
                 "LD_LIBRARY_PATH": str(folder),
                 "PYTHONPATH": str(Path(__file__).parents[3]),
-                "FANWHY_NVML_SCRIPT": str(machine.script),
-                "FANWHY_NVML_CALLS": str(machine.calls),
+                "NVML_STAND_IN_SCRIPT": str(machine.script),
+                "NVML_STAND_IN_CALLS": str(machine.calls),
             },
             check=True,
             capture_output=True,

@@ -93,6 +93,23 @@ def test_a_gpu_that_is_not_on_pci_is_known_by_its_driver(tmp_path: Path) -> None
     assert _users(box) == {812: (30.0, 36496, 0.0, 0.0)}
 
 
+def test_rocm_is_charged_with_what_no_engine_explains(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    for pid in (1955, 4242, 5100):
+        shutil.rmtree(box.root / f"proc/{pid}")
+    shutil.rmtree(box.root / "proc/1900/fd")
+    shutil.copytree(box.root / "proc/1900", box.root / "proc/6000")
+    folder = box.root / "proc/6000/fd"
+    folder.mkdir()
+    (folder / "9").symlink_to("/dev/dri/renderD128")
+    (folder / "10").symlink_to("/dev/kfd")
+    box.gpu.read()
+    box.seconds += 2
+    box.gpu.read()
+
+    assert _users(box) == {6000: (96.0, 262144, 0.0, 0.0)}
+
+
 def test_watts_above_idle_are_split_by_use(tmp_path: Path) -> None:
     box = Box("amdgpu", tmp_path)
     box.put(f"sys/bus/pci/devices/{AMD}/gpu_busy_percent", 0)
