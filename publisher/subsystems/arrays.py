@@ -73,6 +73,7 @@ class Arrays:
         self._mount_point = mount_point
         self._rates = Rates()
         self._pools = _Pools(subsystem)
+        self._scrubs: dict[str, dict[str, int]] = {}
         self._next = float("-inf")
         self._readings: dict[str, ArrayReading] = {}
 
@@ -133,20 +134,14 @@ class Arrays:
             for line in _lines(self._files, f"{folder}/devinfo/{member}/error_stats")
             if line.split()[1:] and line.split()[1].isdigit()
         ]
-        sizes = [
-            (_whole(self._files, f"{folder}/devices/{name}/size") or 0) * block.SECTOR
-            for name in self._files.names(f"{folder}/devices")
-        ]
         point = self._mount_point(uuid)
-        scrub = self._subsystem.part(
-            "btrfs_scrub",
-            lambda: (
-                _scrub(self._files.root + point, members) if point and self._files.live else None
-            ),
+        checked = self._checked(uuid, point, members)
+        speed = self._rates.per_second(uuid, checked, now)
+        total = sum(
+            _whole(self._files, f"{folder}/allocation/{kind}/disk_used") or 0
+            for kind in ("data", "metadata", "system")
         )
-        done, span = scrub or (0, 0)
-        speed = self._rates.per_second(uuid, done if scrub else None, now)
-        total = sum(sizes)
+        left = 0 if checked is None else max(total - checked, 0)
         return ArrayReading(
             label=_first(_lines(self._files, f"{folder}/label")) or point or uuid,
             kind="btrfs",
@@ -155,10 +150,28 @@ class Arrays:
             devices_total=len(members),
             devices_working=len(members) - missing,
             errors=sum(counts) if counts else None,
-            activity=_btrfs_activity(self._files, folder, scrubbing=scrub is not None),
-            progress_percent=min(100 * span / total, 100.0) if scrub and total else None,
+            activity=_btrfs_activity(self._files, folder, scrubbing=checked is not None),
+            progress_percent=min(100 * checked / total, 100.0)
+            if checked is not None and total
+            else None,
             speed_bytes_per_second=speed,
+            remaining_seconds=round(left / speed) if speed and left else None,
         )
+
+    def _checked(self, uuid: str, point: str | None, members: list[str]) -> int | None:
+        """Bytes that a running scrub has checked; ``None`` when none runs or nobody may ask."""
+        if point is None or not self._files.live:
+            return None
+        running = self._subsystem.part(
+            "btrfs_scrub", lambda: _scrubbed(self._files.root + point, members)
+        )
+        if not running:
+            self._scrubs.pop(uuid, None)
+            return None
+        # A device that is through tells no more: its last word counts while others go on.
+        told = self._scrubs.setdefault(uuid, {})
+        told.update(running)
+        return sum(told.values())
 
 
 _ARRAY = re.compile(rb"(md\S*) : (active|inactive)((?: \([\w-]+\))*)(?: (?!\S+\[\d+\])(\S+))?")
@@ -313,20 +326,22 @@ def scans(answer: bytes) -> dict[str, Scan]:
         raise SourceError(f"not as documented: {error!r}", path="zpool status -j") from None
 
 
-# _IOWR(0x94, 29, struct btrfs_ioctl_scrub_args), 1024 bytes: device, start, end, flags, then 15
-# counters of struct btrfs_scrub_progress (linux/btrfs.h).
+# _IOWR(0x94, 29, struct btrfs_ioctl_scrub_args), 1024 bytes: device, start, end, flags, then the
+# counters of struct btrfs_scrub_progress, the bytes of data and of trees third and fourth among
+# them (linux/btrfs.h).
 _SCRUB_PROGRESS = 0xC400941D
 _SCRUB_ARGUMENTS = 1024
+_SCRUB_BYTES = 32 + 16
 
 
-def _scrub(point: str, members: list[str]) -> tuple[int, int] | None:
-    """(bytes checked, how far on the disks) of a running scrub; ``None`` when there is none.
+def _scrubbed(point: str, members: list[str]) -> dict[str, int]:
+    """Bytes that have been checked of each device on which a scrub runs.
 
     Raises:
         DeniedError: only root may ask.
         SourceError: the file system failed to answer.
     """
-    checked, reached, running = 0, 0, False
+    found: dict[str, int] = {}
     try:
         descriptor = os.open(point, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     except OSError as error:
@@ -341,13 +356,10 @@ def _scrub(point: str, members: list[str]) -> tuple[int, int] | None:
                 raise DeniedError("only root may see how far a scrub is", path=point) from error
             except OSError:
                 continue  # not running on this one: ENOTCONN
-            numbers = struct.unpack_from("=15Q", arguments, 32)
-            running = True
-            checked += numbers[2] + numbers[3]
-            reached += numbers[13]
+            found[member] = sum(struct.unpack_from("=2Q", arguments, _SCRUB_BYTES))
     finally:
         os.close(descriptor)
-    return (checked, reached) if running else None
+    return found
 
 
 def _btrfs_level(files: KernelFiles, folder: str) -> str | None:

@@ -178,6 +178,7 @@ class Filesystems:
                 self._left.append(child)
         for identity in slow:
             self._slow.setdefault(identity, _Slow())
+        self._tell()
 
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
         uuids = block.uuids(self._files)
