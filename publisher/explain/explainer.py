@@ -5,39 +5,37 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from publisher.explain import causes as causing
+from publisher.explain.alerts import Alerts, Condition, Signs
+from publisher.explain.causes import Cause
 from publisher.explain.classify import Classification, Classifier
-from publisher.explain.rules import load
+from publisher.explain.habits import Moment
+from publisher.explain.heat import work_of
+from publisher.explain.notebook import Notebook
+from publisher.explain.rules import RuleBook, load
 from publisher.explain.settings import ExplainSettings
 from publisher.explain.suspects import Suspect
+from publisher.explain.warmth import Warmth
 from publisher.explain.watches import Watch, watches
-from publisher.explain.wording import Named, Picture, headline
-from publisher.ledger.accounts import Account, Balance, GroupKind
+from publisher.explain.wording import Named, Picture, headline, joined
+from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import (
     CauseReading,
     EventReading,
     EvidenceReading,
     ExplanationReading,
+    RejectedReading,
 )
 from publisher.schema.payload import rfc3339
 
 _MOST_EVENTS = 256
-
-
-@dataclass(slots=True)
-class _Cause:
-    """A work group while it is to blame."""
-
-    named: Named
-    classification: Classification
-    resource: str
-    since: float
-    wall: float
-    account: Account
-    share: float
-    cpu_seconds: float = 0.0
+_UNUSUAL_SECONDS = 60.0
+_DUST_CELSIUS = 5.0
+# Work below this many cores is not worth a look into the rules to book its energy.
+_NAMED_WORK = 0.05
+_NO_SIGNS = Signs()
 
 
 class Explainer:
@@ -45,24 +43,42 @@ class Explainer:
 
     Args:
         state_dir: where what was learned is kept; ``None`` keeps it in memory only.
+        rules: the rules, if they were loaded and checked already; else they are loaded when
+            somebody is to be named for the first time.
     """
 
-    def __init__(self, settings: ExplainSettings, *, state_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: ExplainSettings,
+        *,
+        state_dir: str | None = None,
+        rules: RuleBook | None = None,
+    ) -> None:
         self._settings = settings
-        self._state_dir = state_dir
-        self._classifier: Classifier | None = None
+        self._state_dir = state_dir if settings.learn else None
+        self._classifier = Classifier(rules) if rules else None
         self._watches = watches(settings)
-        self._causes: dict[str, _Cause] = {}
+        self._notebook = Notebook.open(self._state_dir)
+        self._warmth = Warmth(settings, self._notebook)
+        self._alerts = Alerts(settings)
+        self._causes: dict[str, Cause] = {}
         self._state = "quiet"
         self._state_since: float | None = None
-        self._now = 0.0
+        self._now: float | None = None
         self._high = False
+        self._dust: float | None = self._notebook.drift.risen()
         self._events: list[EventReading] = []
         self._run = os.urandom(5).hex()
         self._count = 0
 
     def judge(
-        self, balance: Balance, evidence: EvidenceReading, *, now: float, wall: float
+        self,
+        balance: Balance,
+        evidence: EvidenceReading,
+        *,
+        now: float,
+        wall: float,
+        signs: Signs = _NO_SIGNS,
     ) -> ExplanationReading:
         """The verdict on the window that ends now.
 
@@ -71,21 +87,27 @@ class Explainer:
             evidence: what was measured at its end.
             now: monotonic seconds.
             wall: seconds since the epoch.
+            signs: what alerts go by besides.
         """
-        start = max(now - balance.window_seconds, self._now)
+        start = now - balance.window_seconds
+        if self._now is not None:
+            start = max(start, self._now)
         self._now = now
-        busy = False
-        for watch in self._watches:
-            watch.observe(balance, evidence, start=start, now=now)
-            busy = busy or watch.gate.is_open
-        if busy or self._causes:
-            self._follow(balance, now, wall)
-        state = self._judge_state()
         if self._state_since is None:
             self._state_since = wall
-        if state != self._state:
-            previous, self._state, self._state_since = self._state, state, wall
-            self._tell("state_changed", previous_state=previous)
+        loaded = False
+        for watch in self._watches:
+            watch.observe(balance, evidence, start=start, now=now)
+            loaded = loaded or watch.gate.is_open
+        if loaded or self._causes:
+            self._follow(balance, now, wall)
+        self._warmth.observe(balance, evidence, loaded=loaded, start=start, now=now, wall=wall)
+        self._book_energy(balance, evidence, now - start, wall)
+        self._enter(self._judge_state(), balance)
+        if self._settings.alerts:
+            conditions = self._alerts.from_signs(signs, now) + self._conditions(evidence, wall)
+            self._alert(conditions, balance, start, now)
+        self._learn(evidence, now, wall)
         return self._reading(balance, evidence, wall)
 
     def transitions(self) -> list[EventReading]:
@@ -95,14 +117,20 @@ class Explainer:
 
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
-        waits = [wait for w in self._watches if (wait := w.wants_soon(self._now)) is not None]
+        now = self._now or 0.0
+        waits = [wait for watch in self._watches if (wait := watch.wants_soon(now)) is not None]
         return min(waits, default=None)
 
     def close(self) -> None:
         """Keeps what was learned."""
+        self._notebook.save(self._state_dir, self._now or 0.0)
 
     def classify(self, account: Account) -> Classification:
-        """What kind of work an account's group does."""
+        """What kind of work an account's group does.
+
+        Raises:
+            ConfigError: the user's rules cannot be used.
+        """
         if self._classifier is None:
             # Not before somebody is to be named: a machine at rest needs no rules.
             self._classifier = Classifier(load(self._settings.rules_file))
@@ -118,77 +146,164 @@ class Explainer:
                 for suspect in watch.suspects.causes():
                     guilty.setdefault(suspect.account.group.key, (watch, suspect))
         for key in [key for key in self._causes if key not in guilty]:
-            self._end(self._causes.pop(key), now)
+            self._end(self._causes.pop(key), balance, now)
         accounts = {account.group.key: account for account in balance.accounts}
-        order: dict[str, _Cause] = {}
+        current: dict[str, Cause] = {}
         for key, (watch, suspect) in guilty.items():
-            cause = self._causes.get(key)
-            if cause is None:
-                cause = self._begin(watch, suspect, now, wall)
+            cause = self._causes.get(key) or self._begin(watch, suspect, balance, now, wall)
             account = accounts.get(key)
             if account is not None:
                 cause.account = account
                 cause.cpu_seconds += account.cpu_seconds
                 self._reconsider(cause, account)
             cause.share = suspect.share
-            order[key] = cause
-        self._causes = order
+            current[key] = cause
+        self._causes = current
 
-    def _begin(self, watch: Watch, suspect: Suspect, now: float, wall: float) -> _Cause:
+    def _begin(
+        self, watch: Watch, suspect: Suspect, balance: Balance, now: float, wall: float
+    ) -> Cause:
         account = suspect.account
         since = suspect.gate.since if suspect.gate.since is not None else now
-        classification = self.classify(account)
-        cause = _Cause(
-            named=_named(account, classification),
-            classification=classification,
+        found = self.classify(account)
+        began = wall - (now - since)
+        cause = Cause(
+            named=causing.named(account, found),
+            classification=found,
             resource=watch.resource,
             since=since,
-            wall=wall - (now - since),
+            wall=began,
             account=account,
+            habit=self._notebook.habits.judge(found.label, began),
             share=suspect.share,
         )
-        self._tell(
-            "cause_began",
-            category=classification.category,
-            label=str(cause.named),
-            resource=watch.resource,
-            began=rfc3339(cause.wall),
-            message=f"{cause.named} began",
-        )
+        self._notebook.habits.note(found.label, began)
+        self._tell("cause_began", f"{cause.named} began", balance, cause)
         return cause
 
-    def _reconsider(self, cause: _Cause, account: Account) -> None:
+    def _reconsider(self, cause: Cause, account: Account) -> None:
         """A surer answer replaces a guess; an equal one never changes the name."""
         found = self.classify(account)
         if found.confidence > cause.classification.confidence:
             cause.classification = found
-            cause.named = _named(account, found)
+            cause.named = causing.named(account, found)
 
-    def _end(self, cause: _Cause, now: float) -> None:
-        self._tell(
-            "cause_ended",
-            category=cause.classification.category,
-            label=str(cause.named),
-            resource=cause.resource,
-            began=rfc3339(cause.wall),
-            duration_seconds=max(now - cause.since - self._settings.leave_seconds, 0.0),
-            cpu_seconds=cause.cpu_seconds,
-            message=f"{cause.named} ended",
-        )
+    def _end(self, cause: Cause, balance: Balance, now: float) -> None:
+        lasted = max(now - cause.since - self._settings.leave_seconds, 0.0)
+        self._tell("cause_ended", f"{cause.named} ended", balance, cause, duration_seconds=lasted)
 
-    # -- the verdict ----------------------------------------------------------------------------
+    # -- states ---------------------------------------------------------------------------------
 
     def _judge_state(self) -> str:
         is_open = {watch.name for watch in self._watches if watch.gate.is_open}
         if is_open & {"memory", "io"}:
             return "pressure"
-        return "busy" if is_open else "quiet"
+        if self._warmth.hot.is_open:
+            return "hot"
+        if is_open:
+            return "busy"
+        return "cooling" if self._warmth.after else "quiet"
+
+    def _enter(self, state: str, balance: Balance) -> None:
+        if state == self._state:
+            return
+        previous, self._state = self._state, state
+        self._state_since = None
+        message = f"The machine is {_STATE_WORDS[state]}"
+        self._tell("state_changed", message, balance, previous_state=previous)
+
+    def _alert(
+        self, conditions: list[Condition], balance: Balance, start: float, now: float
+    ) -> None:
+        for alert in self._alerts.observe(conditions, start=start, now=now):
+            condition = alert.condition
+            self._tell(
+                "alert_raised" if alert.raised else "alert_cleared",
+                condition.message if alert.raised else f"Over: {condition.message}",
+                balance,
+                alert=condition.alert,
+                severity=condition.severity if alert.raised else "info",
+                duration_seconds=None if alert.raised else alert.lasted,
+            )
+
+    def _conditions(self, evidence: EvidenceReading, wall: float) -> list[Condition]:
+        settings = self._settings
+        found = []
+        first = next(iter(self._causes.values()), None)
+        usual = first is not None and first.habit.usual
+        if (evidence.cpu_percent or 0) >= settings.alert_cpu_percent and not usual:
+            who = f": {joined(self._named())}" if self._causes else ""
+            lasting = settings.alert_cpu_seconds
+            found.append(Condition("cpu", "", "warning", f"CPU usage stays high{who}", lasting))
+        available = evidence.memory_available_percent
+        if available is not None and available < settings.alert_memory_available_percent:
+            lasting = settings.alert_seconds
+            found.append(Condition("memory", "", "critical", "Memory is nearly used up", lasting))
+        if self._warmth.hot.is_open:
+            lasting = settings.alert_seconds
+            found.append(Condition("temperature", "", "critical", "The CPU is hot", lasting))
+        for cause in self._causes.values():
+            name, surprise = str(cause.named), cause.habit.surprise
+            if cause.classification.category == "cryptomining":
+                words = f"Suspected cryptomining: {name}"
+                found.append(Condition("cryptomining", name, "critical", words, 0.0))
+            elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
+                words = f"Unusual: {name}, {cause.habit.words()}"
+                found.append(Condition("unusual", name, "info", words, 0.0))
+        if self._dust is not None and self._dust >= _DUST_CELSIUS:
+            words = "Warmer at rest than it was at equal power: dust, a failing fan or the room"
+            found.append(Condition("dust", "", "warning", words, 0.0))
+        return found
+
+    # -- learning -------------------------------------------------------------------------------
+
+    def _learn(self, evidence: EvidenceReading, now: float, wall: float) -> None:
+        self._notebook.habits.watch(wall)
+        temperature = evidence.cpu_temperature_celsius
+        at_rest = self._state == "quiet" and not self._warmth.cooling.watching
+        if at_rest and temperature is not None:
+            day = Moment.of(wall).day
+            if self._notebook.drift.observe(day, temperature, evidence.power_watts):
+                self._dust = self._notebook.drift.risen()
+        if self._state_dir is not None and self._notebook.due(now):
+            self._notebook.save(self._state_dir, now)
+
+    def _book_energy(
+        self, balance: Balance, evidence: EvidenceReading, seconds: float, wall: float
+    ) -> None:
+        """Shares out the energy of the window, to the day's rows and to the causes."""
+        watts = evidence.power_watts
+        if watts is None or seconds <= 0:
+            return
+        idle = min(self._warmth.rest.power or 0.0, watts)
+        window = balance.window_seconds
+        busy = balance.busy_seconds / window
+        work: list[tuple[str, float]] = []
+        total = 0.0
+        for account in balance.accounts:
+            amount = work_of(account, window)
+            total += amount
+            if amount >= _NAMED_WORK:
+                work.append((self.classify(account).label, amount))
+        total = max(total, busy)
+        self._notebook.energy.add(watts * seconds, idle * seconds, work, total, Moment.of(wall).day)
+        for cause in self._causes.values():
+            part = work_of(cause.account, window) / total if cause.share > 0 and total else 0.0
+            cause.power_watts = part * (watts - idle)
+            cause.energy_joules = (cause.energy_joules or 0.0) + cause.power_watts * seconds
+
+    # -- the verdict ----------------------------------------------------------------------------
 
     def _reading(
         self, balance: Balance, evidence: EvidenceReading, wall: float
     ) -> ExplanationReading:
-        causes = tuple(self._cause_reading(cause, balance) for cause in self._causes.values())
+        if self._state_since is None:
+            self._state_since = wall
+        warmth = self._warmth
+        causes = self._cause_readings(balance)
         busy = balance.busy_seconds
+        error = warmth.cooling.error
+        estimate = warmth.quiet_in if error is not None else None
         return ExplanationReading(
             state=self._state,
             headline=headline(self._picture(balance, wall)),
@@ -196,101 +311,122 @@ class Explainer:
             causes=causes,
             evidence=evidence,
             unattributed_percent=100 * balance.unattributed_seconds / busy if busy > 0 else None,
-            since=rfc3339(self._state_since) if self._state_since is not None else None,
+            since=rfc3339(self._state_since),
+            rejected=self._rejected(balance),
+            quiet_in_seconds=estimate,
+            quiet_in_error_percent=100 * error if estimate is not None and error else None,
+            hint=warmth.odd or None,
+            energy=self._notebook.energy.readings(Moment.of(wall).day)
+            if self._notebook.energy.days
+            else (),
         )
 
+    def _cause_readings(self, balance: Balance) -> tuple[CauseReading, ...]:
+        if self._causes:
+            return tuple(cause.reading(balance) for cause in self._causes.values())
+        after = self._warmth.after
+        if after is None:
+            return ()
+        return tuple(
+            causing.past_reading(account, self.classify(account)) for account in after.accounts
+        )
+
+    def _rejected(self, balance: Balance) -> tuple[RejectedReading, ...]:
+        if not self._causes:
+            return ()
+        return causing.rejected(balance, self._causes, self.classify)
+
+    def _named(self) -> list[Named]:
+        return [cause.named for cause in self._causes.values()]
+
     def _picture(self, balance: Balance, wall: float) -> Picture:
-        named: dict[str, Sequence[Named]] = {}
+        warmth = self._warmth
+        blamed: dict[str, Sequence[Named]] = {}
         for watch in self._watches:
             if watch.gate.is_open:
-                named[watch.name] = [
+                blamed[watch.name] = [
                     self._causes[key].named
-                    for s in watch.suspects.causes()
-                    if (key := s.account.group.key) in self._causes
+                    for suspect in watch.suspects.causes()
+                    if (key := suspect.account.group.key) in self._causes
                 ]
-        if not named:
+        if not blamed:
             self._high = False
-            return Picture()
+            after = warmth.after
+            return Picture(
+                hot=warmth.hot.is_open,
+                cooling=None
+                if after is None
+                else [causing.named(account, self.classify(account)) for account in after.accounts],
+                ended=_clock(after.ended - self._settings.leave_seconds) if after else "",
+                quiet_at=_clock(after.quiet_at) if after and after.quiet_at else "",
+                fan=bool(after and after.fan),
+                odd=warmth.odd,
+            )
         # Once high it stays high until the load is over: the sentence must not waver.
         self._high = self._high or (
             balance.busy_seconds / balance.window_seconds
             >= self._settings.high_percent / 100 * balance.cores
         )
-        return Picture(
-            cpu=named.get("cpu"),
-            memory=named.get("memory"),
-            io=named.get("io"),
-            disk=named.get("disk"),
-            network=named.get("network"),
-            gpu=named.get("gpu"),
-            high=self._high,
-            spread=_spread(balance),
-            since=self._long_since(wall),
-        )
-
-    def _long_since(self, wall: float) -> str:
         first = next(iter(self._causes.values()), None)
-        if first is None or wall - first.wall < self._settings.say_since_after_seconds:
-            return ""
-        moment = time.localtime(first.wall)
-        if wall - first.wall > 86400:
-            return f"since {time.strftime('%d %b %H:%M', moment)}"
-        return f"since {time.strftime('%H:%M', moment)}"
-
-    def _cause_reading(self, cause: _Cause, balance: Balance) -> CauseReading:
-        account, found = cause.account, cause.classification
-        cpu = balance.percent(account.cpu_seconds)
-        disk = (account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
-        return CauseReading(
-            category=found.category,
-            label=cause.named.label,
-            kind=str(account.group.kind),
-            resource=cause.resource,
-            share_percent=100 * cause.share,
-            cpu_percent=cpu,
-            memory_bytes=account.memory_bytes,
-            disk_bytes_per_second=None if disk == (None, None) else sum(x or 0.0 for x in disk),
-            process_count=account.process_count,
-            since=rfc3339(cause.wall),
-            active=cause.share > 0,
-            confidence=found.confidence,
-            reason=f"{_RESOURCE_WORDS[cause.resource]}; {found.reason}",
+        return Picture(
+            cpu=blamed.get("cpu"),
+            memory=blamed.get("memory"),
+            io=blamed.get("io"),
+            disk=blamed.get("disk"),
+            network=blamed.get("network"),
+            gpu=blamed.get("gpu"),
+            high=self._high,
+            hot=warmth.hot.is_open,
+            spread=_spread(balance),
+            since=self._long_since(first, wall),
+            usual=first.habit.words() if first else "",
         )
 
-    def _tell(self, event: str, **more: Any) -> None:
+    def _long_since(self, cause: Cause | None, wall: float) -> str:
+        if cause is None or wall - cause.wall < self._settings.say_since_after_seconds:
+            return ""
+        if wall - cause.wall > 86400:
+            return f"since {time.strftime('%d %b %H:%M', time.localtime(cause.wall))}"
+        return f"since {_clock(cause.wall)}"
+
+    def _tell(
+        self, event: str, message: str, balance: Balance, cause: Cause | None = None, **more: Any
+    ) -> None:
         self._count += 1
+        if cause is not None:
+            more |= {
+                "category": cause.classification.category,
+                "label": str(cause.named),
+                "resource": cause.resource,
+                "began": rfc3339(cause.wall),
+            }
+            if event == "cause_ended":
+                more |= {"cpu_seconds": cause.cpu_seconds, "energy_joules": cause.energy_joules}
         if len(self._events) >= _MOST_EVENTS:
             self._events.pop(0)
         self._events.append(
-            EventReading(id=f"{self._run}-{self._count}", event=event, state=self._state, **more)
+            EventReading(
+                id=f"{self._run}-{self._count}",
+                event=event,
+                message=message,
+                state=self._state,
+                causes=self._cause_readings(balance),
+                **more,
+            )
         )
 
 
-_RESOURCE_WORDS = {
-    "cpu": "uses the most CPU time",
-    "gpu": "uses the GPU the most",
-    "memory": "holds or takes the most memory",
-    "disk": "reads and writes the most",
-    "network": "receives and transmits the most",
+_STATE_WORDS = {
+    "quiet": "quiet",
+    "busy": "busy",
+    "hot": "hot",
+    "cooling": "cooling down",
+    "pressure": "under pressure",
 }
 
 
-def _named(account: Account, found: Classification) -> Named:
-    group, clues = account.group, account.clues
-    if group.kind in (GroupKind.JOB, GroupKind.CONTAINER):
-        detail = group.label
-    elif group.kind is GroupKind.UNIT:
-        detail = clues.program or group.label
-    else:
-        detail = clues.program or group.label
-    if _says(found.label, detail):
-        detail = ""
-    return Named(label=found.label, detail=detail, category=found.category)
-
-
-def _says(label: str, detail: str) -> bool:
-    """Whether the label already holds the detail, such as ``borg`` in ``Borg backup``."""
-    return not detail or detail.casefold() in label.casefold()
+def _clock(wall: float) -> str:
+    return time.strftime("%H:%M", time.localtime(wall))
 
 
 def _spread(balance: Balance) -> str:

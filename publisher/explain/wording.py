@@ -94,8 +94,9 @@ class Picture:
         hot: the CPU's temperature is near its limit.
         since: when the most important cause began, worded; empty while it is fresh.
         usual: what is known of its habits, worded: "as on 6 of the last 7 nights".
-        cooling: what the machine is still warm from.
-        ended: when that ended, worded.
+        cooling: what the machine is still warm from; ``None`` when it is not, empty when nobody
+            can be named.
+        ended: when that ended, worded; likewise ``quiet_at``, when it is expected to be cool.
         fan: a fan is heard (its speed is readable and above rest).
         odd: what fits when it is not load that makes heat or noise.
     """
@@ -111,8 +112,9 @@ class Picture:
     hot: bool = False
     since: str = ""
     usual: str = ""
-    cooling: Sequence[Named] = ()
+    cooling: Sequence[Named] | None = None
     ended: str = ""
+    quiet_at: str = ""
     fan: bool = False
     odd: str = ""
 
@@ -124,14 +126,14 @@ def headline(picture: Picture) -> str:
         if picture.hot:
             text = f"CPU hot: {text}"
         return fitted(text, picture.usual, picture.since)
-    if picture.cooling:
-        who = joined(picture.cooling)
-        ended = f", which ended at {picture.ended}" if picture.ended else ""
+    if picture.hot:
+        return "CPU hot, though system load is normal"
+    if picture.cooling is not None:
         how = "Fan still running: cooling" if picture.fan else "Still cooling"
-        return fitted(f"{how} after {who}{ended}")
-    if picture.odd:
-        return fitted(picture.odd)
-    return NORMAL
+        who = joined(picture.cooling) if picture.cooling else "a load"
+        text = f"{how} after {who}, which ended at {picture.ended}"
+        return fitted(text, f"quiet at about {picture.quiet_at}" if picture.quiet_at else "")
+    return fitted(NORMAL, picture.odd)
 
 
 def fitted(text: str, *tails: str) -> str:

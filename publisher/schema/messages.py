@@ -126,7 +126,36 @@ class CauseReading(Reading):
     confidence: float | None = gauge(
         "Confidence", "How sure the category and label are, from 0 to 1.", precision=2
     )
+    usual: str | None = text(
+        "Usual", "What is known of its habits: as on 6 of the last 7 nights, not seen before."
+    )
     reason: str | None = text("Reason", "One sentence: what speaks for it.")
+
+
+@reading
+class RejectedReading(Reading):
+    """One work group that was looked at and is not to blame."""
+
+    label: str | None = text("Label", "The name a person would use for it.")
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
+    reason: str | None = text("Reason", "Why it is not to blame.")
+
+
+@reading
+class EnergyReading(Reading):
+    """Energy that one work group used.
+
+    With "idle", "other programs" and "unattributed" the rows add up to what was measured.
+    """
+
+    label: str | None = text("Label", "The name a person would use for it.")
+    today_joules: float | None = counter(
+        "Energy today", "Energy it used since midnight.", unit=Unit.JOULES, precision=0
+    )
+    week_joules: float | None = counter(
+        "Energy this week", "Energy it used today and on the six days before.",
+        unit=Unit.JOULES, precision=0,
+    )  # fmt: skip
 
 
 @reading
@@ -169,6 +198,16 @@ class EvidenceReading(Reading):
     cpu_temperature_celsius: float | None = gauge(
         "CPU temperature", "The CPU package's temperature.", unit=Unit.CELSIUS, precision=0
     )
+    cpu_temperature_limit_celsius: float | None = gauge(
+        "CPU temperature limit",
+        "Temperature that the sensor itself calls high or critical.",
+        unit=Unit.CELSIUS,
+        precision=0,
+    )
+    fan_duty_percent: float | None = gauge(
+        "Fan duty", "How hard the fastest fan is driven.", unit=Unit.PERCENT, precision=0
+    )
+    throttling: bool | None = flag("Throttling", "Heat or power holds the CPU back.")
     gpu_temperature_celsius: float | None = gauge(
         "GPU temperature", "The hottest GPU's temperature.", unit=Unit.CELSIUS, precision=0
     )
@@ -212,6 +251,28 @@ class ExplanationReading(Reading):
         diagnostic=True,
     )
     since: str | None = timestamp("Since", "When this state began.")
+    rejected: tuple[RejectedReading, ...] = records(
+        RejectedReading, "Rejected", "What else was looked at, and why it is not to blame."
+    )
+    quiet_in_seconds: float | None = gauge(
+        "Quiet in",
+        "Estimate of when the machine will have cooled down, once that has been learned.",
+        unit=Unit.SECONDS,
+        precision=0,
+    )
+    quiet_in_error_percent: float | None = gauge(
+        "Estimate's error",
+        "How far off earlier estimates were, in the median.",
+        unit=Unit.PERCENT,
+        precision=0,
+        diagnostic=True,
+    )
+    hint: str | None = text(
+        "Hint", "What fits when heat or noise do not come from load; never a certainty."
+    )
+    energy: tuple[EnergyReading, ...] = records(
+        EnergyReading, "Energy", "Who used how much energy, where power is measured."
+    )
 
 
 @reading

@@ -1,0 +1,133 @@
+"""Alerts: a condition that lasts is raised once and cleared once.
+
+What is usual is no alert; what is rare and grave, such as a suspected miner, is one at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from publisher.explain.gates import Gate
+from publisher.explain.settings import ExplainSettings
+
+OOM_LASTS_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What alerts go by besides balance and evidence; ``None`` and empty: nobody can tell.
+
+    Attributes:
+        oom_kills: counter of processes that the kernel killed for want of memory.
+        disk_used_percent: fullness of each file system, by mount point.
+        raid_degraded: names of arrays that lack a disk.
+    """
+
+    oom_kills: int | None = None
+    disk_used_percent: Mapping[str, float] = field(default_factory=dict)
+    raid_degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that deserves an alert while it lasts.
+
+    Attributes:
+        alert: one of ``ALERTS``.
+        subject: which one, where there can be several: a mount point, an array, a program.
+        lasting: seconds that it must last.
+    """
+
+    alert: str
+    subject: str
+    severity: str
+    message: str
+    lasting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A condition that was raised, or is over."""
+
+    condition: Condition
+    raised: bool
+    lasted: float = 0.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    condition: Condition
+    gate: Gate
+
+
+@dataclass(slots=True)
+class Alerts:
+    """Which conditions hold, and which of them were told."""
+
+    settings: ExplainSettings
+    _watched: dict[tuple[str, str], _Watched] = field(default_factory=dict)
+    _oom_kills: int | None = None
+    _oom_until: float = 0.0
+
+    def observe(self, conditions: list[Condition], *, start: float, now: float) -> list[Alert]:
+        """Takes one window into account; what is to be told."""
+        told = []
+        holding = {(c.alert, c.subject): c for c in conditions}
+        for key, condition in holding.items():
+            if key not in self._watched:
+                gate = Gate(condition.lasting, self.settings.alert_clear_seconds)
+                self._watched[key] = _Watched(condition, gate)
+        for key, watched in list(self._watched.items()):
+            holds = key in holding
+            since = watched.gate.since
+            moved = watched.gate.update(above=holds, below=not holds, start=start, now=now)
+            if holds and not watched.gate.is_open:
+                watched.condition = holding[key]
+            if moved and watched.gate.is_open:
+                told.append(Alert(watched.condition, raised=True))
+            elif moved:
+                lasted = now - (since or now) - self.settings.alert_clear_seconds
+                told.append(Alert(watched.condition, raised=False, lasted=max(lasted, 0.0)))
+            if watched.gate.since is None:
+                del self._watched[key]
+        return told
+
+    def raised(self) -> list[Condition]:
+        """What was raised and not yet cleared."""
+        return [w.condition for w in self._watched.values() if w.gate.is_open]
+
+    def from_signs(self, signs: Signs, now: float) -> list[Condition]:
+        """The conditions that hold by the signs alone."""
+        settings = self.settings
+        conditions = [
+            Condition(
+                "disk_full",
+                mount,
+                "critical" if used >= 99 else "warning",
+                f"File system {mount} is nearly full",
+                settings.alert_seconds,
+            )
+            for mount, used in signs.disk_used_percent.items()
+            if used >= settings.alert_disk_used_percent
+        ]
+        conditions += [
+            Condition(
+                "raid_degraded",
+                array,
+                "critical",
+                f"RAID array {array} lacks a disk",
+                settings.alert_seconds,
+            )
+            for array in signs.raid_degraded
+        ]
+        kills = signs.oom_kills
+        if kills is not None:
+            if self._oom_kills is not None and kills > self._oom_kills:
+                self._oom_until = now + OOM_LASTS_SECONDS
+            self._oom_kills = kills
+        if now < self._oom_until:
+            message = "The kernel killed a process for want of memory"
+            conditions.append(Condition("oom_kill", "", "critical", message, 0.0))
+        return conditions

@@ -1,0 +1,128 @@
+"""Causes: work groups while they are to blame, from the moment they are named to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from publisher.explain.classify import Classification
+from publisher.explain.habits import Habit
+from publisher.explain.wording import Named
+from publisher.ledger.accounts import Account, Balance, GroupKind
+from publisher.schema.messages import CauseReading, RejectedReading
+from publisher.schema.payload import rfc3339
+
+_MOST_REJECTED = 3
+_REJECTED_CPU_PERCENT = 2.0
+_REJECTED_MEMORY_BYTES = 1 << 30
+
+_USES = {
+    "cpu": "uses much of the CPU time",
+    "gpu": "uses much of the GPU",
+    "memory": "holds or takes much of the memory",
+    "disk": "reads and writes much",
+    "network": "receives and transmits much",
+}
+
+
+@dataclass(slots=True)
+class Cause:
+    """A work group while it is to blame.
+
+    Attributes:
+        since: monotonic moment at which it began.
+        wall: the same in seconds since the epoch.
+        share: its part of the resource's use in the last window, 0 to 1.
+        power_watts: its part of the power above rest, where power is measured.
+        cpu_seconds: what it used since it became a cause; likewise ``energy_joules``.
+    """
+
+    named: Named
+    classification: Classification
+    resource: str
+    since: float
+    wall: float
+    account: Account
+    habit: Habit
+    share: float = 0.0
+    power_watts: float | None = None
+    cpu_seconds: float = 0.0
+    energy_joules: float | None = None
+
+    def reading(self, balance: Balance) -> CauseReading:
+        """The cause as it is published."""
+        reason = f"{_USES[self.resource]}; {self.classification.reason}"
+        return CauseReading(
+            resource=self.resource,
+            share_percent=100 * self.share,
+            power_watts=self.power_watts,
+            since=rfc3339(self.wall),
+            active=True,
+            usual=self.habit.words() or None,
+            reason=reason,
+            **_facts(self.account, self.classification, balance),
+        )
+
+
+def past_reading(account: Account, found: Classification) -> CauseReading:
+    """A group that is over and whose heat is left."""
+    return CauseReading(
+        resource="gpu" if (account.gpu_percent or 0) > 50 else "cpu",
+        active=False,
+        reason=f"left the most heat; {found.reason}",
+        category=found.category,
+        label=found.label,
+        kind=str(account.group.kind),
+        confidence=found.confidence,
+    )
+
+
+def _facts(account: Account, found: Classification, balance: Balance) -> dict[str, Any]:
+    disk = (account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
+    return {
+        "category": found.category,
+        "label": found.label,
+        "kind": str(account.group.kind),
+        "cpu_percent": balance.percent(account.cpu_seconds),
+        "memory_bytes": account.memory_bytes,
+        "disk_bytes_per_second": None if disk == (None, None) else sum(x or 0.0 for x in disk),
+        "process_count": account.process_count,
+        "confidence": found.confidence,
+    }
+
+
+def named(account: Account, found: Classification) -> Named:
+    """How the sentence names a group: what it is, and the program, job or container behind it."""
+    group, clues = account.group, account.clues
+    whole = group.kind in (GroupKind.JOB, GroupKind.CONTAINER)
+    detail = group.label if whole else clues.program or group.label
+    # ``borg`` need not follow ``Borg backup``.
+    if detail.casefold() in found.label.casefold():
+        detail = ""
+    return Named(label=found.label, detail=detail, category=found.category)
+
+
+def rejected(
+    balance: Balance, causes: Mapping[str, Cause], classify: Callable[[Account], Classification]
+) -> tuple[RejectedReading, ...]:
+    """The greatest users of the machine that are not to blame, and why they are not."""
+    found = []
+    for account in balance.accounts:
+        if account.group.key in causes or account.group.own:
+            continue
+        reason = _innocent(account, balance)
+        if reason:
+            known = classify(account)
+            found.append(RejectedReading(label=known.label, category=known.category, reason=reason))
+        if len(found) == _MOST_REJECTED:
+            break
+    return tuple(found)
+
+
+def _innocent(account: Account, balance: Balance) -> str:
+    if balance.percent(account.cpu_seconds) >= _REJECTED_CPU_PERCENT:
+        return "works too, but its share of the CPU time is small"
+    if (account.memory_bytes or 0) >= _REJECTED_MEMORY_BYTES:
+        return "holds much memory, but is not at work and memory is not short"
+    return ""

@@ -1,0 +1,330 @@
+"""Heat: why a fan still runs after the work is over, and for how long.
+
+Every work group has a heat account: the power that it took, fading with the machine's own time
+constant. While the machine cools down, the groups with the most heat left are to blame.
+
+The time constant is learned from how the temperature falls after a load; the time until it is
+quiet from how long that took before, at the same number of degrees above rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import exp, inf, log
+from statistics import median
+from typing import Final
+
+from publisher.ledger.accounts import Account, Balance
+from publisher.schema.messages import EvidenceReading
+
+# A GPU at work warms a machine about as much as this many busy cores: it only ranks groups where
+# nothing measures watts.
+_GPU_CORES: Final = 8.0
+_LEAST_HEAT: Final = 0.02
+_MOST_ACCOUNTS: Final = 24
+
+WARM_CELSIUS: Final = 3.0
+"""Degrees above rest that a sensor's wobble does not reach."""
+WARM_RPM: Final = 200.0
+WARM_PART: Final = 0.15
+"""Part of the rise that the load caused, below which the machine counts as cool again."""
+_SMALLEST_DROP: Final = 4.0
+_MOST_SAMPLES: Final = 160
+_MOST_EPISODES: Final = 7
+_LONGEST_SECONDS: Final = 3600.0
+
+
+@dataclass(slots=True)
+class _Heat:
+    account: Account
+    level: float = 0.0
+
+
+class HeatAccounts:
+    """The heat that each work group left in the machine, in cores or watts."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, _Heat] = {}
+
+    def observe(
+        self, balance: Balance, power_watts: float | None, *, seconds: float, time_constant: float
+    ) -> None:
+        """Takes one window into account.
+
+        Args:
+            balance: who used what in it.
+            power_watts: power above rest to share out among the groups; ``None`` where nobody
+                measures it, then heat counts in busy cores.
+            seconds: length of the window.
+            time_constant: in how many seconds heat fades to 37 %.
+        """
+        kept = exp(-seconds / time_constant)
+        for known in self._all.values():
+            known.level *= kept
+        total = balance.busy_seconds / balance.window_seconds
+        for account in balance.accounts:
+            work = work_of(account, balance.window_seconds)
+            if work < _LEAST_HEAT or account.group.own:
+                continue
+            power = work if power_watts is None else power_watts * work / max(total, work)
+            heat = self._all.get(account.group.key)
+            if heat is None:
+                heat = self._all[account.group.key] = _Heat(account)
+            heat.account = account
+            heat.level += power * (1 - kept)
+        if self._all:
+            self._forget()
+
+    def _forget(self) -> None:
+        ranked = sorted(self._all, key=lambda key: -self._all[key].level)
+        for place, key in enumerate(ranked):
+            if place >= _MOST_ACCOUNTS or self._all[key].level < _LEAST_HEAT / 4:
+                del self._all[key]
+
+    def ranked(self, share: float) -> list[Account]:
+        """The groups that left at least ``share`` of all heat, the hottest first."""
+        total = sum(heat.level for heat in self._all.values())
+        hot = [heat for heat in self._all.values() if total and heat.level >= share * total]
+        return [heat.account for heat in sorted(hot, key=lambda heat: -heat.level)]
+
+
+def work_of(account: Account, window: float) -> float:
+    """A group's work in busy cores, the GPU's counted in."""
+    return account.cpu_seconds / window + _GPU_CORES * (account.gpu_percent or 0.0) / 100
+
+
+@dataclass(slots=True)
+class Rest:
+    """What the machine reads when it has long had nothing to do; follows the room slowly."""
+
+    temperature: float | None = None
+    speed: float | None = None
+    power: float | None = None
+
+    def observe(self, evidence: EvidenceReading, seconds: float) -> None:
+        """Takes one window of rest into account."""
+        self.temperature = _settle(self.temperature, evidence.cpu_temperature_celsius, seconds)
+        self.speed = _settle(self.speed, evidence.fan_speed_rpm, seconds)
+        self.power = _settle(self.power, evidence.power_watts, seconds)
+
+
+def _settle(known: float | None, value: float | None, seconds: float) -> float | None:
+    """Falls fast, since the lowest is nearest to rest, and rises slowly."""
+    if value is None:
+        return known
+    if known is None:
+        return float(value)
+    time_constant = 20.0 if value < known else 900.0
+    return known + (value - known) * (1 - exp(-seconds / time_constant))
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """How the machine once cooled down.
+
+    Attributes:
+        time_constant: seconds; ``None`` where the fall was too small or too odd to tell.
+        curve: (degrees above rest, seconds until it was cool), falling.
+    """
+
+    time_constant: float | None
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(slots=True)
+class Cooling:
+    """Watches the machine cool down after a load, and learns from it.
+
+    Attributes:
+        default: the time constant before anything is learned.
+        episodes: the last ones, the oldest first.
+        errors: how far off earlier estimates were, as parts of the truth.
+    """
+
+    default: float
+    episodes: list[Episode] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    _samples: list[tuple[float, float]] = field(default_factory=list)
+    _step: float = 1.0
+    _rest: float = 0.0
+    _peak: float = 0.0
+    _peak_speed: float = 0.0
+    _began: float | None = None
+    _cool_at: float | None = None
+    _guesses: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def time_constant(self) -> float:
+        """The learned one; the default until there is one."""
+        known = [e.time_constant for e in self.episodes if e.time_constant is not None]
+        return median(known) if known else self.default
+
+    @property
+    def error(self) -> float | None:
+        """The median error of the estimates so far, as a part of the truth."""
+        return median(self.errors) if self.errors else None
+
+    def loaded(self, evidence: EvidenceReading) -> None:
+        """A window of load: what was being watched ends here."""
+        if self._began is not None:
+            self._finish()
+        self._peak = max(self._peak, evidence.cpu_temperature_celsius or 0.0)
+        self._peak_speed = max(self._peak_speed, evidence.fan_speed_rpm or 0.0)
+
+    def watch(self, evidence: EvidenceReading, rest: Rest, now: float) -> bool:
+        """A window without load: whether the machine is still warm from the last one."""
+        temperature = evidence.cpu_temperature_celsius
+        if self._began is None:
+            if not self._peak and not self._peak_speed:
+                return False
+            self._began, self._cool_at = now, None
+            # What it has never been seen at rest with, it cannot be said to be above.
+            known = rest.temperature if rest.temperature is not None else temperature
+            self._rest = known or 0.0
+        if temperature is not None:
+            self._record(now, temperature)
+        warm = self._is_warm(evidence, rest) and now - self._began < self._patience
+        if self._cool_at is None and not warm:
+            self._cool_at = now
+        if now - self._began > 1.5 * self._patience:
+            self._finish()
+            return False
+        return self._cool_at is None
+
+    @property
+    def watching(self) -> bool:
+        """Whether a fall is being recorded."""
+        return self._began is not None
+
+    @property
+    def _patience(self) -> float:
+        return min(max(6 * self.time_constant, 120.0), _LONGEST_SECONDS)
+
+    def _is_warm(self, evidence: EvidenceReading, rest: Rest) -> bool:
+        temperature, speed = evidence.cpu_temperature_celsius, evidence.fan_speed_rpm
+        if temperature is not None and temperature > self._rest + self._margin:
+            return True
+        if speed is None or rest.speed is None:
+            return False
+        return speed > rest.speed + max(WARM_RPM, WARM_PART * (self._peak_speed - rest.speed))
+
+    @property
+    def _margin(self) -> float:
+        return max(WARM_CELSIUS, WARM_PART * (self._peak - self._rest))
+
+    def _record(self, now: float, temperature: float) -> None:
+        if self._samples and now - self._samples[-1][0] < self._step:
+            return
+        self._samples.append((now, temperature))
+        if len(self._samples) >= _MOST_SAMPLES:
+            self._samples = self._samples[::2]
+            self._step *= 2
+
+    def quiet_in(self, evidence: EvidenceReading, now: float) -> float | None:
+        """Seconds until it is cool, as it was before; ``None`` before that has been learned."""
+        temperature = evidence.cpu_temperature_celsius
+        if temperature is None or self._began is None or self._cool_at is not None:
+            return None
+        curves = [episode.curve for episode in self.episodes if episode.curve]
+        if len(curves) < 2:
+            return None
+        rise = temperature - self._rest
+        guess = median(_along(curve, rise, self.time_constant) for curve in curves)
+        self._guesses.append((now, guess))
+        if len(self._guesses) > 64:
+            self._guesses = self._guesses[::2]
+        return guess
+
+    def _finish(self) -> None:
+        """Learns from the fall that was watched."""
+        samples, self._samples, self._step = self._samples, [], 1.0
+        guesses, self._guesses = self._guesses, []
+        cool_at, self._began = self._cool_at, None
+        self._peak = self._peak_speed = 0.0
+        if len(samples) < 8 or samples[0][1] - samples[-1][1] < _SMALLEST_DROP:
+            return
+        curve: tuple[tuple[float, float], ...] = ()
+        if cool_at is not None:
+            curve = _curve(samples, self._rest, cool_at)
+            errors = [
+                abs(guess - (cool_at - at)) / (cool_at - at)
+                for at, guess in guesses
+                if cool_at - at > 10
+            ]
+            if errors:
+                self.errors = [*self.errors, median(errors)][-_MOST_EPISODES:]
+        episode = Episode(fit(samples, self._rest), curve)
+        if episode.time_constant is not None or curve:
+            self.episodes = [*self.episodes, episode][-_MOST_EPISODES:]
+
+
+def _curve(
+    samples: Sequence[tuple[float, float]], rest: float, cool_at: float
+) -> tuple[tuple[float, float], ...]:
+    falling = [(value - rest, cool_at - at) for at, value in samples if at <= cool_at]
+    step = max(1, len(falling) // 12)
+    return tuple((round(rise, 2), round(left, 1)) for rise, left in falling[::step])
+
+
+def _along(curve: Sequence[tuple[float, float]], rise: float, time_constant: float) -> float:
+    """The seconds that were left at this rise, between the nearest known points."""
+    before = curve[0]
+    if rise >= before[0]:
+        return before[1] + time_constant * log(max(rise, 0.1) / max(before[0], 0.1))
+    for point in curve[1:]:
+        if rise >= point[0]:
+            part = (rise - point[0]) / max(before[0] - point[0], 0.01)
+            return point[1] + part * (before[1] - point[1])
+        before = point
+    return 0.0
+
+
+def fit(samples: Sequence[tuple[float, float]], rest: float) -> float | None:
+    """The time constant of a fall; ``None`` where it does not look like one.
+
+    The first part is left out: there the die cools into its heat sink, which is quicker than the
+    machine. Where the fall was watched to its end, the temperature that it tends to is fitted
+    with it; else it is what the machine had at rest.
+    """
+    first = samples[0][1]
+    drop = first - rest
+    tail = [(at, value) for at, value in samples if value - rest <= 0.7 * drop]
+    if len(tail) < 6 or drop < _SMALLEST_DROP:
+        return None
+    start = tail[0][0]
+    points = [(at - start, value) for at, value in tail]
+    span = points[-1][0]
+    if span <= 0:
+        return None
+    complete = tail[-1][1] - rest <= 0.12 * drop
+    best, best_error = None, inf
+    steps = 60
+    for step in range(steps + 1):
+        candidate = span / 20 * (40.0 ** (step / steps))
+        error = _misfit(points, candidate, None if complete else rest)
+        if error < best_error:
+            best, best_error = candidate, error
+    if best is None or best in (span / 20, span * 2):
+        return None
+    spread = sum((value - rest) ** 2 for _, value in points)
+    return best if best_error <= 0.1 * spread else None
+
+
+def _misfit(points: Sequence[tuple[float, float]], constant: float, rest: float | None) -> float:
+    """The squared error of the best ``a + b·exp(-t/constant)``; ``a`` may be given."""
+    fades = [exp(-at / constant) for at, _ in points]
+    values = [value for _, value in points]
+    count = len(points)
+    if rest is not None:
+        square = sum(fade * fade for fade in fades)
+        slope = sum(f * (v - rest) for f, v in zip(fades, values, strict=True)) / square
+        return sum((rest + slope * f - v) ** 2 for f, v in zip(fades, values, strict=True))
+    mean_fade, mean = sum(fades) / count, sum(values) / count
+    square = sum((fade - mean_fade) ** 2 for fade in fades)
+    if square < 1e-12:
+        return inf
+    slope = sum((f - mean_fade) * (v - mean) for f, v in zip(fades, values, strict=True)) / square
+    return sum(
+        (mean + slope * (f - mean_fade) - v) ** 2 for f, v in zip(fades, values, strict=True)
+    )

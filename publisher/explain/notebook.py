@@ -1,0 +1,107 @@
+"""What was learned about this machine, kept on disk: one small JSON file, written rarely."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from publisher.explain.drift import Drift
+from publisher.explain.energy import Energy
+from publisher.explain.habits import Habits
+from publisher.explain.heat import Episode
+
+log = logging.getLogger(__name__)
+
+_VERSION: Final = 1
+_FILE: Final = "learned.json"
+_SAVE_SECONDS: Final = 1800.0
+
+
+@dataclass(slots=True)
+class Notebook:
+    """Everything that outlives the daemon.
+
+    Attributes:
+        episodes: how the machine cooled down, lately.
+        errors: how far off the estimates of that were.
+        rest: temperature, fan speed and power at rest, where known.
+    """
+
+    habits: Habits = field(default_factory=Habits)
+    episodes: list[Episode] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    rest: tuple[float | None, float | None, float | None] = (None, None, None)
+    drift: Drift = field(default_factory=Drift)
+    energy: Energy = field(default_factory=Energy)
+    _saved_at: float | None = None
+
+    @classmethod
+    def open(cls, state_dir: str | None) -> Notebook:
+        """The notebook in a folder; an empty one where there is none, or none that can be read."""
+        if state_dir is None:
+            return cls()
+        path = Path(state_dir, _FILE)
+        try:
+            return cls._parse(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("%s cannot be used (%s); learning starts afresh", path, error)
+            return cls()
+
+    @classmethod
+    def _parse(cls, kept: dict[str, Any]) -> Notebook:
+        if kept["version"] != _VERSION:
+            raise ValueError(f"version {kept['version']!r}")
+        speed, temperature, power = kept["rest"]
+        return cls(
+            habits=Habits.from_json(kept["habits"]),
+            episodes=[
+                Episode(
+                    None if constant is None else float(constant),
+                    tuple((float(rise), float(left)) for rise, left in curve),
+                )
+                for constant, curve in kept["episodes"]
+            ],
+            errors=[float(error) for error in kept["errors"]],
+            rest=(_number(speed), _number(temperature), _number(power)),
+            drift=Drift.from_json(kept["drift"]),
+            energy=Energy.from_json(kept["energy"]),
+        )
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to save."""
+        if self._saved_at is None:
+            self._saved_at = now
+        return now - self._saved_at >= _SAVE_SECONDS
+
+    def save(self, state_dir: str | None, now: float) -> None:
+        """Writes the file whole or not at all; a folder that cannot be written is no disaster."""
+        self._saved_at = now
+        if state_dir is None:
+            return
+        body = {
+            "version": _VERSION,
+            "habits": self.habits.to_json(),
+            "episodes": [[e.time_constant, e.curve] for e in self.episodes],
+            "errors": self.errors,
+            "rest": self.rest,
+            "drift": self.drift.to_json(),
+            "energy": self.energy.to_json(),
+        }
+        path = Path(state_dir, _FILE)
+        draft = path.with_suffix(".new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(body, separators=(",", ":")), "utf-8")
+            os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
+        except OSError as error:
+            log.warning("%s: what was learned cannot be kept: %s", path, error.strerror)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
