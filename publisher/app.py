@@ -23,12 +23,12 @@ from publisher import __version__
 from publisher.bus.embedded import EmbeddedBroker, find_or_start
 from publisher.bus.mqtt import Session
 from publisher.digest import Overview, evidence, with_top
-from publisher.errors import FanwhyError, PrefixTakenError
+from publisher.errors import FanwhyError, PrefixTakenError, SourceError
 from publisher.events.journal import Journal
 from publisher.events.outbox import Outbox
 from publisher.events.policy import Channel, Policy
 from publisher.explain.explainer import Explainer
-from publisher.ledger import open_ledger
+from publisher.ledger import Balance, open_ledger
 from publisher.ledger.gpu import with_gpu
 from publisher.own_cost import OwnCost
 from publisher.rhythm import PressureTriggers, Pulse, Rhythm
@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 1.5
 _COMMAND_BYTES = 1024
+# How long to listen for another machine under our prefix before the first word.
+_LISTEN_SECONDS = 1.0
 # Retained states outlive a few heartbeats, no more: a dead host must also show by age.
 _EXPIRY_HEARTBEATS = 3
 
@@ -72,6 +74,7 @@ class App:
         self._broker: EmbeddedBroker | None = None
         self._journal = Journal(f"{home}/events" if (home := state_dir()) else None)
         self._outbox = Outbox(self._journal)
+        self._listen_until: float | None = None
         self._setup()
 
     @property
@@ -121,6 +124,8 @@ class App:
                     self._calls.popleft()()
                 now = time.monotonic()
                 self._rhythm.beat(now)
+                if self._listen_until and now >= self._listen_until and self._outbox.held:
+                    self._outbox.release()
                 if now >= self._rhythm.next_sample and not self._stopping:
                     self._sample()
         finally:
@@ -160,6 +165,8 @@ class App:
 
     def _on_state(self, connected: bool, words: str) -> None:
         log.log(logging.INFO if connected else logging.WARNING, "%s", words)
+        if connected and self._listen_until is None:
+            self._listen_until = time.monotonic() + _LISTEN_SECONDS
 
     # -- the main thread ------------------------------------------------------------------------
 
@@ -180,6 +187,8 @@ class App:
             on_state=self._on_state,
         )
         self._outbox.wake = self._session.wake
+        self._listen_until = None
+        self._outbox.hold()
         self._outbox.put(self._status(topics.ONLINE))
         self._outbox.put(
             self._message(topics.CATALOGUE, self._launch.catalogue, qos=1, expires=False)
@@ -242,7 +251,9 @@ class App:
             machine_id, host = str(info["machine_id"]), str(info["host"])
         except (ValueError, KeyError, TypeError):
             return  # not ours, or withdrawn
-        if machine_id != self._identity.machine_id:
+        if machine_id == self._identity.machine_id:
+            self._outbox.release()
+        else:
             self._failure = PrefixTakenError(
                 f"another machine, {printable(host)}, publishes under {self._topics.prefix}/ on "
                 "this broker; set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both"
@@ -253,11 +264,7 @@ class App:
         began = time.thread_time()
         now = time.monotonic()
         readings = self._senses.read()
-        balance = self._ledger.sample()
-        gpu = self._senses.subsystem(Gpu.name)
-        if balance is not None and isinstance(gpu, Gpu):
-            balance = with_gpu(balance, gpu.users(), self._ledger.account_of)
-        self._senses.note(self._ledger.health)
+        balance = self._balance()
         again_in: float | None = 1.0
         if balance is not None:
             self._verdict = self._explainer.judge(
@@ -293,6 +300,23 @@ class App:
             self._broker.poll()
         self._rhythm.sampled(now, again_in=again_in)
         self._own_cost.sampled(time.thread_time() - began)
+
+    def _balance(self) -> Balance | None:
+        """The books of the last window; a ledger that fails is opened anew, and that is said."""
+        try:
+            balance = self._ledger.sample()
+            gpu = self._senses.subsystem(Gpu.name)
+            if balance is not None and isinstance(gpu, Gpu):
+                balance = with_gpu(balance, gpu.users(), self._ledger.account_of)
+        except Exception as error:  # whatever a process table may hold, the senses go on
+            failure = error if isinstance(error, SourceError) else SourceError(f"{error!r}")
+            log.debug("ledger", exc_info=True)
+            self._senses.note({"ledger": failure})
+            self._ledger.close()
+            self._ledger = open_ledger(self._sources, self._launch.settings.ledger)
+            return None
+        self._senses.note({"ledger": None, **self._ledger.health})
+        return balance
 
     def _channel(self, topic: str) -> Channel:
         if topic not in self._channels:
@@ -356,7 +380,9 @@ class App:
         return replace(message, content_type="text/plain")
 
     def _disconnect(self) -> None:
-        self._session.stop([self._status(topics.OFFLINE)], timeout=_STOP_SECONDS)
+        # The status of another machine under our prefix is not ours to change.
+        farewell = [] if self._failure else [self._status(topics.OFFLINE)]
+        self._session.stop(farewell, timeout=_STOP_SECONDS)
         if self._broker:
             self._broker.stop()
             self._broker = None

@@ -39,6 +39,14 @@ def main(launch: Launch) -> int:
     except FanwhyError as error:
         print(f"fanwhy-pub: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:  # a mistake of ours; what follows is for a report of it
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        print(
+            f"fanwhy-pub: unexpected {type(error).__name__}: {error!s:.200}; "
+            "run with log_level = 'debug' (FANWHY_LOG_LEVEL=debug) for a report",
+            file=sys.stderr,
+        )
+        return 1
 
 
 if __name__ == "__main__":

@@ -128,7 +128,9 @@ class Senses:
             if known:
                 log.info("%s: works again", name)
         elif known is None or known.state != state:
-            level = logging.INFO if state in ("absent", "denied") else logging.WARNING
+            # What a machine simply does not have is no news, unless it is a whole topic.
+            quiet = logging.DEBUG if "." in name else logging.INFO
+            level = {"absent": quiet, "denied": logging.INFO}.get(state, logging.WARNING)
             log.log(level, "%s: %s: %s%s", name, state, reason, f" ({remedy})" if remedy else "")
 
 

@@ -35,6 +35,7 @@ class Outbox:
         self._states: dict[str, Message] = {}
         self._unsent: dict[str, None] = {}  # a set that keeps its order
         self._answers: deque[Message] = deque(maxlen=_ANSWERS)
+        self._held = False
 
     def put(self, message: Message) -> None:
         """Leaves a message to be sent as soon as can be."""
@@ -49,9 +50,25 @@ class Outbox:
                 self._answers.append(message)
         self.wake()
 
+    def hold(self) -> None:
+        """Gives nothing out until ``release``."""
+        self._held = True
+
+    def release(self) -> None:
+        """Gives out again what waits."""
+        self._held = False
+        self.wake()
+
+    @property
+    def held(self) -> bool:
+        """Whether what waits is held back."""
+        return self._held
+
     def take(self) -> list[Message]:
         """Everything that waits, each message once; the caller sends it or puts it back."""
         with self._lock:
+            if self._held:
+                return []
             taken = [self._states[topic] for topic in self._unsent]
             taken.extend(self._events)
             taken.extend(self._answers)

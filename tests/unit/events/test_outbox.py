@@ -66,3 +66,12 @@ def test_every_put_wakes_the_sender() -> None:
     outbox.put(state("host/cpu"))
     outbox.renew()
     assert len(woken) == 2
+
+
+def test_nothing_is_given_out_while_it_is_held() -> None:
+    outbox = Outbox()
+    outbox.hold()
+    outbox.put(state("host/cpu"))
+    assert outbox.take() == []
+    outbox.release()
+    assert [message.topic for message in outbox.take()] == ["host/cpu"]
