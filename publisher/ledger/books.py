@@ -20,6 +20,7 @@ from publisher.sources.processes import GONE, Census, ProcessSource, Stat
 OWE_LIMIT = 20_000_000
 """What a living reaper may owe: its user and system time are each cut to 10 ms when shown."""
 
+_HEAVY = 20_000_000  # more than this in a quiet window is worth a look at the program's name
 _SUSPECT = 5_000_000  # less than this of a process is lost in that rounding anyway
 _ROUNDS = 4
 _HOT_FOR = 8  # ticks that a process stays among those read first after it last worked
@@ -38,12 +39,13 @@ class Process(Generic[G]):
     Attributes:
         own: its CPU time booked so far; ``reaped``: that of those it waited for, as last shown.
         owe: booked already, but not yet visible in ``reaped``.
+        orphan: it lost the parent that it was found with.
         reaper: it was given children that it did not make (init, a subreaper), so what it
             reaps is not its own work.
     """
 
     __slots__ = (
-        "alive", "children", "comm", "group", "handle", "hot_until", "index", "kernel", "owe",
+        "alive", "children", "comm", "fresh", "group", "handle", "hot_until", "index", "kernel", "orphan", "owe",
         "own", "parent", "parent_pid", "pid", "process_group", "reaped", "reaper", "rss", "session", "start",
         "terminal", "threads",
     )  # fmt: skip
@@ -59,7 +61,9 @@ class Process(Generic[G]):
         self.parent: Process[G] | None = None
         self.children: set[Process[G]] = set()
         self.alive = True
+        self.orphan = False
         self.reaper = stat.pid == 1
+        self.fresh = False
         self.hot_until = 0
         self.index = -1
         self.kernel = stat.kernel
@@ -92,7 +96,7 @@ class Process(Generic[G]):
 
 
 class Keeper(Generic[G]):
-    """What the books ask of whoever knows names; every method may be overridden."""
+    """What the books ask of whoever knows names."""
 
     def place(self, process: Process[G]) -> G:
         """The work group of a process that was just found; its parent is already known."""
@@ -113,10 +117,12 @@ class Keeper(Generic[G]):
         raise NotImplementedError
 
     def changed(self, process: Process[G]) -> None:
-        """It runs another program now, or has another parent."""
+        """It runs another program now, or may do so: it was seen for the first time before."""
+        raise NotImplementedError
 
     def died(self, process: Process[G]) -> None:
         """It is gone, and all there is to book for it is booked."""
+        raise NotImplementedError
 
 
 class Books(Generic[G]):
@@ -154,12 +160,12 @@ class Books(Generic[G]):
 
     # -- a quiet tick ----------------------------------------------------------------------
 
-    def quiet(self, census: Census, closes: Callable[[int], bool]) -> bool:
+    def quiet(self, census: Census, closes: Callable[[list[tuple[Process[G], int]]], bool]) -> bool:
         """Books by the hot processes' clocks alone, where that is all there is to book.
 
         Args:
             census: the kernel's numbering now.
-            closes: whether so many nanoseconds explain what the machine did.
+            closes: whether these processes with these nanoseconds explain what the machine did.
 
         Returns:
             False, and nothing is booked, when something was forked or died, the hot ones do not
@@ -174,14 +180,28 @@ class Books(Generic[G]):
         marks = self._source.marks(self._hot_handles)
         if GONE in marks:
             return False
-        worked = [pair for pair in zip(self._hot, marks, strict=True) if pair[1] > pair[0].own]
-        if not closes(sum(mark - process.own for process, mark in worked)):
+        worked = [
+            (process, mark - process.own)
+            for process, mark in zip(self._hot, marks, strict=True)
+            if mark > process.own
+        ]
+        if not closes(worked) or any(process.fresh for process, _ in worked):
+            return False
+        if any(self._other_program(process) for process, used in worked if used > _HEAVY):
             return False
         self._tick += 1
         self._recent.clear()
-        for process, mark in worked:
-            self._work(process, mark)
+        for process, used in worked:
+            self._work(process, process.own + used)
         return True
+
+    def _other_program(self, process: Process[G]) -> bool:
+        """Whether one that works hard is not what it was; takes over what else changed."""
+        stat = self._source.stat(process.pid)
+        if stat is None or stat.start != process.start or stat.comm != process.comm:
+            return True
+        process.rss, process.threads = stat.rss, stat.threads
+        return False
 
     # -- a full tick -----------------------------------------------------------------------
 
@@ -265,9 +285,11 @@ class Books(Generic[G]):
         if stat.reaped > process.reaped:
             credit[process] = credit.get(process, 0) + stat.reaped - process.reaped
             process.reaped = stat.reaped
-        renamed = stat.comm != process.comm
+        changed = process.fresh or stat.comm != process.comm
+        process.fresh = False
         process.show(stat)
-        if self._adopt(process, stat.parent) or renamed:
+        self._adopt(process, stat.parent)
+        if changed:
             self._keeper.changed(process)
 
     def _read_again(self, dead: dict[Process[G], None], credit: dict[Process[G], int]) -> None:
@@ -402,6 +424,7 @@ class Books(Generic[G]):
         for process in new.values():
             self._adopt(process, process.parent_pid)
         for process in sorted(new.values(), key=_depth):
+            process.fresh = not opening
             process.group = self._keeper.place(process)
             if opening or process.start < self._opened:
                 continue
@@ -412,24 +435,23 @@ class Books(Generic[G]):
                 self._keeper.book_unseen(process, process.reaped, {})
         return list(new.values())
 
-    def _adopt(self, process: Process[G], parent: int) -> bool:
-        """Hangs a process below its parent; tells whether that is another than before."""
+    def _adopt(self, process: Process[G], parent: int) -> None:
+        """Hangs a process below its parent."""
         before = process.parent
         given_away = process.parent_pid != parent
         process.parent_pid = parent
+        process.orphan = process.orphan or given_away
         if before is not None and before.pid == parent and before.alive:
-            return False
+            return
         above = self.table.get(parent) if parent else None
         # Within one clock tick start times tie, and numbers are used again: no circles.
         if above is None or above.start > process.start or process in (above, *above.ancestors()):
             init = self.table.get(1)  # above everybody, whomever we do not know yet
             above = None if init is process or not parent else init
-        if above is before:
-            return False
-        self._hang(process, above)
+        if above is not before:
+            self._hang(process, above)
         if above is not None and given_away:
             above.reaper = True
-        return True
 
     def _bury(self, process: Process[G]) -> None:
         """Strikes a dead process out, and sees who has its children now."""
@@ -441,7 +463,6 @@ class Books(Generic[G]):
             stat = self._source.stat(child.pid) if child.alive else None
             if stat is not None and stat.start == child.start:
                 self._adopt(child, stat.parent)
-                self._keeper.changed(child)
             if child.parent is process:  # dead too: its debit goes up all the same
                 self._hang(child, process.parent)
         if process.parent is not None:

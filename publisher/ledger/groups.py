@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.books import Keeper, Process
+from publisher.ledger.books import Process
 from publisher.ledger.names import SHELLS, Name, clean, describe, program_of
 from publisher.ledger.places import Place, place_of
 from publisher.sources.cgroups import Cgroups
@@ -22,8 +21,8 @@ from publisher.sources.processes import LinuxProcesses
 _SPAWNER_NAMES = """
     init systemd (sd-pam) launchd runit runsvdir runsv s6-svscan s6-supervise openrc
     supervise-daemo supervisord sshd sshd-session dropbear login getty agetty mosh-server
-    cron crond CRON fcron anacron atd tmux: screen SCREEN zellij dtach abduco
-    containerd-shim conmon crio dockerd containerd
+    cron crond CRON fcron anacron atd screen SCREEN zellij dtach abduco
+    conmon crio dockerd containerd
     gdm gdm3 gdm-session-wor sddm sddm-helper lightdm gnome-shell gnome-session-b plasmashell
     kwin_wayland kwin_x11 ksmserver xfce4-session xfce4-panel xfdesktop cinnamon mate-session
     sway Hyprland i3 openbox gnome-terminal- kgx ptyxis ptyxis-agent konsole xterm alacritty
@@ -32,9 +31,13 @@ _SPAWNER_NAMES = """
 SPAWNERS = frozenset(_SPAWNER_NAMES.split())
 """Kernel names (at most 15 bytes) of programs that start what is not their own work."""
 
-# Names whose command line decides what they are; all others inside a job are its workers.
-_DECIDERS = SPAWNERS | SHELLS | {"su", "sudo", "runc", "crun"}
+_SPAWNER_PREFIXES = ("tmux: ", "containerd-shim")
+_SWITCHERS = frozenset({"su", "sudo", "doas", "newgrp", "runuser"})
+# Names whose command line decides what they are; all others inside a group are its workers.
+_DECIDERS = SPAWNERS | SHELLS | _SWITCHERS | {"runc", "crun"}
+_MANAGERS = frozenset({b"systemd", b"init", b"runsv", b"supervisord", b"s6-supervise"})
 _KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
+_FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
 
 
 class Entry:
@@ -42,12 +45,14 @@ class Entry:
 
     Attributes:
         cpu: nanoseconds booked in this window; ``unseen`` of them by processes nobody saw.
-        members: who worked in it, by program, decaying over windows.
+        members: who worked in it, by program, decaying over windows; ``glimpsed``: likewise the
+            programs of those who came or went while we looked.
+        last: the window in which it worked last.
     """
 
     __slots__ = (
-        "ancestors", "cpu", "executable", "group", "image", "last", "members", "name", "place",
-        "processes", "unseen",
+        "ancestors", "cpu", "executable", "glimpsed", "group", "image", "last", "members", "name",
+        "place", "processes", "unseen",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -61,15 +66,25 @@ class Entry:
         self.unseen = 0
         self.last = 0
         self.members: Counter[str] = Counter()
+        self.glimpsed: Counter[str] = Counter()
         self.processes: set[Process[Seat]] = set()
+
+    def share_unseen(self) -> None:
+        """Puts the work of the unseen down to programs that were seen to come and go."""
+        weights = self.glimpsed or Counter({self.name.program: 1})
+        whole = sum(weights.values())
+        for program, weight in weights.items():
+            self.members[program] += self.unseen * weight // whole
 
     def clues(self) -> Clues:
         """What classification may go by."""
-        members = [name for name, _ in self.members.most_common(8)]
-        unit = self.place.identity if self.place and self.place.kind is GroupKind.UNIT else ""
-        container = ""
-        if self.place and self.place.kind is GroupKind.CONTAINER:
-            container = self.group.label
+        members = tuple(name for name, _ in self.members.most_common(8))
+        unit = container = ""
+        if self.place is not None:
+            if self.place.kind is GroupKind.UNIT:
+                unit = self.place.identity
+            else:
+                container = self.group.label
         return Clues(
             program=members[0] if members else self.name.program,
             executable=self.executable,
@@ -79,7 +94,7 @@ class Entry:
             container_name=container,
             container_image=self.image,
             ancestors=self.ancestors,
-            members=tuple(members),
+            members=members,
         )
 
 
@@ -88,8 +103,9 @@ class Tally:
     """What was booked to the processes of one cgroup since its counter was read last."""
 
     account: str
+    usage: int | None
     booked: int = 0
-    usage: int | None = None
+    entries: Counter[Entry] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -98,171 +114,193 @@ class Seat:
 
     Attributes:
         spawner: its children start groups of their own.
-        described: its command line was looked at.
+        described: its own command line decided, not its parent's seat.
     """
 
     entry: Entry
-    tally: Tally | None = None
-    spawner: bool = False
-    described: bool = False
-    program: str = ""
+    tally: Tally | None
+    spawner: bool
+    described: bool
+    program: str
 
 
-class Groups(Keeper[Seat]):
-    """Places processes, and keeps their groups' accounts."""
+class Groups:
+    """Finds or opens the group of every process.
+
+    Args:
+        own: fanwhy's process id.
+        arguments: harmless arguments may be shown.
+    """
 
     def __init__(
         self, processes: LinuxProcesses, cgroups: Cgroups, *, own: int, arguments: bool = False
     ) -> None:
         self.entries: dict[str, Entry] = {}
         self.tallies: dict[str, Tally] = {}
-        self.orphans = 0
         self._processes = processes
         self._cgroups = cgroups
         self._own = own
         self._arguments = arguments
         self._hosts = _ancestors_of(processes, own)
+        self._lineage: dict[int, Entry] = {}
 
-    # -- placing ---------------------------------------------------------------------------
-
-    def place(self, process: Process[Seat]) -> Seat:
-        seat = self._seat(process)
-        seat.entry.processes.add(process)
+    def seat(self, process: Process[Seat]) -> Seat:
+        """Decides where a process sits; its parent's seat is known."""
+        comm = process.comm.decode("utf-8", "replace")
+        above = process.parent.group if process.parent is not None else None
+        if process.pid == self._own:
+            entry = self._open("own", GroupKind.PROGRAM, _FANWHY, own=True)
+            return Seat(entry, self._tally_of(process), False, True, "fanwhy")
+        if process.kernel:
+            label = kernel_label(comm)
+            entry = self._open(f"kernel:{label}", GroupKind.KERNEL, Name(label, label=label))
+            return Seat(entry, None, False, False, label)
+        if above is not None and not above.spawner and comm not in _DECIDERS:
+            return Seat(above.entry, above.tally, False, False, clean(program_of(comm)))
+        seat = self._described(process, comm, above)
+        if seat.entry.group.kind is GroupKind.JOB:
+            self._remember(process, seat.entry)
         return seat
 
-    def _seat(self, process: Process[Seat]) -> Seat:
+    def moved(self, process: Process[Seat]) -> Seat:
+        """The seat of a process that runs another program now."""
+        before = process.group
         comm = process.comm.decode("utf-8", "replace")
-        parent = process.parent
-        above = parent.group if parent is not None else None
-        if process.pid == self._own:
-            return Seat(self._open("own", GroupKind.PROGRAM, _FANWHY, own=True), program=comm)
-        if process.kernel:
-            return Seat(self._kernel(comm), program=comm)
-        if above is not None and not above.spawner and comm not in _DECIDERS:
-            return Seat(above.entry, above.tally, program=program_of(comm))
-        return self._described(process, comm, above)
+        if process.orphan and not before.spawner:
+            # Whoever has it now says nothing of whose work it is.
+            return Seat(before.entry, before.tally, False, False, clean(program_of(comm)))
+        return self.seat(process)
 
     def _described(self, process: Process[Seat], comm: str, above: Seat | None) -> Seat:
         words = self._processes.command_line(process.pid)
         name = describe(words, comm, arguments=self._arguments)
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
-        tally = self._tally(member.account)
         place = place_of(member.name)
-        spawner = (
-            process.pid == 1
-            or comm in SPAWNERS
-            or name.nameless
-            or process.pid in self._hosts
-            or comm.startswith(("tmux: ", "containerd-shim"))
-        )
-        program = program_of(words[0]) if words and program_of(words[0])[:15] == comm else comm
+        spawner = self._spawns(process, name, comm)
         entry = self._entry(process, name, place, above, spawner=spawner)
         if not entry.executable:
             entry.executable = self._processes.executable(process.pid)
-        return Seat(entry, tally, spawner, described=True, program=clean(program_of(program)))
+        first = program_of(words[0]) if words else ""
+        program = first if first[:15] == program_of(comm)[:15] else program_of(comm)
+        return Seat(entry, self._tally(member.account), spawner, True, clean(program))
+
+    def _spawns(self, process: Process[Seat], name: Name, comm: str) -> bool:
+        if process.pid == 1 or process.pid in self._hosts or comm in SPAWNERS:
+            return True
+        if comm.startswith(_SPAWNER_PREFIXES):
+            return True
+        if not name.nameless:
+            return False
+        # `… | sh` is a worker of its job; a shell with a session of its own is somebody's.
+        parent = process.parent
+        return (
+            parent is None
+            or parent.group.spawner
+            or process.session == process.pid
+            or parent.group.program in _SWITCHERS
+        )
 
     def _entry(
-        self, process: Process[Seat], name: Name, place: Place | None, above: Seat | None,
-        *, spawner: bool,
-    ) -> Entry:  # fmt: skip
+        self,
+        process: Process[Seat],
+        name: Name,
+        place: Place | None,
+        above: Seat | None,
+        *,
+        spawner: bool,
+    ) -> Entry:
         if place is not None and place.kind is GroupKind.CONTAINER:
             key = f"container:{place.runtime}:{place.identity}"
             return self._open(key, place.kind, name, place=place)
+        parent = process.parent
         if above is not None and above.entry.group.own:
             return above.entry
-        parent = process.parent
-        started = above is not None and above.spawner and parent is not None and parent.pid != 1
-        if spawner:
-            if place is not None and not started:
-                return self._open(f"unit:{place.identity}", GroupKind.UNIT, name, place=place)
-            return self._open(f"program:{name.program}", GroupKind.PROGRAM, name)
+        in_unit = place is not None and (above is None or above.entry.place != place)
         if (
-            started
+            above is not None
             and parent is not None
-            and above is not None
-            and (place is None or above.entry.place != place or parent.group.spawner)
-            and not _manager(parent)
+            and above.spawner
+            and not spawner
+            and (parent.pid != 1 and parent.comm not in _MANAGERS and not in_unit)
         ):
             key = f"job:{parent.pid}:{parent.start}:{name.label}"
-            return self._open(key, GroupKind.JOB, name)
-        if place is not None:
+            entry = self._open(key, GroupKind.JOB, name)
+            entry.ancestors = entry.ancestors or (above.program,)
+            return entry
+        if place is not None and (in_unit or not spawner or above is None or not above.spawner):
             return self._open(f"unit:{place.identity}", GroupKind.UNIT, name, place=place)
+        if spawner:
+            return self._open(f"program:{name.program}", GroupKind.PROGRAM, _bare(name))
         if above is not None and not above.spawner:
             return above.entry
-        return self._open(f"program:{name.label}", GroupKind.PROGRAM, name)
+        return self._kin(process) or self._open(f"program:{name.label}", GroupKind.PROGRAM, name)
 
-    def _kernel(self, comm: str) -> Entry:
-        label = kernel_label(comm)
-        return self._open(f"kernel:{label}", GroupKind.KERNEL, Name(label, label=label))
+    # -- lineage of those who lost their parent before we saw them --------------------------
+
+    def _remember(self, process: Process[Seat], entry: Entry) -> None:
+        """Notes the process group and session of a job, where they are the job's own."""
+        for leader in (process.process_group, process.session):
+            if leader == process.pid:
+                self._lineage[leader] = entry
+
+    def _kin(self, process: Process[Seat]) -> Entry | None:
+        """The job whose process group or session an orphan was born in."""
+        for leader in (process.process_group, process.session):
+            entry = self._lineage.get(leader)
+            if entry is not None and leader != process.pid:
+                return entry
+        return None
+
+    # -- opening and closing ----------------------------------------------------------------
 
     def _open(
-        self, key: str, kind: GroupKind, name: Name, *, place: Place | None = None,
+        self,
+        key: str,
+        kind: GroupKind,
+        name: Name,
+        *,
+        place: Place | None = None,
         own: bool = False,
-    ) -> Entry:  # fmt: skip
+    ) -> Entry:
         entry = self.entries.get(key)
         if entry is None:
             label = clean(place.label if place else name.label) or "unknown"
             entry = self.entries[key] = Entry(WorkGroup(key, kind, label, own), name, place)
         return entry
 
+    def _tally_of(self, process: Process[Seat]) -> Tally | None:
+        return self._tally(self._cgroups.membership(self._processes.cgroups(process.pid)).account)
+
     def _tally(self, account: str) -> Tally | None:
         if not account:
             return None
         tally = self.tallies.get(account)
         if tally is None:
-            tally = self.tallies[account] = Tally(account)
-            tally.usage = self._cgroups.cpu_usage(account)
+            tally = Tally(account, self._cgroups.cpu_usage(account))
+            self.tallies[account] = tally
         return tally
 
-    # -- booking ---------------------------------------------------------------------------
+    def discover(self) -> None:
+        """Opens accounts for units and containers of whose processes we see none."""
+        for path in self._cgroups.units():
+            place = place_of(path)
+            if place is None or path in self.tallies:
+                continue
+            tally = self._tally(path)
+            if tally is not None and tally.usage is not None:
+                prefix = "unit" if place.kind is GroupKind.UNIT else f"container:{place.runtime}"
+                name = Name(place.label, label=place.label)
+                entry = self._open(f"{prefix}:{place.identity}", place.kind, name, place=place)
+                tally.entries[entry] += 1
 
-    def book(self, process: Process[Seat], nanoseconds: int) -> None:
-        seat = process.group
-        seat.entry.cpu += nanoseconds
-        seat.entry.members[seat.program] += nanoseconds
-        if seat.tally is not None:
-            seat.tally.booked += nanoseconds
-
-    def book_unseen(
-        self, reaper: Process[Seat], nanoseconds: int, died: dict[Process[Seat], int]
-    ) -> None:
-        others = {p: used for p, used in died.items() if p.group.entry is not reaper.group.entry}
-        if others and (reaper.group.spawner or reaper.reaper):
-            whole = sum(others.values()) + len(others)
-            for process, used in others.items():
-                self._unseen(process.group, nanoseconds * (used + 1) // whole)
-        elif reaper.reaper:
-            self.orphans += nanoseconds
-        else:
-            self._unseen(reaper.group, nanoseconds)
-
-    def _unseen(self, seat: Seat, nanoseconds: int) -> None:
-        seat.entry.cpu += nanoseconds
-        seat.entry.unseen += nanoseconds
-        if seat.tally is not None:
-            seat.tally.booked += nanoseconds
-
-    def changed(self, process: Process[Seat]) -> None:
-        before = process.group
-        comm = process.comm.decode("utf-8", "replace")
-        if before.entry.group.own or process.kernel or before.program[:15] == comm:
-            return
-        seat = self._seat(process)
-        if seat.entry is not before.entry:
-            before.entry.processes.discard(process)
-            seat.entry.processes.add(process)
-        process.group = seat
-
-    def died(self, process: Process[Seat]) -> None:
-        process.group.entry.processes.discard(process)
-
-    def close(self, entries: Iterable[Entry]) -> None:
-        """Forgets groups of which nobody lives and nothing is left to tell."""
-        for entry in entries:
-            self.entries.pop(entry.group.key, None)
-
-
-_FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
+    def close(self, entry: Entry) -> None:
+        """Forgets a group of which nobody lives and nothing is left to tell."""
+        self.entries.pop(entry.group.key, None)
+        for leader in [leader for leader, kin in self._lineage.items() if kin is entry]:
+            del self._lineage[leader]
+        for account, tally in list(self.tallies.items()):
+            if tally.entries.pop(entry, None) is not None and not tally.entries:
+                del self.tallies[account]
 
 
 def kernel_label(comm: str) -> str:
@@ -272,9 +310,8 @@ def kernel_label(comm: str) -> str:
     return clean(comm.partition("/")[0]) or "kernel"
 
 
-def _manager(process: Process[Seat]) -> bool:
-    """Whether it starts services rather than jobs, so that the unit is the name."""
-    return process.pid == 1 or process.comm in (b"systemd", b"init", b"runsv", b"supervisord")
+def _bare(name: Name) -> Name:
+    return Name(program=name.program, command=name.program, label=clean(name.program))
 
 
 def _ancestors_of(processes: LinuxProcesses, pid: int) -> set[int]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from publisher.errors import SourceError
+from publisher.errors import DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
-from publisher.ledger.books import Books
+from publisher.ledger.books import Books, Process
 from publisher.ledger.groups import Entry, Groups, Seat
+from publisher.ledger.keeper import Bookkeeper
 from publisher.ledger.settings import LedgerSettings
+from publisher.ledger.totals import Machine, Window
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.files import KernelFiles
-from publisher.sources.processes import Census, LinuxProcesses
+from publisher.sources.processes import LinuxProcesses
 
-_TICK = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
-_TOLERANCE = 0.05  # part of the busy time that may stay open until somebody asks the cold ones
-_GRAIN = 6_000_000  # nanoseconds: the clocks of running processes lag by up to a tick
+_TICK = 1 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 _KEPT = 8  # windows that a group without processes is kept
 _LARGEST = 5  # groups shown for their memory alone
+_DISCOVER_EVERY = 15  # windows with a gap after which cgroups of unseen processes are looked for
 
 
 class Ledger(Protocol):
@@ -34,22 +34,8 @@ class Ledger(Protocol):
     def sample(self) -> Balance | None:
         """What was used since the last call; ``None`` the first time, which opens the books."""
 
-    def account_of(self, pid: int) -> Account | None:
-        """The account of a living process's group, as it is now; ``None`` for an unknown one."""
-
     def close(self) -> None:
         """Lets go of everything held open."""
-
-
-class Totals(NamedTuple):
-    """What the machine did since boot, in nanoseconds."""
-
-    busy: int
-    irq: int
-    steal: int
-    guest: int
-    cores: int
-    forks: int
 
 
 def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
@@ -68,74 +54,68 @@ class LinuxLedger:
         self._groups = Groups(
             self._processes, self._cgroups, own=os.getpid(), arguments=settings.publish_arguments
         )
-        self._books: Books[Seat] = Books(self._processes, self._groups)
-        self._exact = self._cgroups.whole_usage() is not None
-        self._before: Totals | None = None
+        self._keeper = Bookkeeper(self._groups, self._cgroups, self._processes)
+        self._books: Books[Seat] = Books(self._processes, self._keeper)
+        self._machine = Machine(sources.files, self._cgroups)
         self._at = 0.0
         self._window = 0
         self._carry = 0
+        self._gaps = 0
         self._boot = 0.0
 
     def sample(self) -> Balance | None:
         now = self._sources.monotonic()
-        totals, census = self._totals()
-        before, self._before = self._before, totals
-        window, self._at = now - self._at, now
-        if before is None:
-            self._boot = _boot_time(self._sources)
+        census = self._machine.census()
+        window = self._machine.window()
+        length, self._at = now - self._at, now
+        if window is None:
+            self._boot = self._sources.wall() - _uptime(self._sources)
             self._books.open(census)
+            self._look_around()
             return None
         self._window += 1
-        busy = max(totals.busy - before.busy, 0)
-        open_before = self._carry
-        tolerance = int(busy * _TOLERANCE) + _GRAIN
 
-        def closes(booked: int) -> bool:
-            return abs(open_before + busy - booked) <= tolerance
+        def closes(worked: list[tuple[Process[Seat], int]]) -> bool:
+            booked = sum(
+                used
+                for process, used in worked
+                if not (window.partly and process.group.tally is None)
+            )
+            return abs(self._carry + window.busy - booked) <= window.tolerance
 
         if not self._books.quiet(census, closes):
             self._books.full(census)
-        return self._balance(before, totals, window, busy, tolerance)
-
-    def account_of(self, pid: int) -> Account | None:
-        process = self._books.table.get(pid)
-        seat = process.group if process is not None else None
-        return None if seat is None else self._account(seat.entry)
+        return self._balance(window, length)
 
     def close(self) -> None:
         self._processes.close()
 
-    def _totals(self) -> tuple[Totals, Census]:
-        totals = read_totals(self._sources.files)
-        if self._exact and (usage := self._cgroups.whole_usage()) is not None:
-            totals = totals._replace(busy=usage)
-        last = self._sources.files.read("/proc/loadavg").split()
-        return totals, Census(int(last[-1]), totals.forks)
-
-    def _balance(
-        self, before: Totals, totals: Totals, window: float, busy: int, tolerance: int
-    ) -> Balance:
-        entries = self._groups.entries
-        booked = sum(entry.cpu for entry in entries.values())
-        orphans, self._groups.orphans = self._groups.orphans, 0
+    def _balance(self, window: Window, length: float) -> Balance:
+        entries = self._groups.entries.values()
+        booked = sum(entry.cpu for entry in entries)
+        busy = window.busy + (self._keeper.outside if window.partly else 0)
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
+        given = self._keeper.close_window(self._carry, window.tolerance)
+        booked += given
+        self._carry -= given
         unattributed = 0
-        if self._carry > tolerance or orphans:
-            unattributed = max(self._carry, 0)
-            self._carry -= unattributed
-        self._carry = max(self._carry, -2 * tolerance)
-        shown = self._shown()
-        accounts = tuple(self._account(entry) for entry in shown)
+        if self._carry > window.tolerance:
+            unattributed = self._carry
+            self._carry = 0
+            if self._gaps % _DISCOVER_EVERY == 0:
+                self._groups.discover()
+            self._gaps += 1
+        self._carry = max(self._carry, -2 * window.tolerance)
         balance = Balance(
-            window_seconds=window,
-            cores=totals.cores,
+            window_seconds=length,
+            cores=window.cores,
             busy_seconds=(booked + unattributed) / 1e9,
-            accounts=accounts,
+            accounts=tuple(self._account(entry) for entry in self._shown()),
             unattributed_seconds=unattributed / 1e9,
-            irq_seconds=max(totals.irq - before.irq, 0) / 1e9,
-            steal_seconds=max(totals.steal - before.steal, 0) / 1e9,
-            guest_seconds=max(totals.guest - before.guest, 0) / 1e9,
+            irq_seconds=window.irq / 1e9,
+            steal_seconds=window.steal / 1e9,
+            guest_seconds=window.guest / 1e9,
         )
         self._turn_page()
         return balance
@@ -150,61 +130,60 @@ class LinuxLedger:
     def _account(self, entry: Entry) -> Account:
         processes = entry.processes
         start = min((process.start for process in processes), default=None)
+        if entry.unseen:
+            entry.share_unseen()
         return Account(
             group=entry.group,
             clues=entry.clues(),
             cpu_seconds=entry.cpu / 1e9,
-            short_lived_seconds=entry.unseen / 1e9,
+            short_lived_seconds=min(entry.unseen, entry.cpu) / 1e9,
             process_count=len(processes),
             thread_count=sum(process.threads for process in processes),
-            since=None if start is None else self._boot + start * _TICK / 1e9,
+            since=None if start is None else self._boot + start * _TICK,
             memory_bytes=None if entry.group.kind is GroupKind.KERNEL else _resident(entry),
         )
 
     def _turn_page(self) -> None:
         """Clears what belongs to one window."""
-        finished = []
-        for entry in self._groups.entries.values():
+        for entry in list(self._groups.entries.values()):
             if entry.cpu:
                 entry.last = self._window
-                for name, used in list(entry.members.items()):
-                    if used < 1_000_000:
-                        del entry.members[name]
-                    else:
-                        entry.members[name] = used // 2
+                for counts in (entry.members, entry.glimpsed):
+                    for name, used in list(counts.items()):
+                        if used < 1_000_000:
+                            del counts[name]
+                        else:
+                            counts[name] = used // 2
+                entry.cpu = entry.unseen = 0
             elif not entry.processes and self._window - entry.last > _KEPT:
-                finished.append(entry)
-            entry.cpu = entry.unseen = 0
-        self._groups.close(finished)
+                self._groups.close(entry)
+
+    def _look_around(self) -> None:
+        """Finds out what this user may not see."""
+        self.health["ledger.clocks"] = (
+            None
+            if self._processes.clocked
+            else SourceError("no CPU clocks of other processes here: their stat is read instead")
+        )
+        hidden = self._processes.stat(1) is None
+        self.health["ledger.processes"] = (
+            DeniedError(
+                "the processes of other users are hidden (hidepid)",
+                path="/proc",
+                remedy="give fanwhy's user the group of the mount option gid=, or run it as root",
+            )
+            if hidden
+            else None
+        )
 
 
 def _resident(entry: Entry) -> int:
     return sum(process.rss for process in entry.processes)
 
 
-def _boot_time(sources: Sources) -> float:
-    """Seconds since the epoch at which the clock of start times began."""
-    uptime = float(sources.files.read("/proc/uptime").split()[0])
-    return sources.wall() - uptime
-
-
-def read_totals(files: KernelFiles) -> Totals:
-    """What ``/proc/stat`` says of all processors (man 5 proc_stat)."""
-    content = files.read("/proc/stat")
-    lines = content.split(b"\n")
+def _uptime(sources: Sources) -> float:
+    content = sources.files.read("/proc/uptime")
     try:
-        user, nice, system, _, _, irq, softirq, steal, guest, guest_nice = (
-            int(word) * _TICK for word in (lines[0].split()[1:11] + [b"0"] * 10)[:10]
-        )
-        forks = int(content[content.index(b"\nprocesses ") + 11 :].split(b"\n", 1)[0])
-    except ValueError:
-        raise SourceError("not as man 5 proc_stat has it", path="/proc/stat") from None
-    cores = sum(1 for line in lines if line[:3] == b"cpu") - 1
-    return Totals(
-        busy=user + nice + system,
-        irq=irq + softirq,
-        steal=steal,
-        guest=guest + guest_nice,
-        cores=cores,
-        forks=forks,
-    )
+        return float(content.split()[0])
+    except (ValueError, IndexError):
+        raise SourceError("not as man 5 proc_uptime has it", path="/proc/uptime") from None

@@ -7,10 +7,13 @@ documentation, admin-guide/cgroup-v2 and cgroup-v1/cpuacct).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
+
+_MOST_UNITS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,6 @@ class Cgroups:
     def __init__(self, files: KernelFiles) -> None:
         self._files = files
         self.unified = self.cpuacct = ""
-        self.memory = self.blkio = ""
         try:
             mounts = files.text("/proc/mounts").splitlines()
         except SourceError:
@@ -50,10 +52,8 @@ class Cgroups:
             if kind == "cgroup2":
                 self.unified = self.unified or where
             elif kind == "cgroup":
-                controllers = options.split(",")
-                for name in ("cpuacct", "memory", "blkio"):
-                    if name in controllers and not getattr(self, name):
-                        setattr(self, name, where)
+                if "cpuacct" in options.split(","):
+                    self.cpuacct = self.cpuacct or where
 
     def membership(self, lines: bytes) -> Membership:
         """Takes ``/proc/<pid>/cgroup`` apart."""
@@ -99,3 +99,61 @@ class Cgroups:
         if not self.cpuacct or not self._files.exists(f"{self.cpuacct}/cgroup.sane_behavior"):
             return None
         return self.cpu_usage("")
+
+    def top_usage(self) -> dict[str, int] | None:
+        """Nanoseconds used by each cgroup right below the root of version 2.
+
+        ``None`` where they do not hold all programs: the mounted root is a container's, or
+        processes are not sorted into cgroups. Kernel threads are in the root itself.
+        """
+        if not self.unified or self._files.exists(f"{self.unified}/cgroup.events"):
+            return None
+        try:
+            if self.membership(self._files.read("/proc/1/cgroup")).account in ("", "/"):
+                return None
+        except SourceError:
+            return None
+        found: dict[str, int] = {}
+        for name in self._directories(self.unified):
+            if (usage := self.cpu_usage(f"/{name}")) is not None:
+                found[name] = usage
+        return found
+
+    def units(self) -> list[str]:
+        """Paths of the cgroups of services and containers, whether we see processes in them."""
+        top = self.unified or self.cpuacct
+        if not top:
+            return []
+        paths = [""]
+        found: list[str] = []
+        while paths and len(found) < _MOST_UNITS:
+            path = paths.pop()
+            for name in self._directories(top + path):
+                if name.endswith(".slice") or name in ("docker", "lxc", "kubepods"):
+                    paths.append(f"{path}/{name}")
+                else:
+                    found.append(f"{path}/{name}")
+        return found
+
+    def disk_bytes(self, account: str) -> tuple[int, int] | None:
+        """Bytes read and written by a cgroup of version 2, written pages charged to the writer.
+
+        ``None`` where the io controller is off (kernel documentation, cgroup-v2, ``io.stat``).
+        """
+        try:
+            content = self._files.read(f"{self.unified}{account}/io.stat")
+        except SourceError:
+            return None
+        totals = {b"rbytes": 0, b"wbytes": 0}
+        for word in content.split():
+            name, _, number = word.partition(b"=")
+            if name in totals and number.isdigit():
+                totals[name] += int(number)
+        return totals[b"rbytes"], totals[b"wbytes"]
+
+    def _directories(self, path: str) -> list[str]:
+        try:
+            with os.scandir(f"{self._files.root}{path}") as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir())
+        except OSError:
+            return []

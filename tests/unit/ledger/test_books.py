@@ -238,7 +238,7 @@ def check(
 def tick(books: Books[int], kernel: SimulatedKernel, *, racing: float) -> None:
     kernel.racing = racing
     census = kernel.census()
-    if not books.quiet(census, lambda booked: kernel.random.random() < 0.5):
+    if not books.quiet(census, lambda worked: kernel.random.random() < 0.5):
         books.full(census)
     kernel.racing = 0.0
 

@@ -1,0 +1,219 @@
+"""Books to groups what processes did, and finds owners for what nobody was seen to do.
+
+What init or a subreaper is credited with is the work of orphans: it goes to a pool. The pool,
+and whatever the machine did beyond all that was booked, are given, in this order, to
+
+1. cgroups whose counters grew by more than their processes were booked: exact;
+2. the groups of orphans that were seen alive lately, by what they used;
+3. parents that ignore SIGCHLD, whose children are added to nobody, by what those used that
+   were seen.
+
+The rest has no name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from publisher.ledger.books import Keeper, Process
+from publisher.ledger.groups import Entry, Groups, Seat, Tally
+from publisher.sources.cgroups import Cgroups
+from publisher.sources.processes import ProcessSource
+
+_GRAIN = 5_000_000  # nanoseconds: a cgroup's gap below it is the lag of clocks
+_MEMORY = 8  # windows that a glimpse of an orphan speaks for its like
+
+
+class Bookkeeper(Keeper[Seat]):
+    """Keeps the accounts of all groups for one window after another.
+
+    Attributes:
+        orphans: nanoseconds reaped by init and subreapers, for which no owner is known yet.
+        outside: booked to processes outside all cgroups.
+    """
+
+    def __init__(self, groups: Groups, cgroups: Cgroups, processes: ProcessSource) -> None:
+        self.orphans = 0
+        self.outside = 0
+        self._groups = groups
+        self._cgroups = cgroups
+        self._processes = processes
+        self._orphans_seen: Counter[Entry] = Counter()
+        self._children_seen: Counter[Process[Seat]] = Counter()
+        self._started: dict[Process[Seat], Counter[Entry]] = {}
+        self._window = 0
+        self._last_seen = 0
+
+    # -- what the books tell -----------------------------------------------------------------
+
+    def place(self, process: Process[Seat]) -> Seat:
+        seat = self._groups.seat(process)
+        seat.entry.processes.add(process)
+        return seat
+
+    def book(self, process: Process[Seat], nanoseconds: int) -> None:
+        seat = process.group
+        entry = seat.entry
+        entry.cpu += nanoseconds
+        entry.members[seat.program] += nanoseconds
+        if process.fresh:
+            self._glimpse(process, nanoseconds)
+        if seat.tally is None:
+            self.outside += nanoseconds
+        else:
+            _note(seat.tally, entry, nanoseconds)
+
+    def book_unseen(
+        self, reaper: Process[Seat], nanoseconds: int, died: dict[Process[Seat], int]
+    ) -> None:
+        seat = reaper.group
+        if seat.spawner or reaper.reaper:
+            # The last moments of its children, or others that came and went just like them.
+            shares: Counter[Entry] = Counter()
+            for process, used in died.items():
+                shares[process.group.entry] += used + 1
+            shares.pop(seat.entry, None)
+            if not shares and not reaper.reaper:
+                shares = self._started.get(reaper, shares)
+            if reaper.reaper and not seat.entry.group.own:
+                limit = sum(died.values()) if shares else 0
+                self.orphans += max(nanoseconds - limit, 0)
+                nanoseconds = min(nanoseconds, limit)
+            if shares:
+                _spread(nanoseconds, shares)
+                return
+        if nanoseconds:
+            _unseen(seat.entry, nanoseconds)
+            if seat.tally is not None:
+                _note(seat.tally, seat.entry, nanoseconds)
+
+    def changed(self, process: Process[Seat]) -> None:
+        before = process.group
+        comm = process.comm.decode("utf-8", "replace")
+        if process.kernel or before.entry.group.own:
+            return
+        if before.program[:15] == comm and not before.described:
+            return
+        seat = process.group = self._groups.moved(process)
+        if seat.entry is not before.entry:
+            before.entry.processes.discard(process)
+            seat.entry.processes.add(process)
+
+    def died(self, process: Process[Seat]) -> None:
+        self._glimpse(process, process.own)
+        process.group.entry.processes.discard(process)
+        self._children_seen.pop(process, None)
+        self._started.pop(process, None)
+
+    def _glimpse(self, process: Process[Seat], nanoseconds: int) -> None:
+        """Remembers who comes and goes: others like it came and went unseen."""
+        entry, parent = process.group.entry, process.parent
+        entry.glimpsed[process.group.program] += min(nanoseconds, 10**9) + 1
+        if parent is None or entry.group.own:
+            return
+        if parent.reaper:
+            self._orphans_seen[entry] += min(nanoseconds, 10**9) + 1
+            self._last_seen = self._window
+            return
+        self._children_seen[parent] += min(nanoseconds, 10**9) + 1
+        if parent.group.spawner and parent.group.entry is not entry:
+            self._started.setdefault(parent, Counter())[entry] += min(nanoseconds, 10**9) + 1
+
+    # -- what nobody was seen to do ------------------------------------------------------------
+
+    def close_window(self, gap: int, tolerance: int) -> int:
+        """Finds owners for the gap between what the machine did and what was booked.
+
+        Returns:
+            How much of it was given to somebody.
+        """
+        self._window += 1
+        given = 0
+        orphans, self.orphans = self.orphans, 0
+        missing = max(gap, orphans)
+        if missing > min(tolerance, _GRAIN) or orphans:
+            given = self._from_cgroups(missing)
+            left = max(orphans - given, 0)
+            if left and self._orphans_seen:
+                _spread(left, self._orphans_seen)
+                given += left
+            if gap - given > tolerance:
+                given += self._to_ignorers(gap - given)
+        if self._window - self._last_seen > _MEMORY:
+            self._orphans_seen.clear()
+        _fade(self._orphans_seen)
+        for started in self._started.values():
+            _fade(started)
+        self._children_seen.clear()
+        self.outside = 0
+        return given
+
+    def _from_cgroups(self, missing: int) -> int:
+        """Gives cgroups what they used beyond what was booked in them, the deepest first."""
+        given = 0
+        explained: Counter[str] = Counter()
+        for tally in sorted(self._groups.tallies.values(), key=_depth, reverse=True):
+            usage = self._cgroups.cpu_usage(tally.account)
+            if usage is None:
+                continue
+            grown = usage - tally.usage if tally.usage is not None else 0
+            gap = grown - tally.booked - explained[tally.account]
+            if gap > _GRAIN and missing - given > 0 and tally.entries:
+                share = min(gap, missing - given)
+                _spread(share, tally.entries)
+                given += share
+            tally.usage, tally.booked = usage, 0
+            for entry, weight in list(tally.entries.items()):
+                tally.entries[entry] = weight // 2 + 1
+            self._pass_up(tally.account, grown, explained)
+        return given
+
+    def _pass_up(self, account: str, grown: int, explained: Counter[str]) -> None:
+        """The nearest cgroup above that has a tally too holds this one's time as well."""
+        above = account
+        while above := above.rpartition("/")[0]:
+            if above in self._groups.tallies:
+                explained[above] += grown
+                return
+
+    def _to_ignorers(self, missing: int) -> int:
+        shares: Counter[Entry] = Counter()
+        for parent, used in self._children_seen.most_common(8):
+            if parent.alive and self._processes.ignores_children(parent.pid):
+                shares[parent.group.entry] += used
+        if not shares:
+            return 0
+        _spread(missing, shares)
+        return missing
+
+
+def _spread(nanoseconds: int, shares: Counter[Entry]) -> None:
+    whole = sum(shares.values())
+    left = nanoseconds
+    for entry, weight in shares.most_common():
+        part = -(-nanoseconds * weight // whole) if whole else 0
+        part = min(part, left)
+        _unseen(entry, part)
+        left -= part
+
+
+def _fade(weights: Counter[Entry]) -> None:
+    for entry, weight in list(weights.items()):
+        if weight < 2:
+            del weights[entry]
+        else:
+            weights[entry] = weight // 2
+
+
+def _unseen(entry: Entry, nanoseconds: int) -> None:
+    entry.cpu += nanoseconds
+    entry.unseen += nanoseconds
+
+
+def _note(tally: Tally, entry: Entry, nanoseconds: int) -> None:
+    tally.booked += nanoseconds
+    tally.entries[entry] += nanoseconds
+
+
+def _depth(tally: Tally) -> int:
+    return tally.account.count("/")
