@@ -12,6 +12,9 @@ from subscriber_cli.values import clean
 LARGEST = 1 << 20
 """Bytes of the largest payload that is looked at; a catalogue has some 100 KiB."""
 
+_ANSWERS = "/reply"
+"""Level below which someone's questions are answered to them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -56,7 +59,7 @@ class Scope:
     def split(self, topic: str) -> tuple[str, str] | None:
         """(prefix, leaf) of a host's topic; ``None`` for one that is not a host's."""
         prefix, leaf = topics.split(topic)
-        if not prefix or not leaf or leaf == topics.COMMAND:
+        if not prefix or not leaf or leaf == topics.COMMAND or prefix.endswith(_ANSWERS):
             return None
         if self._root and (prefix == self._root or prefix.rpartition("/")[0] == self._root):
             return prefix, leaf

@@ -17,13 +17,13 @@ from subscriber_cli.show import cell, pairs, value_text
 from subscriber_cli.units import duration
 from subscriber_cli.values import items, mapping, number, words
 
-_EDGE = "▌ "
+EDGE = "▌ "
 _INSTEAD_OF_CPU = ("disk_bytes_per_second", "memory_bytes", "power_watts")
 
 
 def head(host: Host, width: int, room: int, now: float) -> list[Text]:
     """The block about one host's verdict; the sentence is whole whatever ``room`` says."""
-    inner = width - len(_EDGE)
+    inner = width - len(EDGE)
     style = theme.of_state(host.state)
     lines = [*_sentence(host, inner, style), _condition(host, inner, style, now)]
     more = [line for line in (_evidence(host, inner, now),) if line]
@@ -33,7 +33,7 @@ def head(host: Host, width: int, room: int, now: float) -> list[Text]:
     lines += causes
     if len(lines) + len(more) <= room:
         lines += more
-    return [Text.assemble((_EDGE, style), line) for line in lines]
+    return [Text.assemble((EDGE, style), line) for line in lines]
 
 
 def fleet_line(host: Host, width: int, *, chosen: bool, name_width: int) -> Text:
@@ -117,7 +117,7 @@ def _cause(
     share = number(cause.get("share_percent"))
     resource = words(cause, "resource")[:7]
     if share is not None:
-        length = 10 if width < 80 else 20
+        length = 10 if width < 90 else 20
         full, empty = bar(share / 100, length)
         line.append(full, style=theme.BAR).append(empty, style=theme.TRACK)
         line.append(f" {share:3.0f} % {resource:<7}")
@@ -135,8 +135,11 @@ def _cause(
     count = number(cause.get("process_count"))
     if count and count > 1:
         details.append(f"{count:.0f} processes")
-    line.append("  " + " · ".join(details), style="dim")
-    line.truncate(width, overflow="ellipsis")
+    for index, detail in enumerate(details):
+        piece = Text(f"{' · ' if index else '  '}{detail}", style="dim")
+        if line.cell_len + piece.cell_len > width:
+            break  # half a number is no number
+        line.append_text(piece)
     return line
 
 

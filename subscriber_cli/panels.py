@@ -78,9 +78,10 @@ class _Block:
         age = self._host.age(self._leaf, self._now)
         # What a machine is does not grow old.
         note = f" {duration(age)} ago" if age > _FRESH and self._leaf != topics.INFO else ""
-        line = cell(clean(self._leaf), 9, theme.NAME)
+        name = clean(self._leaf)
+        line = cell(name, min(max(len(name), 7), 14) + 1, theme.NAME)
         if self._first is not None:
-            line.append(f"{self._first.title[:8]:<8}", style="dim")
+            line.append_text(cell(self._first.title, 9, "dim"))
             room = self._width - len(note) - line.cell_len
             self._gauge(line, self._first, self._payload, (self._leaf,), room, spark=True)
         if note:
@@ -160,15 +161,17 @@ class _Block:
             if isinstance(device, dict)
         }
         names = _names(devices)
-        name_width = min(max(map(len, names.values()), default=0), self._inner // 3)
         wide = self._inner >= _WIDE
+        gauge_width = 34 if wide else 20
+        longest = max(map(len, names.values()), default=0)
+        name_width = min(longest, max(self._inner - gauge_width, self._inner // 3))
         for name, device in devices.items():
             line = cell(names[name], name_width)
             inner = [item for item in present(column.of, device) if device[item.name] is not False]
             first = lead(tuple(inner))
             if first is not None:
                 place = (self._leaf, column.name, name)
-                room = min(self._inner - name_width, 34 if wide else 20)
+                room = min(self._inner - name_width, gauge_width)
                 self._gauge(line, first, device, place, room, spark=wide)
             rest = [item for item in inner if item is not first]
             shown = [pair for pair in pairs(rest, device, self._now) if pair[1] != names[name]]

@@ -6,7 +6,8 @@ import difflib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from publisher.errors import BrokerError, ConfigError
 from publisher.schema import topics
 from publisher.schema.printable import printable
 from subscriber_cli import theme
+from subscriber_cli.catalogue import Column
 from subscriber_cli.decode import Notice, Received
 from subscriber_cli.fleet import Fleet, Host
 from subscriber_cli.settings import TerminalSettings
@@ -31,6 +33,7 @@ LEAVES = (
 """Topics that every host may have, whatever its catalogue says."""
 _CATALOGUES = 0.3  # seconds after connecting in which the broker sends what it keeps
 _ALL_RETAINED = 2.0  # the same, with every doubt, before calling a name unknown
+_IDENTITY = ("operating_system", "kernel", "cpu_model", "virtualization", "fanwhy_version")
 _MOST_NAMES = 1000  # that anyone who may publish can make us remember
 
 
@@ -126,12 +129,11 @@ class Tail:
         for message, host in self._held:
             if self._over():
                 break
-            self._console.print(
-                line(message, host, time.time()),
-                soft_wrap=not self._console.is_terminal,
-                no_wrap=True,
-                overflow="ellipsis",
-            )
+            text = line(message, host, time.time())
+            if self._console.is_terminal:
+                self._console.print(text, no_wrap=True, overflow="ellipsis")
+            else:
+                print(text.plain, flush=True)
             self._printed += 1
         self._held.clear()
 
@@ -171,7 +173,17 @@ def line(message: Received, host: Host | None, now: float) -> Text:
         names = ", ".join(host.catalogue.topics) if host else ""
         return text.append(f"describes {names}", style="dim")
     columns = host.columns(message.leaf) if host else ()
+    if message.leaf == topics.INFO:
+        columns = tuple(column for column in columns if column.name in _IDENTITY)
+    elif message.leaf == topics.OVERVIEW and host:
+        columns = tuple(_of_topic(column, host.catalogue.topics) for column in columns)
     return text.append(summary(columns, content, now))
+
+
+def _of_topic(column: Column, known: Iterable[str]) -> Column:
+    """A field of the overview, whose title speaks of the topic that it was taken from."""
+    leaf = next((leaf for leaf in known if column.name.startswith(f"{leaf}_")), "")
+    return replace(column, title=f"{leaf} {column.title.lower()}") if leaf else column
 
 
 def json_line(message: Received) -> str:

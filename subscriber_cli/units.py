@@ -57,6 +57,6 @@ def _bytes(value: float) -> str:
 
 
 def _plain(value: float, precision: int | None) -> str:
-    if float(value).is_integer() or precision == 0:
-        return f"{value:,.0f}"
-    return f"{value:,.{min(precision if precision is not None else 2, 3)}f}"
+    if precision is None:
+        precision = 0 if float(value).is_integer() else 2
+    return f"{value:,.{min(precision, 3)}f}"

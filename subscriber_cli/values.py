@@ -64,6 +64,8 @@ def moment(value: Any) -> float | None:
         return None
     try:
         stamp = datetime.fromisoformat(value)
-        return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    if not 1970 <= stamp.year < 9999:  # what no clock says and no time zone can hold
+        return None
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

@@ -6,17 +6,18 @@ import time
 from dataclasses import replace
 
 from rich.console import Console
-from rich.text import Text
 
 from publisher.errors import BrokerError
 from publisher.schema import topics
 from subscriber_cli.decode import Received
 from subscriber_cli.fleet import Fleet, Host
-from subscriber_cli.head import head
+from subscriber_cli.head import EDGE, head
 from subscriber_cli.settings import TerminalSettings
 from subscriber_cli.stream import Connected, Stream, Trouble
 from subscriber_cli.tail import json_line
 
+_MOST_LINES = 50
+_ENDLESS = 10_000  # columns of what is no terminal
 _OTHERS = 0.4  # seconds in which the broker sends the rest of what it keeps
 
 
@@ -43,9 +44,13 @@ def why(
 
 
 def _print(host: Host, console: Console) -> None:
-    lines = head(host, console.width if console.is_terminal else 10_000, 50, time.time())
-    for line in lines:
-        console.print(line if console.is_terminal else Text(line.plain[2:]), soft_wrap=True)
+    if console.is_terminal:
+        for line in head(host, console.width, _MOST_LINES, time.time()):
+            console.print(line, no_wrap=True, overflow="ellipsis")
+        return
+    for line in head(host, _ENDLESS, _MOST_LINES, time.time()):
+        if plain := line.plain.removeprefix(EDGE).rstrip():
+            print(plain)
 
 
 def _gather(settings: TerminalSettings, timeout: float) -> tuple[Fleet, dict[str, Received]]:

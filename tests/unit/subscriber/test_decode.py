@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.errors import ConfigError
+from subscriber_cli.decode import LARGEST, Notice, Received, Scope, decode
+
+SCOPE = Scope("host")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "topic", "place"),
+    [
+        ("host", "host/cpu", ("host", "cpu")),
+        ("host", "host/nas/cpu", ("host/nas", "cpu")),
+        ("host", "host/nas/rack/cpu", None),
+        ("host", "ghost/cpu", None),
+        ("host", "host", None),
+        ("host", "host/", None),
+        ("host", "host/command", None),
+        ("host", "host/nas/command", None),
+        ("host", "host/reply/someone", None),
+        ("host/{hostname}", "host/nas/cpu", ("host/nas", "cpu")),
+        ("host/{hostname}", "host/cpu", ("host", "cpu")),
+        ("host/nas", "host/nas/cpu", ("host/nas", "cpu")),
+        ("host/nas", "host/pi/cpu", None),
+        ("site/{hostname}/why", "site/nas/why/cpu", ("site/nas/why", "cpu")),
+        ("site/{hostname}/why", "site/nas/other/cpu", None),
+        ("{hostname}/why", "nas/why/cpu", ("nas/why", "cpu")),
+        ("{hostname}/why", "nas/weather/cpu", None),
+    ],
+)
+def test_topics_of_hosts_are_told_from_others(
+    prefix: str, topic: str, place: tuple[str, str] | None
+) -> None:
+    assert Scope(prefix).split(topic) == place
+
+
+@pytest.mark.parametrize("prefix", ["", "a//b", "a/#", "$SYS"])
+def test_a_prefix_that_no_daemon_would_take_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigError):
+        Scope(prefix)
+
+
+def test_an_object_is_received() -> None:
+    assert decode(SCOPE, "host/cpu", b'{"a": 1}', retained=True) == Received(
+        "host", "cpu", {"a": 1}, retained=True
+    )
+
+
+def test_a_status_is_a_word() -> None:
+    assert decode(SCOPE, "host/status", b"offline", retained=False) == Received(
+        "host", "status", "offline"
+    )
+
+
+def test_an_empty_message_withdraws() -> None:
+    assert decode(SCOPE, "host/cpu", b"", retained=False) == Received("host", "cpu", None)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "what"),
+    [
+        ("host/cpu", b'{"a": 1', "is not JSON"),
+        ("host/cpu", b'{"a": "\xff"}', "is not UTF-8"),
+        ("host/cpu", b"[1]", "not an object"),
+        ("host/cpu", b"null", "not an object"),
+        ("host/cpu", b"9" * 5000, "is not JSON"),
+        ("host/cpu", b'{"a":' * 100_000, "is not JSON"),
+        ("host/cpu", b" " * (LARGEST + 1), "more than 1 MiB"),
+        ("host/status", b"alive", "neither online nor offline"),
+        ("host/\x1b[2Jx", b"x", "is not JSON"),
+    ],
+)
+def test_unusable_messages_get_one_harmless_line(topic: str, payload: bytes, what: str) -> None:
+    notice = decode(SCOPE, topic, payload, retained=False)
+
+    assert isinstance(notice, Notice)
+    assert what in notice.text
+    assert notice.text.isprintable()
+
+
+@given(st.text(max_size=30), st.binary(max_size=200))
+def test_nothing_trips_it(topic: str, payload: bytes) -> None:
+    decode(SCOPE, f"host/{topic}", payload, retained=False)
