@@ -34,6 +34,9 @@ class Ledger(Protocol):
     def sample(self) -> Balance | None:
         """What was used since the last call; ``None`` the first time, which opens the books."""
 
+    def account_of(self, pid: int) -> Account | None:
+        """The account of a living process's group, as it is now; ``None`` for an unknown one."""
+
     def close(self) -> None:
         """Lets go of everything held open."""
 
@@ -86,6 +89,11 @@ class LinuxLedger:
         if not self._books.quiet(census, closes):
             self._books.full(census)
         return self._balance(window, length)
+
+    def account_of(self, pid: int) -> Account | None:
+        process = self._books.table.get(pid)
+        seat = process.group if process is not None else None
+        return None if seat is None else self._account(seat.entry)
 
     def close(self) -> None:
         self._processes.close()
