@@ -42,8 +42,12 @@ class Bounded:
         """Whether a call left behind has still not come back."""
         return self._left_behind is not None and not self._left_behind.done.is_set()
 
-    def run(self, work: Callable[[], _T]) -> _T:
+    def run(self, work: Callable[[], _T], seconds: float | None = None) -> _T:
         """What ``work`` gives or raises.
+
+        Args:
+            work: to be done in the thread.
+            seconds: another deadline than the usual one.
 
         Raises:
             HangingError: there is no answer.
@@ -59,7 +63,7 @@ class Bounded:
         began = self._clock()
         self._calls.append(call)
         self._asked.release()
-        if not call.done.wait(self._seconds):
+        if not call.done.wait(self._seconds if seconds is None else seconds):
             self._left_behind, self._since = call, began
             raise HangingError(self._driver, self._clock() - began)
         if call.failure is not None:
@@ -71,8 +75,6 @@ class Bounded:
         """Ends the thread once it is idle; a stuck one is left behind."""
         if self._thread is not None:
             self._asked.release()  # with no call: the end
-            if not self.stuck:
-                self._thread.join(self._seconds)
             self._thread = None
 
     def _work(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import SourceError
 from publisher.sources import gpu, hwmon
 from publisher.sources.drm_clients import Clients
 from publisher.sources.files import KernelFiles
@@ -21,9 +21,10 @@ from publisher.sources.gpu import Cadence, Facts, GpuUse, Look, Rest
 CLASS = "/sys/class/drm"
 _CARD = re.compile(r"card\d+")
 _GT = re.compile(r"gt\d+")
-# They draw on somebody else's hardware, or on none.
-_NO_ENGINE = {"ast", "mgag200", "bochs-drm", "virtio-pci", "vmwgfx", "qxl", "vkms", "vgem",
-              "simple-framebuffer", "hyperv_drm", "cirrus", "gud", "udl", "evdi"}  # fmt: skip
+# They draw on somebody else's hardware, or on none; NVIDIA's own driver is asked through NVML.
+_NO_ENGINE = {"nvidia", "ast", "mgag200", "bochs-drm", "virtio-pci", "vmwgfx", "qxl", "vkms",
+              "vgem", "simple-framebuffer", "hyperv_drm", "cirrus", "gud", "udl",
+              "evdi"}  # fmt: skip
 _VENDORS = {"panfrost": "Arm", "panthor": "Arm", "lima": "Arm", "msm": "Qualcomm",
             "v3d": "Broadcom", "etnaviv": "Vivante", "asahi": "Apple"}  # fmt: skip
 _DISPLAY_CLASS = "0x03"
@@ -58,11 +59,7 @@ class Cards:
         looks: dict[str, Look] = {}
         working: dict[str, float | None] = {}
         for identity, card in cards.items():
-            try:
-                facts = card.look(now)
-            except AbsentError:
-                self._names = None  # it has gone: look again next time
-                continue
+            facts = card.look(now)
             looks[identity] = Look(facts)
             # Not a 0 by its own counter, so somebody may be at work.
             if facts["state"] == gpu.ACTIVE and facts.get("usage_percent") != 0:
@@ -75,7 +72,9 @@ class Cards:
                 users_of_it = _with_compute(
                     of_it, self.clients.computing, look.facts.get("usage_percent")
                 )
-                looks[identity] = cards[identity].used_by(look.facts, users_of_it)
+                looks[identity] = cards[identity].used_by(
+                    look.facts, users_of_it, complete=self.clients.failure is None
+                )
             if look.facts["state"] == gpu.ACTIVE:
                 cards[identity].rest.note(now, idle=looks[identity].facts.get("usage_percent") == 0)
                 cards[identity].rest.let_go()
@@ -101,11 +100,12 @@ class Cards:
         return found
 
     def _find(self, now: float) -> None:
-        if self._names is not None and now - self._looked_at < _RESCAN_SECONDS:
+        gone = any(not self._files.exists(card.device) for card in self._cards.values())
+        if self._names is not None and not gone and now - self._looked_at < _RESCAN_SECONDS:
             return
         self._looked_at = now
         names = [name for name in self._files.names(CLASS) if _CARD.fullmatch(name)]
-        if names == self._names:
+        if names == self._names and not gone:
             return
         self._names = names
         cards: dict[str, Card] = {}
@@ -172,12 +172,18 @@ class Card:
         """What hardly ever moves."""
         return self.link()
 
-    def used_by(self, facts: Facts, users: dict[int, GpuUse]) -> Look:
-        """The look, completed by what only the users tell."""
+    def used_by(self, facts: Facts, users: dict[int, GpuUse], *, complete: bool) -> Look:
+        """The look, completed by what only the users tell.
+
+        Args:
+            facts: what the driver tells.
+            users: who has it open.
+            complete: nobody else can have it open.
+        """
         facts = dict(facts)
-        if "usage_percent" not in facts and users:
-            total = sum(use.percent or 0.0 for use in users.values())
-            facts["usage_percent"] = min(total, 100.0)
+        told = [use.percent for use in users.values() if use.percent is not None]
+        if "usage_percent" not in facts and (told or (complete and not users)):
+            facts["usage_percent"] = min(sum(told), 100.0)
         for field, shares in (
             ("encoder_percent", [use.encode_percent for use in users.values()]),
             ("decoder_percent", [use.decode_percent for use in users.values()]),

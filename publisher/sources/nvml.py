@@ -31,6 +31,7 @@ _SIGNS = (
 _WINDOWS_LIBRARY = r"C:\Windows\System32\nvml.dll"
 
 _DEADLINE_SECONDS = 3.0
+_CLOSE_SECONDS = 0.5  # the daemon has two in all to end
 _LONGEST_BACKOFF_SECONDS = 60.0
 _LOST_SECONDS = 300.0  # a lost GPU comes back by a reset: looked for with a fresh library
 
@@ -128,7 +129,7 @@ class Nvidia:
 
     def close(self) -> None:
         """Lets go of the library, unless it is stuck."""
-        self._let_go()
+        self._let_go(_CLOSE_SECONDS)
         self._worker.close()
 
     def _ask(self, awake: Sequence[str], now: float) -> dict[str, Look]:
@@ -171,10 +172,10 @@ class Nvidia:
             self._known[address] = known
         return dict(self._known[address])
 
-    def _let_go(self) -> None:
+    def _let_go(self, seconds: float | None = None) -> None:
         if self._library.held and not self._worker.stuck:
             with suppress(SourceError):
-                self._worker.run(self._library.close)
+                self._worker.run(self._library.close, seconds)
         for rest in self._rests.values():
             rest.let_go()
 

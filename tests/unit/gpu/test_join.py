@@ -69,7 +69,9 @@ def test_without_users_nothing_is_done() -> None:
 
 @pytest.fixture
 def sleeper() -> Iterator[int]:
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as process:
         yield process.pid
 
 

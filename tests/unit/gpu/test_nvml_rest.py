@@ -261,6 +261,19 @@ def test_a_hanging_driver_does_not_keep_us_from_ending(hanging: Any) -> None:
     nvidia.close()  # comes back
 
 
+def test_a_shutdown_that_wedges_does_not_either(machine: Any, tmp_path: Path) -> None:
+    machine.card()
+    machine.say(*ONE, *BUSY)
+    nvidia = Nvidia(KernelFiles(machine.root), machine.monotonic, machine.wall)
+    nvidia.look()
+    machine.say(f"hang Shutdown {tmp_path / 'release'}", *ONE, *BUSY)
+
+    nvidia.close()
+
+    assert nvidia._worker.stuck
+    (tmp_path / "release").touch()
+
+
 def test_what_goes_wrong_in_the_thread_comes_out_of_it() -> None:
     worker = Bounded("test", "nobody", 10, lambda: 0.0)
 
