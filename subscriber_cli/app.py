@@ -77,7 +77,8 @@ def _examples(*lines: str) -> str:
 def watch(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
     """The machine live on the whole screen: the sentence first, then every subsystem.
 
-    n and p, or the arrows, choose among several hosts; q quits. Where output is not a terminal,
+    n and p, or the arrows, choose among several hosts; r asks the host to say everything again;
+    q quits. Where output is not a terminal,
     prints one line a message, as tail does.
     """
     settings = _settings(broker, prefix, config)

@@ -189,7 +189,7 @@ def _foot(view: View, width: int, now: float) -> Text:
     if view.notice and now < view.notice_until:
         line = Text(view.notice, style="yellow")
     else:
-        line = Text.assemble(("q", "bold"), (" quit", "dim"))
+        line = Text.assemble(("q", "bold"), (" quit   ", "dim"), ("r", "bold"), (" refresh", "dim"))
         if len(list(view.fleet)) > 1:
             line.append("   ").append("n p", style="bold").append(
                 " next, previous host", style="dim"

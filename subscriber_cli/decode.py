@@ -56,6 +56,10 @@ class Scope:
         self._root = self.filter.removesuffix("#").rstrip("/")
         self._levels = template.split("/") if "{hostname}" in template else []
 
+    def answers(self, client: str) -> str:
+        """Where a client is answered: a topic that the filter lets in."""
+        return f"{self._root}{_ANSWERS}/{client}".lstrip("/")
+
     def split(self, topic: str) -> tuple[str, str] | None:
         """(prefix, leaf) of a host's topic; ``None`` for one that is not a host's."""
         prefix, leaf = topics.split(topic)

@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
-from paho.mqtt import MQTTException
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -35,6 +34,7 @@ from publisher.schema.broker import (
     resolve_username,
     tls_context,
 )
+from publisher.schema.topics import COMMAND, EXPLANATION
 from subscriber_cli.decode import LARGEST, Notice, Received, Scope, decode
 
 DEFAULT_URL = "mqtt://localhost:1883"
@@ -130,6 +130,16 @@ class Stream:
         except Empty:
             return None
 
+    def command(self, prefix: str, word: str) -> None:
+        """Asks a host for something, if it can be asked now; what it says comes as an item.
+
+        ``why`` is answered with a fresh verdict where both sides speak MQTT 5; ``refresh`` makes
+        the host say everything again.
+        """
+        session = self._session
+        if session is not None and session.connected:
+            session.command(prefix, word)
+
     # --- in the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -197,6 +207,9 @@ class _Session:
         self._version = version
         self._deliver = deliver
         self._failure: BrokerError | None = None
+        # Never the configured id: that is the daemon's, and a broker keeps one of each.
+        self._client_id = f"fanwhy-sub-{random.getrandbits(32):08x}"
+        self._answers = scope.answers(self._client_id)
         self._client = self._make_client()
 
     def run(self, stopped: threading.Event) -> BrokerError | None:
@@ -207,8 +220,9 @@ class _Session:
         except OSError as error:
             self.hopeless = isinstance(error, ssl.SSLCertVerificationError)
             return connection_failure(self._endpoint, error)
-        except (MQTTException, ValueError, LookupError) as error:
-            # paho lets out whatever its parser trips over. ValueError: names no resolver takes.
+        except Exception as error:  # noqa: BLE001
+            # Whatever paho's parser trips over, or a name that no resolver takes: the thread
+            # must live on and say so.
             return BrokerError(f"{self._endpoint}: no MQTT there ({type(error).__name__})")
         finally:
             self._client.on_disconnect = None
@@ -219,13 +233,20 @@ class _Session:
         """Says goodbye, which wakes ``run``; paho allows that from any thread."""
         self._client.disconnect()
 
+    def command(self, prefix: str, word: str) -> None:
+        properties = None
+        if self._version == "5":
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
+            properties.ResponseTopic = self._answers
+            properties.CorrelationData = prefix.encode()
+        self._client.publish(f"{prefix}/{COMMAND}", word, qos=1, properties=properties)
+
     def _make_client(self) -> mqtt.Client:
         access = self._access
         path = access.endpoint.websocket_path
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            # Never the configured id: that is the daemon's, and a broker keeps one of each.
-            client_id=f"fanwhy-sub-{random.getrandbits(32):08x}",
+            client_id=self._client_id,
             protocol=mqtt.MQTTv5 if self._version == "5" else mqtt.MQTTv311,
             transport="websockets" if path else "tcp",
             reconnect_on_failure=False,
@@ -296,6 +317,9 @@ class _Session:
             topic = message.topic
         except UnicodeDecodeError:
             return  # forbidden by MQTT 5 section 1.5.4, so no fanwhy sent it
+        if topic == self._answers:
+            prefix = getattr(message.properties, "CorrelationData", b"").decode("utf-8", "replace")
+            topic = f"{prefix}/{EXPLANATION}"
         item = decode(self._scope, topic, bytes(message.payload), retained=message.retain)
         if item is not None:
             self._deliver(item)

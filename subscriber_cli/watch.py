@@ -30,30 +30,32 @@ def watch(settings: TerminalSettings, console: Console) -> None:
             now = time.time()
             painter.paint(compose(view, console.width, console.height, now))
             # Ages grow on the second; nothing else changes without a message.
-            if not _take(view, inbox, timeout=1.0 - now % 1.0):
+            if not _take(view, stream, timeout=1.0 - now % 1.0):
                 return
 
 
-def _take(view: View, inbox: SimpleQueue[Any], timeout: float) -> bool:
+def _take(view: View, stream: Stream, timeout: float) -> bool:
     """Takes in what comes until it is time to draw; false when the user has had enough."""
     drawn = time.monotonic()
     try:
-        item = inbox.get(timeout=timeout)
+        item = stream.inbox.get(timeout=timeout)
         while True:
             if isinstance(item, Key):
                 if item.char in ("q", "Q"):
                     return False
-                _press(view, item)
+                _press(view, stream, item)
             elif not isinstance(item, Resized):
                 view.apply(item, time.time())
             pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()
-            item = inbox.get(timeout=max(pause, 0.0)) if pause > 0 else inbox.get_nowait()
+            item = stream.inbox.get(timeout=pause) if pause > 0 else stream.inbox.get_nowait()
     except Empty:
         return True
 
 
-def _press(view: View, key: Key) -> None:
+def _press(view: View, stream: Stream, key: Key) -> None:
     if key.char in ("n", "j", "\t"):
         view.step(1)
     elif key.char in ("p", "k"):
         view.step(-1)
+    elif key.char == "r" and view.host is not None:
+        stream.command(view.host.prefix, "refresh")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from rich.console import Console
 
@@ -18,7 +17,7 @@ from subscriber_cli.tail import json_line
 
 _MOST_LINES = 50
 _ENDLESS = 10_000  # columns of what is no terminal
-_OTHERS = 0.4  # seconds in which the broker sends the rest of what it keeps
+_OTHERS = 0.4  # seconds for the rest of what the broker keeps, and for fresher answers
 
 
 def why(
@@ -72,7 +71,10 @@ def _gather(settings: TerminalSettings, timeout: float) -> tuple[Fleet, dict[str
                 if item.leaf == topics.EXPLANATION and isinstance(item.content, dict):
                     if not verdicts:
                         ends = min(ends, time.monotonic() + _OTHERS)
-                    verdicts[item.prefix] = replace(item)
+                    if item.prefix not in verdicts:
+                        # What the broker keeps changes when causes do; its figures may be old.
+                        stream.command(item.prefix, "why")
+                    verdicts[item.prefix] = item
     if not verdicts:
         raise BrokerError(silence)
     return fleet, verdicts

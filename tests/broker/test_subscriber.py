@@ -24,6 +24,8 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 pytestmark = pytest.mark.broker
 
@@ -106,6 +108,35 @@ def test_why_prints_the_sentence(daemon: Daemon, run: Run) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == VERDICT["headline"]
     assert done.stdout.splitlines()[2].startswith("make -j8  development")
+
+
+def test_why_asks_for_fresh_figures(
+    broker: Any, daemon: Daemon, run: Run, watch: Callable[..., Any]
+) -> None:
+    daemon.say_all()
+    asked = watch(broker, "host/command", username="fanwhy")
+
+    def answer() -> None:
+        request = asked.wait_for("host/command", b"why")
+        fresh = json.dumps(VERDICT | {"headline": "Fresh"}).encode()
+        asked._client.publish(
+            request.properties.ResponseTopic, fresh, 1, properties=_reply(request)
+        )
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    done = run("why", "--json")
+    thread.join()
+
+    (message,) = map(json.loads, done.stdout.splitlines())
+    assert message["topic"] == "host/explanation"
+    assert message["payload"]["headline"] == "Fresh"
+
+
+def _reply(request: Any) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.CorrelationData = request.properties.CorrelationData
+    return properties
 
 
 def test_why_in_json_for_every_host(daemon: Daemon, run: Run) -> None:
@@ -416,9 +447,10 @@ ENTERED, LEFT = re.escape("\x1b[?1049h"), re.escape("\x1b[?1049l")
 
 
 def test_watch_shows_the_sentence_and_follows(
-    daemon: Daemon, terminal: Callable[..., Terminal]
+    broker: Any, daemon: Daemon, terminal: Callable[..., Terminal], watch: Callable[..., Any]
 ) -> None:
     daemon.say_all()
+    asked = watch(broker, "host/command", username="fanwhy")
     screen = terminal()
     screen.wait_for(ENTERED)
     screen.wait_for("CPU usage high due to")
@@ -427,6 +459,8 @@ def test_watch_shows_the_sentence_and_follows(
     screen.wait_for("System load normal")
     screen.resize(120, 40)
     screen.wait_for(re.escape("\x1b[40;1H"))
+    screen.press("r")
+    asked.wait_for("host/command", b"refresh")
     screen.press("q")
 
     assert screen.end() == 0
