@@ -16,8 +16,8 @@ from publisher.app import state_dir
 from publisher.bus.connection import RefusedError
 from publisher.bus.probe import Findings, probe
 from publisher.config import SUBSYSTEM_NAMES
-from publisher.errors import BrokerError, ConfigError
-from publisher.ledger import open_ledger
+from publisher.errors import BrokerError, ConfigError, SourceError
+from publisher.ledger import Ledger, open_ledger
 from publisher.schema.broker import parse_url, resolve_username
 from publisher.schema.configuration import Loaded
 from publisher.schema.metric import Reading
@@ -33,7 +33,7 @@ _LOCAL = "mqtt://localhost"
 _KNOCK_SECONDS = 1.0
 _WINDOW_SECONDS = 1.0
 _POLL_SECONDS = 0.05
-_TIMED_SAMPLES = 9
+_TIMED_SAMPLES = 5
 _TIMED_PAUSE_SECONDS = 0.2
 
 
@@ -72,11 +72,12 @@ def look(
     senses = Senses(sources, chosen, disabled=settings.senses.disabled)
     books = open_ledger(sources, settings.ledger) if ledger else None
     try:
-        senses.read()
-        if books:
-            books.sample()
-        time.sleep(_WINDOW_SECONDS)
         readings = senses.read()
+        if books:
+            _book(books, senses)
+        if readings or _pending(readings, senses.health):
+            time.sleep(_WINDOW_SECONDS)
+            readings = senses.read()
         # Those with threads of their own may take their time. The others keep what they said:
         # rates over such short a time would say little.
         until = time.monotonic() + DEADLINE_SECONDS + _WINDOW_SECONDS
@@ -84,8 +85,7 @@ def look(
             time.sleep(_POLL_SECONDS)
             readings = senses.read() | readings
         if books:
-            books.sample()
-            senses.note(books.health)
+            _book(books, senses)
         costs: dict[str, list[float]] = {}
         for _ in range(_TIMED_SAMPLES if timings else 0):
             time.sleep(_TIMED_PAUSE_SECONDS)
@@ -95,7 +95,7 @@ def look(
                     costs.setdefault(name, []).append(cost)
             if books:
                 began = time.thread_time()
-                books.sample()
+                _book(books, senses)
                 costs.setdefault("ledger", []).append((time.thread_time() - began) * 1e6)
         return Look(
             readings={cls.name: readings[cls.name] for cls in chosen if cls.name in readings},
@@ -107,6 +107,15 @@ def look(
         if books:
             books.close()
         sources.files.close()
+
+
+def _book(books: Ledger, senses: Senses) -> None:
+    try:
+        books.sample()
+    except SourceError as error:
+        senses.note({"ledger": error})
+    else:
+        senses.note({"ledger": None, **books.health})
 
 
 def _pending(readings: Mapping[str, Reading], health: Mapping[str, Health]) -> bool:

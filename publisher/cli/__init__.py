@@ -41,7 +41,6 @@ COMMANDS = {
 _HIDDEN = frozenset({"config", "docs"})
 _PROGRAM = "fanwhy-pub"
 _INTERRUPTED = 130
-_BROKEN_PIPE = 141  # as a shell reports a program that died of SIGPIPE
 # click's name for all that can be wrong with an invocation; typer carries its own copy or
 # uses the original, by version.
 _UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
@@ -167,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # What is still buffered has no reader; without this the interpreter complains at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except OSError as error:

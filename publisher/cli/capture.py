@@ -40,6 +40,9 @@ def command(
 
     Serial numbers, world-wide names, network addresses, UUIDs, the host's name and home
     directories are replaced. Look through the folder before you send it to anybody.
+
+    Examples:
+        fanwhy-pub capture ./my-machine
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"{directory}: exists and is not empty; name another folder")
@@ -55,13 +58,14 @@ def command(
     print("Look through it before you send it: names of volumes and mount points are still there.")
 
 
-def capture(directory: Path, *, root: str = "/") -> None:
+def capture(directory: Path, *, root: str = "/", pause: float = STEP_SECONDS) -> None:
     """Takes two samples of this machine and writes what they read, and what came of it.
 
     Args:
         directory: gets ``proc/…``, ``sys/…``, what differed in the second sample below
             ``second/``, and ``expected.json`` with the readings of a replay.
         root: what to capture.
+        pause: seconds between the samples.
     """
     recording = Recording(root)
     sources = Sources(files=recording)
@@ -69,7 +73,7 @@ def capture(directory: Path, *, root: str = "/") -> None:
     _sample(subsystems)
     first = recording.contents
     recording.again()
-    time.sleep(STEP_SECONDS)
+    time.sleep(pause)
     _sample(subsystems)
     for subsystem in subsystems:
         subsystem.close()

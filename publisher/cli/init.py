@@ -16,7 +16,7 @@ from publisher.cli.options import Broker, Config, Prefix
 from publisher.cli.template import render
 from publisher.errors import ConfigError
 from publisher.schema.broker import parse_url
-from publisher.schema.configuration import system_config, user_config
+from publisher.schema.configuration import CONFIG_VARIABLE, system_config, user_config
 from publisher.schema.printable import printable
 from publisher.schema.topics import Topics
 from publisher.settings import Settings
@@ -44,7 +44,8 @@ def command(
         fanwhy-pub init --yes --broker mqtt://nas.local --prefix 'host/{hostname}'
         fanwhy-pub init --config ./fanwhy.toml --force
     """
-    path = Path(config).absolute() if config else _default_path()
+    named = config or os.environ.get(CONFIG_VARIABLE)
+    path = Path(named).absolute() if named else _default_path()
     if path.exists() and not force:
         raise ConfigError(f"{path}: already there; --force replaces it")
     answers = _Answers(url=broker, prefix=prefix)
@@ -56,7 +57,10 @@ def command(
         if secret.exists() and not force:
             raise ConfigError(f"{secret}: already there; --force replaces it")
         values["broker.password_file"] = secret.name
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigError(f"{path.parent}: not a folder") from None
     if password:
         _write(secret, f"{password}\n", mode=0o600)
         print(f"wrote {secret}, which only you may read")

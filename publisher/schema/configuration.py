@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from publisher.errors import ConfigError
-from publisher.schema.broker import BrokerSettings, parse_url, readable_by_all
+from publisher.schema.broker import BrokerSettings, Endpoint, parse_url, readable_by_all
 from publisher.schema.declared import (
     ENVIRONMENT_PREFIX,
     SHORTCUTS,
@@ -32,7 +32,6 @@ from publisher.schema.declared import (
     declared,
     element,
     expectation,
-    nearest,
 )
 from publisher.schema.printable import printable
 from publisher.schema.setting import Setting
@@ -288,10 +287,7 @@ def _forget_lesser_credentials(layers: tuple[_Layer, ...]) -> None:
     """
     for index, layer in enumerate(layers):
         url, lesser = layer.get("broker", "url"), layers[index + 1 :]
-        try:
-            endpoint = parse_url(url) if isinstance(url, str) else None
-        except ConfigError:
-            endpoint = None  # said by the check
+        endpoint = _endpoint(url)
         user = layer.get("broker", "username") or (endpoint.username if endpoint else None)
         password = layer.get("broker", "password") or (endpoint.password if endpoint else None)
         for other in lesser:
@@ -300,6 +296,14 @@ def _forget_lesser_credentials(layers: tuple[_Layer, ...]) -> None:
                 other.forget("broker", "username")
             if password or (user and theirs and user != theirs):
                 other.forget("broker", "password", "password_file")
+
+
+def _endpoint(url: Any) -> Endpoint | None:
+    """A broker's address taken apart; ``None`` where the check will refuse it."""
+    try:
+        return parse_url(url) if isinstance(url, str) else None
+    except ConfigError:
+        return None
 
 
 def _merge(cls: type, layers: tuple[_Layer, ...]) -> BaseModel:
@@ -404,20 +408,16 @@ def _complaint(cls: type, layers: tuple[_Layer, ...], error: Any) -> str:
 
 
 def _nearest(loc: _Path, known: Mapping[_Path, Declared]) -> str:
-    keys = {item.key: item for item in known.values()}
-    # The right name in the wrong table is nearer than a like name in this one.
-    same = [key for key, item in keys.items() if item.path[-1] == loc[-1]]
-    if same:
-        return f"; did you mean {same[0]}?"
-    sections = {path[0] for path in known if len(path) > 1}
-    hint = nearest(".".join(loc), [*keys, *sections]) or nearest(
-        loc[-1], [key for key in keys if key.split(".")[:-1] == list(loc[:-1])]
-    )
-    if hint:
-        return hint
-    last = {item.path[-1]: key for key, item in keys.items()}
-    matches = difflib.get_close_matches(loc[-1], list(last), n=1, cutoff=0.6)
-    return f"; did you mean {last[matches[0]]}?" if matches else ""
+    """The setting or section that was probably meant: in the same table first, then anywhere."""
+    here = {path[-1]: ".".join(path) for path in known if path[:-1] == loc[:-1]}
+    if len(loc) == 1:
+        here |= {path[0]: path[0] for path in known if len(path) > 1}
+    anywhere = {path[-1]: ".".join(path) for path in known}
+    for names in ({loc[-1]: anywhere[loc[-1]]} if loc[-1] in anywhere else {}, here, anywhere):
+        matches = difflib.get_close_matches(loc[-1], names, n=1, cutoff=0.6)
+        if matches:
+            return f"; did you mean {names[matches[0]]}?"
+    return ""
 
 
 def _found(value: Any, *, hide: bool) -> str:
@@ -458,7 +458,8 @@ def _exposed(loaded: Loaded[Any]) -> Iterator[str]:
     if loaded.path and readable_by_all(loaded.path):
         file = loaded._layers[-1]  # noqa: SLF001  # our own
         url = file.get("broker", "url")
-        if file.get("broker", "password") or (isinstance(url, str) and parse_url(url).password):
+        endpoint = _endpoint(url)
+        if file.get("broker", "password") or (endpoint and endpoint.password):
             yield (
                 f"{loaded.path}: every user of this machine may read the password in it; "
                 f"chmod 600 {loaded.path}, or move the password to broker.password_file"

@@ -1,0 +1,262 @@
+"""The real program, from outside: exit codes, one line for what is wrong, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from publisher import __version__
+from publisher.cli import COMMANDS, main
+from publisher.cli.contract import contents
+from publisher.schema.model import json_schema
+
+_ROOT = Path(__file__).resolve().parents[3]
+_SHOWN = [name for name in COMMANDS if name not in ("config", "docs")]
+
+
+def test_version(fanwhy: Callable) -> None:
+    found = fanwhy("--version")
+    assert (found.code, found.out) == (0, f"fanwhy {__version__}\n")
+
+
+def test_a_version_needs_no_library() -> None:
+    """Nothing is loaded that takes its time."""
+    program = (
+        "import sys; sys.argv = ['fanwhy-pub', '--version']; "
+        "from publisher.__main__ import main; main(); "
+        "print([name for name in ('typer', 'rich', 'pydantic', 'psutil') if name in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=_ROOT
+    )
+    assert found.stdout.endswith("[]\n")
+
+
+def test_without_a_command_it_says_what_there_is(fanwhy: Callable) -> None:
+    found = fanwhy()
+    assert found.code == 2
+    assert all(name in found.out for name in _SHOWN)
+    assert found.err == ""
+
+
+@pytest.mark.parametrize("name", _SHOWN)
+def test_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert f"$ fanwhy-pub {name}" in out or "COMMAND" in out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["rum"], "no such command 'rum'. Did you mean 'run'? See fanwhy-pub --help"),
+        (["once", "--jsn"], "no such option: --jsn"),
+        (["run", "--broker"], "option '--broker' requires an argument; see fanwhy-pub"),
+        (["run", "more"], "got unexpected extra argument"),
+        (["once", "cpi"], "no subsystem cpi; did you mean cpu?"),
+        (["once", "\x1b[2J"], "no subsystem \\x1b[2J; there are cpu"),
+        (["run", "--prefix", "a//b"], "--prefix: 'a//b': every level between slashes"),
+        (["run", "--broker", "http://u:271828@h"], "--broker: unknown scheme 'http'"),
+        (["run", "--config", "/no/file"], "/no/file: cannot be read: No such file"),
+        (["config"], "for the daemon's own use"),
+    ],
+)
+def test_wrong_use(fanwhy: Callable, arguments: list[str], line: str) -> None:
+    found = fanwhy(*arguments)
+    assert found.code == 2
+    assert found.out == ""
+    assert found.err.startswith(f"fanwhy-pub: {line}")
+    assert found.err.count("\n") == 1
+    assert "271828" not in found.err
+
+
+def test_a_wrong_configuration_stops_every_command(fanwhy: Callable, empty: Path) -> None:
+    empty.write_text("[sampling]\nperod_seconds = 3\nx = 1\n")
+    for name in ("run", "once", "check", "doctor", "schema"):
+        found = fanwhy(name)
+        assert found.code == 2
+        first, second = found.err.splitlines()
+        assert first == (
+            f"fanwhy-pub: {empty}: sampling.perod_seconds: no such setting; "
+            "did you mean sampling.period_seconds?"
+        )
+        assert second.endswith("sampling.x: no such setting")
+
+
+def test_a_readable_password_is_said_once_and_never_shown(fanwhy: Callable, empty: Path) -> None:
+    empty.write_text('[broker]\npassword = "271828"\n')
+    empty.chmod(0o644)
+    found = fanwhy("schema")
+    assert found.code == 0
+    assert found.err.startswith("fanwhy-pub: warning: ")
+    assert found.err.count("\n") == 1
+    assert "271828" not in found.err + found.out
+
+
+# --- what it prints -------------------------------------------------------------------------------
+
+
+def test_once_is_as_published(fanwhy: Callable) -> None:
+    found = fanwhy("once", "--json", "cpu", "memory")
+    assert found.code == 0
+    document = json.loads(found.out)
+    assert list(document) == ["cpu", "memory"]
+    assert document["cpu"]["usage_percent"] >= 0
+    jsonschema.Draft202012Validator(json_schema(contents())).validate(document)
+
+
+def test_once_for_people(fanwhy: Callable) -> None:
+    found = fanwhy("once", "memory")
+    assert found.code == 0
+    (total,) = (line for line in found.out.splitlines() if line.split()[:1] == ["Total"])
+    assert total.rstrip().endswith(("GiB", "TiB", "MiB"))
+    assert "\x1b" not in found.out
+
+
+def test_once_looks_where_it_is_told(fanwhy: Callable, tmp_path: Path) -> None:
+    found = fanwhy("once", "cpu", FANWHY_ROOT=str(tmp_path))
+    assert found.code == 1
+    assert found.err == "cpu: absent: /proc/stat: not on this machine\n"
+
+
+def test_what_is_switched_off_stays_off(fanwhy: Callable) -> None:
+    found = fanwhy("once", "cpu", FANWHY_SENSES__DISABLED="cpu")
+    assert (found.code, found.err) == (1, "cpu: disabled in the configuration\n")
+
+
+def test_the_schema_is_the_one(fanwhy: Callable) -> None:
+    assert json.loads(fanwhy("schema").out) == json_schema(contents())
+
+
+def test_asyncapi(fanwhy: Callable) -> None:
+    found = fanwhy(
+        "schema", "--asyncapi", "--prefix", "lab/{hostname}", "--broker", "wss://u:271828@h/ws",
+        FANWHY_HOSTNAME="nas",
+    )  # fmt: skip
+    assert "271828" not in found.out
+    document = json.loads(found.out)
+    assert document["asyncapi"] == "3.0.0"
+    assert document["servers"]["broker"] == {
+        "host": "h:443", "protocol": "wss", "protocolVersion": "5", "pathname": "/ws",
+        "description": "MQTT 5, or 3.1.1 where the broker does not speak it.",
+    }  # fmt: skip
+    assert document["channels"]["cpu"]["address"] == "lab/nas/cpu"
+    assert set(contents()) < set(document["channels"])
+    for reference in _references(document):
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_doctor(fanwhy: Callable, tmp_path: Path) -> None:
+    document = json.loads(fanwhy("doctor", "--json", FANWHY_ROOT=str(tmp_path)).out)
+    assert document["fanwhy_version"] == __version__
+    assert document["senses"]["cpu"]["state"] == "absent"
+    assert document["senses"]["memory"]["reason"] == "/proc/meminfo: not on this machine"
+    assert document["broker"][0]["name"] == "configuration"
+
+
+def test_doctor_times_what_there_is(fanwhy: Callable) -> None:
+    found = fanwhy("doctor", "--timings")
+    assert found.code == 0
+    assert "µs a read" in found.out
+    assert "cpu.load" in found.out
+
+
+# --- the broker -----------------------------------------------------------------------------------
+
+
+def test_check_without_anybody_there(fanwhy: Callable) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        found = fanwhy("check", "--broker", f"mqtt://127.0.0.1:{port}")
+    assert found.code == 1
+    assert found.err == ""
+    assert f"✗ broker         mqtt://127.0.0.1:{port}: nothing listens there" in found.out
+
+
+def test_check_as_json(fanwhy: Callable) -> None:
+    found = fanwhy("check", "--json", "--broker", "mqtt://name.invalid")
+    assert found.code == 1
+    assert [(item["name"], item["ok"]) for item in json.loads(found.out)] == [
+        ("configuration", True),
+        ("broker", False),
+    ]
+
+
+def test_check_reads_the_password_file(fanwhy: Callable) -> None:
+    found = fanwhy(
+        "check", "--broker", "mqtt://u@127.0.0.1:1", FANWHY_BROKER__PASSWORD_FILE="/no/file"
+    )
+    assert found.code == 1
+    assert "✗ broker         broker.password_file: /no/file: cannot be read" in found.out
+
+
+def test_a_terminal_that_knows_no_marks(fanwhy: Callable) -> None:
+    found = fanwhy("check", "--broker", "mqtt://127.0.0.1:1", PYTHONIOENCODING="ascii")
+    assert found.code == 1
+    assert "? configuration" in found.out
+
+
+# --- how it ends ----------------------------------------------------------------------------------
+
+
+def test_a_reader_that_leaves_early() -> None:
+    command = [sys.executable, "-m", "publisher", "schema", "--config", os.devnull]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT
+    ) as child:
+        assert child.stdout
+        assert child.stderr
+        child.stdout.read(1)
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait(30) == 1
+
+
+def test_an_interrupt_is_quiet() -> None:
+    command = [sys.executable, "-c", _INTERRUPTED]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT
+    ) as child:
+        assert child.stdout
+        assert child.stderr
+        assert child.stdout.read(1) == b"."
+        child.send_signal(signal.SIGINT)
+        assert child.stderr.read().strip() == b""
+        assert child.wait(30) == 130
+
+
+# Tells when it has begun to look, which takes a second.
+_INTERRUPTED = f"""
+import sys, time
+from publisher.cli import main
+def tell(seconds, sleep=time.sleep):
+    sys.stdout.write("."); sys.stdout.flush(); sleep(30)
+time.sleep = tell
+sys.exit(main(["once", "cpu", "--config", {os.devnull!r}]))
+"""
+
+
+def _references(node: object) -> list[str]:
+    if isinstance(node, list):
+        return [found for item in node for found in _references(item)]
+    if not isinstance(node, dict):
+        return []
+    return [
+        found
+        for key, value in node.items()
+        for found in ([value] if key == "$ref" else _references(value))
+    ]
