@@ -114,7 +114,7 @@ class Rest:
         status = self._text(self._status)
         if status.startswith("suspend"):  # "suspended", "suspending"
             self._rest_since = self._idle_since = None
-            self._patience = _PATIENCE_SECONDS[0]
+            self._not_before, self._patience = float("-inf"), _PATIENCE_SECONDS[0]
             return ASLEEP
         if self._rest_since is None:
             return ACTIVE

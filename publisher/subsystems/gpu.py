@@ -34,7 +34,10 @@ _STALE_SECONDS = 15.0
 
 @reading
 class GpuDeviceReading(Reading):
-    """One GPU; its identity is its PCI address, else what its driver knows it by."""
+    """One GPU; its identity is its PCI address, else what its driver knows it by.
+
+    Home Assistant shows the topic's own numbers unasked, which on most machines are the same.
+    """
 
     state: str | None = choice(
         "State",
@@ -49,7 +52,7 @@ class GpuDeviceReading(Reading):
     uuid: str | None = text("UUID", "The GPU's own serial identity.", diagnostic=True)
     usage_percent: float | None = gauge(
         "Usage", "Time in which it executed anything; in Intel's case, was not asleep.",
-        unit=Unit.PERCENT, precision=0, deadband=5, enabled=True, icon="mdi:expansion-card",
+        unit=Unit.PERCENT, precision=0, deadband=5, icon="mdi:expansion-card",
     )  # fmt: skip
     memory_controller_percent: float | None = gauge(
         "Memory controller", "Time in which its memory was read or written.",
@@ -70,11 +73,11 @@ class GpuDeviceReading(Reading):
     )  # fmt: skip
     memory_used_percent: float | None = gauge(
         "Memory usage", "Its own memory in use, of all there is.",
-        unit=Unit.PERCENT, precision=1, deadband=5, enabled=True, icon="mdi:memory",
+        unit=Unit.PERCENT, precision=1, deadband=5, icon="mdi:memory",
     )  # fmt: skip
     temperature_celsius: float | None = gauge(
         "Temperature", "Of the chip; on AMD of its edge.",
-        unit=Unit.CELSIUS, precision=0, deadband=2, enabled=True,
+        unit=Unit.CELSIUS, precision=0, deadband=2,
     )  # fmt: skip
     hotspot_temperature_celsius: float | None = gauge(
         "Hotspot", "The chip's hottest spot.", unit=Unit.CELSIUS, precision=0, deadband=3
@@ -100,14 +103,14 @@ class GpuDeviceReading(Reading):
     )  # fmt: skip
     fan_percent: float | None = gauge(
         "Fan", "The fastest fan's intended speed, of its highest; absent on passive cards.",
-        unit=Unit.PERCENT, precision=0, deadband=5, enabled=True, icon="mdi:fan",
+        unit=Unit.PERCENT, precision=0, deadband=5, icon="mdi:fan",
     )  # fmt: skip
     fan_speed_rpm: int | None = gauge(
         "Fan speed", "Where the driver has a tachometer.", unit=Unit.RPM, precision=0, deadband=150
     )
     power_watts: float | None = gauge(
         "Power", "What the card draws; the chip alone where the driver knows no more.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5, enabled=True,
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5,
     )  # fmt: skip
     power_limit_watts: float | None = gauge(
         "Power limit", "What it may draw.", unit=Unit.WATTS, precision=0, diagnostic=True

@@ -141,6 +141,14 @@ def test_what_others_keep_awake_is_looked_at_again_for_ten_minutes(machine: Any)
     assert set(states[21:320]) == {"active"}
     assert machine.called().count("Shutdown") == 2
 
+    machine.status("suspended")
+    gpu.read()
+    machine.status("active")
+    for _ in range(6):
+        assert _state(gpu) == "active"
+        machine.seconds += 2
+    assert _state(gpu) == "resting"  # it can sleep, after all: no patience is needed
+
 
 # Idle
 
