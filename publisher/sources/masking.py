@@ -42,7 +42,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str, int], str]], ...] = (
         lambda _, number: f"192.0.2.{number & 0xFF}",
     ),
     (
-        re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{1,4}:){4,7}:?[0-9a-fA-F]{1,4}(?![\w:.])"),
+        # Six pairs are a MAC address that was masked, or is none of a card.
+        re.compile(
+            r"(?<![\w:.])(?!(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![\w:]))"
+            r"(?:[0-9a-fA-F]{1,4}:){4,7}:?[0-9a-fA-F]{1,4}(?![\w:.])"
+        ),
         lambda _, number: f"2001:db8:0:0:0:0:0:{number:x}",
     ),
     (re.compile(r"(?<=naa\.)[0-9a-f]{16}|(?<=0x)5[0-9a-f]{15}\b"), _world_wide_name),

@@ -1,0 +1,111 @@
+"""The protocol of NUT, spoken with a server of the test's own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from publisher.errors import AbsentError, SourceError
+from publisher.sources import nut
+
+_ANSWERS = {
+    "LIST UPS": 'BEGIN LIST UPS\nUPS rack "Rack, left"\nUPS spare "no driver"\nEND LIST UPS\n',
+    "LIST VAR rack": (
+        "BEGIN LIST VAR rack\n"
+        'VAR rack battery.charge "87"\n'
+        'VAR rack ups.status "OB DISCHRG"\n'
+        'VAR rack device.model "Smart-UPS \\"750\\" \\\\ x"\n'
+        "something new\n"
+        "END LIST VAR rack\n"
+    ),
+    "LIST VAR spare": "ERR DRIVER-NOT-CONNECTED\n",
+}
+
+Serve = Callable[[Callable[[socket.socket], None]], tuple[str, int]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server that hands its first connection to a function."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def start(talk: Callable[[socket.socket], None]) -> tuple[str, int]:
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                talk(connection)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        threads.append(thread)
+        return listener.getsockname()[:2]
+
+    yield start
+    for thread in threads:
+        thread.join(5)
+    listener.close()
+
+
+def test_every_ups_tells_its_variables(serve: Serve) -> None:
+    asked: list[str] = []
+
+    def talk(connection: socket.socket) -> None:
+        for line in connection.makefile():
+            asked.append(line.strip())
+            if line.strip() == "LOGOUT":
+                return
+            connection.sendall(_ANSWERS[line.strip()].encode())
+
+    found = nut.upses(serve(talk))
+
+    assert found == {
+        "rack": {
+            "battery.charge": "87",
+            "ups.status": "OB DISCHRG",
+            "device.model": 'Smart-UPS "750" \\ x',
+        },
+        "spare": {},
+    }
+    assert asked == ["LIST UPS", "LIST VAR rack", "LIST VAR spare", "LOGOUT"]
+
+
+def test_no_server_is_a_fact() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()[:2]
+
+    with pytest.raises(AbsentError, match="no NUT server"):
+        nut.upses(address)
+
+
+def test_a_server_of_another_kind_is_a_failure(serve: Serve) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.sendall(b"220 mail.example ESMTP\r\n")
+
+    with pytest.raises(SourceError, match="protocol"):
+        nut.upses(serve(talk))
+
+
+def test_a_server_that_says_nothing_is_waited_for_a_moment_only(serve: Serve) -> None:
+    done = threading.Event()
+    try:
+        with pytest.raises(SourceError, match="no answer"):
+            nut.upses(serve(lambda connection: done.wait(10) and None))
+    finally:
+        done.set()
+
+
+def test_an_endless_answer_is_cut_off(serve: Serve) -> None:
+    def talk(connection: socket.socket) -> None:
+        try:
+            while True:
+                connection.sendall(b'VAR rack a "b"\n' * 1000)
+        except OSError:
+            pass
+
+    with pytest.raises(SourceError, match="does not end"):
+        nut.upses(serve(talk))

@@ -1,0 +1,235 @@
+"""Energy counts over restarts, UPSes, and what a battery means for the machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from publisher.errors import SourceError
+from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
+from publisher.subsystems.energy import Meter, Meters
+from publisher.subsystems.power import Power
+from publisher.subsystems.supply import on_battery, ups_reading, ups_watts
+
+_RAPL = "sys/class/powercap/intel-rapl:0"
+_BOOT = "proc/sys/kernel/random/boot_id"
+
+
+class Machine:
+    """One package that draws 36 W, and a clock that goes on over boots."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / "state"
+        self.now = 1000.0
+        self.raw = 5_000_000
+        (root / _RAPL).mkdir(parents=True)
+        (root / _RAPL / "name").write_text("package-0\n")
+        (root / _RAPL / "max_energy_range_uj").write_text("262143328850\n")
+        (root / _BOOT).parent.mkdir(parents=True)
+        self.boot("first")
+
+    def boot(self, identity: str) -> None:
+        (self.root / _BOOT).write_text(f"{identity}\n")
+        self.raw, self.now = 0, 10.0
+        self.run(0)
+
+    def run(self, seconds: float) -> None:
+        self.now += seconds
+        self.raw += int(seconds * 36e6)
+        (self.root / _RAPL / "energy_uj").write_text(f"{self.raw}\n")
+
+    def start(self) -> Power:
+        return Power(
+            Sources(
+                files=KernelFiles(self.root),
+                monotonic=lambda: self.now,
+                state_dir=str(self.state),
+                nut=None,
+            )
+        )
+
+    def kilowatt_hours(self, power: Power) -> float:
+        count = power.read().cpu_energy_kilowatt_hours
+        assert count is not None
+        return count
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def _hour(machine: Machine, power: Power) -> None:
+    for _ in range(60):
+        machine.run(60)
+        power.read()
+
+
+def test_an_hour_at_36_watts_is_36_watt_hours(machine: Machine) -> None:
+    power = machine.start()
+    power.read()
+    _hour(machine, power)
+
+    assert machine.kilowatt_hours(power) == pytest.approx(0.036)
+
+
+def test_the_count_goes_on_after_a_restart_and_makes_up_for_the_gap(machine: Machine) -> None:
+    power = machine.start()
+    power.read()
+    _hour(machine, power)
+    power.close()
+    machine.run(100)
+
+    assert machine.kilowatt_hours(machine.start()) == pytest.approx(0.036 + 100 * 36 / 3.6e6)
+
+
+def test_a_gap_in_which_the_counter_may_have_come_round_is_not_guessed(machine: Machine) -> None:
+    power = machine.start()
+    power.read()
+    _hour(machine, power)
+    power.close()
+    machine.run(4000)
+
+    assert machine.kilowatt_hours(machine.start()) == pytest.approx(0.036)
+
+
+def test_the_count_goes_on_after_a_boot(machine: Machine) -> None:
+    power = machine.start()
+    power.read()
+    _hour(machine, power)
+    power.close()
+    machine.boot("second")
+    machine.run(50)
+
+    assert machine.kilowatt_hours(machine.start()) == pytest.approx(0.036)
+
+
+def test_the_file_is_written_every_half_hour_and_no_more_often(machine: Machine) -> None:
+    power = machine.start()
+    power.read()
+    machine.run(60)
+    power.read()
+    assert not machine.state.exists()
+    _hour(machine, power)
+    kept = json.loads((machine.state / "energy.json").read_text())["meters"]["rapl/package-0"]
+
+    # A crash loses what came since.
+    assert 0.016 < kept["kilowatt_hours"] < 0.037
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"boot_id": 1}', '{"boot_id": "x", "meters": {"a": {"kilowatt_hours": -1}}}',
+     '{"boot_id": "x", "meters": {"a": {"kilowatt_hours": "Infinity", "raw_microjoules": 1}}}'],
+)  # fmt: skip
+def test_a_damaged_file_starts_at_0_and_is_said(machine: Machine, content: str) -> None:
+    machine.state.mkdir()
+    (machine.state / "energy.json").write_text(content)
+    power = machine.start()
+
+    assert machine.kilowatt_hours(power) == 0
+    problem = power.health["power.energy_file"]
+    assert problem
+    assert "damaged" in problem.what
+
+
+def test_an_unwritable_folder_is_said_with_its_remedy(machine: Machine) -> None:
+    machine.state.write_text("a file in its place")
+    power = machine.start()
+    power.read()
+    machine.run(60)
+    power.read()
+    power.close()
+    machine.run(1)
+    power.read()
+
+    problem = power.health["power.energy_file"]
+    assert problem
+    assert "writable" in problem.remedy
+
+
+def test_a_counter_that_comes_round_is_followed() -> None:
+    meter = Meter()
+    meter.count(999_000_000, 0.0, 1_000_000_000)
+    meter.count(9_000_000, 1.0, 1_000_000_000)
+
+    assert meter.watts == pytest.approx(10.0)
+
+
+def test_a_counter_set_to_0_gives_no_watts_and_no_energy() -> None:
+    meter = Meter()
+    meter.count(200_000_000_000, 0.0, 262_143_328_850)
+    meter.count(1_000, 1.0, 262_143_328_850)
+
+    assert meter.watts is None
+    assert meter.kilowatt_hours == 0
+
+
+def test_power_is_not_taken_to_last_over_a_gap() -> None:
+    meter = Meter()
+    meter.integrate(100.0, 0.0)
+    meter.integrate(100.0, 36.0)
+    assert meter.kilowatt_hours == pytest.approx(0.001)
+    meter.integrate(None, 40.0)
+    meter.integrate(100.0, 76.0)
+    meter.integrate(100.0, 5000.0)
+
+    assert meter.kilowatt_hours == pytest.approx(0.001)
+
+
+def test_counts_without_a_state_folder_stay_in_memory(tmp_path: Path) -> None:
+    meters = Meters(KernelFiles(tmp_path), None)
+    meters.of("a").kilowatt_hours = 1.0
+    meters.save(0.0, due=True)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ups_on_its_battery_means_that_the_machine_is() -> None:
+    variables = {
+        "ups.status": "OB DISCHRG LB", "battery.charge": "17", "battery.runtime": "240",
+        "ups.load": "50", "ups.realpower.nominal": "500", "device.model": "Smart-UPS 750",
+        "input.voltage": "nonsense",
+    }  # fmt: skip
+    watts = ups_watts(variables)
+    reading = ups_reading("rack", variables, Meter(watts=watts))
+
+    assert watts == 250
+    assert (reading.online, reading.state, reading.low) == (False, "discharging", True)
+    assert (reading.charge_percent, reading.remaining_seconds) == (17, 240)
+    assert (reading.label, reading.voltage_volts) == ("Smart-UPS 750", None)
+    assert on_battery([], {"nut/rack": reading}) is True
+
+
+@pytest.mark.parametrize(
+    ("status", "online", "state"),
+    [("OL", True, "full"), ("OL CHRG", True, "charging"), ("", None, None), ("WAIT", None, None)],
+)
+def test_what_a_ups_says_of_itself(status: str, online: bool | None, state: str | None) -> None:
+    reading = ups_reading("rack", {"ups.status": status, "battery.charge": "100"}, Meter())
+
+    assert (reading.online, reading.state) == (online, state)
+    assert reading.label == "rack"
+
+
+def test_one_unreadable_meter_does_not_stop_the_others(machine: Machine) -> None:
+    chip = machine.root / "sys/devices/platform/meter.1/hwmon/hwmon0"
+    chip.mkdir(parents=True)
+    (chip / "name").write_text("meter\n")
+    (chip / "power1_input").write_text("broken\n")
+    (chip / "power2_input").write_text("5000000\n")
+    link = machine.root / "sys/class/hwmon/hwmon0"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(Path("../../devices/platform/meter.1/hwmon/hwmon0"))
+    power = machine.start()
+    power.read()
+    machine.run(2)
+    reading = power.read()
+
+    assert reading.meters["meter-virtual/power2"].power_watts == 5.0
+    assert reading.cpu_power_watts == pytest.approx(36.0)
+    assert isinstance(power.health["power.meter-virtual/power1"], SourceError)
