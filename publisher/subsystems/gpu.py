@@ -34,10 +34,9 @@ _STALE_SECONDS = 15.0
 
 @reading
 class GpuDeviceReading(Reading):
-    """One GPU; its identity is its PCI address, else what its driver knows it by.
+    """One GPU; its identity is its PCI address, else what its driver knows it by."""
 
-    Home Assistant shows the topic's own numbers unasked, which on most machines are the same.
-    """
+    # Home Assistant shows the topic's own numbers unasked, which on most machines are the same.
 
     state: str | None = choice(
         "State",
