@@ -59,11 +59,6 @@ def _problems(loaded: Loaded[Settings]) -> Iterator[str]:
     except ConfigError as error:
         problem = str(error).removeprefix("prefix ")
         yield f"{loaded.where('prefix')}: {printable(problem)}"
-    if settings.sampling.rest_period_seconds < settings.sampling.period_seconds:
-        yield (
-            f"{loaded.where('sampling.rest_period_seconds')}: shorter than period_seconds "
-            f"({settings.sampling.period_seconds:g}); a machine at rest is looked at less often"
-        )
     yield from _unknown(
         loaded.where("senses.disabled"), settings.senses.disabled, SUBSYSTEM_NAMES, "subsystem"
     )

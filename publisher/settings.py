@@ -31,7 +31,7 @@ class SamplingSettings:
     )
     rest_period_seconds: float = setting(
         6.0,
-        "Seconds between two samples while it rests; not less than period_seconds.",
+        "Seconds between two samples while it rests; period_seconds where that is longer.",
         minimum=0.5,
         maximum=300,
     )
