@@ -1,8 +1,8 @@
 /* A stand-in for libnvidia-ml.so.1: it answers NVML's binary interface from a script.
  *
- * FANWHY_NVML_SCRIPT names the script, read anew at every call, so that a test can change what
- * the GPUs do. FANWHY_NVML_CALLS names a file that gets one line with the function's name for
- * each call. FANWHY_NVML_OPENS names a file with a number that grows by one while the library is
+ * NVML_STAND_IN_SCRIPT names the script, read anew at every call, so that a test can change what
+ * the GPUs do. NVML_STAND_IN_CALLS names a file that gets one line with the function's name for
+ * each call. NVML_STAND_IN_OPENS names a file with a number that grows by one while the library is
  * initialized, as a kernel module counts who has its devices open. Lines of the script, words
  * separated by blanks:
  *
@@ -75,7 +75,7 @@ typedef struct { char bus_id[32], uuid[96], name[96]; } Identity;
 /* Calls `take` with the index of the GPU and the words of every line. */
 static int script(void (*take)(void *, int, const char *, const char *), void *context)
 {
-    const char *path = getenv("FANWHY_NVML_SCRIPT");
+    const char *path = getenv("NVML_STAND_IN_SCRIPT");
     FILE *file = path ? fopen(path, "r") : NULL;
     char line[512], word[64];
     int index = -1, used;
@@ -129,7 +129,7 @@ static Answer ask(const char *name, int index, nvmlReturn_t otherwise)
 {
     Answer answer = { otherwise, 0, { 0 } };
     struct search search = { name, index, &answer };
-    const char *path = getenv("FANWHY_NVML_CALLS");
+    const char *path = getenv("NVML_STAND_IN_CALLS");
     FILE *file = path ? fopen(path, "a") : NULL;
 
     if (file) {
@@ -187,7 +187,7 @@ static void nothing(void *context, int index, const char *word, const char *rest
 
 static void count_opens(int change)
 {
-    const char *path = getenv("FANWHY_NVML_OPENS");
+    const char *path = getenv("NVML_STAND_IN_OPENS");
     FILE *file = path ? fopen(path, "r+") : NULL;
     int count = 0;
 
