@@ -152,10 +152,10 @@ class _Search:
             rule = self.book.find("script", name)
             if rule is not None:
                 return self._said(rule, KNOWN, f"script {script!r}")
-        for name in _script_names(script):
-            rule = self.book.find_exact("program", name)
-            if rule is not None and rule.role == "program":
-                return self._said(rule, ALIKE, f"script {script!r}")
+        # A file called go.py is not the Go compiler: only a script without an ending is a program.
+        rule = self.book.find_exact("program", _base(script))
+        if rule is not None and rule.role == "program":
+            return self._said(rule, ALIKE, f"script {script!r}")
         return None
 
     def _program(self) -> Classification | None:

@@ -11,6 +11,7 @@ from publisher.explain import causes as causing
 from publisher.explain.alerts import Alerts, Condition, Signs
 from publisher.explain.causes import Cause
 from publisher.explain.classify import Classification, Classifier
+from publisher.explain.gates import Gate
 from publisher.explain.habits import Moment
 from publisher.explain.heat import work_of
 from publisher.explain.notebook import Notebook
@@ -31,6 +32,8 @@ from publisher.schema.messages import (
 from publisher.schema.payload import rfc3339
 
 _MOST_EVENTS = 256
+_HIGH_SECONDS = 8.0
+_ONSET_SECONDS = 4.0
 _UNUSUAL_SECONDS = 60.0
 _DUST_CELSIUS = 5.0
 # Work below this many cores is not worth a look into the rules to book its energy.
@@ -65,7 +68,7 @@ class Explainer:
         self._state = "quiet"
         self._state_since: float | None = None
         self._now: float | None = None
-        self._high = False
+        self._high = Gate(_HIGH_SECONDS, float("inf"))
         self._dust: float | None = self._notebook.drift.risen()
         self._events: list[EventReading] = []
         self._run = os.urandom(5).hex()
@@ -101,6 +104,7 @@ class Explainer:
             loaded = loaded or watch.gate.is_open
         if loaded or self._causes:
             self._follow(balance, now, wall)
+        self._judge_high(balance, start, now)
         self._warmth.observe(balance, evidence, loaded=loaded, start=start, now=now, wall=wall)
         self._book_energy(balance, evidence, now - start, wall)
         self._enter(self._judge_state(), balance)
@@ -203,6 +207,22 @@ class Explainer:
         if is_open:
             return "busy"
         return "cooling" if self._warmth.after else "quiet"
+
+    def _judge_high(self, balance: Balance, start: float, now: float) -> None:
+        """Whether the CPU as a whole is used much; once it is, until the load is over.
+
+        What the onset showed counts at once, a later rise only when it lasts: the sentence must
+        not waver.
+        """
+        gate = next(watch.gate for watch in self._watches if watch.name == "cpu")
+        if gate.since is None:
+            self._high = Gate(_HIGH_SECONDS, float("inf"))
+            return
+        used = balance.busy_seconds / balance.window_seconds
+        above = used >= self._settings.high_percent / 100 * balance.cores
+        self._high.update(above=above, below=False, start=start, now=now)
+        if above and now - gate.since <= _ONSET_SECONDS:
+            self._high.is_open = True
 
     def _enter(self, state: str, balance: Balance) -> None:
         if state == self._state:
@@ -350,7 +370,6 @@ class Explainer:
                     if (key := suspect.account.group.key) in self._causes
                 ]
         if not blamed:
-            self._high = False
             after = warmth.after
             return Picture(
                 hot=warmth.hot.is_open,
@@ -362,11 +381,6 @@ class Explainer:
                 fan=bool(after and after.fan),
                 odd=warmth.odd,
             )
-        # Once high it stays high until the load is over: the sentence must not waver.
-        self._high = self._high or (
-            balance.busy_seconds / balance.window_seconds
-            >= self._settings.high_percent / 100 * balance.cores
-        )
         first = next(iter(self._causes.values()), None)
         return Picture(
             cpu=blamed.get("cpu"),
@@ -375,7 +389,7 @@ class Explainer:
             disk=blamed.get("disk"),
             network=blamed.get("network"),
             gpu=blamed.get("gpu"),
-            high=self._high,
+            high=self._high.is_open,
             hot=warmth.hot.is_open,
             spread=_spread(balance),
             since=self._long_since(first, wall),

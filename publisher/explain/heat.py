@@ -125,7 +125,7 @@ class Episode:
 
     Attributes:
         time_constant: seconds; ``None`` where the fall was too small or too odd to tell.
-        curve: (degrees above rest, seconds until it was cool), falling.
+        curve: (rise above rest as a multiple of what counts as cool, seconds left), falling.
     """
 
     time_constant: float | None
@@ -229,7 +229,7 @@ class Cooling:
         curves = [episode.curve for episode in self.episodes if episode.curve]
         if len(curves) < 2:
             return None
-        rise = temperature - self._rest
+        rise = (temperature - self._rest) / self._margin
         guess = median(_along(curve, rise, self.time_constant) for curve in curves)
         self._guesses.append((now, guess))
         if len(self._guesses) > 64:
@@ -241,12 +241,13 @@ class Cooling:
         samples, self._samples, self._step = self._samples, [], 1.0
         guesses, self._guesses = self._guesses, []
         cool_at, self._began = self._cool_at, None
+        margin = self._margin
         self._peak = self._peak_speed = 0.0
         if len(samples) < 8 or samples[0][1] - samples[-1][1] < _SMALLEST_DROP:
             return
         curve: tuple[tuple[float, float], ...] = ()
         if cool_at is not None:
-            curve = _curve(samples, self._rest, cool_at)
+            curve = _curve(samples, self._rest, margin, cool_at)
             errors = [
                 abs(guess - (cool_at - at)) / (cool_at - at)
                 for at, guess in guesses
@@ -260,9 +261,9 @@ class Cooling:
 
 
 def _curve(
-    samples: Sequence[tuple[float, float]], rest: float, cool_at: float
+    samples: Sequence[tuple[float, float]], rest: float, margin: float, cool_at: float
 ) -> tuple[tuple[float, float], ...]:
-    falling = [(value - rest, cool_at - at) for at, value in samples if at <= cool_at]
+    falling = [((value - rest) / margin, cool_at - at) for at, value in samples if at <= cool_at]
     step = max(1, len(falling) // 12)
     return tuple((round(rise, 2), round(left, 1)) for rise, left in falling[::step])
 

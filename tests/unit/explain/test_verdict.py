@@ -1,0 +1,240 @@
+"""The verdict over time: who is named, when, and what is never said."""
+
+from __future__ import annotations
+
+from publisher.explain.settings import ExplainSettings
+from publisher.ledger.accounts import Balance
+from publisher.schema.messages import EvidenceReading
+from publisher.schema.payload import to_json
+
+MAKE = {
+    "kind": "job",
+    "label": "make -j8",
+    "command": "make -j8",
+    "ancestors": ("sh", "make"),
+}
+SENTENCE = "CPU usage high due to: Software build (make -j8)"
+NORMAL = "System load normal"
+
+
+def test_an_onset_is_named_within_a_second_and_a_half(stage, make_account) -> None:
+    make = make_account("cc1", 3.6, **MAKE)
+    stage.play(lasting=20)
+    began = stage.now
+    verdict = stage.step(make, seconds=0.5)
+    assert verdict.headline == NORMAL
+    while verdict.headline == NORMAL:
+        verdict = stage.step(make, seconds=stage.explainer.wants_soon())
+    assert stage.now - began <= 1.5
+    assert (verdict.state, verdict.headline, verdict.cause) == ("busy", SENTENCE, "development")
+
+
+def test_a_blip_says_nothing(stage, make_account) -> None:
+    for pause in (0.5, 2, 2, 7, 30):
+        stage.step(make_account("ls", 3.6 * 0.6), seconds=0.5)  # 0.3 s of a window of 0.5 s
+        stage.play(lasting=pause, seconds=min(pause, 2))
+    assert stage.headlines == [NORMAL]
+    assert stage.events == []
+
+
+def test_a_blip_within_a_long_window_says_nothing(stage, make_account) -> None:
+    stage.step(make_account("ls", 3.6 * 0.15), seconds=2)
+    stage.step(seconds=0.5)
+    assert stage.headlines == [NORMAL]
+
+
+def test_the_end_is_noticed_and_told_once(stage, make_account) -> None:
+    make = make_account("cc1", 3.6, **MAKE)
+    stage.play(make, lasting=60)
+    ended = stage.now
+    while stage.step().headline != NORMAL:
+        pass
+    assert stage.now - ended <= 6
+    kinds = [event.event for event in stage.events]
+    assert kinds == ["cause_began", "state_changed", "cause_ended", "state_changed"]
+    over = stage.events[2]
+    assert over.label == "Software build (make -j8)"
+    assert 55 <= over.duration_seconds <= 62
+    assert 200 <= over.cpu_seconds <= 220
+    assert len({event.id for event in stage.events}) == 4
+
+
+def test_a_wavering_load_does_not_flicker(stage, make_account) -> None:
+    for second in range(300):
+        cores = (3.6, 0.9, 2.0, 0.5)[second % 4]
+        stage.step(make_account("cc1", cores, **MAKE), seconds=1)
+    assert stage.headlines == [NORMAL, SENTENCE]
+
+
+def test_a_pause_shorter_than_the_dwell_changes_nothing(stage, make_account) -> None:
+    make = make_account("cc1", 3.6, **MAKE)
+    for _ in range(20):
+        stage.play(make, lasting=10)
+        stage.play(lasting=2)
+    assert stage.headlines == [NORMAL, SENTENCE]
+
+
+def test_two_equal_loads_keep_their_order(stage, make_account) -> None:
+    for second in range(200):
+        wobble = 0.3 * (-1) ** second
+        stage.step(
+            make_account("cc1", 1.8 + wobble, **MAKE), make_account("borg", 1.8 - wobble), seconds=1
+        )
+    assert len(stage.headlines) == 2
+    assert "Borg backup" in stage.headlines[1]
+    assert "Software build (make -j8)" in stage.headlines[1]
+
+
+def test_a_second_load_joins_and_leaves(stage, make_account) -> None:
+    make, borg = make_account("cc1", 2.0, **MAKE), make_account("borg", 1.5)
+    stage.play(make, lasting=30)
+    joined = stage.now
+    while "Borg" not in stage.step(make, borg, seconds=stage.explainer.wants_soon() or 2).headline:
+        pass
+    assert stage.now - joined <= 3.6
+    stage.play(make, borg, lasting=30)
+    stage.play(make, lasting=10)
+    assert stage.headlines == [
+        NORMAL,
+        SENTENCE,
+        "CPU usage high due to: Software build (make -j8) and Borg backup",
+        SENTENCE,
+    ]
+
+
+def test_small_users_are_not_blamed_but_told(stage, make_account) -> None:
+    make = make_account("cc1", 3.0, **MAKE)
+    helper = make_account("rsyslogd", 0.2)
+    hoarder = make_account("java", 0.0, memory_bytes=4 << 30)
+    verdict = stage.play(make, helper, hoarder, lasting=10)
+    assert len(verdict.causes) == 1
+    reasons = {item.label: item.reason for item in verdict.rejected}
+    assert reasons == {
+        "System log": "works too, but its share of the CPU time is small",
+        "Java program": "holds much memory, but is not at work and memory is not short",
+    }
+
+
+def test_the_cause_carries_its_evidence(stage, make_account) -> None:
+    cause = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10).causes[0]
+    assert (cause.category, cause.label, cause.kind) == ("development", "Software build", "job")
+    assert (cause.resource, round(cause.share_percent)) == ("cpu", 100)
+    assert round(cause.cpu_percent) == 360
+    assert cause.confidence == 0.9
+    assert cause.active
+    assert cause.reason == "uses much of the CPU time; 'cc1' works for 'make'"
+    assert cause.since
+
+
+def test_one_busy_core_is_not_called_high_usage(make_stage, make_account) -> None:
+    stage = make_stage(cores=8)
+    stage.play(make_account("xz", 1.0), lasting=10)
+    assert stage.headlines[-1] == "CPU busy with: Compression (xz)"
+
+
+def test_one_busy_core_of_many_is_nothing(make_stage, make_account) -> None:
+    stage = make_stage(cores=64)
+    stage.play(make_account("xz", 1.0), lasting=10)
+    assert stage.headlines == [NORMAL]
+
+
+def test_fanwhy_is_not_blamed_for_little(stage, make_account) -> None:
+    stage.play(make_account("python3", 0.25, own=True), make_account("ls", 0.4), lasting=30)
+    assert stage.headlines == [NORMAL]
+
+
+def test_fanwhy_says_so_when_it_is_the_hog(stage, make_account) -> None:
+    verdict = stage.play(make_account("python3", 2.0, own=True), lasting=30)
+    assert verdict.headline.startswith("CPU usage high due to: fanwhy")
+    assert verdict.cause == "monitoring"
+
+
+def test_nobody_in_particular(stage, make_account) -> None:
+    many = [make_account(f"job{number}", 0.2) for number in range(15)]
+    verdict = stage.play(*many, lasting=10)
+    assert verdict.headline == "CPU usage high, spread over many programs"
+    assert verdict.causes == ()
+
+
+def test_memory_pressure_is_blamed_on_who_takes_it(stage, make_account) -> None:
+    postgres = make_account("postgres", 0.1, memory_bytes=6 << 30)
+    redis = make_account("redis-server", 0.1, memory_bytes=5 << 30)
+    other = make_account("nginx", 0.1, memory_bytes=1 << 30)
+    verdict = stage.play(postgres, redis, other, lasting=10, pressure_memory_percent=35.0)
+    assert verdict.state == "pressure"
+    assert verdict.headline == "CPU usage normal, memory pressure from database operations"
+
+
+def test_memory_that_is_being_taken_counts_more_than_what_is_held(stage, make_account) -> None:
+    held = make_account("mysqld", memory_bytes=8 << 30)
+    hog = make_account("train", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30))
+    verdict = stage.play(held, hog, lasting=10, memory_available_percent=2.0)
+    assert verdict.causes[0].label == "train"
+
+
+def test_disk_and_network(stage, make_account) -> None:
+    backup = make_account("backupd", 0.1, disk_read_bytes_per_second=90e6)
+    verdict = stage.play(backup, lasting=10, disk_bytes_per_second=95e6)
+    assert (verdict.state, verdict.headline) == ("busy", "High disk I/O from Time Machine backup")
+    stage.play(lasting=20)
+    torrent = make_account("qbittorrent-nox", 0.1, network_receive_bytes_per_second=60e6)
+    verdict = stage.play(torrent, lasting=10, network_bytes_per_second=61e6)
+    assert verdict.headline == "High network traffic from qBittorrent"
+
+
+def test_gpu(stage, make_account) -> None:
+    ollama = make_account("ollama", 0.2, gpu_percent=92.0)
+    verdict = stage.play(ollama, lasting=10, gpu_percent=93.0)
+    assert verdict.headline == "GPU usage high due to: Ollama language model"
+
+
+def test_a_miner_is_flagged_at_once(stage, make_account) -> None:
+    verdict = stage.play(make_account("xmrig", 3.5), lasting=4)
+    assert verdict.headline.startswith("Suspected cryptomining")
+    raised = [event for event in stage.events if event.event == "alert_raised"]
+    assert [(event.alert, event.severity) for event in raised] == [("cryptomining", "critical")]
+
+
+def test_an_unknown_program_is_named_plainly(stage, make_account) -> None:
+    verdict = stage.play(make_account("frobnicate", 3.5), lasting=4)
+    assert verdict.headline == "CPU usage high due to: frobnicate"
+    assert (verdict.cause, verdict.causes[0].confidence) == ("unknown", 0.3)
+
+
+def test_a_guess_gives_way_to_knowledge_and_not_back(stage, make_account) -> None:
+    first = make_account("python3", 3.5, kind="job", label="python3 go.py", script="go.py")
+    later = make_account("cc1", 3.5, kind="job", label="python3 go.py", ancestors=("make",))
+    assert "Python script go.py" in stage.play(first, lasting=4).headline
+    assert "Software build" in stage.play(later, lasting=4).headline
+    assert "Software build" in stage.play(first, lasting=4).headline
+
+
+def test_a_long_cause_is_told_with_its_beginning(stage, make_account) -> None:
+    stage.play(make_account("cc1", 3.6, **MAKE), lasting=900)
+    assert stage.headlines == [NORMAL, SENTENCE, f"{SENTENCE}, since 12:00"]
+
+
+def test_high_stays_high_until_the_load_is_over(make_stage, make_account) -> None:
+    stage = make_stage(cores=8)
+    for cores in (6.0, 1.0, 6.0, 1.0, 6.0):
+        stage.play(make_account("cc1", cores, **MAKE), lasting=20)
+    assert stage.headlines == [NORMAL, SENTENCE]
+
+
+def test_thresholds_can_be_set(make_stage, make_account) -> None:
+    deaf = make_stage(settings=ExplainSettings(busy_cores=3.9, busy_percent=97))
+    deaf.play(make_account("cc1", 3.6, **MAKE), lasting=60)
+    assert deaf.headlines == [NORMAL]
+
+
+def test_a_first_window_is_no_verdict_on_the_past(stage) -> None:
+    verdict = stage.explainer.judge(
+        Balance(window_seconds=2.0, cores=4, busy_seconds=0.0), EvidenceReading(), now=1.0, wall=9.0
+    )
+    assert (verdict.state, verdict.headline) == ("quiet", NORMAL)
+    assert to_json(verdict)["since"] == "1970-01-01T00:00:09.000Z"
+
+
+def test_rules_are_not_loaded_for_a_machine_at_rest(stage, make_account) -> None:
+    stage.play(make_account("sshd", 0.01), lasting=60)
+    assert stage.explainer._classifier is None
