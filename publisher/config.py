@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from publisher.errors import ConfigError
+from publisher.explain import rules
 from publisher.schema import topics
 from publisher.schema.configuration import Loaded, load
 from publisher.schema.declared import nearest
@@ -65,6 +66,12 @@ def _problems(loaded: Loaded[Settings]) -> Iterator[str]:
     yield from _unknown(
         loaded.where("publishing.heartbeats"), settings.publishing.heartbeats, TOPIC_NAMES, "topic"
     )
+    if settings.explain.rules_file:
+        try:
+            rules.load(settings.explain.rules_file)
+        except ConfigError as error:
+            problem = str(error).removeprefix("explain.rules_file: ")
+            yield f"{loaded.where('explain.rules_file')}: {printable(problem)}"
     if not os.path.isdir(settings.root):  # noqa: PTH112  # as a word, not as a path of ours
         yield f"{loaded.where('root')}: no such folder: {printable(settings.root)}"
 

@@ -214,6 +214,10 @@ def test_but_not_over_a_typing_mistake_in_what_is_its_own(tmp_path: Path) -> Non
         ('prefix = ""', "prefix: '': every level between slashes needs a name"),
         ('prefix = "a/#"', "prefix: 'a/#': may not hold + #"),
         ('root = "/no/such/folder"', "root: no such folder: /no/such/folder"),
+        (
+            '[explain]\nrules_file = "/no/rules.toml"',
+            "explain.rules_file: /no/rules.toml: No such file or directory",
+        ),
         ("prefix = ", "not TOML: Invalid value (at end of document)"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 from publisher.cli.template import render, toml
 from publisher.config import load_settings
 from publisher.errors import FanwhyError
+from publisher.schema.configuration import load
 from publisher.schema.declared import Declared, declared
 from publisher.settings import Launch, Settings
 
@@ -50,7 +51,7 @@ def test_every_example_would_be_accepted(tmp_path: Path, item: Declared) -> None
     value = tomllib.loads(f"x = {example}")["x"] if example[:1] in "[{" else example
     file = tmp_path / "config.toml"
     file.write_text(render(Settings, {item.key: value}))
-    assert load_settings(config=str(file), environment={}).settings != Settings()
+    assert load(Settings, flags={}, config=str(file), environment={}).settings != Settings()
 
 
 def test_variables_are_unique() -> None:
