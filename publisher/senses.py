@@ -131,7 +131,7 @@ class Senses:
             # What a machine simply does not have is no news, unless it is a whole topic.
             quiet = logging.DEBUG if "." in name else logging.INFO
             level = {"absent": quiet, "denied": logging.INFO}.get(state, logging.WARNING)
-            log.log(level, "%s: %s: %s%s", name, state, reason, f" ({remedy})" if remedy else "")
+            log.log(level, "%s: %s: %s%s", name, state, reason, f"; {remedy}" if remedy else "")
 
 
 class Sense:
