@@ -113,7 +113,7 @@ def _cause(
     width: int,
     now: float,
 ) -> Text:
-    line = Text.assemble("  ", (words(cause, "category").ljust(14)[:14], "dim"))
+    line = Text.assemble("  ", (words(cause, "category").ljust(15)[:15], "dim"))
     share = number(cause.get("share_percent"))
     resource = words(cause, "resource")[:7]
     if share is not None:

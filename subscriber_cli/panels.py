@@ -25,7 +25,8 @@ from subscriber_cli.values import clean, items, mapping, number, numbers, words
 _ELSEWHERE = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE})
 _LAST = (topics.INFO, topics.SELF)
 _INDENT = "  "
-_FRESH = 10.0  # seconds that go without saying
+# Seconds that go without saying: what does not change is not sent again for minutes.
+_FRESH = 60.0
 _WIDE = 56  # columns from which a row has room for a sparkline of its own
 
 
@@ -81,7 +82,7 @@ class _Block:
         name = clean(self._leaf)
         line = cell(name, min(max(len(name), 7), 14) + 1, theme.NAME)
         if self._first is not None:
-            line.append_text(cell(self._first.title, 9, "dim"))
+            line.append_text(cell(self._first.title, 9 if self._width < 44 else 13, "dim"))
             room = self._width - len(note) - line.cell_len
             self._gauge(line, self._first, self._payload, (self._leaf,), room, spark=True)
         if note:
@@ -184,7 +185,7 @@ class _Block:
             return
         rank = _ranked_by(column, records, self._leaf)
         names = [label(record) or "?" for record in records]
-        name_width = min(max(map(len, names)), max(self._inner // 3, 8))
+        name_width = min(max(map(len, names)), max(self._inner - 19, 8))
         values = [number(record.get(rank.name)) if rank else None for record in records]
         largest = max((value for value in values if value is not None), default=0.0)
         for record, name, value in zip(records, names, values, strict=True):
@@ -208,15 +209,17 @@ class _Block:
             line.append("  ").append_text(more)
 
     def _senses(self) -> Iterator[Text]:
-        """What this machine cannot tell, and why."""
+        """What this machine cannot tell: why, where that may be mended."""
+        absent: list[str] = []
         for name, sense in mapping(self._payload, "senses").items():
             state = words(sense, "state") if isinstance(sense, dict) else ""
-            if state and state != "ok":
-                yield Text.assemble(
-                    f"{clean(name)} ",
-                    (state, "dim" if state == "absent" else "yellow"),
-                    (f"  {words(sense, 'reason')}", "dim"),
-                )
+            if state == "absent":
+                absent.append(clean(name))
+            elif state and state != "ok":
+                reason = words(sense, "reason")
+                yield Text.assemble(f"{clean(name)} ", (state, "yellow"), (f"  {reason}", "dim"))
+        if absent:
+            yield Text.assemble(("absent ", "dim"), ", ".join(absent))
 
 
 def _names(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -95,7 +95,11 @@ EXPLANATION = ExplanationReading(
 )  # fmt: skip
 INFO = InfoReading(
     operating_system="Debian GNU/Linux 12",
-    senses={"gpu.nvidia": SenseReading(state="absent", reason="no NVIDIA driver")},
+    senses={
+        "gpu.nvidia": SenseReading(state="absent", reason="no NVIDIA driver"),
+        "power.rapl": SenseReading(state="denied", reason="root alone may read it"),
+        "cpu.load": SenseReading(state="ok"),
+    },
 )
 
 
