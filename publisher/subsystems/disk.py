@@ -1,8 +1,8 @@
 """Disks: what each one does and how busy it is, how full the file systems are, who waits for I/O.
 
-Sources: ``/proc/diskstats`` (kernel documentation, admin-guide/iostats), ``/proc/pressure/io``,
-and those that ``filesystems``, ``arrays`` and ``smart`` name. The topic's sums count disks only:
-what goes through partitions, md and device mapper arrives there.
+Sources: those of ``publisher.sources.block``, ``/proc/pressure/io``, and those that
+``filesystems``, ``arrays`` and ``smart`` name. The topic's sums count disks only: what goes through
+partitions, md and device mapper arrives there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from publisher.errors import AbsentError, SourceError
 from publisher.schema.messages import ConsumerReading
 from publisher.schema.metric import (
     Reading,
@@ -30,8 +31,8 @@ from publisher.subsystems.filesystems import FilesystemReading, Filesystems
 from publisher.subsystems.pressure import Pressure
 from publisher.subsystems.smart import POWER_STATES, Health, Smart, SmartSettings
 
-# udev names a disk a moment after the kernel does.
-_SECOND_LOOK = 10.0
+# How often disks are looked for; udev names a new one a moment after the kernel does.
+_LOOK_PERIOD = 10.0
 # More than any disk does: such a step is a counter that was set anew, not work.
 _LARGEST_BYTES_PER_SECOND = 1e12
 _LARGEST_PER_SECOND = 1e9
@@ -201,6 +202,18 @@ _UNKNOWN = Work(None, None, None, None, None, None, None, any=False)
 _NO_HEALTH = Health()
 
 
+@dataclass(slots=True)
+class _Watched:
+    """A disk, what its counters were, and what was said of it last, from what."""
+
+    disk: block.Disk
+    content: bytes = b""
+    activity: block.Activity | None = None
+    work: Work = _UNKNOWN
+    told: tuple[Work, Health, str | None] | None = None
+    reading: DeviceReading | None = None
+
+
 class Disk(Subsystem):
     name = "disk"
     reading = DiskReading
@@ -212,22 +225,22 @@ class Disk(Subsystem):
         self._filesystems = Filesystems(self)
         self._arrays = Arrays(self, self._filesystems.mount_point)
         self._smart = Smart(self, settings or SmartSettings())
-        self._content = b""
-        self._activities: dict[str, block.Activity] = {}
+        self._watched: list[_Watched] = []
+        self._names: list[str] = []
+        self._fresh = True
         self._read_at = float("-inf")
-        self._disks: list[block.Disk] = []
         self._look_at = float("-inf")
 
     def read(self) -> DiskReading:
         now = self.sources.monotonic()
-        works = self.part("devices", lambda: self._work(now)) or {}
-        busy = {identity for identity, work in works.items() if work.any}
+        if now >= self._look_at:
+            self.part("devices", lambda: self._look(now))
+        seconds, self._read_at = now - self._read_at, now
+        for watched in self._watched:
+            self._work(watched, seconds)
+        busy = {watched.disk.identity for watched in self._watched if watched.work.any}
         self._smart.read(busy, now)
-        devices = {
-            disk.identity: self._device(disk, works[disk.identity], now)
-            for disk in self._disks
-            if disk.identity in works
-        }
+        devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
         filesystems = self._filesystems.read(now)
         arrays = self._arrays.read(now, at_work=bool(busy))
         some, full = self._pressure.read(now)
@@ -237,8 +250,8 @@ class Disk(Subsystem):
                 _known(item.used_percent for item in filesystems.values() if not item.read_only),
                 default=None,
             ),
-            read_bytes_per_second=_sum(work.read_bytes for work in works.values()),
-            write_bytes_per_second=_sum(work.write_bytes for work in works.values()),
+            read_bytes_per_second=_sum(item.read_bytes_per_second for item in devices.values()),
+            write_bytes_per_second=_sum(item.write_bytes_per_second for item in devices.values()),
             pressure_some_percent=some,
             pressure_full_percent=full,
             devices=devices,
@@ -251,42 +264,55 @@ class Disk(Subsystem):
         self._arrays.close()
         self._smart.close()
 
-    def _work(self, now: float) -> dict[str, Work]:
-        """What each disk did since the last read, by identity."""
-        content = self.files.read("/proc/diskstats")
-        seconds, self._read_at = now - self._read_at, now
-        if content == self._content and now < self._look_at:
-            return {
-                disk.identity: _IDLE if disk.name in self._activities else _UNKNOWN
-                for disk in self._disks
-            }
-        before, after = self._activities, block.activity(content)
-        changed = before.keys() != after.keys() or any(
-            after[name].reads < earlier.reads for name, earlier in before.items()
-        )
-        if changed or now >= self._look_at:
-            self._look(now, again=changed)
-        self._content, self._activities = content, after
-        return {
-            disk.identity: Work.between(before[disk.name], after[disk.name], seconds)
-            if disk.name in before and disk.name in after
-            else _UNKNOWN
-            for disk in self._disks
-        }
+    def _work(self, watched: _Watched, seconds: float) -> None:
+        """What the disk did since the last read."""
+        name = watched.disk.name
+        before = watched.activity
+        try:
+            content = self.files.read(block.stat_of(name))
+            if content == watched.content and before:
+                watched.work = _IDLE
+                return
+            after = block.activity(content, name)
+        except SourceError as error:
+            watched.content, watched.activity, watched.work = b"", None, _UNKNOWN
+            self._look_at = self._read_at  # it may have been pulled out
+            self.health["disk.devices"] = error
+            return
+        watched.content, watched.activity = content, after
+        watched.work = Work.between(before, after, seconds) if before else _UNKNOWN
+        if before and after.reads < before.reads:
+            self._fresh, self._look_at = True, self._read_at  # another one may have got the name
 
-    def _look(self, now: float, *, again: bool) -> None:
-        """Finds out which disks there are, and who each of them is."""
-        known = {disk.name: disk.identity for disk in self._disks}
-        self._disks = block.disks(self.files)
-        self._look_at = now + _SECOND_LOOK if again else float("inf")
-        self._smart.watch(self._disks, now)
-        for disk in self._disks:
-            if known.get(disk.name, disk.identity) != disk.identity:
-                self._activities.pop(disk.name, None)  # another disk got the name
+    def _look(self, now: float) -> None:
+        """Finds out which disks there are, and who each of them is.
 
-    def _device(self, disk: block.Disk, work: Work, now: float) -> DeviceReading:
+        Raises:
+            AbsentError: there is none.
+        """
+        self._look_at = now + _LOOK_PERIOD
+        names = self.files.names("/sys/block")
+        if names != self._names or self._fresh:
+            self._fresh = names != self._names  # once more, when udev has had its say
+            self._names = names
+            disks = block.disks(self.files)
+            known = {(item.disk.identity, item.disk.name): item for item in self._watched}
+            self._watched = [
+                known.get((disk.identity, disk.name)) or _Watched(disk) for disk in disks
+            ]
+            self._smart.watch(disks, now)
+        if not self._watched:
+            raise AbsentError("no disks to be seen", path="/sys/block")
+
+    def _device(self, watched: _Watched, now: float) -> DeviceReading:
+        disk, work = watched.disk, watched.work
         health = self._smart.health(disk.identity) or _NO_HEALTH
-        return DeviceReading(
+        power = self._smart.power_state(disk.identity, now)
+        known = watched.reading
+        if known and watched.told == (work, health, power):
+            return known
+        watched.told = (work, health, power)
+        watched.reading = DeviceReading(
             label=disk.label,
             device=disk.name,
             size_bytes=disk.size_bytes,
@@ -297,7 +323,7 @@ class Disk(Subsystem):
             busy_percent=work.busy_percent,
             latency_milliseconds=work.latency_milliseconds,
             queue_depth=work.queue_depth,
-            power_state=self._smart.power_state(disk.identity, now),
+            power_state=power,
             healthy=health.passed,
             reallocated_sectors=health.reallocated,
             pending_sectors=health.pending,
@@ -306,6 +332,7 @@ class Disk(Subsystem):
             spare_percent=health.spare_percent,
             power_on_seconds=health.power_on_seconds,
         )
+        return watched.reading
 
 
 def _rate(growth: float, seconds: float, limit: float = _LARGEST_PER_SECOND) -> float | None:

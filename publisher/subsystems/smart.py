@@ -84,7 +84,7 @@ class Smart:
         self._patients: dict[str, _Patient] = {}
         self._child: Child | None = None
         self._asking: _Patient | None = None
-        self._program: str | None = None
+        self._due = float("inf")
 
     def watch(self, disks: list[Disk], now: float) -> None:
         """The disks that there are now."""
@@ -96,6 +96,7 @@ class Smart:
             patient = self._patients[disk.identity]
             # Its kernel name may have changed, and with it what was known of it.
             patient.disk, patient.looked = disk, float("-inf")
+        self._reckon()
 
     def read(self, busy: set[str], now: float) -> None:
         """Takes an answer that has come, and asks one of the disks that have just been busy."""
@@ -104,7 +105,7 @@ class Smart:
             patient.busy_at, patient.asleep = now, False
         if self._child:
             self._subsystem.part("smart", lambda: self._attend(now))
-        elif busy and self._period and self._files.live:
+        elif busy and now >= self._due and self._files.live:
             self._subsystem.part("smart", lambda: self._ask(busy, now))
 
     def health(self, identity: str) -> Health | None:
@@ -135,6 +136,15 @@ class Smart:
         except SourceError:
             return ""
 
+    def _reckon(self) -> None:
+        """When somebody can be asked next."""
+        able = [
+            patient.asked + self._period
+            for patient in self._patients.values()
+            if patient.disk.name.startswith(_ASKED)
+        ]
+        self._due = min(able) if able and self._period else float("inf")
+
     def _ask(self, busy: set[str], now: float) -> None:
         due = [
             patient
@@ -146,6 +156,7 @@ class Smart:
             return
         patient = min(due, key=lambda patient: (patient.asked, patient.disk.identity))
         patient.asked = now
+        self._reckon()
         program = find("smartctl")
         if program is None:
             raise AbsentError("smartctl is not installed", remedy="install smartmontools")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from publisher.cli.capture import replay
-from publisher.errors import SourceError
+from publisher.errors import AbsentError, SourceError
 from publisher.schema.payload import Change, change
 from publisher.sources import Sources, block
 from publisher.sources.capture import Captured
 from publisher.subsystems.disk import Disk, DiskReading
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures" / "disk"
-_LINE = "   8       0 sda {} 1 {} {} {} 2 {} {} 0 {} {} 0 0 0 0 0 0\n"
+_SDA = "sys/block/sda/stat"
 
 
 class Machine:
@@ -48,11 +48,8 @@ def machine(tmp_path: Path) -> Callable[[str], Machine]:
     return make
 
 
-def _stats(
-    *, reads: int = 0, sectors: int = 0, written: int = 0, busy: int = 0, name: str = "sda"
-) -> str:
-    line = _LINE.format(reads, sectors, reads * 5, 0, written, 0, busy, busy * 2)
-    return line.replace("sda", name)
+def _stats(*, reads: int = 0, sectors: int = 0, written: int = 0, busy: int = 0) -> str:
+    return f"{reads} 1 {sectors} {reads * 5} 0 2 {written} 0 0 {busy} {busy * 2} 0 0 0 0 0 0\n"
 
 
 def test_the_same_disks_under_other_names_keep_their_identities() -> None:
@@ -81,6 +78,7 @@ def test_disks_that_get_other_names_while_we_watch_give_no_rate_across_the_chang
     nas.files.close()
     nas.files.root = str(_FIXTURES / "nas-renumbered")
 
+    nas.read()  # counters that run backwards are the first sign
     reading = nas.read()
 
     device = reading.devices["wwn-0x5000c500aa000000"]
@@ -122,9 +120,9 @@ def test_what_two_disks_claim_to_be_identifies_neither(
 
 def test_rates_are_what_the_counters_grew_by(machine: Callable[[str], Machine]) -> None:
     vm = machine("virtual-machine")
-    vm.write("proc/diskstats", _stats())
+    vm.write(_SDA, _stats())
     vm.read()
-    vm.write("proc/diskstats", _stats(reads=100, sectors=4000, written=2000, busy=500))
+    vm.write(_SDA, _stats(reads=100, sectors=4000, written=2000, busy=500))
 
     reading = vm.read(after=2.0)
 
@@ -156,7 +154,7 @@ def test_a_disk_at_work_is_news_and_its_jitter_is_not(machine: Callable[[str], M
     written = [0, 0, 400_000, 820_000, 1_230_000]
     readings = []
     for sectors in written:
-        vm.write("proc/diskstats", _stats(written=sectors))
+        vm.write(_SDA, _stats(written=sectors))
         readings.append(vm.read())
     idle, busy, *steady = readings[1:]
 
@@ -175,9 +173,9 @@ def test_a_disk_at_work_is_news_and_its_jitter_is_not(machine: Callable[[str], M
 )
 def test_counters_that_jump_give_no_rate(machine: Callable[[str], Machine], later: str) -> None:
     vm = machine("virtual-machine")
-    vm.write("proc/diskstats", _stats(reads=50, sectors=50, written=50, busy=50))
+    vm.write(_SDA, _stats(reads=50, sectors=50, written=50, busy=50))
     vm.read()
-    vm.write("proc/diskstats", later)
+    vm.write(_SDA, later)
 
     device = vm.read().devices["disk-73f34f404f01"]
 
@@ -198,51 +196,71 @@ def test_counters_that_jump_give_no_rate(machine: Callable[[str], Machine], late
     ],
     ids=["truncated", "malformed", "blank", "binary"],
 )
-def test_unusable_counters_take_away_the_disks_and_nothing_else(
+def test_unusable_counters_take_away_that_disk_s_rates_and_nothing_else(
     machine: Callable[[str], Machine], content: str | bytes
 ) -> None:
     vm = machine("virtual-machine")
-    vm.write("proc/diskstats", content)
+    vm.read()
+    vm.write(_SDA, content)
 
     reading = vm.read()
 
-    assert reading.devices == {}
-    assert reading.read_bytes_per_second is None
+    assert reading.devices["disk-73f34f404f01"].busy_percent is None
+    assert reading.devices["pci-0000:00:02.0"].busy_percent == 0
     assert reading.filesystems["pci-0000:00:02.0"].state == "ok"
     assert isinstance(vm.disk.health["disk.devices"], SourceError)
 
 
-def test_counters_that_may_not_be_read_are_named(machine: Callable[[str], Machine]) -> None:
+def test_what_may_not_be_read_is_named(machine: Callable[[str], Machine]) -> None:
     vm = machine("virtual-machine")
-    vm.write("proc/diskstats", "!EACCES\n")
+    vm.write(_SDA, "!EACCES\n")
     vm.write("proc/self/mountinfo", "!EACCES\n")
 
     reading = vm.read()
 
-    assert (reading.devices, reading.filesystems) == ({}, {})
+    assert reading.filesystems == {}
     assert "may not read" in str(vm.disk.health["disk.devices"])
     assert "may not read" in str(vm.disk.health["disk.mounts"])
+
+
+def test_a_machine_without_disks_is_a_fact(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+
+    assert machine.read().devices == {}
+    assert isinstance(machine.disk.health["disk.devices"], AbsentError)
 
 
 def test_a_disk_that_is_plugged_in_appears_and_one_pulled_out_goes(
     machine: Callable[[str], Machine],
 ) -> None:
     nas = machine("nas")
-    both = (nas.root / "proc/diskstats").read_text()
-    one = "".join(line for line in both.splitlines(True) if " sdb" not in line)
     sdb = nas.root / "sys/block/sdb"
     target = sdb.readlink()
     sdb.unlink()
-    nas.write("proc/diskstats", one)
     assert "wwn-0x5000c500aa000001" not in nas.read().devices
 
     sdb.symlink_to(target)
-    nas.write("proc/diskstats", both)
-    assert "wwn-0x5000c500aa000001" in nas.read().devices
+    assert "wwn-0x5000c500aa000001" in nas.read(after=10).devices
 
+    nas.files.close()
     sdb.unlink()
-    nas.write("proc/diskstats", one)
+    nas.read()
     assert "wwn-0x5000c500aa000001" not in nas.read().devices
+
+
+def test_udev_s_word_counts_when_it_comes(machine: Callable[[str], Machine]) -> None:
+    laptop = machine("laptop-btrfs")
+    card = "mmc0:aaaa"
+    cid = laptop.root / f"sys/devices/platform/soc/fe340000.mmc/mmc_host/mmc0/{card}/cid"
+    cid.unlink()
+    link = laptop.root / "dev/disk/by-path/platform-fe340000.mmc"
+    target = link.readlink()
+    link.unlink()
+    assert "mmcblk0" in laptop.read().devices
+
+    link.symlink_to(target)
+
+    assert "platform-fe340000.mmc" in laptop.read(after=10).devices
 
 
 def test_a_disk_that_nobody_uses_may_have_spun_down(machine: Callable[[str], Machine]) -> None:

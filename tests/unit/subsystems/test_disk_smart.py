@@ -120,8 +120,8 @@ class Bench:
     def serve(self, requests: int) -> None:
         """The disk completes requests of somebody."""
         self._served += requests
-        line = f"8 0 sda {self._served} 0 8 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
-        (self.root / "proc/diskstats").write_text(line)
+        line = f"{self._served} 0 8 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+        (self.root / "sys/block/sda/stat").write_text(line)
 
     def read(self, *, after: float = 2.0) -> DeviceReading:
         self.now += after
