@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from publisher import __version__
 from publisher.bus.embedded import EmbeddedBroker, find_or_start
@@ -48,10 +49,16 @@ from publisher.subsystems.gpu import Gpu
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 _STOP_SECONDS = 1.5
 _COMMAND_BYTES = 1024
 # How long to listen for another machine under our prefix before the first word.
 _LISTEN_SECONDS = 1.0
+# From the sample that opens the books to the first that tells something.
+_OPENING_SECONDS = 1.0
+# The health of senses may change several times in a row.
+_INFO_SECONDS = 10.0
 # Retained states outlive a few heartbeats, no more: a dead host must also show by age.
 _EXPIRY_HEARTBEATS = 3
 
@@ -98,6 +105,8 @@ class App:
         )
         self._identity = describe(self._sources.files, state_dir())
         self._status_due = 0.0
+        self._info_due = 0.0
+        self._samples = 0
         self._verdict: ExplanationReading | None = None
 
     def run(self) -> int:
@@ -264,18 +273,28 @@ class App:
         began = time.thread_time()
         now = time.monotonic()
         readings = self._senses.read()
-        balance = self._balance()
-        again_in: float | None = 1.0
+        balance = self._guarded("ledger", self._balance)
+        again_in: float | None = _OPENING_SECONDS
         if balance is not None:
-            self._verdict = self._explainer.judge(
-                balance, evidence(readings), now=now, wall=self._sources.wall()
-            )
+            verdict = self._guarded("explanation", lambda: self._judge(balance, readings, now))
+            if verdict is not None:
+                self._verdict = readings[topics.EXPLANATION] = verdict
             again_in = self._explainer.wants_soon()
-            readings[topics.EXPLANATION] = self._verdict
-            for event in self._explainer.transitions():
-                self._tell(event)
+        if self._samples:
+            self._publish_all(readings, balance, now)
+        self._samples += 1
+        if self._broker:
+            self._broker.poll()
+        self._rhythm.sampled(now, again_in=again_in)
+        self._own_cost.sampled(time.thread_time() - began)
+
+    def _publish_all(
+        self, readings: dict[str, Reading], balance: Balance | None, now: float
+    ) -> None:
+        """Sends what is due. The first sample of all has no rates and no books: it is not sent."""
         readings[topics.OVERVIEW] = self._overview.make(readings)
-        if self._senses.changed:
+        if self._senses.changed and now >= self._info_due:
+            self._info_due = now + _INFO_SECONDS
             self._senses.changed = False
             readings[topics.INFO] = self._info()
         readings[topics.SELF] = self._own_cost.read(
@@ -288,35 +307,45 @@ class App:
             channel = self._channel(topic)
             if channel.due(reading, now):
                 channel.sent(reading, now)
-                ranked = with_top(reading, balance, _TOP_BY.get(topic))
-                self._publish(topic, ranked)
+                self._publish(topic, with_top(reading, balance, _TOP_BY.get(topic)))
         self._withdraw(
             [topic for topic in self._channels if topic not in readings and topic in _TOP_BY]
         )
         if now >= self._status_due:
             self._status_due = now + self._launch.settings.publishing.heartbeat_seconds
             self._outbox.put(self._status(topics.ONLINE))
-        if self._broker:
-            self._broker.poll()
-        self._rhythm.sampled(now, again_in=again_in)
-        self._own_cost.sampled(time.thread_time() - began)
 
     def _balance(self) -> Balance | None:
-        """The books of the last window; a ledger that fails is opened anew, and that is said."""
-        try:
-            balance = self._ledger.sample()
-            gpu = self._senses.subsystem(Gpu.name)
-            if balance is not None and isinstance(gpu, Gpu):
-                balance = with_gpu(balance, gpu.users(), self._ledger.account_of)
-        except Exception as error:  # whatever a process table may hold, the senses go on
-            failure = error if isinstance(error, SourceError) else SourceError(f"{error!r}")
-            log.debug("ledger", exc_info=True)
-            self._senses.note({"ledger": failure})
-            self._ledger.close()
-            self._ledger = open_ledger(self._sources, self._launch.settings.ledger)
-            return None
-        self._senses.note({"ledger": None, **self._ledger.health})
+        balance = self._ledger.sample()
+        gpu = self._senses.subsystem(Gpu.name)
+        if balance is not None and isinstance(gpu, Gpu):
+            balance = with_gpu(balance, gpu.users(), self._ledger.account_of)
+        self._senses.note(self._ledger.health)
         return balance
+
+    def _judge(
+        self, balance: Balance, readings: dict[str, Reading], now: float
+    ) -> ExplanationReading:
+        verdict = self._explainer.judge(
+            balance, evidence(readings), now=now, wall=self._sources.wall()
+        )
+        for event in self._explainer.transitions():
+            self._tell(event)
+        return verdict
+
+    def _guarded(self, name: str, action: Callable[[], _T]) -> _T | None:
+        """Does ``action``; when it stumbles the senses go on, and what happened is said."""
+        try:
+            result = action()
+        except Exception as error:  # whatever the machine holds, we go on
+            log.debug("%s", name, exc_info=True)
+            failure = (
+                error if isinstance(error, SourceError) else SourceError(f"unexpected {error!r}")
+            )
+            self._senses.note({name: failure})
+            return None
+        self._senses.note({name: None})
+        return result
 
     def _channel(self, topic: str) -> Channel:
         if topic not in self._channels:
