@@ -27,9 +27,11 @@ from publisher.schema.printable import printable
 COMMANDS = {
     "run": "publisher.cli.run",
     "once": "publisher.cli.once",
+    "why": "publisher.cli.why",
     "init": "publisher.cli.init",
     "check": "publisher.cli.check",
     "doctor": "publisher.cli.doctor",
+    "classify": "publisher.cli.classify",
     "schema": "publisher.cli.schema",
     "docs": "publisher.cli.docs",
     "capture": "publisher.cli.capture",

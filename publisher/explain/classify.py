@@ -1,14 +1,14 @@
 """What kind of work a work group does, how a person would call it, and how sure that is.
 
 The job wins over the tool: who asked for the work says more than what carries it out. So the
-order is container, unit, command of the job, script, program; a tool or an interpreter gives
-way to the nearest program above it that is neither.
+order is container, unit, command of the job, script, the program that was started, the program
+at work; a tool or an interpreter gives way to the nearest program above it that is neither.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +80,7 @@ class _Search:
             self._unit,
             self._command,
             self._script,
+            self._root,
             self._program,
             self._path,
             self._above,
@@ -158,6 +159,16 @@ class _Search:
             return self._said(rule, ALIKE, f"script {script!r}")
         return None
 
+    def _root(self) -> Classification | None:
+        """The program that a person started, where the job is all that it started."""
+        if self.group.kind is not GroupKind.JOB or not self.clues.command:
+            return None
+        name = self.clues.command.lower().split()[0]
+        found = self._lookup(name)
+        if found is None or found[0].role != "program":
+            return None
+        return self._said(found[0], found[1], f"job of {_base(name)!r}")
+
     def _program(self) -> Classification | None:
         for name in self._own_names():
             found = self._lookup(name)
@@ -170,7 +181,9 @@ class _Search:
 
     def _instead(self, rule: Rule, name: str) -> Classification | None:
         """Who answers for a program that does not answer for itself."""
-        owner = self._owner()
+        # A script of somebody's own may call make: that does not make it a build.
+        own_script = rule.role == "interpreter" and self.clues.script
+        owner = self._owner(() if own_script else self.clues.members)
         if owner is not None:
             return self._said(owner[0], ALIKE, f"{name!r} works for {owner[1]!r}")
         if rule.category == "shell":
@@ -180,7 +193,7 @@ class _Search:
             guess = self._words()
             if guess is not None:
                 return guess
-        if rule.role == "interpreter" and self.clues.script:
+        if own_script:
             label = f"{rule.label} {_base(self.clues.script)}"
             reason = f"{name!r} runs {self.clues.script!r}, which no rule knows"
             return Classification(rule.category, label[:60], GUESS, rule.name, reason)
@@ -200,12 +213,12 @@ class _Search:
         return self._said(rule, ALIKE, f"executable {path!r}") if rule else None
 
     def _above(self) -> Classification | None:
-        owner = self._owner()
+        owner = self._owner(self.clues.members)
         return self._said(owner[0], INSIDE, f"started by {owner[1]!r}") if owner else None
 
-    def _owner(self) -> tuple[Rule, str] | None:
+    def _owner(self, members: Sequence[str]) -> tuple[Rule, str] | None:
         """The nearest program above, or else in the group, that answers for what it starts."""
-        for name in (*self.clues.ancestors, *self.clues.members):
+        for name in (*self.clues.ancestors, *members):
             found = self._lookup(name.lower())
             if found is not None and found[0].role == "program":
                 return found[0], name
@@ -213,7 +226,8 @@ class _Search:
 
     def _chief(self) -> tuple[Rule, str] | None:
         """The uppermost tool that says what the work is for: ``tar`` above ``gzip``."""
-        for name in (*reversed(self.clues.ancestors), *self.clues.members):
+        root = self.clues.command.split()[:1] if self.group.kind is GroupKind.JOB else ()
+        for name in (*root, *reversed(self.clues.ancestors), *self.clues.members):
             found = self._lookup(name.lower())
             if found is not None and found[0].role == "tool" and found[0].category != "shell":
                 return found[0], name

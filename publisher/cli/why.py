@@ -1,0 +1,77 @@
+"""``fanwhy-pub why``: the verdict without a broker."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from publisher.app import state_dir
+from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
+from publisher.cli.output import print_json
+from publisher.digest import evidence
+from publisher.explain.explainer import Explainer
+from publisher.ledger import open_ledger
+from publisher.schema.messages import ExplanationReading
+from publisher.schema.payload import Envelope, to_json
+from publisher.schema.printable import printable
+from publisher.senses import Senses
+from publisher.settings import Settings
+from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
+from publisher.subsystems import SUBSYSTEMS
+
+# Two windows make a verdict, and together they must outlast a blip.
+_STEP_SECONDS = 0.7
+
+
+def command(
+    seconds: Annotated[
+        float,
+        typer.Option(min=1.5, max=3600, metavar="SECONDS", help="How long to watch."),
+    ] = 3.0,
+    as_json: Json = False,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> int:
+    """Watch this machine for a moment and say in one sentence why it is busy, hot or loud.
+
+    With --json it is the payload of host/explanation.
+
+    Examples:
+        fanwhy-pub why
+        fanwhy-pub why --seconds 10
+        fanwhy-pub why --json | jq .causes
+    """
+    settings = settings_of(broker, prefix, config).settings
+    verdict = watch(settings, seconds)
+    if as_json:
+        print_json(Envelope(settings.host).wrap(to_json(verdict), time.time()))
+    else:
+        print(printable(verdict.headline or ""))
+    return 0
+
+
+def watch(settings: Settings, seconds: float) -> ExplanationReading:
+    """The verdict on the next seconds; what the daemon has learned is taken into account."""
+    sources = Sources(files=KernelFiles(settings.root))
+    senses = Senses(sources, SUBSYSTEMS, disabled=settings.senses.disabled)
+    ledger = open_ledger(sources, settings.ledger)
+    explainer = Explainer(settings.explain, state_dir=state_dir())
+    verdict = ExplanationReading()
+    until = sources.monotonic() + seconds
+    try:
+        while True:
+            readings, balance = senses.read(), ledger.sample()
+            now = sources.monotonic()
+            if balance is not None:
+                verdict = explainer.judge(balance, evidence(readings), now=now, wall=sources.wall())
+            if now >= until:
+                return verdict
+            time.sleep(min(_STEP_SECONDS, max(until - now, 0.1)))
+    finally:
+        ledger.close()
+        senses.close()
+        sources.files.close()
