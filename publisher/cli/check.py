@@ -36,6 +36,7 @@ def print_findings(findings: Iterable[Finding]) -> None:
     """A line for each, with a mark and, where it is wrong, what would mend it."""
     out = console()
     for finding in findings:
-        mark = Text("✓ ", style="green") if finding.ok else Text("✗ ", style="bold red")
+        mark = ("✓ ", "green") if finding.ok else ("✗ ", "bold red")
         fix = f"; {finding.fix}" if finding.fix else ""
-        out.print(mark + Text(printable(f"{finding.name:15}{finding.detail}{fix}")), soft_wrap=True)
+        line = printable(f"{finding.name:15}{finding.detail}{fix}")
+        out.print(Text.assemble(mark, line), soft_wrap=True)

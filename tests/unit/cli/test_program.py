@@ -17,7 +17,10 @@ import pytest
 from publisher import __version__
 from publisher.cli import COMMANDS, main
 from publisher.cli.contract import contents
+from publisher.cli.run import environment, prepare
+from publisher.config import load_settings
 from publisher.schema.model import json_schema
+from publisher.settings import Launch
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SHOWN = [name for name in COMMANDS if name not in ("config", "docs")]
@@ -102,6 +105,42 @@ def test_a_readable_password_is_said_once_and_never_shown(fanwhy: Callable, empt
     assert found.err.startswith("fanwhy-pub: warning: ")
     assert found.err.count("\n") == 1
     assert "271828" not in found.err + found.out
+
+
+# --- how the daemon gets its settings -------------------------------------------------------------
+
+
+def test_the_daemon_is_told_how_to_read_again(empty: Path, tmp_path: Path) -> None:
+    flags = ("mqtt://nas", "lab", str(empty))
+    loaded = load_settings(broker="mqtt://nas", prefix="lab", config=str(empty), environment={})
+    launch = prepare(loaded, *flags)
+    assert launch.config_path == str(empty)
+    assert _reloaded(launch, tmp_path).settings == launch.settings
+    empty.write_text("[sampling]\nperiod_seconds = 5\n")
+    assert _reloaded(launch, tmp_path).settings.sampling.period_seconds == 5
+
+
+def test_the_catalogue_is_a_payload(empty: Path) -> None:
+    loaded = load_settings(config=str(empty), environment={"FANWHY_HOSTNAME": "nas"})
+    catalogue = json.loads(prepare(loaded, None, None, None).catalogue)
+    assert catalogue["host"] == "nas"
+    assert catalogue["properties"] == json_schema(contents())["properties"]
+
+
+def test_a_folder_of_the_same_name_is_not_mistaken_for_us(tmp_path: Path, empty: Path) -> None:
+    package = tmp_path / "publisher"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    loaded = load_settings(config=str(empty), environment={})
+    launch = prepare(loaded, None, None, str(empty))
+    assert _reloaded(launch, tmp_path).settings == launch.settings
+
+
+def _reloaded(launch: Launch, folder: Path) -> Launch:
+    done = subprocess.run(
+        launch.reload, capture_output=True, check=True, cwd=folder, env=environment()
+    )
+    return Launch.parse(done.stdout)
 
 
 # --- what it prints -------------------------------------------------------------------------------
