@@ -242,9 +242,9 @@ class Session:
         connection = self._connect()
         try:
             self.connections += 1
-            self._tell(True, f"connected to {self._endpoint} with {self._version_name}")
             connection.subscribe(self._subscriptions)
             self.connected = True
+            self._tell(True, f"connected to {self._endpoint} with {self._version_name}")
             self._feed.renew()
             self._batch = deque(
                 sorted(self._feed.take(), key=lambda message: message.topic != self._will.topic)

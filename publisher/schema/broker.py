@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from publisher.errors import BrokerError, ConfigError
 from publisher.schema.setting import setting
+
+if TYPE_CHECKING:
+    import ssl  # 4 MB of memory: loaded by those who use TLS
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 
@@ -188,24 +191,21 @@ def tls_context(
     ):
         if path and not Path(path).is_file():
             raise ConfigError(f"broker.{name}: no such file: {path}")
+    import ssl  # noqa: PLC0415
+
     try:
         context = ssl.create_default_context(cafile=ca_file)
         if certificate_file:
             context.load_cert_chain(certificate_file, key_file)
-    except (ssl.SSLError, OSError) as error:
+    except OSError as error:  # ssl.SSLError is one
         raise ConfigError(f"broker: the TLS files cannot be used: {error}") from error
     return context
 
 
 def connection_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
     """The sentence for a connection that could not be made, with what mends it."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return BrokerError(
-            f"{endpoint}: its certificate is not trusted ({error.verify_message}); "
-            "set broker.ca_file to the authority that signed it"
-        )
-    if isinstance(error, ssl.SSLError):
-        return BrokerError(f"{endpoint}: no TLS there ({error.reason}); is this port for mqtts?")
+    if type(error).__module__ == "ssl":
+        return _tls_failure(endpoint, error)
     if isinstance(error, ConnectionRefusedError):
         return BrokerError(f"{endpoint}: nothing listens there; is the broker running?")
     if isinstance(error, ConnectionResetError):
@@ -215,6 +215,18 @@ def connection_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
     if isinstance(error, socket.gaierror):
         return BrokerError(f"{endpoint}: the name {endpoint.host!r} cannot be resolved")
     return BrokerError(f"{endpoint}: {error.strerror or error}")
+
+
+def _tls_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
+    import ssl  # noqa: PLC0415  # it is loaded: the error comes from there
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return BrokerError(
+            f"{endpoint}: its certificate is not trusted ({error.verify_message}); "
+            "set broker.ca_file to the authority that signed it"
+        )
+    reason = error.reason if isinstance(error, ssl.SSLError) else error
+    return BrokerError(f"{endpoint}: no TLS there ({reason}); is this port for mqtts?")
 
 
 # MQTT 5 section 3.2.2.2 (values from 128) and MQTT 3.1.1 section 3.2.2.3 (values 1 to 5).

@@ -6,14 +6,14 @@ import contextlib
 import socket
 import struct
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
 from publisher.bus.connection import Patience
 from publisher.bus.mqtt import Session, Timing
+from publisher.events.outbox import Outbox
 from publisher.schema.broker import BrokerSettings
 from publisher.schema.message import Message, Request
 
@@ -200,34 +200,16 @@ def _hang_up(sock: socket.socket) -> None:
     sock.close()
 
 
-@dataclass
-class Waiting:
-    """A feed as the session sees it; retained messages are states."""
+class Recorded(Outbox):
+    """The real outbox, which remembers what came back."""
 
-    states: dict[str, Message] = field(default_factory=dict)
-    waiting: deque[Message] = field(default_factory=deque)
-    returned: list[Message] = field(default_factory=list)
-    wake: Callable[[], None] = lambda: None
-
-    def put(self, message: Message) -> None:
-        if message.retain:
-            self.states[message.topic] = message
-        self.waiting.append(message)
-        self.wake()
-
-    def take(self) -> list[Message]:
-        taken = []
-        while self.waiting:
-            taken.append(self.waiting.popleft())
-        return taken
+    def __init__(self) -> None:
+        super().__init__()
+        self.returned: list[Message] = []
 
     def put_back(self, message: Message) -> None:
         self.returned.append(message)
-        self.waiting.append(message)
-
-    def renew(self) -> None:
-        others = [message for message in self.waiting if not message.retain]
-        self.waiting = deque([*self.states.values(), *others])
+        super().put_back(message)
 
 
 def state(topic: str, payload: bytes = b"{}", qos: int = 0, **more: object) -> Message:
@@ -244,7 +226,7 @@ class Running:
     def __init__(
         self, url: str, *, subscriptions=("host/command",), timing=QUICK, connect=5.0, **settings
     ):
-        self.feed = Waiting()
+        self.feed = Recorded()
         self.requests: list[Request] = []
         self.states: list[tuple[bool, str]] = []
         self.condition = threading.Condition()
@@ -312,5 +294,5 @@ def fakes():
 
     return SimpleNamespace(
         connack=connack, packet=packet, state=state, PUBLISH=PUBLISH, DISCONNECT=DISCONNECT,
-        PINGREQ=PINGREQ, SUBSCRIBE=SUBSCRIBE, SUBACK=SUBACK, PUBACK=PUBACK, Waiting=Waiting,
+        PINGREQ=PINGREQ, SUBSCRIBE=SUBSCRIBE, SUBACK=SUBACK, PUBACK=PUBACK,
     )  # fmt: skip

@@ -39,6 +39,7 @@ def test_what_is_put_later_is_sent_at_once(broker, run, fakes):
     for number in range(3):
         one.feed.put(fakes.state("host/cpu", b"%d" % number))
         broker.wait(lambda count=number + 1: len(broker.published) == count)
+    one.session.stop([], timeout=5)
     assert one.session.messages_sent == 3
     assert one.session.payload_sent_bytes == 3
 
@@ -396,7 +397,7 @@ def test_nobody_listens_and_nothing_is_done_about_what_is_put(run, closed_port, 
     one.wait(lambda: bool(one.states))
     for number in range(1000):
         one.feed.put(fakes.state("host/cpu", b"%d" % number))
-    assert len(one.feed.waiting) == 1000
+    assert one.feed.waiting == 1
     assert not one.session._poked
     assert len(one.states) == 1
 
@@ -430,7 +431,7 @@ def test_an_hour_without_a_broker_takes_fewer_attempts_than_messages_with_one():
 
 def test_the_library_loads_nothing_that_plain_connections_do_not_need():
     program = (
-        "import sys; import publisher.bus.library as l; "
+        "import sys; import publisher.bus.mqtt; import publisher.bus.library as l; "
         "heavy = {'ssl', 'hashlib', 'urllib.request', 'http.client', 'email', 'asyncio'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules); "
         "assert not [n for n, m in sys.modules.items() if m is None and 'paho' not in n]; "
