@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import KernelFiles
@@ -25,8 +27,7 @@ _PRETENDERS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(NamedTuple):
     """One interface's counters since it appeared."""
 
     received_bytes: int
@@ -63,28 +64,33 @@ def folder(files: KernelFiles) -> str:
     return "/proc/net"
 
 
-def traffic(content: bytes) -> dict[str, Traffic]:
-    """``/proc/net/dev`` by name.
+_TRAFFIC = itemgetter(0, 1, 2, 3, 8, 9, 10, 11)
+
+
+def lines(content: bytes) -> dict[str, bytes]:
+    """What ``/proc/net/dev`` says of each interface, by name.
 
     Raises:
         SourceError: it is not as the manual page has it.
     """
-    found: dict[str, Traffic] = {}
     if not content.startswith(b"Inter-|"):
         raise SourceError(f"not the usual heading: {content[:40]!r}", path="/proc/net/dev")
-    for line in content.decode("utf-8", "replace").splitlines()[2:]:
-        name, _, rest = line.rpartition(":")
-        words = rest.split()
-        try:
-            found[name.strip()] = Traffic(
-                int(words[0]), int(words[1]), int(words[2]), int(words[3]),
-                int(words[8]), int(words[9]), int(words[10]), int(words[11]),
-            )  # fmt: skip
-        except (IndexError, ValueError):
-            raise SourceError(
-                f"expected a name and 16 numbers, found {line[:60]!r}", path="/proc/net/dev"
-            ) from None
-    return found
+    pairs = (line.rpartition(b":") for line in content.splitlines()[2:])
+    return {name.strip().decode("utf-8", "replace"): rest for name, _, rest in pairs}
+
+
+def traffic(line: bytes) -> Traffic:
+    """The counters in what ``/proc/net/dev`` says of one interface.
+
+    Raises:
+        SourceError: it is not as the manual page has it.
+    """
+    try:
+        return Traffic._make(map(int, _TRAFFIC(line.split())))
+    except (IndexError, ValueError):
+        raise SourceError(
+            f"expected 16 numbers, found {line[:60]!r}", path="/proc/net/dev"
+        ) from None
 
 
 def cards(files: KernelFiles, names: Iterable[str]) -> list[Interface]:

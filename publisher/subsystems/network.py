@@ -157,8 +157,6 @@ class Flow:
     @classmethod
     def between(cls, before: Traffic, after: Traffic, seconds: float) -> Flow:
         """A counter that ran backwards, or further than any card runs, gives no rate."""
-        if before == after:
-            return _STILL
         many, most = _LARGEST_PER_SECOND, _LARGEST_BYTES_PER_SECOND
         return cls(
             _rate(before.received_bytes, after.received_bytes, seconds, most),
@@ -194,9 +192,10 @@ class Network(Subsystem):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._folder = ""
-        self._before: dict[str, Traffic] = {}
+        self._before: dict[str, tuple[bytes, Traffic]] = {}
         self._read_at = float("-inf")
         self._cards: list[Interface] = []
+        self._told: dict[str, tuple[tuple[Flow, Link, float | None], InterfaceReading]] = {}
         self._links: dict[str, Link] = {}
         self._signals: dict[str, float] = {}
         self._slow_at = float("-inf")
@@ -239,29 +238,40 @@ class Network(Subsystem):
 
     def _flows(self, now: float) -> dict[str, Flow]:
         """What each interface carried since the last read, by name."""
-        before, after = self._before, interfaces.traffic(self.files.read(f"{self._folder}/dev"))
+        before, lines = self._before, interfaces.lines(self.files.read(f"{self._folder}/dev"))
         seconds, self._read_at = now - self._read_at, now
-        if before.keys() != after.keys():
+        if before.keys() != lines.keys():
             known = {card.name: card.identity for card in self._cards}
-            self._cards = interfaces.cards(self.files, after)
-            self._links = {}
+            self._cards = interfaces.cards(self.files, lines)
+            self._links, self._told = {}, {}
             for card in self._cards:
                 if known.get(card.name, card.identity) != card.identity:
                     before.pop(card.name, None)  # another card got the name
+        after: dict[str, tuple[bytes, Traffic]] = {}
+        flows: dict[str, Flow] = {}
+        for name, line in lines.items():
+            earlier = before.get(name)
+            if earlier and earlier[0] == line:  # most interfaces are still most of the time
+                after[name], flows[name] = earlier, _STILL
+                continue
+            counts = interfaces.traffic(line)
+            after[name] = line, counts
+            flows[name] = Flow.between(earlier[1], counts, seconds) if earlier else _UNKNOWN
         self._before = after
-        return {
-            name: Flow.between(before[name], counts, seconds) if name in before else _UNKNOWN
-            for name, counts in after.items()
-        }
+        return flows
 
     def _interface(self, name: str, flow: Flow) -> InterfaceReading:
         link = self._link(name)
-        return InterfaceReading(
+        basis = (flow, link, self._signals.get(name))
+        told = self._told.get(name)
+        if told and told[0] == basis:
+            return told[1]
+        reading = InterfaceReading(
             label=name,
             state=link.state,
             speed_megabits_per_second=link.speed,
             duplex=link.duplex,
-            signal_dbm=self._signals.get(name),
+            signal_dbm=basis[2],
             receive_bytes_per_second=flow.received_bytes,
             transmit_bytes_per_second=flow.sent_bytes,
             receive_packets_per_second=flow.received_packets,
@@ -271,6 +281,8 @@ class Network(Subsystem):
             receive_drops_per_second=flow.receive_drops,
             transmit_drops_per_second=flow.send_drops,
         )
+        self._told[name] = basis, reading
+        return reading
 
     def _link(self, name: str) -> Link:
         """The state at every sample, since a cable that is pulled is news; the rest with it."""
