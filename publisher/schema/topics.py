@@ -71,5 +71,7 @@ def split(topic: str) -> tuple[str, str]:
 
 def subscription(template: str) -> str:
     """The filter that receives every host that publishes under a prefix template."""
-    literal = template.split("{hostname}", 1)[0].rstrip("/")
+    before, found, _ = template.partition("{hostname}")
+    # Whole levels only: of "rack-{hostname}" nothing is the same for every host.
+    literal = before.rpartition("/")[0] if found else before
     return f"{literal}/#" if literal else "#"

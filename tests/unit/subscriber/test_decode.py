@@ -28,6 +28,7 @@ SCOPE = Scope("host")
         ("host/nas", "host/pi/cpu", None),
         ("site/{hostname}/why", "site/nas/why/cpu", ("site/nas/why", "cpu")),
         ("site/{hostname}/why", "site/nas/other/cpu", None),
+        ("site/rack-{hostname}", "site/rack-nas/cpu", ("site/rack-nas", "cpu")),
         ("{hostname}/why", "nas/why/cpu", ("nas/why", "cpu")),
         ("{hostname}/why", "nas/weather/cpu", None),
     ],
@@ -36,6 +37,19 @@ def test_topics_of_hosts_are_told_from_others(
     prefix: str, topic: str, place: tuple[str, str] | None
 ) -> None:
     assert Scope(prefix).split(topic) == place
+
+
+@pytest.mark.parametrize(
+    ("prefix", "topics"),
+    [
+        ("host", "host/#"),
+        ("host/{hostname}", "host/#"),
+        ("site/rack-{hostname}", "site/#"),
+        ("{hostname}/why", "#"),
+    ],
+)
+def test_the_filter_lets_every_host_in(prefix: str, topics: str) -> None:
+    assert Scope(prefix).filter == topics
 
 
 @pytest.mark.parametrize("prefix", ["", "a//b", "a/#", "$SYS"])
