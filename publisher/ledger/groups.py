@@ -143,6 +143,7 @@ class Groups:
         self._arguments = arguments
         self._hosts = _ancestors_of(processes, own)
         self._lineage: dict[int, Entry] = {}
+        self._alike: dict[bytes, Entry] = {}
 
     def seat(self, process: Process[Seat]) -> Seat:
         """Decides where a process sits; its parent's seat is known."""
@@ -177,7 +178,7 @@ class Groups:
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
         place = place_of(member.name)
         spawner = self._spawns(process, name, comm)
-        entry = self._entry(process, name, place, above, spawner=spawner)
+        entry = self._entry(process, name, place, above, spawner=spawner, told=bool(words))
         if not entry.executable:
             entry.executable = self._processes.executable(process.pid)
         first = program_of(words[0]) if words else ""
@@ -208,6 +209,7 @@ class Groups:
         above: Seat | None,
         *,
         spawner: bool,
+        told: bool,
     ) -> Entry:
         if place is not None and place.kind is GroupKind.CONTAINER:
             key = f"container:{place.runtime}:{place.identity}"
@@ -233,7 +235,15 @@ class Groups:
             return self._open(f"program:{name.program}", GroupKind.PROGRAM, _bare(name))
         if above is not None and not above.spawner:
             return above.entry
-        return self._kin(process) or self._open(f"program:{name.label}", GroupKind.PROGRAM, name)
+        if kin := self._kin(process):
+            return kin
+        if not told and (alike := self._alike.get(process.comm)):
+            return alike  # a zombie has no command line any more
+        entry = self._job_called(name.label) or self._open(
+            f"program:{name.label}", GroupKind.PROGRAM, name
+        )
+        self._alike[process.comm] = entry
+        return entry
 
     # -- lineage of those who lost their parent before we saw them --------------------------
 
@@ -248,6 +258,14 @@ class Groups:
         for leader in (process.process_group, process.session):
             entry = self._lineage.get(leader)
             if entry is not None and leader != process.pid:
+                return entry
+        return None
+
+    def _job_called(self, label: str) -> Entry | None:
+        """A living job of that name: an orphan that is named alike is a part of it."""
+        for entry in self.entries.values():
+            group = entry.group
+            if group.kind is GroupKind.JOB and group.label == label and entry.processes:
                 return entry
         return None
 
@@ -296,8 +314,8 @@ class Groups:
     def close(self, entry: Entry) -> None:
         """Forgets a group of which nobody lives and nothing is left to tell."""
         self.entries.pop(entry.group.key, None)
-        for leader in [leader for leader, kin in self._lineage.items() if kin is entry]:
-            del self._lineage[leader]
+        self._lineage = {leader: kin for leader, kin in self._lineage.items() if kin is not entry}
+        self._alike = {comm: kin for comm, kin in self._alike.items() if kin is not entry}
         for account, tally in list(self.tallies.items()):
             if tally.entries.pop(entry, None) is not None and not tally.entries:
                 del self.tallies[account]
