@@ -233,6 +233,29 @@ def test_no_more_in_flight_than_the_broker_allows(broker, run, fakes):
     assert broker.topics() == [f"host/event/{number}" for number in range(7)]
 
 
+def test_a_broker_that_stops_reading_gets_the_newest_state_when_it_goes_on(broker, run, fakes):
+    goes_on = threading.Event()
+
+    def stall(peer, got):
+        if got.kind == fakes.PUBLISH:
+            goes_on.wait(20)
+        broker.behave(peer, got)
+
+    broker.handle = stall
+    one = run(broker.url)
+    one.session.start()
+    one.wait(lambda: bool(one.states))
+    for number in range(1000):
+        one.feed.put(fakes.state("host/cpu", b"%06d" % number + b"x" * 100_000))
+    one.feed.put(Message(topic="host/event", payload=b"the last", qos=1))
+    goes_on.set()
+    broker.wait(lambda: bool(broker.published) and broker.published[-1].topic == "host/event")
+    states = [each for each in broker.published if each.topic == "host/cpu"]
+    assert b"000999" in states[-1].body
+    assert len(states) < 900, "the socket's buffers hold a few megabytes, we hold one message"
+    assert len(broker.connects) == 1
+
+
 def test_a_message_beyond_the_brokers_limit_is_left_out_with_one_line(broker, run, fakes, caplog):
     broker.greeting = lambda *_: fakes.connack(5, 0, b"\x27" + struct.pack("!I", 1000))
     one = run(broker.url)
