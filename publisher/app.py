@@ -163,8 +163,8 @@ class App:
     def _read_again(self) -> None:
         child = subprocess.run(self._launch.reload, capture_output=True, check=False, timeout=60)
         if child.returncode:
-            reason = child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            log.error("the configuration stays as it was: %s", printable(reason))
+            for line in child.stderr.decode("utf-8", "replace").splitlines():
+                log.error("the configuration stays as it was: %s", printable(line))
             return
         launch = Launch.parse(child.stdout)
         self._call(lambda: self._apply(launch))
