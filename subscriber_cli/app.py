@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -152,6 +153,10 @@ def _console() -> Console:
 
 def main() -> None:
     """Runs the command; one line and an exit code for whatever a user can mend."""
+    # Names in a script that the terminal cannot show must not end the command.
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, TextIOWrapper):
+            output.reconfigure(errors="replace")
     try:
         app()
     except FanwhyError as error:

@@ -83,7 +83,10 @@ def compose(view: View, width: int, height: int, now: float) -> list[Text]:
     )
     lines = lines[: max(height - 1, 0)]
     lines += [Text()] * (height - 1 - len(lines))
-    return [*lines, _foot(view, width, now)][-height:]
+    lines.append(_foot(view, width, now))
+    for line in lines:
+        line.truncate(width)  # what no block could foresee, in windows of a few columns
+    return lines[-height:]
 
 
 def _host(view: View, host: Host, width: int, height: int, now: float) -> list[Text]:

@@ -174,6 +174,7 @@ def _declared(host: Host, field: str) -> tuple[Column, ...]:
 
 def wrap(text: str, width: int, style: str) -> list[Text]:
     """A sentence on as many lines as it takes; words longer than a line are cut across lines."""
+    width = max(width, 1)
     lines: list[Text] = [Text(style=style)]
     for word in text.split():
         piece = Text(word, style=style)

@@ -45,11 +45,12 @@ class Painter:
         """Shows the lines; as many as the terminal is high."""
         size = (self._console.width, self._console.height)
         whole = size != self._size
-        drawn = [self._ansi(line) for line in lines]
+        # After a full line the cursor still stands on its last column: nothing to erase there.
+        drawn = [self._ansi(line) + ("\x1b[K" if line.cell_len < size[0] else "") for line in lines]
         out = ["\x1b[2J"] if whole else []
         for row, line in enumerate(drawn):
             if whole or row >= len(self._before) or line != self._before[row]:
-                out.append(f"\x1b[{row + 1};1H{line}\x1b[K")
+                out.append(f"\x1b[{row + 1};1H{line}")
         self._before, self._size = drawn, size
         if out:
             # One write, and synchronised where the terminal knows it: no half-drawn screen.

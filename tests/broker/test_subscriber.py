@@ -110,6 +110,15 @@ def test_why_prints_the_sentence(daemon: Daemon, run: Run) -> None:
     assert done.stdout.splitlines()[2].startswith("make -j8  development")
 
 
+def test_a_terminal_that_knows_ascii_alone(daemon: Daemon, run: Run) -> None:
+    daemon.say_all(headline="CPU usage high due to: caf\u00e9")
+
+    done = run("why", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert "caf?" in done.stdout
+
+
 def test_why_asks_for_fresh_figures(
     broker: Any, daemon: Daemon, run: Run, watch: Callable[..., Any]
 ) -> None:

@@ -43,6 +43,13 @@ def test_the_sentence_comes_first(view: View, now: float, width: int, height: in
         assert " ".join(words).startswith("CPU usage high due to: compile job (make -j8)")
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 2), (9, 30), (30, 1)])
+def test_no_terminal_is_too_small(view: View, say: Say, now: float, size: tuple[int, int]) -> None:
+    screen(view, *size, now)
+    view.fleet.apply(say("explanation", {"headline": "漢字 " * 20, "state": "x"}), now)
+    screen(view, *size, now)
+
+
 def test_a_small_terminal_has_all_that_matters(view: View, now: float) -> None:
     shown = screen(view, 80, 24, now)
 
