@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from publisher.sources import Sources
 from publisher.subsystems.disk import Disk, DiskReading
@@ -120,3 +127,73 @@ def test_nobody_waits_for_it_at_the_end(hanging: str) -> None:
 
         assert reader.wait(2) == 0
     assert not Path(f"/proc/{reader.pid}").exists()
+
+
+class Reader:
+    """A broker for everybody, and all that it was told, by topic."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            self.port = sock.getsockname()[1]
+        path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        assert path, "mosquitto is missing; `make test` says how to install it"
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+        self._broker = subprocess.Popen([path, "-c", configuration], stderr=subprocess.DEVNULL)
+        self.payloads: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe("host/#")
+        self._client.on_message = lambda *args: self.payloads[args[2].topic].append(args[2].payload)
+        self._client.connect_async("127.0.0.1", self.port)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.loop_start()
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        limit = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < limit, dict(self.payloads)
+            time.sleep(0.02)
+
+    def newest(self, topic: str) -> dict[str, object]:
+        payloads = self.payloads[f"host/{topic}"]
+        return json.loads(payloads[-1]) if payloads else {}
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._broker.terminate()
+        self._broker.wait(10)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    made = Reader(tmp_path)
+    yield made
+    made.close()
+
+
+def test_the_daemon_keeps_its_rhythm_and_ends_in_time(
+    hanging: str, reader: Reader, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "config.toml"
+    configuration.write_text("[publishing]\nheartbeat_seconds = 5\n")
+    environment = os.environ | {
+        "FANWHY_BROKER": f"mqtt://127.0.0.1:{reader.port}",
+        "STATE_DIRECTORY": str(tmp_path / "state"),
+    }
+    command = [sys.executable, "-m", "publisher", "run", "--config", configuration]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(
+        command, env=environment, stderr=log
+    ) as daemon:  # fmt: skip
+        reader.wait(lambda: "not_answering" in str(reader.newest("disk").get("filesystems")))
+        before = {topic: len(payloads) for topic, payloads in reader.payloads.items()}
+        regular = ("host/cpu", "host/memory", "host/disk", "host/network", "host/overview")
+        reader.wait(
+            lambda: all(len(reader.payloads[topic]) >= before[topic] + 2 for topic in regular)
+        )
+
+        daemon.send_signal(signal.SIGTERM)
+
+        assert daemon.wait(2) == 0
+    reader.wait(lambda: reader.payloads["host/status"][-1:] == [b"offline"])
