@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from publisher.errors import AbsentError, SourceError
@@ -160,7 +160,7 @@ class Chip:
         self._seen: tuple[bytes, ...] | None = None
         self._next = float("-inf")
         self._read_at = float("-inf")
-        self._cost: float | None = None
+        self._costs: deque[float] = deque(maxlen=4)
 
     def of(self, kind: str) -> list[Channel]:
         """Its channels of one kind, in the driver's order."""
@@ -183,13 +183,11 @@ class Chip:
 
     def was_read(self, now: float, seconds: float) -> None:
         """Takes note that it was read at ``now``, which took ``seconds``; a slow one gets rest."""
-        # The first time includes opening every file.
-        if self._read_at == float("-inf"):
-            self._cost = 0.0
-        else:
-            self._cost = 0.7 * (self._cost or 0.0) + 0.3 * seconds
+        # A chip is slow if it always is; one long read says that the machine was busy.
+        self._costs.append(seconds)
+        cost = min(self._costs) if len(self._costs) == self._costs.maxlen else 0.0
         self._read_at = now
-        pause = max(_PERIODS.get(self.name, 0.0), min(self._cost / _SHARE, _LONGEST_PERIOD))
+        pause = max(_PERIODS.get(self.name, 0.0), min(cost / _SHARE, _LONGEST_PERIOD))
         # Samples come a little early or late; a pause of 10 s means the fifth of every 2 s.
         self._next = now + pause * 0.95
 

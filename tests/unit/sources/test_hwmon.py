@@ -170,14 +170,20 @@ def test_a_resting_disks_last_temperature_holds_for_ten_minutes(machine: Machine
 def test_a_slow_chip_is_asked_less_often(machine: Machine) -> None:
     machine.chip(0, "slow", "/sys/devices/platform/slow.1", temp1_input="40000")
     chip = machine.only_chip()
-    chip.was_read(0.0, 5.0)  # opening its files is not counted
-    assert chip.due(2.0)
-
-    for moment in range(2, 20, 2):
+    for moment in range(0, 20, 2):
         chip.was_read(float(moment), 0.05)
 
     assert not chip.due(28.0)
     assert chip.due(40.0)
+
+
+def test_one_long_read_does_not_make_a_chip_slow(machine: Machine) -> None:
+    machine.chip(0, "quick", "/sys/devices/platform/quick.1", temp1_input="40000")
+    chip = machine.only_chip()
+    for moment in range(0, 40, 2):
+        chip.was_read(float(moment), 0.0001 if moment % 8 else 5.0)
+
+        assert chip.due(moment + 2.0)
 
 
 def test_chips_are_looked_for_again_when_some_came(machine: Machine) -> None:
