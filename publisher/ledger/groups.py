@@ -156,7 +156,12 @@ class Groups:
             label = kernel_label(comm)
             entry = self._open(f"kernel:{label}", GroupKind.KERNEL, Name(label, label=label))
             return Seat(entry, None, False, False, label)
-        if above is not None and not above.spawner and comm not in _DECIDERS:
+        if (
+            above is not None
+            and not above.spawner
+            and comm not in _DECIDERS
+            and process.pid not in self._hosts
+        ):
             return Seat(above.entry, above.tally, False, False, clean(program_of(comm)))
         seat = self._described(process, comm, above)
         if seat.entry.group.kind is GroupKind.JOB:
@@ -335,10 +340,8 @@ def _bare(name: Name) -> Name:
 def _ancestors_of(processes: LinuxProcesses, pid: int) -> set[int]:
     """Whoever started fanwhy hosts it; their other children are jobs of their own."""
     found: set[int] = set()
-    while pid > 1 and pid not in found:
-        stat = processes.stat(pid)
-        if stat is None:
-            break
-        pid = stat.parent
-        found.add(pid)
+    stat = processes.stat(pid)
+    while stat is not None and stat.parent > 0 and stat.parent not in found:
+        found.add(stat.parent)
+        stat = processes.stat(stat.parent)
     return found
