@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -32,6 +32,10 @@ class Resized:
     """The window has another size now."""
 
 
+class Suspended:
+    """The user wants the shell for a while (Control-Z)."""
+
+
 class Painter:
     """Puts lines on the screen; what has not changed is not sent again, which SSH is glad of."""
 
@@ -39,7 +43,30 @@ class Painter:
         self._console = console
         self._before: list[str] = []
         self._size: tuple[int, int] = (0, 0)
+        self._mode = _Mode()
         self._plain = not console.encoding.lower().startswith("utf")
+
+    def enter(self, mode: _Mode) -> None:
+        """Takes the terminal."""
+        self._mode = mode
+        mode.single()
+        self._console.set_alt_screen(True)
+        self._console.control(Control.show_cursor(False))
+        self._size = (0, 0)  # whatever is there is not ours
+
+    def leave(self) -> None:
+        """Gives the terminal back as it was."""
+        # It may be gone by now, and with it the need.
+        with contextlib.suppress(OSError):
+            self._console.control(Control.show_cursor(True))
+            self._console.set_alt_screen(False)
+        self._mode.whole()
+
+    def suspend(self) -> None:
+        """Gives the terminal back until the shell lets us go on."""
+        self.leave()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self.enter(self._mode)
 
     def paint(self, lines: Sequence[Text]) -> None:
         """Shows the lines; as many as the terminal is high."""
@@ -70,59 +97,72 @@ class Painter:
 def fullscreen(console: Console, inbox: SimpleQueue[Any]) -> Iterator[Painter]:
     """The other screen and single keys; whatever happens, the first one back as it was.
 
-    ``inbox`` gets ``Key`` and ``Resized``.
+    ``inbox`` gets ``Key``, ``Resized`` and ``Suspended``.
     """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_keys(inbox))
-        stack.enter_context(_resizing(inbox))
-        console.set_alt_screen(True)
-        console.control(Control.show_cursor(False))
-        stack.callback(_leave, console)
-        yield Painter(console)
-
-
-def _leave(console: Console) -> None:
-    # The terminal may be gone by now, and with it the need.
-    with contextlib.suppress(OSError):
-        console.control(Control.show_cursor(True))
-        console.set_alt_screen(False)
+    painter = Painter(console)
+    with _signals(inbox), _keys(inbox) as mode:
+        painter.enter(mode)
+        try:
+            yield painter
+        finally:
+            painter.leave()
 
 
 @contextmanager
-def _resizing(inbox: SimpleQueue[Any]) -> Iterator[None]:
-    if not hasattr(signal, "SIGWINCH"):
-        yield
-        return
-    # SimpleQueue.put may be called while a get is interrupted, which is what a handler does.
-    before = signal.signal(signal.SIGWINCH, lambda *_: inbox.put(Resized()))
+def _signals(inbox: SimpleQueue[Any]) -> Iterator[None]:
+    """What the system says goes the way of the keys, so that nothing interrupts a drawing.
+
+    ``SimpleQueue.put`` may be called while a ``get`` is interrupted, which is what a handler does.
+    """
+    meanings = {
+        "SIGWINCH": Resized(),
+        "SIGTSTP": Suspended(),
+        "SIGTERM": Key("q"),
+        "SIGHUP": Key("q"),
+    }
+    before = {}
+    for name, item in meanings.items():
+        number = getattr(signal, name, None)  # Windows has but one of them
+        if number is not None:
+            before[number] = signal.signal(number, lambda *_, item=item: inbox.put(item))
     try:
         yield
     finally:
-        signal.signal(signal.SIGWINCH, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """How the keyboard is switched between whole lines and single keys."""
+
+    single: Callable[[], None] = lambda: None
+    whole: Callable[[], None] = lambda: None
 
 
 @contextmanager
-def _keys(inbox: SimpleQueue[Any]) -> Iterator[None]:
+def _keys(inbox: SimpleQueue[Any]) -> Iterator[_Mode]:
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415  # only there
 
         _listen(inbox, lambda: msvcrt.getwch().encode())
-        yield
+        yield _Mode()
         return
     import termios  # noqa: PLC0415  # not on Windows
     import tty  # noqa: PLC0415
 
     if not sys.stdin.isatty():
-        yield
+        yield _Mode()
         return
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor)
-    try:
-        _listen(inbox, lambda: os.read(descriptor, 32))
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+    _listen(inbox, lambda: os.read(descriptor, 32))
+
+    def whole() -> None:
+        with contextlib.suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+    yield _Mode(single=lambda: tty.setcbreak(descriptor), whole=whole)
 
 
 _ARROWS = {b"\x1b[A": "p", b"\x1b[D": "p", b"\x1b[B": "n", b"\x1b[C": "n"}

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from subscriber_cli.board import View, compose
-from subscriber_cli.screen import Key, Resized, fullscreen
+from subscriber_cli.screen import Key, Painter, Resized, Suspended, fullscreen
 from subscriber_cli.settings import TerminalSettings
 from subscriber_cli.stream import Stream
 
@@ -30,11 +30,11 @@ def watch(settings: TerminalSettings, console: Console) -> None:
             now = time.time()
             painter.paint(compose(view, console.width, console.height, now))
             # Ages grow on the second; nothing else changes without a message.
-            if not _take(view, stream, timeout=1.0 - now % 1.0):
+            if not _take(view, stream, painter, timeout=1.0 - now % 1.0):
                 return
 
 
-def _take(view: View, stream: Stream, timeout: float) -> bool:
+def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
     """Takes in what comes until it is time to draw; false when the user has had enough."""
     drawn = time.monotonic()
     try:
@@ -44,6 +44,8 @@ def _take(view: View, stream: Stream, timeout: float) -> bool:
                 if item.char in ("q", "Q"):
                     return False
                 _press(view, stream, item)
+            elif isinstance(item, Suspended):
+                painter.suspend()
             elif not isinstance(item, Resized):
                 view.apply(item, time.time())
             pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()

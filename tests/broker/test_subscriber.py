@@ -490,6 +490,31 @@ def test_watch_ends_on_control_c_as_it_should(
     assert "Traceback" not in screen.output
 
 
+def test_watch_leaves_tidily_when_told_to_go(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.wait_for("CPU usage high due to")
+    screen.process.terminate()
+
+    assert screen.end() == 0
+    assert re.search(LEFT, screen.output)
+
+
+def test_watch_can_be_laid_aside(daemon: Daemon, terminal: Callable[..., Terminal]) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.wait_for("CPU usage high due to")
+    # No shell is there to ask for it with Control-Z.
+    screen.process.send_signal(signal.SIGTSTP)
+    screen.wait_for(LEFT)
+    assert os.waitid(os.P_PID, screen.process.pid, os.WSTOPPED | os.WNOWAIT)
+    screen.process.send_signal(signal.SIGCONT)
+    screen.wait_for(ENTERED)
+    screen.wait_for("CPU usage high due to")
+
+
 def test_watch_chooses_among_hosts(daemon: Daemon, terminal: Callable[..., Terminal]) -> None:
     daemon.say_all()
     daemon.say_all("host/pi", host="pi", headline="System load normal")
