@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
+from pathlib import Path
 
 import pytest
 
 from publisher.errors import SourceError
+from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
 from publisher.subsystems.arrays import ArrayReading, mdstat, scans
+from publisher.subsystems.disk import Disk
 
 _HEAD = b"Personalities : [raid1] [raid6] [raid5] [raid4] [raid0] [linear]\n"
 _TAIL = b"\nunused devices: <none>\n"
@@ -127,3 +134,45 @@ def test_a_pool_that_was_never_scanned() -> None:
 def test_an_answer_of_another_shape_is_refused(answer: bytes) -> None:
     with pytest.raises(SourceError, match="not as documented"):
         scans(answer)
+
+
+def test_zpool_is_asked_while_disks_are_at_work_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixtures = Path(__file__).parents[2] / "fixtures" / "disk"
+    root = tmp_path / "machine"
+    shutil.copytree(fixtures / "virtual-machine", root, symlinks=True)
+    shutil.copytree(fixtures / "zfs" / "proc" / "spl", root / "proc" / "spl")
+    asked, program = tmp_path / "asked", tmp_path / "bin" / "zpool"
+    program.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    def answer(issued: int) -> None:
+        told = tmp_path / "answer"
+        told.write_bytes(_pool(function="SCRUB", state="SCANNING", to_examine=800, issued=issued))
+        program.write_text(f"#!/bin/sh\necho $@ >>'{asked}'\ncat '{told}'\n")
+        program.chmod(0o755)
+
+    now = 100.0
+    disk = Disk(Sources(files=KernelFiles(root), monotonic=lambda: now))
+
+    def sample(seconds: float, reads: int = 0) -> ArrayReading:
+        nonlocal now
+        now += seconds
+        if reads:
+            (root / "sys/block/sda/stat").write_text(f"{reads} 0 8 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n")
+        return disk.read().arrays["zfs-tank"]
+
+    answer(200)
+    for _ in range(20):
+        assert sample(30).progress_percent is None
+    assert not asked.exists()
+
+    sample(30, reads=1000)
+    limit = time.monotonic() + 20
+    while (array := sample(0.5)).progress_percent is None:
+        assert time.monotonic() < limit
+        time.sleep(0.005)  # the program runs; nobody wakes us when it ends
+    assert (array.activity, array.progress_percent, array.state) == ("scrub", 25, "degraded")
+    assert asked.read_text().split() == ["status", "-j", "--json-int"]
+    disk.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.disk import DeviceReading, Disk
@@ -253,19 +253,3 @@ def test_zero_minutes_never_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     assert bench.read(after=3600).healthy is None
     assert bench.questions == []
-
-
-def test_where_it_is_not_installed_that_is_said_with_the_remedy(bench: Bench) -> None:
-    if any(
-        Path(folder, "smartctl").exists()
-        for folder in ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin")
-    ):
-        # Installed on this machine: what would be said can only be seen where it is not.
-        bench.program.unlink(missing_ok=True)
-        return
-    bench.serve(1)
-    bench.read()
-
-    failure = bench.disk.health["disk.smart"]
-    assert isinstance(failure, AbsentError)
-    assert "smartmontools" in failure.remedy
