@@ -85,7 +85,6 @@ class Captured(KernelFiles):
                 raise translated(error, path) from error
         return content
 
-
     def statvfs(self, path: str) -> os.statvfs_result:
         return os.statvfs_result(map(int, self.read(_figures(path), keep=False).split()))
 
