@@ -8,7 +8,7 @@ at work; a tool or an interpreter gives way to the nearest program above it that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,7 +84,6 @@ class _Search:
             self._program,
             self._path,
             self._above,
-            self._members,
             self._words,
         ):
             found = step()
@@ -183,11 +182,13 @@ class _Search:
         """Who answers for a program that does not answer for itself."""
         # A script of somebody's own may call make: that does not make it a build.
         own_script = rule.role == "interpreter" and self.clues.script
-        owner = self._owner(() if own_script else self.clues.members)
+        if rule.role == "host":
+            return self._busiest()
+        owner = self._owner("" if own_script else rule.category)
         if owner is not None:
             return self._said(owner[0], ALIKE, f"{name!r} works for {owner[1]!r}")
         if rule.category == "shell":
-            chief = self._chief()
+            chief = None if own_script else self._chief()
             if chief is not None:
                 return self._said(chief[0], ALIKE, f"{name!r} works for {chief[1]!r}")
             guess = self._words()
@@ -213,15 +214,35 @@ class _Search:
         return self._said(rule, ALIKE, f"executable {path!r}") if rule else None
 
     def _above(self) -> Classification | None:
-        owner = self._owner(self.clues.members)
+        owner = self._owner("")
         return self._said(owner[0], INSIDE, f"started by {owner[1]!r}") if owner else None
 
-    def _owner(self, members: Sequence[str]) -> tuple[Rule, str] | None:
-        """The nearest program above, or else in the group, that answers for what it starts."""
-        for name in (*self.clues.ancestors, *members):
+    def _owner(self, category: str) -> tuple[Rule, str] | None:
+        """The nearest program above that answers for what it starts.
+
+        Args:
+            category: a program in the same group will do if it is of this kind: ``make`` beside
+                ``cc1``. What else a script has started says nothing.
+        """
+        for name in self.clues.ancestors:
             found = self._lookup(name.lower())
             if found is not None and found[0].role == "program":
                 return found[0], name
+        for name in self.clues.members:
+            found = self._lookup(name.lower())
+            if found is not None and (found[0].role, found[0].category) == ("program", category):
+                return found[0], name
+        return None
+
+    def _busiest(self) -> Classification | None:
+        """What works most below a shell or another host."""
+        guess = self._words()
+        if guess is not None:
+            return guess
+        for name in self.clues.members:
+            found = self._lookup(name.lower())
+            if found is not None and found[0].role != "host":
+                return self._said(found[0], INSIDE, f"{name!r} works most in it")
         return None
 
     def _chief(self) -> tuple[Rule, str] | None:
@@ -231,13 +252,6 @@ class _Search:
             found = self._lookup(name.lower())
             if found is not None and found[0].role == "tool" and found[0].category != "shell":
                 return found[0], name
-        return None
-
-    def _members(self) -> Classification | None:
-        for name in self.clues.members:
-            found = self._lookup(name.lower())
-            if found is not None and found[0].role != "host":
-                return self._said(found[0], INSIDE, f"member {name!r}")
         return None
 
     def _words(self) -> Classification | None:

@@ -120,9 +120,9 @@ def test_the_cause_carries_its_evidence(stage, make_account) -> None:
     assert (cause.category, cause.label, cause.kind) == ("development", "Software build", "job")
     assert (cause.resource, round(cause.share_percent)) == ("cpu", 100)
     assert round(cause.cpu_percent) == 360
-    assert cause.confidence == 0.9
+    assert cause.confidence == 0.95
     assert cause.active
-    assert cause.reason == "uses much of the CPU time; 'cc1' works for 'make'"
+    assert cause.reason == "uses much of the CPU time; job of 'make'"
     assert cause.since
 
 
