@@ -50,6 +50,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str, int], str]], ...] = (
         lambda _, number: f"2001:db8:0:0:0:0:0:{number:x}",
     ),
     (re.compile(r"(?<=naa\.)[0-9a-f]{16}|(?<=0x)5[0-9a-f]{15}\b"), _world_wide_name),
+    (  # arrays of md have theirs so
+        re.compile(r"\b(?:[0-9a-f]{8}:){3}[0-9a-f]{8}\b"),
+        lambda _, number: f"00000000:00000000:00000000:{number:08x}",
+    ),
     (re.compile(r"(?<=eui\.)[0-9a-f]{16,32}"), _world_wide_name),
     (re.compile(r"(?<=/home/)[^/\s\\]+"), lambda _, number: f"user{number}"),
 )

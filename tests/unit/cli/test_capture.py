@@ -117,6 +117,7 @@ _SECRETS = {
     "ipv6": ("/proc/net/dev_mcast", "fd12:3456:789a:1:2:3:4:5"),
     "socket": ("/proc/net/tcp", " 0: 0D0C0B0A:1F90 00000000:0000 0A"),
     "uuid": ("/proc/self/mountinfo", "/dev/disk/by-uuid/7d1f2c3a-1111-2222-3333-444455556666 /"),
+    "array": ("/sys/block/md0/md/uuid", "5cb42cf9:38217e18:e2e8ae99:4bf3ebcd"),
     "server": ("/proc/self/mountinfo", "36 25 0:32 / /mnt rw - nfs4 filer7.corp.example:/vol rw"),
     "share": ("/proc/self/mountinfo", "36 25 0:32 / /mnt rw - cifs //filer7.corp.example/vol rw"),
     "home": ("/proc/self/mountinfo", "36 25 0:32 / /home/marguerite/music rw - ext4 /dev/sda1 rw"),
@@ -131,7 +132,7 @@ _SECRETS = {
 }  # fmt: skip
 _TELLTALES = (
     "3c:ec:ef", "3cecef123456", "10.11.12.13", "fd12:3456", "0D0C0B0A", "7d1f2c3a", "filer7",
-    "marguerite", "d6e7f809", "5b01234567", "S4EWNX0R123456", "AB12345", "WCC7K7654321",
+    "5cb42cf9", "marguerite", "d6e7f809", "5b01234567", "S4EWNX0R123456", "AB12345", "WCC7K7654321",
     "gutenberg",
 )  # fmt: skip
 
