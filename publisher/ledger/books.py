@@ -131,6 +131,10 @@ class Books(Generic[G]):
     Args:
         source: tells of processes.
         keeper: is told what to book to whom.
+
+    Attributes:
+        table: every living process by number.
+        opened: the start time from which on a process is younger than the books.
     """
 
     def __init__(self, source: ProcessSource, keeper: Keeper[G]) -> None:
@@ -140,7 +144,7 @@ class Books(Generic[G]):
         self._tick = 0
         self._full = 0
         self._listed = 0
-        self._opened = 0
+        self.opened = 0
         self._census = Census(0, 0)
         self._order: list[Process[G]] = []
         self._handles: list[int] = []
@@ -156,7 +160,7 @@ class Books(Generic[G]):
         """Enters everybody who lives now; nothing is booked for the time before."""
         self._census = census
         self._enter(self._source.pids(), opening=True)
-        self._opened = max((process.start for process in self._order), default=0)
+        self.opened = max((process.start for process in self._order), default=0)
 
     # -- a quiet tick ----------------------------------------------------------------------
 
@@ -426,7 +430,7 @@ class Books(Generic[G]):
         for process in sorted(new.values(), key=_depth):
             process.fresh = not opening
             process.group = self._keeper.place(process)
-            if opening or process.start < self._opened:
+            if opening or process.start < self.opened:
                 continue
             if process.own:
                 self._recent[process] = process.own

@@ -17,6 +17,7 @@ from collections import Counter
 
 from publisher.ledger.books import Keeper, Process
 from publisher.ledger.groups import Entry, Groups, Seat, Tally
+from publisher.ledger.usage import Usage
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import ProcessSource
 
@@ -30,11 +31,16 @@ class Bookkeeper(Keeper[Seat]):
     Attributes:
         orphans: nanoseconds reaped by init and subreapers, for which no owner is known yet.
         outside: booked to processes outside all cgroups.
+        worked: nanoseconds of every process that was seen to work in this window.
     """
 
-    def __init__(self, groups: Groups, cgroups: Cgroups, processes: ProcessSource) -> None:
+    def __init__(
+        self, groups: Groups, cgroups: Cgroups, processes: ProcessSource, usage: Usage
+    ) -> None:
         self.orphans = 0
         self.outside = 0
+        self.worked: dict[Process[Seat], int] = {}
+        self._usage = usage
         self._groups = groups
         self._cgroups = cgroups
         self._processes = processes
@@ -56,6 +62,7 @@ class Bookkeeper(Keeper[Seat]):
         entry = seat.entry
         entry.cpu += nanoseconds
         entry.members[seat.program] += nanoseconds
+        self.worked[process] = self.worked.get(process, 0) + nanoseconds
         if process.fresh:
             self._glimpse(process, nanoseconds)
         if seat.tally is None:
@@ -67,22 +74,21 @@ class Bookkeeper(Keeper[Seat]):
         self, reaper: Process[Seat], nanoseconds: int, died: dict[Process[Seat], int]
     ) -> None:
         seat = reaper.group
-        if seat.spawner or reaper.reaper:
-            # The last moments of its children, or others that came and went just like them.
+        # As much as those we knew used in a tick, their last moments may have taken too.
+        tails = min(sum(died.values()), nanoseconds)
+        if tails:
             shares: Counter[Entry] = Counter()
             for process, used in died.items():
-                shares[process.group.entry] += used + 1
-            shares.pop(seat.entry, None)
-            if not shares and not reaper.reaper:
-                shares = self._started.get(reaper, shares)
-            if reaper.reaper and not seat.entry.group.own:
-                limit = sum(died.values()) if shares else 0
-                self.orphans += max(nanoseconds - limit, 0)
-                nanoseconds = min(nanoseconds, limit)
-            if shares:
-                _spread(nanoseconds, shares)
-                return
-        if nanoseconds:
+                shares[process.group.entry] += used
+            _spread(tails, shares, seen=True)
+            nanoseconds -= tails
+        if not nanoseconds:
+            return
+        if reaper.reaper and not seat.entry.group.own:
+            self.orphans += nanoseconds
+        elif seat.spawner and (started := self._started.get(reaper)):
+            _spread(nanoseconds, started)
+        else:
             _unseen(seat.entry, nanoseconds)
             if seat.tally is not None:
                 _note(seat.tally, seat.entry, nanoseconds)
@@ -102,6 +108,7 @@ class Bookkeeper(Keeper[Seat]):
     def died(self, process: Process[Seat]) -> None:
         self._glimpse(process, process.own)
         process.group.entry.processes.discard(process)
+        self._usage.died(process)
         self._children_seen.pop(process, None)
         self._started.pop(process, None)
 
@@ -146,6 +153,7 @@ class Bookkeeper(Keeper[Seat]):
             _fade(started)
         self._children_seen.clear()
         self.outside = 0
+        self.worked.clear()
         return given
 
     def _from_cgroups(self, missing: int) -> int:
@@ -187,13 +195,15 @@ class Bookkeeper(Keeper[Seat]):
         return missing
 
 
-def _spread(nanoseconds: int, shares: Counter[Entry]) -> None:
+def _spread(nanoseconds: int, shares: Counter[Entry], *, seen: bool = False) -> None:
     whole = sum(shares.values())
     left = nanoseconds
     for entry, weight in shares.most_common():
         part = -(-nanoseconds * weight // whole) if whole else 0
         part = min(part, left)
-        _unseen(entry, part)
+        entry.cpu += part
+        if not seen:
+            entry.unseen += part
         left -= part
 
 

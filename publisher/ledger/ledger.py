@@ -12,6 +12,7 @@ from publisher.ledger.groups import Entry, Groups, Seat
 from publisher.ledger.keeper import Bookkeeper
 from publisher.ledger.settings import LedgerSettings
 from publisher.ledger.totals import Machine, Window
+from publisher.ledger.usage import Usage, Used, resident
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import LinuxProcesses
@@ -57,10 +58,12 @@ class LinuxLedger:
         self._groups = Groups(
             self._processes, self._cgroups, own=os.getpid(), arguments=settings.publish_arguments
         )
-        self._keeper = Bookkeeper(self._groups, self._cgroups, self._processes)
+        self._usage = Usage(self._processes, self._cgroups)
+        self._keeper = Bookkeeper(self._groups, self._cgroups, self._processes, self._usage)
         self._books: Books[Seat] = Books(self._processes, self._keeper)
         self._machine = Machine(sources.files, self._cgroups)
         self._at = 0.0
+        self._length = 0.0
         self._window = 0
         self._carry = 0
         self._gaps = 0
@@ -70,7 +73,7 @@ class LinuxLedger:
         now = self._sources.monotonic()
         census = self._machine.census()
         window = self._machine.window()
-        length, self._at = now - self._at, now
+        self._length, self._at = now - self._at, now
         if window is None:
             self._boot = self._sources.wall() - _uptime(self._sources)
             self._books.open(census)
@@ -88,7 +91,7 @@ class LinuxLedger:
 
         if not self._books.quiet(census, closes):
             self._books.full(census)
-        return self._balance(window, length)
+        return self._balance(window, self._length)
 
     def account_of(self, pid: int) -> Account | None:
         process = self._books.table.get(pid)
@@ -104,6 +107,10 @@ class LinuxLedger:
         busy = window.busy + (self._keeper.outside if window.partly else 0)
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
+        worked = self._keeper.worked.items()
+        self._usage.read_disks(worked, self._books.opened)
+        self._usage.read_waiting(worked, busy, int(length * window.cores * 1e9))
+        self._usage.read_memory(entries, self._window, self._at)
         given = self._keeper.close_window(self._carry, window.tolerance)
         booked += given
         self._carry -= given
@@ -115,6 +122,7 @@ class LinuxLedger:
                 self._groups.discover()
             self._gaps += 1
         self._carry = max(self._carry, -2 * window.tolerance)
+        self.health["ledger.disk"] = self._usage.disk_problem
         balance = Balance(
             window_seconds=length,
             cores=window.cores,
@@ -131,11 +139,14 @@ class LinuxLedger:
     def _shown(self) -> list[Entry]:
         entries = list(self._groups.entries.values())
         worked = [entry for entry in entries if entry.cpu]
-        largest = sorted(entries, key=_resident, reverse=True)[:_LARGEST]
+        largest = sorted(entries, key=resident, reverse=True)[:_LARGEST]
         shown = dict.fromkeys([*worked, *largest])
         return sorted(shown, key=lambda entry: entry.cpu, reverse=True)
 
     def _account(self, entry: Entry) -> Account:
+        length = self._length
+        used = self._usage.used.get(entry) or Used()
+        kernel = entry.group.kind is GroupKind.KERNEL
         processes = entry.processes
         start = min((process.start for process in processes), default=None)
         if entry.unseen:
@@ -148,7 +159,11 @@ class LinuxLedger:
             process_count=len(processes),
             thread_count=sum(process.threads for process in processes),
             since=None if start is None else self._boot + start * _TICK,
-            memory_bytes=None if entry.group.kind is GroupKind.KERNEL else _resident(entry),
+            memory_bytes=None if kernel else self._usage.memory(entry),
+            memory_growth_bytes_per_second=self._usage.growth(entry),
+            disk_read_bytes_per_second=None if used.read is None else used.read / length,
+            disk_write_bytes_per_second=None if used.written is None else used.written / length,
+            wait_seconds=None if used.wait is None else used.wait / 1e9,
         )
 
     def _turn_page(self) -> None:
@@ -165,6 +180,8 @@ class LinuxLedger:
                 entry.cpu = entry.unseen = 0
             elif not entry.processes and self._window - entry.last > _KEPT:
                 self._groups.close(entry)
+                self._usage.close(entry)
+        self._usage.used.clear()
 
     def _look_around(self) -> None:
         """Finds out what this user may not see."""
@@ -183,10 +200,6 @@ class LinuxLedger:
             if hidden
             else None
         )
-
-
-def _resident(entry: Entry) -> int:
-    return sum(process.rss for process in entry.processes)
 
 
 def _uptime(sources: Sources) -> float:

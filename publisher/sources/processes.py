@@ -277,6 +277,11 @@ class LinuxProcesses:
         except (KeyError, ValueError):
             raise SourceError("not as man 5 proc_pid_io has it", path=path) from None
 
+    def resident(self, pid: int) -> int | None:
+        """Its resident memory; ``None`` when it is gone."""
+        words = self._read(pid, "statm", 128).split()
+        return int(words[1]) * _PAGE if len(words) > 1 else None
+
     def proportional_set_size(self, pid: int) -> int | None:
         """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
         content = self._read(pid, "smaps_rollup")

@@ -1,0 +1,245 @@
+"""What groups use besides CPU: bytes to and from disks, memory, time spent waiting for a CPU.
+
+Reading these costs more than a clock does, so each is read for those alone who can matter: I/O
+of who worked, memory of who holds much, waiting of who worked while processors were scarce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from publisher.errors import AbsentError, SourceError
+from publisher.ledger.accounts import GroupKind
+from publisher.ledger.books import Process
+from publisher.ledger.groups import Entry, Seat
+from publisher.sources.cgroups import Cgroups
+from publisher.sources.processes import LinuxProcesses
+
+_WORKED = 1_000_000  # nanoseconds: moving a megabyte takes about so long
+_MOST_READERS = 24
+_MOST_WAITERS = 12
+_MOST_THREADS = 32
+_SCARCE = 0.7  # part of all processors in use from which waiting is looked at
+_MEMORY_EVERY = 5  # windows
+_SHARES_EVERY = 60  # windows: proportional sizes take the kernel up to 5 ms a process
+_LARGEST = 5
+_MOST_MEMBERS = 8
+_GROWTH_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Disk:
+    """One process's bytes as last read, and what was booked of children it waited for."""
+
+    read: int
+    written: int
+    owed_read: int = 0
+    owed_written: int = 0
+
+
+@dataclass(slots=True)
+class Holding:
+    """What a group holds in memory.
+
+    Attributes:
+        ratio: its true size by the sum of its processes' resident sizes, which counts shared
+            pages once for each of them.
+    """
+
+    ratio: float = 1.0
+    marked: int = 0
+    marked_at: float = 0.0
+    growth: float | None = None
+
+
+@dataclass(slots=True)
+class Used:
+    """What a group used in this window; ``None``: this user may not know."""
+
+    read: int | None = None
+    written: int | None = None
+    wait: int | None = None
+
+
+class Usage:
+    """Reads and adds up.
+
+    Attributes:
+        used: groups that did something in this window.
+        disk_problem: why others' disk bytes cannot be read, if so.
+    """
+
+    def __init__(self, processes: LinuxProcesses, cgroups: Cgroups) -> None:
+        self.used: dict[Entry, Used] = {}
+        self.disk_problem: SourceError | None = None
+        self._processes = processes
+        self._cgroups = cgroups
+        self._disks: dict[Process[Seat], Disk] = {}
+        self._unreadable: set[Process[Seat]] = set()
+        self._reapers: dict[Process[Seat], Entry] = {}
+        self._waited: dict[Process[Seat], int] = {}
+        self._units: dict[Entry, tuple[int, int]] = {}
+        self._holdings: dict[Entry, Holding] = {}
+
+    # -- disks -----------------------------------------------------------------------------
+
+    def read_disks(self, worked: Iterable[tuple[Process[Seat], int]], opened: int) -> None:
+        """Reads the bytes of those who worked.
+
+        Args:
+            worked: processes with the nanoseconds they used.
+            opened: the start time from which processes are younger than the books.
+        """
+        busiest = sorted(worked, key=_nanoseconds, reverse=True)[:_MOST_READERS]
+        entries: dict[Entry, None] = {}
+        readers = {process: process.group.entry for process, used in busiest if used >= _WORKED}
+        for process in dict.fromkeys([*readers, *self._reapers]):
+            if process.kernel or process.reaper or not process.alive:
+                continue  # what a reaper waited for is not its own
+            if process in self._unreadable:
+                continue
+            entries[process.group.entry] = None
+            self._read_disk(process, opened)
+        self._reapers.clear()
+        for entry in entries:
+            self._read_unit(entry)
+
+    def _read_disk(self, process: Process[Seat], opened: int) -> None:
+        try:
+            read, written = self._processes.io(process.pid)
+        except AbsentError:
+            return
+        except SourceError as error:
+            self.disk_problem = error
+            self._unreadable.add(process)
+            return
+        before = self._disks.get(process)
+        if before is None:
+            young = process.start >= opened
+            self._disks[process] = Disk(read, written)
+            before = Disk(0, 0) if young else Disk(read, written)
+        else:
+            self._disks[process] = Disk(read, written)
+        now = self._disks[process]
+        more_read = read - before.read - before.owed_read
+        more_written = written - before.written - before.owed_written
+        # What children had booked already shows up in their parent when it waits for them.
+        now.owed_read, now.owed_written = max(-more_read, 0), max(-more_written, 0)
+        entry = process.group.entry
+        if process.group.spawner:
+            entry = self._reapers.get(process, entry)
+        used = self.used.setdefault(entry, Used())
+        used.read = (used.read or 0) + max(more_read, 0)
+        used.written = (used.written or 0) + max(more_written, 0)
+
+    def _read_unit(self, entry: Entry) -> None:
+        """Takes the cgroup's word where there is one: it knows who dirtied what was flushed."""
+        if entry.place is None:
+            return
+        counts = self._cgroups.disk_bytes(entry.place.anchor)
+        if counts is None:
+            return
+        before = self._units.get(entry)
+        self._units[entry] = counts
+        if before is not None:
+            used = self.used.setdefault(entry, Used())
+            used.read = max(counts[0] - before[0], 0)
+            used.written = max(counts[1] - before[1], 0)
+
+    def died(self, process: Process[Seat]) -> None:
+        """Its bytes are its parent's now; what was booked of them is owed."""
+        self._unreadable.discard(process)
+        self._waited.pop(process, None)
+        self._reapers.pop(process, None)
+        disk, parent = self._disks.pop(process, None), process.parent
+        if disk is None or parent is None or parent.reaper:
+            return
+        above = self._disks.get(parent)
+        if above is not None:
+            above.owed_read += disk.read + disk.owed_read
+            above.owed_written += disk.written + disk.owed_written
+            self._reapers[parent] = process.group.entry
+
+    # -- waiting ---------------------------------------------------------------------------
+
+    def read_waiting(
+        self, worked: Iterable[tuple[Process[Seat], int]], busy: int, capacity: int
+    ) -> None:
+        """Reads how long those who worked stood in a run queue, while processors were scarce."""
+        if busy < capacity * _SCARCE:
+            self._waited.clear()
+            return
+        busiest = sorted(worked, key=_nanoseconds, reverse=True)[:_MOST_WAITERS]
+        found: dict[Process[Seat], int] = {}
+        for process, used in busiest:
+            if used < _WORKED or process.threads > _MOST_THREADS or not process.alive:
+                continue
+            found[process] = waited = self._processes.waited(process.pid)
+            before = self._waited.get(process)
+            if before is not None and waited >= before:
+                mine = self.used.setdefault(process.group.entry, Used())
+                mine.wait = (mine.wait or 0) + waited - before
+        self._waited = found
+
+    # -- memory ----------------------------------------------------------------------------
+
+    def read_memory(self, entries: Iterable[Entry], window: int, now: float) -> None:
+        """Refreshes what the largest groups hold; sleepers' sizes change without their clocks."""
+        if window % _MEMORY_EVERY:
+            return
+        holders = [entry for entry in entries if entry.group.kind is not GroupKind.KERNEL]
+        largest = sorted(holders, key=resident, reverse=True)[:_LARGEST]
+        for rank, entry in enumerate(largest):
+            members = sorted(entry.processes, key=_size, reverse=True)[:_MOST_MEMBERS]
+            for process in members:
+                process.rss = self._processes.resident(process.pid) or process.rss
+            holding = self._holdings.setdefault(entry, Holding())
+            if rank < 3 and len(entry.processes) > 1 and window % _SHARES_EVERY == _MEMORY_EVERY:
+                holding.ratio = self._ratio(entry, members)
+            size = self.memory(entry)
+            if not holding.marked_at:
+                holding.marked, holding.marked_at = size, now
+            elif now - holding.marked_at >= _GROWTH_SECONDS:
+                holding.growth = (size - holding.marked) / (now - holding.marked_at)
+                holding.marked, holding.marked_at = size, now
+
+    def _ratio(self, entry: Entry, members: list[Process[Seat]]) -> float:
+        whole = resident(entry)
+        if entry.place is not None:
+            size = self._cgroups.memory_bytes(entry.place.anchor)
+            if size is not None and whole:
+                return min(size / whole, 1.0)
+        shares = [self._processes.proportional_set_size(process.pid) for process in members]
+        sizes = [process.rss for process in members]
+        known = [(share, size) for share, size in zip(shares, sizes, strict=True) if share]
+        counted = sum(size for _, size in known)
+        return min(sum(share for share, _ in known) / counted, 1.0) if counted else 1.0
+
+    def memory(self, entry: Entry) -> int:
+        """Bytes that a group holds, as far as is known."""
+        holding = self._holdings.get(entry)
+        return int(resident(entry) * (holding.ratio if holding else 1.0))
+
+    def growth(self, entry: Entry) -> float | None:
+        """Bytes a second by which it grew lately; ``None`` for those not watched."""
+        holding = self._holdings.get(entry)
+        return holding.growth if holding else None
+
+    def close(self, entry: Entry) -> None:
+        """Forgets a group."""
+        self._holdings.pop(entry, None)
+        self._units.pop(entry, None)
+
+
+def resident(entry: Entry) -> int:
+    """The sum of its processes' resident sizes."""
+    return sum(process.rss for process in entry.processes)
+
+
+def _nanoseconds(pair: tuple[Process[Seat], int]) -> int:
+    return pair[1]
+
+
+def _size(process: Process[Seat]) -> int:
+    return process.rss
