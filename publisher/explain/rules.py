@@ -34,6 +34,7 @@ the tools below it.
 _WORDS: Final = {"label": str, "role": str, "confidence": float, "disabled": bool}
 # The kernel keeps 15 bytes of a program's name (TASK_COMM_LEN in linux/sched.h is 16).
 COMM_LENGTH: Final = 15
+_CUT: Final = "cut"
 
 Document = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -134,7 +135,7 @@ def fold(base: Document, over: Document) -> RuleBook:
             merged[name] = (category, _laid_over(kept, body))
     ours = {name for _, name, _ in _rules_of(over)}
     book = RuleBook()
-    names: dict[str, dict[str, int]] = {place: {} for place in PLACES}
+    names: dict[str, dict[str, int]] = {place: {} for place in (*PLACES, _CUT)}
     for name in sorted(merged, key=lambda name: name not in ours):
         category, body = merged[name]
         if body.get("disabled"):
@@ -145,6 +146,10 @@ def fold(base: Document, over: Document) -> RuleBook:
         for place in PLACES:
             for text in _listed(body.get(place, ())):
                 _enter(book, names, place, " ".join(text.lower().split()))
+    # A whole name goes before one that the kernel has cut to the same letters.
+    names["program"] |= {
+        text: n for text, n in names.pop(_CUT).items() if text not in names["program"]
+    }
     for place, numbers in names.items():
         lines = "".join(f"{text}\t{number}\n" for text, number in numbers.items())
         book.exact[place] = f"\n{lines}"
@@ -160,7 +165,7 @@ def _enter(book: RuleBook, names: dict[str, dict[str, int]], place: str, text: s
         return
     names[place].setdefault(text, number)
     if place == "program" and len(text) > COMM_LENGTH:
-        names[place].setdefault(text[:COMM_LENGTH].rstrip(), number)
+        names[_CUT].setdefault(text[:COMM_LENGTH].rstrip(), number)
 
 
 def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
