@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := .cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit broker faults bench docs lock clean
+.PHONY: help run test lint unit broker faults test-vm bench docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ docs: $(STAMPS)/dev ## write the reference pages anew from the declarations
 
 docs-check: $(STAMPS)/dev
 	$(BIN)/fanwhy-pub docs docs --check
+
+test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold the daemon to them
+	PYTHON=$(BIN)/python tests/vm/run
 
 bench: $(STAMPS)/dev ## what fanwhy costs, and whether its books balance
 	bench/overhead

@@ -23,7 +23,7 @@ from typing import TypeVar
 from publisher import __version__
 from publisher.bus.embedded import EmbeddedBroker, find_or_start
 from publisher.bus.mqtt import Session
-from publisher.digest import Overview, evidence, with_top
+from publisher.digest import Overview, evidence, signs, with_top
 from publisher.errors import FanwhyError, PrefixTakenError, SourceError
 from publisher.events.journal import Journal
 from publisher.events.outbox import Outbox
@@ -40,10 +40,9 @@ from publisher.schema.metric import Reading
 from publisher.schema.payload import Envelope, encode, rfc3339, to_json
 from publisher.schema.printable import printable
 from publisher.senses import Senses
-from publisher.settings import Launch, Settings
+from publisher.settings import Launch, Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
-from publisher.sources.identity import describe
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.gpu import Gpu
 
@@ -94,7 +93,12 @@ class App:
         self._topics = settings.topics
         self._envelope = Envelope(settings.host)
         self._sources = Sources(files=KernelFiles(settings.root), state_dir=state_dir())
-        self._senses = Senses(self._sources, SUBSYSTEMS, disabled=settings.senses.disabled)
+        self._senses = Senses(
+            self._sources,
+            SUBSYSTEMS,
+            disabled=settings.senses.disabled,
+            options={"disk": settings.smart},
+        )
         self._ledger = open_ledger(self._sources, settings.ledger)
         self._explainer = Explainer(settings.explain, state_dir=state_dir())
         self._rhythm = Rhythm(settings.sampling, Pulse(self._sources.files), time.monotonic())
@@ -103,8 +107,9 @@ class App:
         self._overview = Overview(
             {cls.name: cls.reading for cls in SUBSYSTEMS} | {topics.EXPLANATION: ExplanationReading}
         )
-        self._identity = describe(self._sources.files, state_dir())
+        self._identity = self._launch.identity
         self._status_due = 0.0
+        self._known_topics = {*_TOP_BY, *topics.ALL}
         self._info_due = 0.0
         self._samples = 0
         self._verdict: ExplanationReading | None = None
@@ -187,7 +192,7 @@ class App:
             settings = replace(settings, broker=replace(settings.broker, url=self._broker.url))
         self._session = Session(
             settings.broker,
-            identity=self._identity.machine_id or "unknown",
+            identity=self._identity.machine_id or "",
             will=self._status(topics.OFFLINE),
             boot_id=self._boot_id,
             feed=self._outbox,
@@ -241,7 +246,11 @@ class App:
             self._outbox.renew()
             self._rhythm.hurry(time.monotonic())
         elif command == "why":
-            if request.response_topic and self._verdict:
+            if (
+                request.response_topic
+                and self._verdict
+                and self._may_answer(request.response_topic)
+            ):
                 self._outbox.put(
                     Message(
                         topic=request.response_topic,
@@ -252,6 +261,13 @@ class App:
                 )
         else:
             log.warning("unknown command %s; known are refresh and why", printable(command[:40]))
+
+    def _may_answer(self, topic: str) -> bool:
+        """Whoever asks chooses where the answer goes; what others live by is not to be forged."""
+        leaf = self._topics.leaf(topic)
+        return (leaf is None or leaf not in self._known_topics) and not topic.startswith(
+            ("homeassistant/", "$")
+        )
 
     def _look_at_neighbour(self, request: Request) -> None:
         """Refuses to share a prefix with another machine."""
@@ -305,9 +321,10 @@ class App:
         )
         for topic, reading in readings.items():
             channel = self._channel(topic)
-            if channel.due(reading, now):
-                channel.sent(reading, now)
-                self._publish(topic, with_top(reading, balance, _TOP_BY.get(topic)))
+            ranked = with_top(reading, balance, _TOP_BY.get(topic))
+            if channel.due(ranked, now):
+                channel.sent(ranked, now)
+                self._publish(topic, ranked)
         self._withdraw(
             [topic for topic in self._channels if topic not in readings and topic in _TOP_BY]
         )
@@ -327,7 +344,7 @@ class App:
         self, balance: Balance, readings: dict[str, Reading], now: float
     ) -> ExplanationReading:
         verdict = self._explainer.judge(
-            balance, evidence(readings), now=now, wall=self._sources.wall()
+            balance, evidence(readings), now=now, wall=self._sources.wall(), signs=signs(readings)
         )
         for event in self._explainer.transitions():
             self._tell(event)
@@ -426,21 +443,3 @@ class App:
 
 
 _TOP_BY = {cls.name: cls.top_by for cls in SUBSYSTEMS}
-
-
-def state_dir() -> str | None:
-    """Where what was learned is kept: systemd's, else the user's; ``None`` where neither is.
-
-    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification.
-    """
-    if directory := os.environ.get("STATE_DIRECTORY"):
-        return directory.split(":")[0]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return "/var/lib/fanwhy"
-    base = os.environ.get("XDG_STATE_HOME")
-    if not base:
-        home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where there is no home
-        if not home.startswith("/"):
-            return None
-        base = f"{home}/.local/state"
-    return f"{base}/fanwhy"

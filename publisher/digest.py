@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from publisher.explain.alerts import Signs
 from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import (
     ConsumerReading,
@@ -44,9 +45,32 @@ def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
         ),
         gpu_percent=_value(readings, "gpu", "usage_percent"),
         fan_speed_rpm=_whole(_value(readings, "thermal", "fan_speed_rpm")),
+        fan_duty_percent=_value(readings, "thermal", "fan_duty_percent"),
+        throttling=getattr(readings.get("thermal"), "throttled", None),
         cpu_temperature_celsius=_value(readings, "thermal", "cpu_temperature_celsius"),
+        cpu_temperature_limit_celsius=_cpu_limit(readings),
         gpu_temperature_celsius=_value(readings, "gpu", "temperature_celsius"),
-        power_watts=_value(readings, "power", "power_watts"),
+        power_watts=_add(
+            _value(readings, "power", "cpu_power_watts"), _value(readings, "gpu", "power_watts")
+        ),
+    )
+
+
+def signs(readings: Mapping[str, Reading]) -> Signs:
+    """What else deserves an alert."""
+    disk = readings.get("disk")
+    filesystems = getattr(disk, "filesystems", {}).values()
+    arrays = getattr(disk, "arrays", {}).items()
+    return Signs(
+        oom_kills=_whole(_value(readings, "memory", "oom_kills")),
+        disk_used_percent={
+            each.label or "": each.used_percent
+            for each in filesystems
+            if each.used_percent is not None and not each.read_only
+        },
+        raid_degraded=tuple(
+            each.label or name for name, each in arrays if each.state == "degraded"
+        ),
     )
 
 
@@ -130,8 +154,25 @@ def _value(readings: Mapping[str, Reading], topic: str, name: str) -> float | No
 
 
 def _sum(readings: Mapping[str, Reading], topic: str, *names: str) -> float | None:
-    values = [value for name in names if (value := _value(readings, topic, name)) is not None]
-    return sum(values) if values else None
+    return _add(*(_value(readings, topic, name) for name in names))
+
+
+def _add(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _cpu_limit(readings: Mapping[str, Reading]) -> float | None:
+    """The limit of the sensor that measures the processor."""
+    now = _value(readings, "thermal", "cpu_temperature_celsius")
+    if now is None:
+        return None
+    for sensor in getattr(readings["thermal"], "temperatures", {}).values():
+        if sensor.temperature_celsius == now and (
+            limit := sensor.high_celsius or sensor.critical_celsius
+        ):
+            return float(limit)
+    return None
 
 
 def _whole(value: float | None) -> int | None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from publisher.app import state_dir
 from publisher.bus.connection import RefusedError
 from publisher.bus.probe import Findings, probe
 from publisher.config import SUBSYSTEM_NAMES
@@ -23,7 +22,7 @@ from publisher.schema.configuration import Loaded
 from publisher.schema.metric import Reading
 from publisher.schema.payload import Envelope, encode
 from publisher.senses import DEADLINE_SECONDS, Health, Senses
-from publisher.settings import Settings
+from publisher.settings import Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import machine_id

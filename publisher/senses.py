@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.schema.messages import SenseReading
@@ -54,6 +55,7 @@ class Senses:
         sources: what they read from.
         subsystems: the classes to run.
         disabled: names that the user switched off.
+        options: what single subsystems take besides their sources, by name.
     """
 
     def __init__(
@@ -62,10 +64,15 @@ class Senses:
         subsystems: Iterable[type[Subsystem]],
         *,
         disabled: Iterable[str] = (),
+        options: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         off = frozenset(disabled)
         self._sources = sources
-        self._senses = [Sense(cls(sources)) for cls in subsystems if cls.name not in off]
+        self._senses = [
+            Sense(cls(sources, *([options[cls.name]] if cls.name in options else [])))
+            for cls in subsystems
+            if cls.name not in off
+        ]
         self._health: dict[str, Health] = {}
         self.changed = True
         """Whether some sense's health has changed since this was last set to false."""

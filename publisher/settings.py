@@ -16,8 +16,10 @@ from publisher.errors import FanwhyError
 from publisher.explain.settings import ExplainSettings
 from publisher.ledger.settings import LedgerSettings
 from publisher.schema.broker import BrokerSettings
+from publisher.schema.messages import InfoReading
 from publisher.schema.setting import setting
 from publisher.schema.topics import DEFAULT_PREFIX, Topics
+from publisher.subsystems.smart import SmartSettings
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -78,13 +80,6 @@ class SensesSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrivacySettings:
-    """What is told to everyone who may read the broker."""
-
-    publish_addresses: bool = setting(False, "Publish the addresses of network interfaces.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set. Sections are tables of the file."""
 
@@ -107,7 +102,7 @@ class Settings:
     publishing: PublishingSettings = field(default_factory=PublishingSettings)
     senses: SensesSettings = field(default_factory=SensesSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
-    privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    smart: SmartSettings = field(default_factory=SmartSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
 
     @property
@@ -131,6 +126,7 @@ class Launch:
 
     Attributes:
         catalogue: the payload of the catalogue topic, ready to publish.
+        identity: who this machine is: what ``host/info`` says that never changes.
         reload: the command whose standard output is a newer ``Launch``, for SIGHUP; it exits
             with another code than 0, and a line on standard error, when the file is wrong.
         config_path: the file that was read, empty when there was none.
@@ -138,6 +134,7 @@ class Launch:
 
     settings: Settings
     catalogue: bytes
+    identity: InfoReading
     reload: tuple[str, ...] = ()
     config_path: str = ""
 
@@ -190,3 +187,21 @@ class Launch:
         except OSError as error:
             raise FanwhyError(f"not started by fanwhy-pub run: {error.strerror}") from error
         return cls.parse(content)
+
+
+def state_dir() -> str | None:
+    """Where what was learned is kept: systemd's, else the user's; ``None`` where neither is.
+
+    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification.
+    """
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return directory.split(":")[0]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "/var/lib/fanwhy"
+    base = os.environ.get("XDG_STATE_HOME")
+    if not base:
+        home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where there is no home
+        if not home.startswith("/"):
+            return None
+        base = f"{home}/.local/state"
+    return f"{base}/fanwhy"

@@ -123,6 +123,7 @@ class Connection:
     ) -> None:
         self.received: list[Request] = []
         self.remarks: list[str] = []
+        self.confirmed: list[Message] = []
         self._endpoint = endpoint
         self._us = introduction
         self._five = version == MQTTv5
@@ -189,7 +190,10 @@ class Connection:
         self, _client: Client, _data: Any, mid: int, code: ReasonCode, _properties: Any
     ) -> None:
         message, _ = self._unacknowledged.pop(mid, (None, 0.0))
-        if message and code.is_failure:
+        if message is None:
+            return
+        self.confirmed.append(message)  # also when refused: it would be refused again
+        if code.is_failure:
             self.remarks.append(
                 f"{self._endpoint}: it does not take what we publish to {message.topic} "
                 f"({str(code).lower()}); check its access rules"
@@ -326,6 +330,8 @@ class Connection:
         self._sent = self._clock()
         if qos:
             self._unacknowledged[info.mid] = (message, self._sent)
+        elif message.qos:
+            self.confirmed.append(message)  # the broker's best is to confirm nothing
         self._check(info.rc)
         return True
 

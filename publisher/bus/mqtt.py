@@ -54,6 +54,9 @@ class Feed(Protocol):
     def put_back(self, message: Message) -> None:
         """Takes back what could not be delivered, oldest first, unless something newer waits."""
 
+    def confirmed(self, message: Message) -> None:
+        """The broker has acknowledged a message of QoS 1."""
+
     def renew(self) -> None:
         """Has every retained state sent again: the broker may have come back empty."""
 
@@ -341,6 +344,9 @@ class Session:
         for remark in connection.remarks:
             self._remark(remark)
         connection.remarks.clear()
+        for message in connection.confirmed:
+            self._feed.confirmed(message)
+        connection.confirmed.clear()
 
     def _leave(self, connection: Connection) -> None:
         left = deque((*self._batch, *self._feed.take(), *self._farewell))
@@ -353,6 +359,7 @@ class Session:
                 break
             if left or connection.unacknowledged:
                 connection.turn(remaining - _LEAVING_SECONDS)
+        self._hand_on(connection)
         connection.say_goodbye()
 
     # -- words ----------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from publisher import __version__
-from publisher.app import state_dir
 from publisher.cli.check import print_findings
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
@@ -21,6 +20,7 @@ from publisher.schema.messages import InfoReading
 from publisher.schema.payload import to_json
 from publisher.schema.printable import printable
 from publisher.senses import Health
+from publisher.settings import state_dir
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import describe
 

@@ -19,7 +19,9 @@ from publisher.errors import FanwhyError
 from publisher.schema.configuration import Loaded
 from publisher.schema.model import json_schema
 from publisher.schema.payload import Envelope, encode
-from publisher.settings import Launch, Settings
+from publisher.settings import Launch, Settings, state_dir
+from publisher.sources.files import KernelFiles
+from publisher.sources.identity import describe
 
 
 def command(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> int:
@@ -68,6 +70,7 @@ def prepare(
     return Launch(
         settings=loaded.settings,
         catalogue=encode(catalogue),
+        identity=describe(KernelFiles(loaded.settings.root), state_dir()),
         reload=(*python(), "-m", "publisher", "config", "--resolved", *given),
         config_path=str(loaded.path or ""),
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from publisher.app import state_dir
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.digest import evidence
@@ -17,7 +16,7 @@ from publisher.schema.messages import ExplanationReading
 from publisher.schema.payload import Envelope, to_json
 from publisher.schema.printable import printable
 from publisher.senses import Senses
-from publisher.settings import Settings
+from publisher.settings import Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS

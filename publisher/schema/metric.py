@@ -179,7 +179,7 @@ def instances(of: type[Reading], title: str, description: str, **hints: Any) -> 
 
 
 def records(of: type[Reading], title: str, description: str, **hints: Any) -> Any:
-    """A ranked list of readings; it rides along with other changes."""
+    """A ranked list of readings, each with a ``label``; a new leader is worth a message."""
     metric = Metric(kind=Kind.RECORDS, title=title, description=description, of=of, **hints)
     return field(default=(), metadata={"metric": metric})
 

@@ -6,7 +6,8 @@ Both walk the declaration once per class, then run over a flat plan.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -15,6 +16,8 @@ from typing import Any
 from publisher.schema.metric import Field, Kind, Reading, fields_of
 
 SCHEMA_VERSION = 1
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,13 @@ def encode(payload: Mapping[str, Any]) -> bytes:
     """Compact JSON in UTF-8.
 
     Lone surrogates, which stand for undecodable bytes in names that came from the kernel, would
-    be no valid UTF-8: they are written as the replacement character.
+    be no valid UTF-8: they are written as replacement characters.
     """
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace") if text.isascii() else _utf8(text)
-
-
-def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
+        return _SURROGATE.sub("\ufffd", text).encode()
 
 
 def to_json(reading: Reading) -> dict[str, Any]:
@@ -100,11 +99,13 @@ def change(old: Reading | None, new: Reading | None) -> Change:
     """Compares the reading last sent with the newest one by the declared deadbands.
 
     A flag, a choice or a word that differs, a value that appeared or vanished, and a device that
-    came or went are changes of state. A number that moved by at least its deadband is a change
-    of value.
+    came or went are changes of state. A number that moved by at least its deadband, and a ranking
+    with a new leader, are changes of value.
     """
+    if old is new:
+        return Change.NONE
     if old is None or new is None:
-        return Change.NONE if old is new else Change.STATE
+        return Change.STATE
     worst = Change.NONE
     for field in _triggers(type(new)):
         before, after = getattr(old, field.name), getattr(new, field.name)
@@ -123,6 +124,8 @@ def _difference(field: Field, before: Any, after: Any) -> Change:
         if before.keys() != after.keys():
             return Change.STATE
         return max((change(before[key], after[key]) for key in after), default=Change.NONE)
+    if metric.kind is Kind.RECORDS:
+        return Change.VALUE if _overtaken(before, after) else Change.NONE
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER):
         return Change.NONE if before == after else Change.STATE
     if before is None or after is None:
@@ -134,6 +137,13 @@ def _difference(field: Field, before: Any, after: Any) -> Change:
     else:
         moved = _moved(field, before, after)
     return Change.VALUE if moved else Change.NONE
+
+
+def _overtaken(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Whether a ranking has a new leader: two that take turns at the top are no news."""
+    if not after:
+        return False
+    return not before or before[0].label not in [record.label for record in after[:2]]
 
 
 def _moved(field: Field, before: float, after: float) -> bool:
@@ -152,7 +162,7 @@ _TRIGGERS: dict[type[Reading], tuple[Field, ...]] = {}
 def _triggers(cls: type[Reading]) -> tuple[Field, ...]:
     """The fields whose change alone can be worth a message."""
     if cls not in _TRIGGERS:
-        always = (Kind.FLAG, Kind.CHOICE, Kind.INSTANCES)
+        always = (Kind.FLAG, Kind.CHOICE, Kind.INSTANCES, Kind.RECORDS)
         _TRIGGERS[cls] = tuple(
             field
             for field in fields_of(cls)

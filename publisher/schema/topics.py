@@ -20,6 +20,8 @@ EVENT = "event"
 SELF = "self"
 COMMAND = "command"
 
+ALL = (STATUS, CATALOGUE, INFO, OVERVIEW, EXPLANATION, EVENT, SELF, COMMAND)
+
 ONLINE = b"online"
 OFFLINE = b"offline"
 

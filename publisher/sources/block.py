@@ -7,7 +7,6 @@ partition and RAM disk besides, at four times the cost.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -168,6 +167,8 @@ def _candidates(
         or next((link for link in by_id if not link.startswith(("wwn-", "nvme-eui."))), "")
     )
     if serial:
+        import hashlib  # noqa: PLC0415  # OpenSSL's library is 2 MB, and few disks need this
+
         found.append("disk-" + hashlib.blake2s(serial.encode(), digest_size=6).hexdigest())
     found += by_path[:1]
     address = _PCI.findall(files.link(f"/sys/block/{name}/device") or "")

@@ -98,33 +98,38 @@ def test_every_topic_is_there_and_valid_and_a_later_reader_finds_it(
     assert late.last("host/status").payload == b"online"
 
 
-def test_a_busy_program_is_named(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+def test_a_busy_program_is_named_and_its_end_noticed(
+    broker: Any,
+    watch: Callable[..., Any],
+    run: Callable[..., Daemon],
+    wait_until: Callable[..., None],
 ) -> None:
-    watcher = watch(broker, "host/explanation")
-    run(broker)
+    watcher = watch(broker)
+    daemon = run(broker)
     watcher.wait_for("host/explanation")
-    with subprocess.Popen(["sh", "-c", "exec xz -9e -T1 -c /dev/zero >/dev/null"]) as load:
+
+    def blamed() -> bool:
+        verdict = payload(watcher.last("host/explanation"))
+        return any(
+            "xz" in cause["label"] and cause["active"] for cause in verdict.get("causes", ())
+        )
+
+    with subprocess.Popen(
+        ["xz", "-9e", "-T1", "-c", "/dev/zero"], stdout=subprocess.DEVNULL
+    ) as load:
         try:
-            watcher.wait(
-                lambda _: any(
-                    "xz" in cause["label"] and cause["active"]
-                    for cause in payload(watcher.last("host/explanation")).get("causes", ())
-                )
-            )
+            watcher.wait(lambda _: blamed())
         finally:
             load.kill()
-    verdict = payload(watcher.last("host/explanation"))
-    assert verdict["state"] in ("busy", "pressure")
-    assert "xz" in verdict["headline"]
-    watcher.wait(
-        lambda _: (
-            not any(
-                "xz" in cause["label"] and cause["active"]
-                for cause in payload(watcher.last("host/explanation")).get("causes", ())
-            )
-        )
-    )
+    assert payload(watcher.last("host/explanation"))["state"] in ("busy", "pressure")
+    watcher.wait(lambda _: not blamed(), timeout=30)
+    told = [payload(message) for message in watcher.messages if message.topic == "host/event"]
+    assert {"cause_began", "cause_ended"} <= {
+        event["event"] for event in told if "xz" in event.get("label", "")
+    }
+    assert len({event["id"] for event in told}) == len(told)
+    # The broker has confirmed them all: nothing waits on disk.
+    wait_until(lambda: (daemon.config.parent / "state/events").read_bytes() == b"")
 
 
 def test_sigterm_says_offline_and_ends_well(

@@ -15,6 +15,7 @@ from publisher.config import load_settings
 from publisher.errors import FanwhyError
 from publisher.schema.configuration import load
 from publisher.schema.declared import Declared, declared
+from publisher.schema.messages import InfoReading
 from publisher.settings import Launch, Settings
 
 _ALL = list(declared(Settings))
@@ -83,7 +84,12 @@ def test_a_secret_is_not_in_what_a_log_would_show() -> None:
 
 
 class TestLaunch:
-    _LAUNCH = Launch(settings=Settings(), catalogue=b"{}" * 100_000, reload=("python", "-m"))
+    _LAUNCH = Launch(
+        settings=Settings(),
+        catalogue=b"{}" * 100_000,
+        identity=InfoReading(machine_id="42"),
+        reload=("python", "-m"),
+    )
 
     def test_through_a_descriptor(self) -> None:
         assert Launch.take_over(self._LAUNCH.hand_over()) == self._LAUNCH

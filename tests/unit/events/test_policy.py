@@ -5,12 +5,26 @@ from __future__ import annotations
 import pytest
 
 from publisher.events.policy import Channel, Policy
-from publisher.schema.metric import Reading, Unit, flag, gauge, instances, reading
+from publisher.schema.metric import (
+    Reading,
+    Unit,
+    flag,
+    gauge,
+    instances,
+    reading,
+    records,
+    text,
+)
 
 
 @reading
 class Disk(Reading):
     busy_percent: float | None = gauge("Busy", "", unit=Unit.PERCENT, deadband=10)
+
+
+@reading
+class Consumer(Reading):
+    label: str | None = text("Label", "")
 
 
 @reading
@@ -23,6 +37,7 @@ class Machine(Reading):
     detail: int | None = gauge("Detail", "")
     fault: bool | None = flag("Fault", "")
     disks: dict[str, Disk] = instances(Disk, "Disks", "")
+    top: tuple[Consumer, ...] = records(Consumer, "Top", "")
 
 
 def sent_at(timeline: list[tuple[float, Machine]], policy: Policy | None = None) -> list[float]:
@@ -33,6 +48,10 @@ def sent_at(timeline: list[tuple[float, Machine]], policy: Policy | None = None)
             channel.sent(value, now)
             times.append(now)
     return times
+
+
+def ranking(*labels: str) -> Machine:
+    return Machine(top=tuple(Consumer(label=label) for label in labels))
 
 
 USAGE = lambda value: Machine(usage_percent=value)  # noqa: E731
@@ -93,6 +112,17 @@ USAGE = lambda value: Machine(usage_percent=value)  # noqa: E731
             ],
             [0, 0.1, 0.2, 1.2],
             id="a device that came, went, and worked",
+        ),
+        pytest.param(
+            [
+                (0, ranking("xz", "make")),
+                (2, ranking("make", "xz")),
+                (4, ranking("make", "sort")),
+                (6, ranking("make")),
+                (8, ranking()),
+            ],
+            [0, 4],
+            id="a new leader of a ranking, but not two that take turns",
         ),
     ],
 )
