@@ -1,0 +1,143 @@
+"""Classification by clues: the job wins over the tool, and nothing matches loosely."""
+
+from __future__ import annotations
+
+import pytest
+
+from publisher.explain.classify import Classifier
+from publisher.explain.rules import load
+from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+
+
+@pytest.fixture(scope="module")
+def book():
+    return load()
+
+
+def found(book, kind="program", label="", own=False, **clues):
+    group = WorkGroup("k", GroupKind(kind), label or clues.get("program", ""), own)
+    return Classifier(book).classify(group, Clues(**clues))
+
+
+CASES = [
+    # what a tool does for somebody is somebody's
+    ("backup", "Duplicity backup", {"program": "gzip", "ancestors": ("duplicity",)}),
+    ("development", "Software build", {"program": "cc1", "ancestors": ("gcc", "sh", "make")}),
+    ("media", "Jellyfin transcoding", {"program": "ffmpeg", "ancestors": ("jellyfin",)}),
+    ("media", "Frigate camera detection", {"program": "ffmpeg", "ancestors": ("frigate",)}),
+    ("media", "Video transcoding", {"program": "ffmpeg"}),
+    ("backup", "Archiving", {"program": "gzip", "ancestors": ("tar",)}),
+    ("updates", "Unattended upgrades", {"program": "dpkg", "ancestors": ("unattended-upgr",)}),
+    # scripts of interpreters
+    ("backup", "Borg backup", {"program": "python3", "script": "borg"}),
+    ("development", "JavaScript build", {"program": "node", "script": "vite"}),
+    ("development", "JavaScript build", {"program": "MainThread", "command": "npm run build"}),
+    ("ai", "ML training", {"program": "python3", "script": "train.py"}),
+    ("web", "Web server", {"program": "python3", "script": "http.server"}),
+    ("gaming", "Minecraft server", {"program": "java", "script": "paper-1.21.jar"}),
+    ("shell", "Python script report.py", {"program": "python3", "script": "report.py"}),
+    ("shell", "Node.js program go.js", {"program": "node", "script": "go.js"}),
+    # units, containers, commands
+    ("database", "PostgreSQL database", {"kind": "unit", "unit": "postgresql@15-main.service"}),
+    ("updates", "APT package management", {"kind": "unit", "unit": "apt-daily-upgrade.service"}),
+    ("indexing", "File index update", {"kind": "unit", "unit": "plocate-updatedb.service"}),
+    (
+        "ai",
+        "Immich machine learning",
+        {"kind": "container", "container_image": "ghcr.io/immich-app/immich-machine-learning:v1"},
+    ),
+    (
+        "database",
+        "PostgreSQL database",
+        {"kind": "container", "container_name": "shop-postgres-1", "program": "postgres"},
+    ),
+    ("database", "PostgreSQL maintenance", {"command": "postgres: autovacuum worker"}),
+    ("system", "Disk scrub", {"program": "btrfs", "command": "btrfs scrub start"}),
+    # jobs
+    ("development", "Software build", {"kind": "job", "command": "make -j8", "program": "cc1"}),
+    ("backup", "Backup", {"kind": "job", "label": "./nightly-backup.sh", "program": "xz"}),
+    ("backup", "Borg backup", {"kind": "job", "command": "borg create", "program": "python3"}),
+    # where the program's own name says nothing
+    ("gaming", "Steam game", {"program": "Game", "executable": "/x/steamapps/common/G/Game"}),
+    ("development", "C/C++ compilation", {"program": "clang-15"}),
+    ("web", "PHP web application", {"program": "php-fpm8.2"}),
+    ("antivirus", "Microsoft Defender scan", {"program": "MsMpEng.exe"}),
+    # kernel threads
+    ("system", "RAID check", {"kind": "kernel", "program": "md0_resync"}),
+    ("system", "memory reclaim", {"kind": "kernel", "program": "kswapd0"}),
+    ("system", "ZFS", {"kind": "kernel", "program": "z_wr_iss"}),
+    ("system", "kernel work", {"kind": "kernel", "program": "kworker writeback"}),
+    ("system", "kernel (new_thing)", {"kind": "kernel", "program": "new_thing"}),
+]
+
+
+@pytest.mark.parametrize(("category", "label", "clues"), CASES, ids=[f"{c[1]}" for c in CASES])
+def test_what_it_is_called(book, category, label, clues) -> None:
+    answer = found(book, **clues)
+    assert (answer.category, answer.label) == (category, label)
+    assert answer.reason
+
+
+@pytest.mark.parametrize(
+    ("clues", "confidence"),
+    [
+        ({"program": "backupd"}, 0.95),
+        ({"program": "gzip", "ancestors": ("borg",)}, 0.9),
+        ({"program": "helper-of-borg", "ancestors": ("borg",)}, 0.8),
+        ({"program": "python3", "script": "train.py"}, 0.6),
+        ({"program": "python3", "script": "stuff.py"}, 0.6),
+        ({"program": "frobnicate"}, 0.3),
+    ],
+)
+def test_how_sure_it_is(book, clues, confidence) -> None:
+    assert found(book, **clues).confidence == confidence
+
+
+@pytest.mark.parametrize(
+    "clues",
+    [
+        {"program": "makefile-viewer"},
+        {"program": "mybackupd"},
+        {"program": "foo", "executable": "/opt/make/foo"},
+        {"program": "foo", "executable": "/home/borg/foo"},
+        {"program": "foo", "ancestors": ("bash", "sshd", "systemd")},
+        {"program": "foo", "members": ("foo", "gzip", "mosquitto")},
+    ],
+)
+def test_nothing_matches_loosely(book, clues) -> None:
+    assert found(book, **clues).category == "unknown"
+
+
+def test_a_user_process_called_like_a_kernel_thread_is_none(book) -> None:
+    assert found(book, program="kworker/0:1").category == "unknown"
+    assert found(book, program="kdevtmpfsi").category == "cryptomining"
+
+
+def test_a_shell_gives_its_name_to_nothing(book) -> None:
+    job = {"kind": "job", "label": "go.sh", "program": "bash", "script": "go.sh"}
+    assert found(book, **job).label == "Shell job"
+    assert found(book, **job, members=("bash", "ffmpeg")).label == "Video transcoding"
+
+
+def test_what_a_script_also_started_does_not_name_it(book) -> None:
+    answer = found(
+        book, "job", "python3 bench.py", program="python3", script="bench.py",
+        command="python3 bench.py", members=("python3", "mosquitto", "make"),
+    )  # fmt: skip
+    assert answer.label == "Python script bench.py"
+
+
+def test_fanwhy_knows_itself(book) -> None:
+    answer = found(book, own=True, program="python3")
+    assert (answer.category, answer.label, answer.confidence) == ("monitoring", "fanwhy", 1.0)
+
+
+def test_answers_are_remembered_and_bounded(book) -> None:
+    classifier = Classifier(book)
+    group, clues = WorkGroup("k", GroupKind.PROGRAM, "make"), Clues(program="make")
+    first = classifier.classify(group, clues)
+    assert classifier.classify(group, Clues(program="make")) is first
+    assert classifier.classify(group, Clues(program="borg")).label == "Borg backup"
+    for number in range(2000):
+        classifier.classify(WorkGroup(f"k{number}", GroupKind.PROGRAM, "x"), clues)
+    assert len(classifier._known) <= 512
