@@ -139,6 +139,8 @@ def _trigger(field: Field) -> str:
         return "any change"
     if metric.kind is Kind.INSTANCES:
         return "one came or went"
+    if metric.kind is Kind.RECORDS and metric.deadband is not None:
+        return "a new leader"
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER) or metric.deadband is None:
         return ""
     share = f", {metric.deadband_percent:g} %" if metric.deadband_percent else ""

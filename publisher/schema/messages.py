@@ -238,7 +238,7 @@ class ExplanationReading(Reading):
         icon="mdi:magnify",
     )
     causes: tuple[CauseReading, ...] = records(
-        CauseReading, "Causes", "Who is to blame, the most important first."
+        CauseReading, "Causes", "Who is to blame, the most important first.", triggers=False
     )
     evidence: EvidenceReading | None = group(
         EvidenceReading, "Evidence", "What was measured when the verdict was made."
@@ -252,7 +252,10 @@ class ExplanationReading(Reading):
     )
     since: str | None = timestamp("Since", "When this state began.")
     rejected: tuple[RejectedReading, ...] = records(
-        RejectedReading, "Rejected", "What else was looked at, and why it is not to blame."
+        RejectedReading,
+        "Rejected",
+        "What else was looked at, and why it is not to blame.",
+        triggers=False,
     )
     quiet_in_seconds: float | None = gauge(
         "Quiet in",
@@ -271,7 +274,10 @@ class ExplanationReading(Reading):
         "Hint", "What fits when heat or noise do not come from load; never a certainty."
     )
     energy: tuple[EnergyReading, ...] = records(
-        EnergyReading, "Energy", "Who used how much energy, where power is measured."
+        EnergyReading,
+        "Energy",
+        "Who used how much energy, where power is measured.",
+        triggers=False,
     )
 
 
@@ -303,7 +309,7 @@ class EventReading(Reading):
         unit=Unit.JOULES, precision=0,
     )  # fmt: skip
     causes: tuple[CauseReading, ...] = records(
-        CauseReading, "Causes", "Who was to blame when it happened."
+        CauseReading, "Causes", "Who was to blame when it happened.", triggers=False
     )
 
 

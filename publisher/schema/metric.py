@@ -178,9 +178,21 @@ def instances(of: type[Reading], title: str, description: str, **hints: Any) -> 
     return field(default_factory=dict, metadata={"metric": metric})
 
 
-def records(of: type[Reading], title: str, description: str, **hints: Any) -> Any:
-    """A ranked list of readings, each with a ``label``; a new leader is worth a message."""
-    metric = Metric(kind=Kind.RECORDS, title=title, description=description, of=of, **hints)
+def records(
+    of: type[Reading], title: str, description: str, *, triggers: bool = True, **hints: Any
+) -> Any:
+    """A ranked list of readings, each with a ``label``.
+
+    A new leader is worth a message, unless ``triggers`` is false.
+    """
+    metric = Metric(
+        kind=Kind.RECORDS,
+        title=title,
+        description=description,
+        deadband=0.0 if triggers else None,
+        of=of,
+        **hints,
+    )
     return field(default=(), metadata={"metric": metric})
 
 

@@ -162,7 +162,7 @@ _TRIGGERS: dict[type[Reading], tuple[Field, ...]] = {}
 def _triggers(cls: type[Reading]) -> tuple[Field, ...]:
     """The fields whose change alone can be worth a message."""
     if cls not in _TRIGGERS:
-        always = (Kind.FLAG, Kind.CHOICE, Kind.INSTANCES, Kind.RECORDS)
+        always = (Kind.FLAG, Kind.CHOICE, Kind.INSTANCES)
         _TRIGGERS[cls] = tuple(
             field
             for field in fields_of(cls)
