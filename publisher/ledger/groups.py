@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 from publisher.ledger.books import Process
 from publisher.ledger.names import SHELLS, Name, clean, describe, program_of
 from publisher.ledger.places import Place, place_of
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.processes import LinuxProcesses
+from publisher.sources.containers import Container
+from publisher.sources.processes import ProcessDetails
 
 _SPAWNER_NAMES = """
     init systemd (sd-pam) launchd runit runsvdir runsv s6-svscan s6-supervise openrc
@@ -124,22 +127,40 @@ class Seat:
     program: str
 
 
+class Heard(Protocol):
+    """Who knows by other means whose a process is."""
+
+    def owner(self, pid: int) -> Entry | None:
+        """The group that a process descends from."""
+
+
 class Groups:
     """Finds or opens the group of every process.
 
     Args:
         own: fanwhy's process id.
+        heard: knows by the kernel's events whose a process is.
+        look_up: tells name and image of a container.
         arguments: harmless arguments may be shown.
     """
 
     def __init__(
-        self, processes: LinuxProcesses, cgroups: Cgroups, *, own: int, arguments: bool = False
+        self,
+        processes: ProcessDetails,
+        cgroups: Cgroups,
+        *,
+        own: int,
+        heard: Heard,
+        look_up: Callable[[Place], Container | None],
+        arguments: bool = False,
     ) -> None:
         self.entries: dict[str, Entry] = {}
         self.tallies: dict[str, Tally] = {}
         self._processes = processes
         self._cgroups = cgroups
         self._own = own
+        self._heard = heard
+        self._look_up = look_up
         self._arguments = arguments
         self._hosts = _ancestors_of(processes, own)
         self._lineage: dict[int, Entry] = {}
@@ -264,7 +285,7 @@ class Groups:
             entry = self._lineage.get(leader)
             if entry is not None and leader != process.pid:
                 return entry
-        return None
+        return self._heard.owner(process.pid)
 
     def _job_called(self, label: str) -> Entry | None:
         """A living job of that name: an orphan that is named alike is a part of it."""
@@ -287,9 +308,21 @@ class Groups:
     ) -> Entry:
         entry = self.entries.get(key)
         if entry is None:
-            label = clean(place.label if place else name.label) or "unknown"
-            entry = self.entries[key] = Entry(WorkGroup(key, kind, label, own), name, place)
+            label, image = clean(place.label if place else name.label), ""
+            if place is not None and kind is GroupKind.CONTAINER:
+                label, image = self._called(place)
+            group = WorkGroup(key, kind, label or "unknown", own)
+            entry = self.entries[key] = Entry(group, name, place)
+            entry.image = image
         return entry
+
+    def _called(self, place: Place) -> tuple[str, str]:
+        """A container's label and image: its name, else its image, else runtime and id."""
+        known = self._look_up(place)
+        if known is None:
+            return place.label, ""
+        image = clean(known.image)
+        return clean(known.name) or image.rpartition("/")[2] or place.label, image
 
     def _tally_of(self, process: Process[Seat]) -> Tally | None:
         return self._tally(self._cgroups.membership(self._processes.cgroups(process.pid)).account)
@@ -337,7 +370,7 @@ def _bare(name: Name) -> Name:
     return Name(program=name.program, command=name.program, label=clean(name.program))
 
 
-def _ancestors_of(processes: LinuxProcesses, pid: int) -> set[int]:
+def _ancestors_of(processes: ProcessDetails, pid: int) -> set[int]:
     """Whoever started fanwhy hosts it; their other children are jobs of their own."""
     found: set[int] = set()
     stat = processes.stat(pid)

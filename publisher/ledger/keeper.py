@@ -4,7 +4,8 @@ What init or a subreaper is credited with is the work of orphans: it goes to a p
 and whatever the machine did beyond all that was booked, are given, in this order, to
 
 1. cgroups whose counters grew by more than their processes were booked: exact;
-2. the groups of orphans that were seen alive lately, by what they used;
+2. the groups of orphans by how long they lived, where the kernel's events are listened to;
+   else of those that were seen alive lately, by what they used;
 3. parents that ignore SIGCHLD, whose children are added to nobody, by what those used that
    were seen.
 
@@ -30,6 +31,7 @@ class Bookkeeper(Keeper[Seat]):
 
     Attributes:
         orphans: nanoseconds reaped by init and subreapers, for which no owner is known yet.
+        nobodys: of the orphans' in the last window, what no counter told the owner of.
         outside: booked to processes outside all cgroups.
         worked: nanoseconds of every process that was seen to work in this window.
     """
@@ -39,6 +41,7 @@ class Bookkeeper(Keeper[Seat]):
     ) -> None:
         self.orphans = 0
         self.outside = 0
+        self.nobodys = 0
         self.worked: dict[Process[Seat], int] = {}
         self._usage = usage
         self._groups = groups
@@ -128,21 +131,26 @@ class Bookkeeper(Keeper[Seat]):
 
     # -- what nobody was seen to do ------------------------------------------------------------
 
-    def close_window(self, gap: int, tolerance: int) -> int:
+    def close_window(self, gap: int, tolerance: int, lives: Counter[Entry]) -> int:
         """Finds owners for the gap between what the machine did and what was booked.
+
+        Args:
+            gap: nanoseconds.
+            tolerance: how much of it may be the lag of clocks.
+            lives: how long orphans lived that the kernel told of, by group.
 
         Returns:
             How much of it was given to somebody.
         """
         self._window += 1
-        given = 0
+        given = self.nobodys = 0
         orphans, self.orphans = self.orphans, 0
         missing = max(gap, orphans)
         if missing > min(tolerance, _GRAIN) or orphans:
             given = self._from_cgroups(missing)
-            left = max(orphans - given, 0)
-            if left and self._orphans_seen:
-                _spread(left, self._orphans_seen)
+            left = self.nobodys = max(orphans - given, 0)
+            if shares := lives or self._orphans_seen:
+                _spread(left, shares)
                 given += left
             if gap - given > tolerance:
                 given += self._to_ignorers(gap - given)

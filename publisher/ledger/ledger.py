@@ -10,14 +10,17 @@ from publisher.ledger.accounts import Account, Balance, GroupKind
 from publisher.ledger.books import Books, Process
 from publisher.ledger.groups import Entry, Groups, Seat
 from publisher.ledger.keeper import Bookkeeper
+from publisher.ledger.lineage import Lineage
+from publisher.ledger.network import Network
+from publisher.ledger.places import Place
 from publisher.ledger.settings import LedgerSettings
-from publisher.ledger.totals import Machine, Window
+from publisher.ledger.totals import LinuxMachine, Machine, PortableMachine, Window
 from publisher.ledger.usage import Usage, Used, resident
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.processes import LinuxProcesses
+from publisher.sources.containers import Container, container
+from publisher.sources.processes import LinuxProcesses, ProcessDetails
 
-_TICK = 1 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 _KEPT = 8  # windows that a group without processes is kept
 _LARGEST = 5  # groups shown for their memory alone
 _DISCOVER_EVERY = 15  # windows with a gap after which cgroups of unseen processes are looked for
@@ -43,31 +46,72 @@ class Ledger(Protocol):
 
 
 def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
-    """The best ledger that this machine allows."""
-    return LinuxLedger(sources, settings)
+    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+    processes = LinuxProcesses(sources.files)
+    if sources.files.root or processes.stat(os.getpid()) is not None:
+        cgroups = Cgroups(sources.files)
+        return BalancedLedger(
+            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups)
+        )
+    processes.close()
+    return portable_ledger(sources, settings)
 
 
-class LinuxLedger:
-    """Books of CPU clocks."""
+def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+    """A ledger by psutil alone, for systems without Linux's ``/proc``."""
+    from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
+        PsutilProcesses,
+        machine_times,
+    )
 
-    def __init__(self, sources: Sources, settings: LedgerSettings) -> None:
+    cgroups = Cgroups(sources.files)
+    return BalancedLedger(
+        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times)
+    )
+
+
+class BalancedLedger:
+    """Books of CPU time, and what else their groups use.
+
+    Args:
+        processes: tells of processes.
+        machine: tells what they can have done together.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        settings: LedgerSettings,
+        processes: ProcessDetails,
+        cgroups: Cgroups,
+        machine: Machine,
+    ) -> None:
         self.health: dict[str, SourceError | None] = {}
         self._sources = sources
-        self._processes = LinuxProcesses(sources.files)
-        self._cgroups = Cgroups(sources.files)
+        self._processes = processes
+        self._machine = machine
+        self._lineage = Lineage(settings.attribution)
         self._groups = Groups(
-            self._processes, self._cgroups, own=os.getpid(), arguments=settings.publish_arguments
+            processes,
+            cgroups,
+            own=os.getpid(),
+            heard=self._lineage,
+            look_up=self._container,
+            arguments=settings.publish_arguments,
         )
-        self._usage = Usage(self._processes, self._cgroups)
-        self._keeper = Bookkeeper(self._groups, self._cgroups, self._processes, self._usage)
-        self._books: Books[Seat] = Books(self._processes, self._keeper)
-        self._machine = Machine(sources.files, self._cgroups)
+        self._usage = Usage(processes, cgroups)
+        self._network = Network(sources.files)
+        self._keeper = Bookkeeper(self._groups, cgroups, processes, self._usage)
+        self._books: Books[Seat] = Books(processes, self._keeper)
         self._at = 0.0
         self._length = 0.0
         self._window = 0
         self._carry = 0
         self._gaps = 0
-        self._boot = 0.0
+        self._epoch = 0.0
+
+    def _container(self, place: Place) -> Container | None:
+        return container(self._sources.files, place.runtime, place.identity)
 
     def sample(self) -> Balance | None:
         now = self._sources.monotonic()
@@ -75,7 +119,7 @@ class LinuxLedger:
         window = self._machine.window()
         self._length, self._at = now - self._at, now
         if window is None:
-            self._boot = self._sources.wall() - _uptime(self._sources)
+            self._epoch = self._machine.epoch(self._sources.wall())
             self._books.open(census)
             self._look_around()
             return None
@@ -89,6 +133,7 @@ class LinuxLedger:
             )
             return abs(self._carry + window.busy - booked) <= window.tolerance
 
+        self._lineage.listen(self._books.table)
         if not self._books.quiet(census, closes):
             self._books.full(census)
         return self._balance(window, self._length)
@@ -99,6 +144,7 @@ class LinuxLedger:
         return None if seat is None else self._account(seat.entry)
 
     def close(self) -> None:
+        self._lineage.close()
         self._processes.close()
 
     def _balance(self, window: Window, length: float) -> Balance:
@@ -111,7 +157,8 @@ class LinuxLedger:
         self._usage.read_disks(worked, self._books.opened)
         self._usage.read_waiting(worked, busy, int(length * window.cores * 1e9))
         self._usage.read_memory(entries, self._window, self._at)
-        given = self._keeper.close_window(self._carry, window.tolerance)
+        self._network.read(worked, length)
+        given = self._keeper.close_window(self._carry, window.tolerance, self._lineage.lives)
         booked += given
         self._carry -= given
         unattributed = 0
@@ -121,8 +168,11 @@ class LinuxLedger:
             if self._gaps % _DISCOVER_EVERY == 0:
                 self._groups.discover()
             self._gaps += 1
+        self._lineage.judge(unattributed + self._keeper.nobodys, busy)
         self._carry = max(self._carry, -2 * window.tolerance)
         self.health["ledger.disk"] = self._usage.disk_problem
+        self.health["ledger.network"] = self._network.problem
+        self.health["ledger.lineage"] = self._lineage.problem
         balance = Balance(
             window_seconds=length,
             cores=window.cores,
@@ -146,6 +196,7 @@ class LinuxLedger:
     def _account(self, entry: Entry) -> Account:
         length = self._length
         used = self._usage.used.get(entry) or Used()
+        moved = self._network.moved.get(entry, (0, 0) if self._network.watching else None)
         kernel = entry.group.kind is GroupKind.KERNEL
         processes = entry.processes
         start = min((process.start for process in processes), default=None)
@@ -158,11 +209,13 @@ class LinuxLedger:
             short_lived_seconds=min(entry.unseen, entry.cpu) / 1e9,
             process_count=len(processes),
             thread_count=sum(process.threads for process in processes),
-            since=None if start is None else self._boot + start * _TICK,
+            since=None if start is None else self._epoch + start * self._machine.tick,
             memory_bytes=None if kernel else self._usage.memory(entry),
             memory_growth_bytes_per_second=self._usage.growth(entry),
             disk_read_bytes_per_second=None if used.read is None else used.read / length,
             disk_write_bytes_per_second=None if used.written is None else used.written / length,
+            network_receive_bytes_per_second=None if moved is None else moved[0] / length,
+            network_transmit_bytes_per_second=None if moved is None else moved[1] / length,
             wait_seconds=None if used.wait is None else used.wait / 1e9,
         )
 
@@ -181,6 +234,7 @@ class LinuxLedger:
             elif not entry.processes and self._window - entry.last > _KEPT:
                 self._groups.close(entry)
                 self._usage.close(entry)
+                self._lineage.forget(entry)
         self._usage.used.clear()
 
     def _look_around(self) -> None:
@@ -200,11 +254,3 @@ class LinuxLedger:
             if hidden
             else None
         )
-
-
-def _uptime(sources: Sources) -> float:
-    content = sources.files.read("/proc/uptime")
-    try:
-        return float(content.split()[0])
-    except (ValueError, IndexError):
-        raise SourceError("not as man 5 proc_uptime has it", path="/proc/uptime") from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from publisher.errors import SourceError
 from publisher.sources.cgroups import Cgroups
@@ -42,29 +43,49 @@ class Window(NamedTuple):
     cores: int
 
 
-class Machine:
+class Machine(Protocol):
     """Measures windows.
+
+    Attributes:
+        tick: seconds of one step of processes' start times.
+    """
+
+    tick: float
+
+    def census(self) -> Census:
+        """The numbering of processes, after reading the totals anew."""
+
+    def window(self) -> Window | None:
+        """What happened since the last call; ``None`` the first time. Follows ``census``."""
+
+    def epoch(self, wall: float) -> float:
+        """When start times count from, in seconds since the epoch; ``wall`` is now."""
+
+
+class LinuxMachine:
+    """By ``/proc/stat`` and cgroups.
 
     The root of version 1's CPU accounting is exact. Version 2 has no such root, but its
     topmost cgroups together hold everything but kernel threads. ``/proc/stat`` is charged by
     the timer tick on most kernels: right on average, 3 % off in two seconds.
     """
 
+    tick = _TICK / 1e9
+
     def __init__(self, files: KernelFiles, cgroups: Cgroups) -> None:
         self._files = files
         self._cgroups = cgroups
+        self._next: Totals
         self._totals: Totals | None = None
         self._whole = cgroups.whole_usage()
         self._tops = cgroups.top_usage() if self._whole is None else None
 
     def census(self) -> Census:
-        """The kernel's numbering of processes, after reading the totals anew."""
         self._next = read_totals(self._files)
         last = self._files.read("/proc/loadavg").split()
         return Census(int(last[-1]), self._next.forks)
 
     def window(self) -> Window | None:
-        """What happened since the last call; ``None`` the first time. Follows ``census``."""
         after, before = self._next, self._totals
         self._totals = after
         busy, tolerance, partly = self._busy(before, after)
@@ -90,6 +111,55 @@ class Machine:
             return busy, busy // 20 + 6_000_000, True
         busy = max(after.busy - before.busy, 0) if before else 0
         return busy, busy // 10 + 30_000_000, False
+
+    def epoch(self, wall: float) -> float:
+        content = self._files.read("/proc/uptime")
+        try:
+            return wall - float(content.split()[0])
+        except (ValueError, IndexError):
+            raise SourceError("not as man 5 proc_uptime has it", path="/proc/uptime") from None
+
+
+class PortableMachine:
+    """By what psutil tells of all processors; everybody is listed in every window.
+
+    Args:
+        times: nanoseconds busy, in interrupts, stolen and in guests; processors.
+    """
+
+    tick = 0.01
+
+    def __init__(self, times: Callable[[], tuple[int, int, int, int, int]]) -> None:
+        self._times = times
+        self._forks = 0
+        self._totals: Totals | None = None
+        self._next: Totals
+
+    def census(self) -> Census:
+        # So many forks that no numbering can be trusted: the books list everybody.
+        self._forks += 1 << 20
+        self._next = Totals(*self._times(), self._forks)
+        return Census(0, self._forks)
+
+    def window(self) -> Window | None:
+        after, before = self._next, self._totals
+        self._totals = after
+        if before is None:
+            return None
+        busy = max(after.busy - before.busy, 0)
+        return Window(
+            busy=busy,
+            tolerance=busy // 10 + 30_000_000,
+            partly=False,
+            irq=max(after.irq - before.irq, 0),
+            steal=max(after.steal - before.steal, 0),
+            guest=max(after.guest - before.guest, 0),
+            cores=after.cores,
+        )
+
+    def epoch(self, wall: float) -> float:
+        del wall
+        return 0.0  # start times are since the epoch
 
 
 def read_totals(files: KernelFiles) -> Totals:

@@ -14,7 +14,7 @@ from publisher.ledger.accounts import GroupKind
 from publisher.ledger.books import Process
 from publisher.ledger.groups import Entry, Seat
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.processes import LinuxProcesses
+from publisher.sources.processes import ProcessDetails
 
 _WORKED = 1_000_000  # nanoseconds: moving a megabyte takes about so long
 _MOST_READERS = 24
@@ -70,7 +70,7 @@ class Usage:
         disk_problem: why others' disk bytes cannot be read, if so.
     """
 
-    def __init__(self, processes: LinuxProcesses, cgroups: Cgroups) -> None:
+    def __init__(self, processes: ProcessDetails, cgroups: Cgroups) -> None:
         self.used: dict[Entry, Used] = {}
         self.disk_problem: SourceError | None = None
         self._processes = processes

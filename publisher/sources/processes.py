@@ -129,6 +129,34 @@ class ProcessSource(Protocol):
         """Lets go of what is kept for processes that will not be asked for soon."""
 
 
+class ProcessDetails(ProcessSource, Protocol):
+    """What else groups are told by, and what they use besides CPU."""
+
+    def command_line(self, pid: int) -> list[str]:
+        """The words it was started with; empty for kernel threads, zombies and the denied."""
+
+    def cgroups(self, pid: int) -> bytes:
+        """The lines of ``/proc/<pid>/cgroup``; empty when there are none."""
+
+    def executable(self, pid: int) -> str:
+        """The path of its program; empty where this user may not know."""
+
+    def io(self, pid: int) -> tuple[int, int]:
+        """Bytes it caused to be read from and to be written to disks, since it began."""
+
+    def resident(self, pid: int) -> int | None:
+        """Its resident memory; ``None`` when it is gone."""
+
+    def proportional_set_size(self, pid: int) -> int | None:
+        """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
+
+    def waited(self, pid: int) -> int:
+        """Nanoseconds its threads stood in a run queue, summed over those alive."""
+
+    def close(self) -> None:
+        """Lets go of everything held open."""
+
+
 class LinuxProcesses:
     """``/proc/<pid>`` below the root of ``files``.
 

@@ -1,0 +1,116 @@
+"""Whose the orphans are, by the kernel's events of forks and exits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from publisher.errors import SourceError
+from publisher.ledger.books import Process
+from publisher.ledger.groups import Entry, Seat
+from publisher.sources.connector import Connector, Exit, Fork
+
+_OPEN = 0.05  # part of the busy time without an owner from which events are listened to
+_PATIENCE = 2  # windows in a row
+_REST = 30  # windows without need after which we stop listening
+
+
+class Lineage:
+    """Listens to the kernel when needed, and remembers who descends from whom.
+
+    Attributes:
+        lives: nanoseconds that orphans who ended in this window had lived, by group.
+        problem: why nothing can be heard, if so.
+    """
+
+    def __init__(self, attribution: str) -> None:
+        self.lives: Counter[Entry] = Counter()
+        self.problem: SourceError | None = None
+        self._attribution = attribution
+        self._connector: Connector | None = None
+        self._owners: dict[int, Entry] = {}
+        self._born: dict[int, int] = {}
+        self._parents: dict[int, int] = {}
+        self._gone: set[int] = set()
+        self._leaving: set[int] = set()
+        self._needed = 0
+        self._idle = 0
+        if attribution == "exact":
+            self._open()
+
+    def listen(self, table: Mapping[int, Process[Seat]]) -> None:
+        """Takes in what happened; before the books strike the dead out of ``table``."""
+        self.lives.clear()
+        if self._connector is None:
+            return
+        for pid in self._leaving:
+            for memory in (self._owners, self._born, self._parents):
+                memory.pop(pid, None)
+        self._gone -= self._leaving
+        self._leaving = set(self._gone)
+        try:
+            self._take(self._connector.events(), table)
+        except SourceError as error:
+            self.problem = error
+            self.close()
+
+    def _take(self, events: Iterable[Fork | Exit], table: Mapping[int, Process[Seat]]) -> None:
+        for event in events:
+            if isinstance(event, Fork):
+                self._gone.discard(event.child)
+                self._leaving.discard(event.child)
+                self._born[event.child] = event.at
+                self._parents[event.child] = event.parent
+                owner = self._owners.get(event.parent) or _owner(table.get(event.parent))
+                if owner is not None:
+                    self._owners[event.child] = owner
+            else:
+                self._gone.add(event.pid)
+                owner = self._owners.get(event.pid)
+                # Its parent went first, so that init or a subreaper waits for it.
+                if owner is not None and self._parents.get(event.pid) in self._gone:
+                    self.lives[owner] += event.at - self._born.get(event.pid, event.at) + 1
+
+    def owner(self, pid: int) -> Entry | None:
+        """The group that a process descends from, as far as was heard."""
+        return self._owners.get(pid)
+
+    def judge(self, nobodys: int, busy: int) -> None:
+        """Starts or stops listening, by how much of the busy time has no owner."""
+        if self._attribution == "light":
+            return
+        if busy and nobodys > busy * _OPEN:
+            self._needed += 1
+            self._idle = 0
+            if self._needed >= _PATIENCE and self._connector is None and self.problem is None:
+                self._open()
+            return
+        self._needed = 0
+        self._idle += 1
+        if self._idle >= _REST and self._attribution == "auto":
+            self.close()
+
+    def _open(self) -> None:
+        try:
+            self._connector = Connector()
+        except SourceError as error:
+            self.problem = error
+
+    def forget(self, entry: Entry) -> None:
+        """A group was closed."""
+        self._owners = {pid: owner for pid, owner in self._owners.items() if owner is not entry}
+
+    def close(self) -> None:
+        """Stops listening."""
+        if self._connector is not None:
+            self._connector.close()
+            self._connector = None
+        for memory in (self._owners, self._born, self._parents, self._gone, self._leaving):
+            memory.clear()
+
+
+def _owner(process: Process[Seat] | None) -> Entry | None:
+    """Whose the children of a process are; a spawner's are their own."""
+    if process is None or process.reaper or process.group.spawner:
+        return None
+    return process.group.entry

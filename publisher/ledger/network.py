@@ -1,0 +1,99 @@
+"""Which group the bytes of TCP connections belong to, looked at while much is on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from publisher.errors import AbsentError, SourceError
+from publisher.ledger.books import Process
+from publisher.ledger.groups import Entry, Seat
+from publisher.sources.files import KernelFiles
+from publisher.sources.sockets import connections, sockets_of, traffic
+
+_MUCH = 250_000  # bytes a second on all wires from which it matters who moves them
+_MATTERS = 50_000  # bytes in a window that a connection must have moved for its owner to be sought
+_MOST_SEARCHED = 16  # processes whose descriptors are looked through in a window
+
+
+class Network:
+    """Adds up connections.
+
+    Attributes:
+        moved: bytes (received, transmitted) of groups in this window.
+        watching: whether this window was looked at: a group without an entry moved nothing.
+        problem: why connections or their owners cannot be known, if so.
+    """
+
+    def __init__(self, files: KernelFiles) -> None:
+        self.moved: dict[Entry, tuple[int, int]] = {}
+        self.watching = False
+        self.problem: SourceError | None = None
+        self._files = files
+        self._proc = f"{files.root}/proc"
+        self._traffic: int | None = None
+        self._before: dict[int, tuple[int, int]] | None = None
+        self._owners: dict[int, Process[Seat]] = {}
+
+    def read(self, worked: Iterable[tuple[Process[Seat], int]], seconds: float) -> None:
+        """Looks at the connections if more than a little was moved since the last call."""
+        self.moved.clear()
+        self.watching = False
+        if self._files.root or isinstance(self.problem, AbsentError):
+            return
+        try:
+            total = traffic(self._files.read("/proc/net/dev"))
+            before, self._traffic = self._traffic, total
+            if before is None or total - before < _MUCH * seconds:
+                self._before = None
+                return
+            found = connections()
+        except SourceError as error:
+            self.problem = error
+            return
+        last = self._before
+        self._before = {one.inode: (one.received, one.transmitted) for one in found}
+        if last is None:
+            return  # what came before this window is not to be told from what came in it
+        self.watching = True
+        active = {}
+        for inode, (received, transmitted) in self._before.items():
+            earlier = last.get(inode, (0, 0))
+            more = max(received - earlier[0], 0), max(transmitted - earlier[1], 0)
+            if sum(more) >= _MATTERS:
+                active[inode] = more
+        self._book(active, worked)
+
+    def _book(
+        self, active: dict[int, tuple[int, int]], worked: Iterable[tuple[Process[Seat], int]]
+    ) -> None:
+        self._owners = {
+            inode: process
+            for inode, process in self._owners.items()
+            if inode in active and process.alive
+        }
+        unknown = set(active) - set(self._owners)
+        if unknown:
+            self._search(unknown, worked)
+        for inode, (received, transmitted) in active.items():
+            owner = self._owners.get(inode)
+            if owner is not None:
+                entry = owner.group.entry
+                so_far = self.moved.get(entry, (0, 0))
+                self.moved[entry] = so_far[0] + received, so_far[1] + transmitted
+
+    def _search(self, unknown: set[int], worked: Iterable[tuple[Process[Seat], int]]) -> None:
+        busiest = sorted(worked, key=lambda pair: pair[1], reverse=True)[:_MOST_SEARCHED]
+        self.problem = None
+        for process, _ in busiest:
+            if process.kernel or not process.alive or not unknown:
+                continue
+            try:
+                mine = sockets_of(self._proc, process.pid) & unknown
+            except AbsentError:
+                continue
+            except SourceError as error:
+                self.problem = error
+                continue
+            for inode in mine:
+                self._owners[inode] = process
+            unknown -= mine

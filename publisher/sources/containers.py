@@ -1,0 +1,129 @@
+"""Names and images of containers, from what their runtimes leave on disk or tell on a socket.
+
+docker keeps ``config.v2.json`` per container, podman and CRI-O their storage's list of
+containers, containerd the OCI bundle's ``config.json`` with the annotations of Kubernetes or
+nerdctl. All of it is for root to read; without it a container is known by its id.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from typing import Any, NamedTuple
+
+from publisher.errors import SourceError
+from publisher.sources.files import KernelFiles
+
+_TIMEOUT = 0.5  # seconds that a runtime's daemon may take to answer, once a container
+_LIMIT = 4 << 20
+_STORAGES = ("/var/lib/containers/storage", "/run/containers/storage")
+_NAMESPACES = ("k8s.io", "default", "moby")
+
+
+class Container(NamedTuple):
+    """What a runtime calls a container; the image without registry, digest and ``latest``."""
+
+    name: str
+    image: str
+
+
+def container(files: KernelFiles, runtime: str, identity: str) -> Container | None:
+    """What is known of one container; ``None`` where this user may not know."""
+    if not re.fullmatch(r"[0-9a-f]{32,64}", identity):
+        return None
+    if runtime == "docker":
+        found = _docker(_json(files, f"/var/lib/docker/containers/{identity}/config.v2.json"))
+        return found or _docker(_ask(files, "/var/run/docker.sock", f"/containers/{identity}/json"))
+    if runtime in ("podman", "cri-o"):
+        return _storage(files, identity) or _bundle(files, identity)
+    return _bundle(files, identity)
+
+
+def _docker(facts: Any) -> Container | None:
+    if not isinstance(facts, dict):
+        return None
+    config = facts.get("Config")
+    image = config.get("Image", "") if isinstance(config, dict) else ""
+    return Container(str(facts.get("Name", "")).lstrip("/"), short_image(str(image)))
+
+
+def _storage(files: KernelFiles, identity: str) -> Container | None:
+    for storage in _STORAGES:
+        for name in ("containers.json", "volatile-containers.json"):
+            listed = _json(files, f"{storage}/overlay-containers/{name}")
+            for item in listed if isinstance(listed, list) else ():
+                if isinstance(item, dict) and item.get("id") == identity:
+                    return _stored(item)
+    return None
+
+
+def _stored(item: dict[str, Any]) -> Container:
+    names = item.get("names")
+    image = ""
+    try:
+        facts = json.loads(item.get("metadata") or "{}")
+        image = facts.get("image-name", "") if isinstance(facts, dict) else ""
+    except (TypeError, ValueError):
+        pass
+    return Container(str(names[0]) if isinstance(names, list) and names else "", short_image(image))
+
+
+def _bundle(files: KernelFiles, identity: str) -> Container | None:
+    paths = [
+        f"/run/containerd/io.containerd.runtime.v2.task/{namespace}/{identity}/config.json"
+        for namespace in _NAMESPACES
+    ]
+    paths += [f"{storage}/overlay-containers/{identity}/userdata/config.json"
+              for storage in _STORAGES]  # fmt: skip
+    for path in paths:
+        facts = _json(files, path)
+        notes = facts.get("annotations") if isinstance(facts, dict) else None
+        if isinstance(notes, dict):
+            return _annotated(notes)
+    return None
+
+
+def _annotated(notes: dict[str, Any]) -> Container:
+    def first(*keys: str) -> str:
+        return next((str(notes[key]) for key in keys if notes.get(key)), "")
+
+    name = first("io.kubernetes.cri.container-name", "io.kubernetes.container.name", "nerdctl/name")
+    pod = first("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name")
+    image = first(
+        "io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName", "nerdctl/image-name"
+    )
+    return Container(f"{pod}/{name}" if pod and name and name not in pod else name or pod,
+                     short_image(image))  # fmt: skip
+
+
+def short_image(image: str) -> str:
+    """``docker.io/library/nginx:latest@sha256:…`` → ``nginx``."""
+    name = image.partition("@")[0].removeprefix("sha256:")
+    host, slash, rest = name.partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        name = rest
+    return name.removeprefix("library/").removesuffix(":latest")
+
+
+def _json(files: KernelFiles, path: str) -> Any:
+    try:
+        return json.loads(files.read(path, keep=False))
+    except (SourceError, ValueError):
+        return None
+
+
+def _ask(files: KernelFiles, path: str, resource: str) -> Any:
+    """One request to a runtime's socket, in the HTTP that closes after its answer."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_TIMEOUT)
+            connection.connect(files.root + path)
+            connection.sendall(f"GET {resource} HTTP/1.0\r\nHost: runtime\r\n\r\n".encode())
+            answer = b""
+            while (chunk := connection.recv(1 << 16)) and len(answer) < _LIMIT:
+                answer += chunk
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return json.loads(body) if b" 200 " in head.split(b"\r\n", 1)[0] else None
+    except (OSError, ValueError):
+        return None
