@@ -21,7 +21,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from publisher import __version__
+from publisher.bus.announcer import Announcer
 from publisher.bus.embedded import EmbeddedBroker, find_or_start
+from publisher.bus.homeassistant import Discovery, Host
 from publisher.bus.mqtt import Session
 from publisher.digest import Overview, evidence, signs, with_top
 from publisher.errors import FanwhyError, PrefixTakenError, SourceError
@@ -35,7 +37,12 @@ from publisher.own_cost import OwnCost
 from publisher.rhythm import PressureTriggers, Pulse, Rhythm
 from publisher.schema import topics
 from publisher.schema.message import Message, Request
-from publisher.schema.messages import EventReading, ExplanationReading, InfoReading
+from publisher.schema.messages import (
+    EventReading,
+    ExplanationReading,
+    InfoReading,
+    SelfReading,
+)
 from publisher.schema.metric import Reading
 from publisher.schema.payload import Envelope, encode, rfc3339, to_json
 from publisher.schema.printable import printable
@@ -128,7 +135,8 @@ class App:
             poll.register(descriptor, select.POLLPRI)
         try:
             while not self._stopping:
-                wait = max(self._rhythm.next_wake - time.monotonic(), 0)
+                wake_at = min(self._rhythm.next_wake, self._announcer.due)
+                wait = max(wake_at - time.monotonic(), 0)
                 for descriptor, _ in poll.poll(wait * 1000):
                     if descriptor == self._wake_read:
                         os.read(self._wake_read, 512)
@@ -138,6 +146,7 @@ class App:
                     self._calls.popleft()()
                 now = time.monotonic()
                 self._rhythm.beat(now)
+                self._announcer.tick(now)
                 if self._listen_until and now >= self._listen_until and self._outbox.held:
                     self._outbox.release()
                 if now >= self._rhythm.next_sample and not self._stopping:
@@ -186,6 +195,7 @@ class App:
 
     def _connect(self) -> None:
         settings = self._launch.settings
+        self._announcer = self._make_announcer()
         self._broker = find_or_start(settings.broker)
         if self._broker:
             log.info("%s", self._broker.line)
@@ -196,7 +206,11 @@ class App:
             will=self._status(topics.OFFLINE),
             boot_id=self._boot_id,
             feed=self._outbox,
-            subscriptions=[self._topics.of(topics.COMMAND), self._topics.of(topics.INFO)],
+            subscriptions=[
+                self._topics.of(topics.COMMAND),
+                self._topics.of(topics.INFO),
+                *self._announcer.subscriptions,
+            ],
             on_request=self._on_request,
             on_state=self._on_state,
         )
@@ -214,10 +228,11 @@ class App:
         before: Settings = self._launch.settings
         after = launch.settings
         logging.getLogger().setLevel(after.log_level.upper())
-        same_place = (before.broker, before.topics, before.host) == (
+        same_place = (before.broker, before.topics, before.host, before.homeassistant) == (
             after.broker,
             after.topics,
             after.host,
+            after.homeassistant,
         )
         self._senses.close()
         self._ledger.close()
@@ -238,12 +253,15 @@ class App:
         if request.topic == self._topics.of(topics.INFO):
             self._look_at_neighbour(request)
             return
+        if self._announcer.heard(request, time.monotonic()):
+            return
         if request.retain:
             return  # a command left behind is not meant for now
         command = request.payload[:_COMMAND_BYTES].decode("utf-8", "replace").strip()
         if command == "refresh":
             self._channels.clear()
-            self._outbox.renew()
+            self._outbox.repeat(without=self._announcer.topics)
+            self._announcer.again(time.monotonic())
             self._rhythm.hurry(time.monotonic())
         elif command == "why":
             if (
@@ -308,6 +326,8 @@ class App:
         self, readings: dict[str, Reading], balance: Balance | None, now: float
     ) -> None:
         """Sends what is due. The first sample of all has no rates and no books: it is not sent."""
+        absent = [name for name, health in self._senses.health.items() if health.state == "absent"]
+        self._announcer.update(readings, absent, now)
         readings[topics.OVERVIEW] = self._overview.make(readings)
         if self._senses.changed and now >= self._info_due:
             self._info_due = now + _INFO_SECONDS
@@ -410,15 +430,44 @@ class App:
             senses={name: health.reading() for name, health in sorted(self._senses.health.items())},
         )
 
-    def _message(self, leaf: str, payload: bytes, *, qos: int, expires: bool) -> Message:
+    def _make_announcer(self) -> Announcer:
+        settings = self._launch.settings
+        identity = replace(self._identity, fanwhy_version=__version__)
+        host = Host(settings.host, identity.machine_id or settings.host, identity)
+        enabled = [cls for cls in SUBSYSTEMS if cls.name not in settings.senses.disabled]
+        contents: dict[str, type[Reading]] = {cls.name: cls.reading for cls in enabled}
+        discovery = Discovery(
+            host,
+            self._topics,
+            contents
+            | {
+                topics.EXPLANATION: ExplanationReading,
+                topics.INFO: InfoReading,
+                topics.SELF: SelfReading,
+            },
+            settings.homeassistant,
+            expire_seconds=self._expiry,
+        )
+        return Announcer(
+            host,
+            discovery,
+            settings.homeassistant,
+            self._outbox,
+            reachable=lambda: self._session.connected and not self._outbox.held,
+        )
+
+    def _expiry(self, leaf: str) -> int:
         publishing = self._launch.settings.publishing
         heartbeat = publishing.heartbeats.get(leaf, publishing.heartbeat_seconds)
+        return round(_EXPIRY_HEARTBEATS * heartbeat)
+
+    def _message(self, leaf: str, payload: bytes, *, qos: int, expires: bool) -> Message:
         return Message(
             topic=self._topics.of(leaf),
             payload=payload,
             qos=qos,
             retain=True,
-            expiry_seconds=round(_EXPIRY_HEARTBEATS * heartbeat) if expires else None,
+            expiry_seconds=self._expiry(leaf) if expires else None,
         )
 
     def _status(self, word: bytes) -> Message:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from publisher.bus.homeassistant import HomeAssistantSettings
 from publisher.errors import FanwhyError
 from publisher.explain.settings import ExplainSettings
 from publisher.ledger.settings import LedgerSettings
@@ -104,6 +105,7 @@ class Settings:
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     smart: SmartSettings = field(default_factory=SmartSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
 
     @property
     def host(self) -> str:

@@ -1,15 +1,15 @@
 """Home Assistant's device discovery, derived from the declarations of the metrics.
 
-Source: Home Assistant's documentation of MQTT discovery and of its sensor device classes, as of
-2025.4 to 2026.11. ``DEVICE_CLASSES`` is the only table here; everything else follows from what a
-metric is declared to be. docs/home-assistant.md tells users what they get.
+Source: Home Assistant's documentation of MQTT discovery, and its ``sensor`` and ``mqtt``
+components as of 2025.4 to 2026.11. ``SHOWN_AS`` is the only table here; everything else follows
+from what a metric is declared to be. ``announcer`` decides when all this is said.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,47 +22,96 @@ from publisher.schema.setting import setting
 from publisher.schema.topics import Topics
 
 HOMEPAGE = "https://github.com/fanwhy/fanwhy"
+FORMS = ("one", "via_device", "child_devices")
 
-# What Home Assistant calls a quantity in this unit. Units that are missing here have no class:
-# a percentage is anything, and rpm must not be called a frequency, which is in hertz.
-DEVICE_CLASSES: Mapping[Unit, str] = {
-    Unit.CELSIUS: "temperature",
-    Unit.MEGAHERTZ: "frequency",
-    Unit.BYTES: "data_size",
-    Unit.BYTES_PER_SECOND: "data_rate",
-    Unit.MEGABITS_PER_SECOND: "data_rate",
-    Unit.WATTS: "power",
-    Unit.JOULES: "energy",
-    Unit.KILOWATT_HOURS: "energy",
-    Unit.VOLTS: "voltage",
-    Unit.AMPERES: "current",
-    Unit.SECONDS: "duration",
-    Unit.MILLISECONDS: "duration",
-    Unit.DECIBEL_MILLIWATTS: "signal_strength",
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How Home Assistant shows a quantity.
+
+    Attributes:
+        device_class: what it calls a quantity in that unit.
+        unit: what it is shown in, where people read another unit with more ease; a coarser unit
+            also means that fewer changes are written to its database.
+        divisor: from ours to that unit.
+        digits: decimal places in that unit.
+    """
+
+    device_class: str
+    unit: str = ""
+    divisor: int = 1
+    digits: int = 0
+
+
+# Units that are missing here have no class: a percentage is anything, and rpm must not be
+# called a frequency, which is in hertz.
+SHOWN_AS: Mapping[Unit, Shown] = {
+    Unit.CELSIUS: Shown("temperature"),
+    Unit.MEGAHERTZ: Shown("frequency"),
+    Unit.BYTES: Shown("data_size", "MiB", 1 << 20),
+    Unit.BYTES_PER_SECOND: Shown("data_rate", "MB/s", 1_000_000, 2),
+    Unit.MEGABITS_PER_SECOND: Shown("data_rate"),
+    Unit.WATTS: Shown("power"),
+    Unit.JOULES: Shown("energy"),
+    Unit.KILOWATT_HOURS: Shown("energy"),
+    Unit.VOLTS: Shown("voltage"),
+    Unit.AMPERES: Shown("current"),
+    Unit.SECONDS: Shown("duration"),
+    Unit.MILLISECONDS: Shown("duration"),
+    Unit.DECIBEL_MILLIWATTS: Shown("signal_strength"),
 }
 _PROBLEM_STATES = ("hot", "pressure")
 # Topics whose fields are no entities: the overview repeats others, the rest is not a state.
 _LEFT_OUT = frozenset({topics.OVERVIEW, topics.CATALOGUE, topics.EVENT})
+# Topics whose entities are there from the start, whatever can be read yet.
+_CONSTANT = frozenset({topics.EXPLANATION, topics.SELF})
+# What a person would hold in a hand, and so may be a device of its own.
+_TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 _ACRONYMS = frozenset({"cpu", "gpu"})
+# Names that have no letter for an entity id.
+_PLACES = {"/": "root"}
 _PLAIN = re.compile(r"[^a-z0-9]+")
+# Home Assistant drops longer states with a warning.
+_STATE_LENGTH = 255
 Component = dict[str, Any]
+
+# Home Assistant's own abbreviations (its ``mqtt/abbreviations.py``), for what every one of
+# hundreds of components says.
+_SHORT = {
+    "command_topic": "cmd_t",
+    "default_entity_id": "def_ent_id",
+    "device_class": "dev_cla",
+    "enabled_by_default": "en",
+    "entity_category": "ent_cat",
+    "expire_after": "exp_aft",
+    "icon": "ic",
+    "state_class": "stat_cla",
+    "state_topic": "stat_t",
+    "suggested_display_precision": "sug_dsp_prc",
+    "unique_id": "uniq_id",
+    "unit_of_measurement": "unit_of_meas",
+    "value_template": "val_tpl",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAssistantSettings:
     """What Home Assistant is told."""
 
-    enabled: bool = setting(True, "Announce this machine to Home Assistant.")
+    enabled: bool = setting(
+        True, "Announce this machine to Home Assistant; false withdraws what was announced."
+    )
     discovery_prefix: str = setting(
         "homeassistant", "First level of discovery topics, as set in Home Assistant."
     )
     status_topic: str = setting(
         "homeassistant/status", "Where Home Assistant says that it has started."
     )
-    child_devices: bool = setting(
-        False,
-        "Announce disks, GPUs and the like as devices of their own, below this machine's; "
-        "needs Home Assistant 2026.11.",
+    devices: str = setting(
+        "one",
+        "One device for the whole machine, or disks, GPUs and network cards as devices of their "
+        "own below it: via_device, or child_devices for Home Assistant 2026.11 and newer.",
+        options=FORMS,
     )
 
 
@@ -75,20 +124,51 @@ class Host:
     info: InfoReading
 
     @property
-    def object_id(self) -> str:
-        return f"fanwhy_{self.machine_id[:16]}"
+    def node_id(self) -> str:
+        return f"fanwhy_{_slug(self.machine_id)[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the machine that is a device of its own, when that is wanted."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """One entity: where its value is found, and what Home Assistant is told of it.
+
+    Attributes:
+        key: names it for ever among those of this host.
+        leaf: the topic its value comes on; ``None`` for a button.
+        path: keys from the payload's root to its value; empty where it is made of several.
+        readable: whether there is a value now.
+    """
+
+    key: str
+    leaf: str | None
+    component: Component
+    path: tuple[str, ...] = ()
+    readable: bool = True
+    part: Part | None = None
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self.component.get("enabled_by_default", True))
 
 
 class Discovery:
-    """The device that Home Assistant is shown, and how it changes.
+    """What Home Assistant is shown of a host.
 
     Args:
         host: who this is.
         addresses: the topics of this host.
         contents: the reading of every topic, by leaf.
         settings: prefix and form.
-        expire_seconds: age at which a value counts as unknown; ``None`` where the broker itself
-            forgets old messages (MQTT 5).
+        expire_seconds: age at which the values of a topic count as unknown. A host that died
+            together with the broker that kept its will can only be told by age.
     """
 
     def __init__(
@@ -98,168 +178,236 @@ class Discovery:
         contents: Mapping[str, type[Reading]],
         settings: HomeAssistantSettings,
         *,
-        expire_seconds: int | None = None,
+        expire_seconds: Callable[[str], int],
     ) -> None:
         self._host = host
         self._topics = addresses
-        self._contents = contents
+        self._contents = {leaf: cls for leaf, cls in contents.items() if leaf not in _LEFT_OUT}
+        self._form = settings.devices
         self._expire_seconds = expire_seconds
-        self.topic = f"{settings.discovery_prefix}/device/{host.object_id}/config"
-        self._announced: dict[str, str] = {}
+        self._base_topic = f"{settings.discovery_prefix}/device/{host.node_id}"
 
-    def recall(self, payload: bytes) -> None:
-        """Takes in what an earlier run left retained, so that what is gone can be withdrawn."""
-        try:
-            components = json.loads(payload)["cmps"]
-            for key, component in components.items():
-                self._announced.setdefault(str(key), str(component["p"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return  # withdrawn, or none of ours
+    @property
+    def leaves(self) -> Iterable[str]:
+        """The topics that have entities."""
+        return self._contents
 
-    def announce(self, readings: Mapping[str, Reading]) -> list[Message]:
-        """The messages that bring Home Assistant up to date, in order.
-
-        A component that is gone must be named once as empty before it is left out; otherwise
-        Home Assistant keeps it.
-        """
-        components = self.components(readings)
-        gone = {
-            key: {"p": platform}
-            for key, platform in self._announced.items()
-            if key not in components
-        }
-        self._announced = {key: component["p"] for key, component in components.items()}
-        messages = [self._message(components | gone)] if gone else []
-        return [*messages, self._message(components)]
-
-    def withdraw(self) -> Message:
-        """Removes the device."""
-        self._announced = {}
-        return Message(topic=self.topic, payload=b"", qos=1, retain=True)
-
-    def components(self, readings: Mapping[str, Reading]) -> dict[str, Component]:
-        """Every entity of this machine as it is now, by an id that never changes its meaning."""
-        found: dict[str, Component] = {}
+    def shape(self, readings: Mapping[str, Reading]) -> int:
+        """A number that differs when other entities are to be shown; costs a tenth of them."""
+        found: list[Any] = []
         for leaf, cls in self._contents.items():
             reading = readings.get(leaf)
-            if leaf in _LEFT_OUT or reading is None:
+            found.append(reading is None)
+            if reading is None:
                 continue
-            found.update(self._of_topic(leaf, cls, reading))
-        found.update(self._special())
+            for field in fields_of(cls):
+                value = getattr(reading, field.name)
+                if field.metric.kind is Kind.INSTANCES and field.metric.of:
+                    names = [inner.name for inner in fields_of(field.metric.of)]
+                    for name, item in value.items():
+                        found.append((name, getattr(item, "label", None)))
+                        found.append(tuple(getattr(item, inner) is None for inner in names))
+                else:
+                    found.append(value is None)
+        return hash(tuple(found))
+
+    def entities(self, readings: Mapping[str, Reading]) -> Iterator[Entity]:
+        """Every entity that this machine may have as it is now, readable or not."""
+        for leaf, cls in self._contents.items():
+            reading = readings.get(leaf)
+            if reading is not None:
+                yield from self._of_topic(leaf, cls, reading)
+            elif leaf in _CONSTANT:
+                yield from self._of_topic(leaf, cls, cls())
+        yield from self._special()
+
+    def documents(self, entities: Iterable[Entity]) -> dict[str, dict[str, Any]]:
+        """Discovery payloads by topic, the machine's own before those of its parts."""
+        own: dict[str, Component] = {}
+        below: dict[Part, dict[str, Component]] = {}
+        for entity in entities:
+            apart = self._form != "one" and entity.part is not None
+            home = below.setdefault(entity.part, {}) if apart and entity.part else own
+            home[entity.key] = _short(entity.component)
+        if not own:
+            return {}
+        document = self._document(self._device(), own)
+        if self._form == "child_devices":
+            document["child_devices"] = [
+                {"ids": [f"{self._host.node_id}_{part.id}"], "name": part.name, "cmps": components}
+                for part, components in below.items()
+            ]
+            return {f"{self._base_topic}/config": document}
+        found = {f"{self._base_topic}/config": document}
+        for part, components in below.items():
+            device = {
+                "ids": [f"{self._host.node_id}_{part.id}"],
+                "name": f"{self._host.name} {part.name}",
+                "via_device": self._host.node_id,
+            }
+            found[f"{self._base_topic}/{part.id}/config"] = self._document(device, components)
         return found
 
-    # -- components -----------------------------------------------------------------------------
+    def message(self, topic: str, document: Mapping[str, Any] | None) -> Message:
+        """A discovery message; without a document the device is withdrawn."""
+        payload = b"" if document is None else encode(document)
+        return Message(topic=topic, payload=payload, qos=1, retain=True)
 
-    def _of_topic(
-        self, leaf: str, cls: type[Reading], reading: Reading
-    ) -> Iterator[tuple[str, Component]]:
+    # -- entities -------------------------------------------------------------------------------
+
+    def _of_topic(self, leaf: str, cls: type[Reading], reading: Reading) -> Iterator[Entity]:
         for field in fields_of(cls):
             metric = field.metric
             if metric.kind is Kind.INSTANCES and metric.of and leaf != topics.INFO:
-                for name in getattr(reading, field.name):
-                    yield from self._of_instance(leaf, field, metric.of, name)
-            elif _is_entity(field) and getattr(reading, field.name) is not None:
+                yield from self._of_instances(leaf, field, metric.of, getattr(reading, field.name))
+            elif _is_entity(field):
+                value = f"value_json.{field.name}"
                 key = f"{leaf}_{field.name}"
-                path = f"value_json.{field.name}"
-                yield key, self._sensor(leaf, field, key, path, _title(leaf, metric.title))
+                yield Entity(
+                    key=key,
+                    leaf=leaf,
+                    path=(field.name,),
+                    readable=leaf in _CONSTANT or getattr(reading, field.name) is not None,
+                    component=self._sensor(leaf, field, key, value, _title(leaf, metric.title)),
+                )
 
-    def _of_instance(
-        self, leaf: str, outer: Field, cls: type[Reading], name: str
-    ) -> Iterator[tuple[str, Component]]:
-        slug = _slug(name)
-        for field in fields_of(cls):
-            if not _is_entity(field):
-                continue
-            key = f"{leaf}_{outer.name}_{slug}_{field.name}"
-            devices = f"(value_json.{outer.name} | default({{}}))"
-            path = f"({devices}[{_quoted(name)}] | default({{}})).{field.name}"
-            title = f"{_title(leaf, outer.metric.title)} {name} {field.metric.title.lower()}"
-            yield key, self._sensor(leaf, field, key, path, title)
+    def _of_instances(
+        self, leaf: str, outer: Field, cls: type[Reading], items: Mapping[str, Reading]
+    ) -> Iterator[Entity]:
+        names = _names(items)
+        for identity, item in items.items():
+            part = None
+            if outer.name in _TANGIBLE:
+                part = Part(f"{leaf}_{_stable(identity)}", names[identity])
+            place = _slug(_PLACES.get(names[identity], names[identity]))
+            for field in fields_of(cls):
+                if not _is_entity(field) or field.name == "label":
+                    continue
+                key = f"{leaf}_{outer.name}_{_stable(identity)}_{field.name}"
+                items_path = f"(value_json.{outer.name} | default({{}}))"
+                value = f"({items_path}[{_quoted(identity)}] | default({{}})).{field.name}"
+                title = field.metric.title
+                entity_id = f"{leaf}_{place}_{_slug(title)}"
+                if part is None or self._form == "one":
+                    title = f"{names[identity]} {_lower(title)}"
+                yield Entity(
+                    key=key,
+                    leaf=leaf,
+                    path=(outer.name, identity, field.name),
+                    readable=getattr(item, field.name) is not None,
+                    component=self._sensor(leaf, field, key, value, title, entity_id=entity_id),
+                    part=part,
+                )
 
-    def _sensor(self, leaf: str, field: Field, key: str, path: str, name: str) -> Component:
+    def _sensor(
+        self, leaf: str, field: Field, key: str, value: str, name: str, *, entity_id: str = ""
+    ) -> Component:
         metric = field.metric
         platform = "binary_sensor" if metric.kind is Kind.FLAG else "sensor"
-        component: Component = self._base(platform, key, name, leaf)
+        component = self._base(platform, key, name, leaf, entity_id=entity_id)
         if metric.kind is Kind.FLAG:
-            component["value_template"] = f"{{{{ 'ON' if {path} | default(false) else 'OFF' }}}}"
-        else:
-            component["value_template"] = f"{{{{ {path} | default('None') }}}}"
-            component |= _quantity(metric)
+            component |= {"payload_on": "True", "payload_off": "False"}
+        component["value_template"] = _template(metric, value)
+        component |= _quantity(metric)
         if metric.device_class:
             component["device_class"] = metric.device_class
         if metric.icon:
             component["icon"] = metric.icon
-        if metric.diagnostic:
+        if metric.diagnostic or leaf == topics.INFO:
             component["entity_category"] = "diagnostic"
         if not metric.enabled:
             component["enabled_by_default"] = False
-        if self._expire_seconds and leaf != topics.INFO:
-            component["expire_after"] = self._expire_seconds
+        if leaf != topics.INFO:
+            component["expire_after"] = self._expire_seconds(leaf)
         if key == f"{topics.EXPLANATION}_headline":
             component["json_attributes_topic"] = component["state_topic"]
             component["json_attributes_template"] = _ATTRIBUTES
         return component
 
-    def _special(self) -> dict[str, Component]:
-        """What is more than one value of one reading."""
+    def _special(self) -> Iterator[Entity]:
+        """What is more, or less, than one value of one reading."""
         states = ", ".join(f"'{state}'" for state in _PROBLEM_STATES)
-        problem = self._base("binary_sensor", "problem", "Problem", topics.EXPLANATION) | {
-            "device_class": "problem",
-            "value_template": f"{{{{ 'ON' if value_json.state in ({states}) else 'OFF' }}}}",
-        }
-        if self._expire_seconds:
-            problem["expire_after"] = self._expire_seconds
-        event = self._base("event", "event", "Event", topics.EVENT) | {
-            "event_types": list(EVENT_KINDS),
-            "value_template": _EVENT,
-            "icon": "mdi:timeline-alert-outline",
-        }
-        refresh = self._base("button", "refresh", "Refresh", None) | {
-            "command_topic": self._topics.of(topics.COMMAND),
-            "payload_press": "refresh",
-            "entity_category": "diagnostic",
-            "icon": "mdi:refresh",
-        }
-        return {"problem": problem, "event": event, "refresh": refresh}
+        yield Entity(
+            key="problem",
+            leaf=topics.EXPLANATION,
+            component=self._base("binary_sensor", "problem", "Problem", topics.EXPLANATION)
+            | {
+                "device_class": "problem",
+                "value_template": f"{{{{ 'ON' if value_json.state in ({states}) else 'OFF' }}}}",
+                "expire_after": self._expire_seconds(topics.EXPLANATION),
+            },
+        )
+        yield Entity(
+            key="event",
+            leaf=topics.EVENT,
+            component=self._base("event", "event", "Event", topics.EVENT)
+            | {
+                "event_types": list(EVENT_KINDS),
+                "value_template": _EVENT,
+                "icon": "mdi:timeline-alert-outline",
+            },
+        )
+        yield Entity(
+            key="refresh",
+            leaf=None,
+            component=self._base("button", "refresh", "Refresh", None)
+            | {
+                "command_topic": self._topics.of(topics.COMMAND),
+                "payload_press": "refresh",
+                "entity_category": "diagnostic",
+                "icon": "mdi:refresh",
+            },
+        )
 
-    def _base(self, platform: str, key: str, name: str, leaf: str | None) -> Component:
+    def _base(
+        self, platform: str, key: str, name: str, leaf: str | None, *, entity_id: str = ""
+    ) -> Component:
         component: Component = {
             "p": platform,
-            "unique_id": f"{self._host.object_id}_{key}",
-            "default_entity_id": f"{platform}.{_slug(self._host.name)}_{_slug(name)}",
+            "unique_id": f"{self._host.node_id}_{key}",
+            "default_entity_id": f"{platform}.{_slug(self._host.name)}_{entity_id or _slug(name)}",
             "name": name,
         }
         if leaf:
             component["state_topic"] = self._topics.of(leaf)
         return component
 
-    def _message(self, components: Mapping[str, Component]) -> Message:
+    def _device(self) -> dict[str, Any]:
         info = self._host.info
         device = {
-            "ids": [self._host.object_id],
+            "ids": [self._host.node_id],
             "name": self._host.name,
             "mf": "fanwhy",
             "mdl": info.cpu_model,
             "sw": info.operating_system,
         }
-        config = {
-            "dev": {key: value for key, value in device.items() if value},
-            "o": {"name": "fanwhy", "sw": info.fanwhy_version, "url": HOMEPAGE},
+        return {key: value for key, value in device.items() if value}
+
+    def _document(self, device: Mapping[str, Any], components: Any) -> dict[str, Any]:
+        return {
+            "dev": device,
+            "o": {"name": "fanwhy", "sw": self._host.info.fanwhy_version or "", "url": HOMEPAGE},
             "avty_t": self._topics.of(topics.STATUS),
             "qos": 1,
             "cmps": components,
         }
-        return Message(topic=self.topic, payload=encode(config), qos=1, retain=True)
 
 
+# The causes and the evidence, a few of them; where even these are long, their names must do:
+# Home Assistant's database takes no more than 16,384 bytes of attributes.
 _ATTRIBUTES = (
-    "{{ {'state': value_json.state | default(none), 'since': value_json.since | default(none), "
-    "'causes': value_json.causes | default([]), "
-    "'evidence': value_json.evidence | default({})} | tojson }}"
+    "{% set all = {'state': value_json.state | default(none), "
+    "'since': value_json.since | default(none), "
+    "'hint': value_json.hint | default(none), "
+    "'causes': (value_json.causes | default([]))[:5], "
+    "'evidence': value_json.evidence | default({})} | tojson %}"
+    "{{ all if all | length < 5000 else {'state': value_json.state | default(none), "
+    "'since': value_json.since | default(none)} | tojson }}"
 )
 _EVENT = (
     "{{ {'event_type': value_json.event, 'message': value_json.message | default(none), "
     "'label': value_json.label | default(none), 'category': value_json.category | default(none), "
+    "'alert': value_json.alert | default(none), 'severity': value_json.severity | default(none), "
     "'duration_seconds': value_json.duration_seconds | default(none), "
     "'id': value_json.id | default(none)} | tojson }}"
 )
@@ -271,38 +419,93 @@ def _is_entity(field: Field) -> bool:
     return field.metric.kind not in nested and not is_list(field.type)
 
 
+def _template(metric: Metric, value: str) -> str:
+    """Takes a value out of the payload; one that is not there is unknown."""
+    shown = SHOWN_AS.get(metric.unit)
+    if metric.kind is Kind.TEXT:
+        return f"{{{{ ({value} | default('None') | string)[:{_STATE_LENGTH}] }}}}"
+    if shown and shown.divisor != 1:
+        return (
+            f"{{{{ ({value} / {shown.divisor}) | round({shown.digits}) "
+            f"if {value} is defined else 'None' }}}}"
+        )
+    return f"{{{{ {value} | default('None') }}}}"
+
+
+def scaled(metric: Metric, value: Any) -> Any:
+    """A value of the payload as Home Assistant keeps it, by the rule of the template."""
+    shown = SHOWN_AS.get(metric.unit)
+    if shown and shown.divisor != 1 and isinstance(value, int | float):
+        return round(value / shown.divisor, shown.digits)
+    return value
+
+
 def _quantity(metric: Metric) -> Component:
     """Unit, class and statistics of a sensor."""
-    found: Component = {}
     if metric.kind is Kind.CHOICE:
         return {"device_class": "enum", "options": list(metric.options)}
     if metric.kind is Kind.TIMESTAMP:
         return {"device_class": "timestamp"}
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER):
         return {}
-    found["state_class"] = "total_increasing" if metric.kind is Kind.COUNTER else "measurement"
+    found: Component = {
+        "state_class": "total_increasing" if metric.kind is Kind.COUNTER else "measurement"
+    }
+    shown = SHOWN_AS.get(metric.unit)
     if metric.unit:
-        found["unit_of_measurement"] = str(metric.unit)
-    if metric.unit in DEVICE_CLASSES:
-        found["device_class"] = DEVICE_CLASSES[metric.unit]
-    if metric.precision is not None:
+        found["unit_of_measurement"] = (shown and shown.unit) or str(metric.unit)
+    if shown:
+        found["device_class"] = shown.device_class
+    if shown and shown.unit:
+        found["suggested_display_precision"] = shown.digits
+    elif metric.precision is not None:
         found["suggested_display_precision"] = metric.precision
     if found.get("device_class") == "energy" and metric.kind is Kind.GAUGE:
         del found["state_class"]  # energy that is no meter reading has no statistics of its own
     return found
 
 
+def _short(component: Component) -> Component:
+    return {_SHORT.get(key, key): value for key, value in component.items()}
+
+
+def _names(items: Mapping[str, Reading]) -> dict[str, str]:
+    """What people call each device; two that go by one name carry their identity as well."""
+    labels = {identity: getattr(item, "label", None) or "" for identity, item in items.items()}
+    several = list(labels.values())
+    return {
+        identity: label if label and several.count(label) == 1 else f"{label} {identity}".strip()
+        for identity, label in labels.items()
+    }
+
+
 def _title(leaf: str, title: str) -> str:
     if leaf in (topics.EXPLANATION, topics.INFO):
         return title
     if leaf == topics.SELF:
-        return f"fanwhy {title}" if title.isupper() else f"fanwhy {title.lower()}"
+        return f"fanwhy {_lower(title)}"
     prefix = leaf.upper() if leaf in _ACRONYMS else leaf.capitalize()
-    return f"{prefix} {title if title[:2].isupper() else title[0].lower() + title[1:]}"
+    if leaf in title.lower() or leaf in ("thermal", "power"):
+        return title
+    return f"{prefix} {_lower(title)}"
+
+
+def _lower(title: str) -> str:
+    """A title in the middle of a name; ``I/O`` and ``CPU`` stay as they are."""
+    return (
+        title
+        if title[:1].isupper() and not title[1:2].islower()
+        else (title[:1].lower() + title[1:])
+    )
 
 
 def _slug(text: str) -> str:
     return _PLAIN.sub("_", text.lower()).strip("_") or "x"
+
+
+def _stable(identity: str) -> str:
+    """An identity as part of an id: readable, and no other identity has the same."""
+    return f"{_slug(identity)[:40]}_{zlib.crc32(identity.encode('utf-8', 'replace')):08x}"
 
 
 def _quoted(text: str) -> str:

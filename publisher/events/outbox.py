@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from publisher.events.journal import Journal
 from publisher.schema.message import Message
@@ -98,6 +98,12 @@ class Outbox:
         with self._lock:
             self._unsent = dict.fromkeys(self._states)
             self._events = deque(self._journal.waiting())
+        self.wake()
+
+    def repeat(self, *, without: Collection[str] = ()) -> None:
+        """Marks every retained state to be sent again, besides those of some topics."""
+        with self._lock:
+            self._unsent |= dict.fromkeys(self._states.keys() - set(without))
         self.wake()
 
     def forget(self, topic: str) -> None:
