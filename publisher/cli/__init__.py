@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "publisher.cli.run",
     "once": "publisher.cli.once",
     "why": "publisher.cli.why",
+    "top": "publisher.cli.top",
     "init": "publisher.cli.init",
     "check": "publisher.cli.check",
     "doctor": "publisher.cli.doctor",

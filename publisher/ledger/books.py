@@ -45,9 +45,9 @@ class Process(Generic[G]):
     """
 
     __slots__ = (
-        "alive", "children", "comm", "fresh", "group", "handle", "hot_until", "index", "kernel", "orphan", "owe",
-        "own", "parent", "parent_pid", "pid", "process_group", "reaped", "reaper", "rss", "session", "start",
-        "terminal", "threads",
+        "alive", "children", "comm", "fresh", "group", "handle", "hot_until", "index", "kernel",
+        "orphan", "owe", "own", "parent", "parent_pid", "pid", "process_group", "reaped",
+        "reaper", "rss", "session", "start", "terminal", "threads",
     )  # fmt: skip
 
     def __init__(self, stat: Stat, handle: int, own: int) -> None:

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 
 LABEL_LIMIT = 60
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 SHELLS = frozenset(
     ("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "rbash")
 )
-_INTERPRETERS = frozenset(
+_INTERPRETERS = _words(
     "python pypy node nodejs deno bun ruby perl php java lua luajit Rscript julia pwsh "
-    "mono dotnet tclsh electron".split()
+    "mono dotnet tclsh electron"
 )
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
 _VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$")
@@ -70,7 +75,10 @@ def program_of(word: str) -> str:
 # Options that take their value as the next word, and how many words of its own come before the
 # wrapped command (man pages of each).
 _WRAPPERS: dict[str, tuple[str, int]] = {
-    "sudo": ("-u -g -h -p -C -T -r -t -U -D -R --user --group --host --prompt --chdir --chroot", 0),
+    "sudo": (
+        "-u -g -h -p -C -T -r -t -U -D -R --user --group --host --prompt --chdir --chroot",
+        0,
+    ),
     "doas": ("-u -C", 0),
     "env": ("-u -C -S --unset --chdir", 0),
     "nice": ("-n --adjustment", 0),
@@ -84,14 +92,18 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     "time": ("-f -o --format --output", 0),
     "flock": ("-w -E --timeout --wait --conflict-exit-code", 1),
     "setpriv": (
-        "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits "
-        "--pdeathsig --ruid --euid --rgid --egid",
+        (
+            "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits "
+            "--pdeathsig --ruid --euid --rgid --egid"
+        ),
         0,
     ),
     "runuser": ("-u --user -g --group -G --supp-group", 0),
     "systemd-run": (
-        "-p --property -u --unit -M --machine -H --host --slice --description --uid --gid --nice "
-        "--working-directory -d -E --setenv",
+        (
+            "-p --property -u --unit -M --machine -H --host --slice --description --uid --gid "
+            "--nice --working-directory -d -E --setenv"
+        ),
         0,
     ),
     "systemd-inhibit": ("", 0),
@@ -117,31 +129,27 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
 }
 
 # Programs whose next words are subcommands or targets, and how many of them make the name.
-_SUBCOMMANDS: dict[str, int] = dict.fromkeys(
+_ONE_WORD = _words(
     "git docker podman apt apt-get dpkg dnf yum zypper pacman apk brew snap flatpak systemctl "
-    "journalctl cargo go rustup dotnet mvn gradle gradlew bazel ninja cmake meson tox nox hatch "
-    "poetry pip pip3 uv conda composer bundle rake rails artisan kubectl helm terraform ansible "
-    "borg restic rclone zfs zpool btrfs mdadm nix guix hg svn lxc nvm pm2 vite next webpack "
-    "tsc jest ollama openssl ffmpeg make gmake just task".split(),
-    1,
-) | {"npm": 2, "yarn": 2, "pnpm": 2, "bun": 2, "npx": 1, "make": 2, "gmake": 2, "uv": 2}
-_FREE_OF_SUBCOMMANDS = frozenset({"ffmpeg", "tsc", "jest", "journalctl"})
-for _name in _FREE_OF_SUBCOMMANDS:
-    _SUBCOMMANDS.pop(_name)
+    "cargo go rustup dotnet mvn gradle gradlew bazel ninja cmake meson tox nox hatch poetry pip "
+    "pip3 conda composer bundle rake rails artisan kubectl helm terraform ansible borg restic "
+    "rclone zfs zpool btrfs mdadm nix guix hg svn lxc nvm pm2 vite next webpack ollama openssl "
+    "npx just task"
+)
+_TWO_WORDS = _words("npm yarn pnpm bun make gmake uv")
+_SUBCOMMANDS = dict.fromkeys(_ONE_WORD, 1) | dict.fromkeys(_TWO_WORDS, 2)
 # Flags of those programs that take no value, so that the word behind them may be a subcommand.
-_BARE_FLAGS = frozenset(
-    "-y -q -qq --yes --quiet -s --silent -k --keep-going -B --no-pager -v --verbose -i".split()
+_BARE_FLAGS = _words(
+    "-y -q -qq --yes --quiet -s --silent -k --keep-going -B --no-pager -v --verbose -i"
 )
 _JOBS = re.compile(r"^-j\d{0,4}$")
 """Parallel jobs of make and ninja: part of how people call a build."""
 
-_BUILTINS = frozenset(
+_BUILTINS = _words(
     ": . [ [[ cd export set unset source eval echo printf read shift trap ulimit umask exit wait "
-    "true false test sleep local declare let return break continue".split()
+    "true false test sleep local declare let return break continue"
 )
-_KEYWORDS = frozenset(
-    "while until for if then else elif do done fi esac { } ! case in select time".split()
-)
+_KEYWORDS = _words("while until for if then else elif do done fi esac { } ! case in select time")
 _SHELL_WORDS = re.compile(r"\"[^\"]*\"|'[^']*'|[;&|()<>\n]+|[^\s;&|()<>]+")
 
 
@@ -162,6 +170,8 @@ def describe(words: Sequence[str], comm: str, *, arguments: bool = False) -> Nam
 
 def _titled(title: str, comm: str, *, arguments: bool) -> Name:
     """A process that rewrote its command line: ``postgres: writer``, ``npm run build``."""
+    if program_of(title)[:15] == comm[:15]:
+        return _named(program_of(title))  # a path with spaces in it
     head, colon, _ = title.partition(": ")
     if colon and " " not in head:
         return _named(program_of(head))
@@ -187,7 +197,7 @@ def _of_command(words: list[str], comm: str, *, arguments: bool, depth: int) -> 
     if program in SHELLS:
         return _of_shell(program, words, comm, arguments=arguments, depth=depth)
     if program in _INTERPRETERS:
-        return _of_interpreter(program, words, comm, arguments=arguments, depth=depth)
+        return _of_interpreter(program, words, arguments=arguments)
     if not program:
         return _named(program_of(comm) or "unknown")
     return _with_subcommands(program, words[1:], arguments=arguments)
@@ -242,6 +252,8 @@ def _of_shell(program: str, words: list[str], comm: str, *, arguments: bool, dep
     if not script or re.match(r"/(dev|proc)/", script):
         return Name(program=program, command=program, label=program, nameless=True)
     name = clean(base(script), 40)
+    if _secretive(name):
+        return Name(program=program, command=program, label=program)
     return Name(program=program, script=name, command=name, label=name)
 
 
@@ -296,9 +308,7 @@ _INLINE = {
 }  # fmt: skip
 
 
-def _of_interpreter(
-    program: str, words: list[str], comm: str, *, arguments: bool, depth: int
-) -> Name:
+def _of_interpreter(program: str, words: list[str], *, arguments: bool) -> Name:
     valued, inline = _VALUED.get(program, frozenset()), _INLINE.get(program, ())
     at = 1
     if program in ("deno", "dotnet") and len(words) > 1 and words[1] in ("run", "exec", "task"):

@@ -51,9 +51,8 @@ class Cgroups:
             _, where, kind, options = words[:4]
             if kind == "cgroup2":
                 self.unified = self.unified or where
-            elif kind == "cgroup":
-                if "cpuacct" in options.split(","):
-                    self.cpuacct = self.cpuacct or where
+            elif kind == "cgroup" and "cpuacct" in options.split(","):
+                self.cpuacct = self.cpuacct or where
 
     def membership(self, lines: bytes) -> Membership:
         """Takes ``/proc/<pid>/cgroup`` apart."""

@@ -1,0 +1,206 @@
+"""``fanwhy-pub top``: the ledger as a table, without a broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
+from publisher.cli.output import console, humanise, print_json
+from publisher.errors import ConfigError
+from publisher.ledger import Account, Balance, Ledger, open_ledger
+from publisher.ledger.merge import merged
+from publisher.schema.metric import Unit
+from publisher.schema.printable import printable
+from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
+
+_PERIOD = 2.0  # seconds of one window; what is asked for is made of these
+_ROWS = 20
+
+
+def command(  # noqa: PLR0917  # options, never passed by position
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="How long to look.", min=0.5, max=3600)
+    ] = _PERIOD,
+    live: Annotated[
+        bool, typer.Option("--live", help="Go on until Ctrl-C, a new table every few seconds.")
+    ] = False,
+    as_json: Json = False,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> int:
+    """Show who uses the processors, the disks and the memory, work that is over included.
+
+    The line on top is the balance: what the machine did is what groups of processes did, and a
+    rest that nobody could be named for. Percent is of one core.
+
+    Examples:
+        fanwhy-pub top
+        fanwhy-pub top --live
+        fanwhy-pub top --seconds 10 --json | jq '.groups[0].label'
+    """
+    if live and as_json:
+        raise ConfigError("--live draws a screen and --json prints one document: choose one")
+    settings = settings_of(broker, prefix, config).settings
+    sources = Sources(files=KernelFiles(settings.root))
+    ledger = open_ledger(sources, settings.ledger)
+    try:
+        ledger.sample()
+        if live:
+            _draw(ledger, seconds)
+        else:
+            balance = merged(list(_windows(ledger, seconds)))
+            if as_json:
+                print_json(document(balance))
+            else:
+                console().print(table(balance))
+    finally:
+        ledger.close()
+        sources.files.close()
+    return 0
+
+
+def _windows(ledger: Ledger, seconds: float) -> Iterator[Balance]:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        # No window shorter than half: a sliver at the end would be measured badly.
+        time.sleep(left if left < 1.5 * _PERIOD else _PERIOD)
+        if (balance := ledger.sample()) is not None:
+            yield balance
+
+
+def _draw(ledger: Ledger, seconds: float) -> None:
+    out = console()
+    with Live(console=out, screen=out.is_terminal, auto_refresh=False) as screen:
+        while True:
+            balance = merged(list(_windows(ledger, seconds)))
+            screen.update(table(balance, rows=max(out.height - 4, 5)), refresh=True)
+
+
+def document(balance: Balance) -> dict[str, Any]:
+    """The balance as one object, numbers rounded; what is not known is left out."""
+    return {
+        "seconds": round(balance.window_seconds, 3),
+        "cores": balance.cores,
+        "busy_percent": round(balance.percent(balance.busy_seconds), 2),
+        "named_percent": round(balance.percent(balance.named_seconds), 2),
+        "unattributed_percent": round(balance.percent(balance.unattributed_seconds), 2),
+        "irq_percent": round(balance.percent(balance.irq_seconds), 2),
+        "steal_percent": round(balance.percent(balance.steal_seconds), 2),
+        "guest_percent": round(balance.percent(balance.guest_seconds), 2),
+        "groups": [_group(account, balance) for account in balance.accounts],
+    }
+
+
+def _group(account: Account, balance: Balance) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "label": account.group.label,
+        "kind": str(account.group.kind),
+        "cpu_percent": round(balance.percent(account.cpu_seconds), 2),
+        "short_lived_percent": round(balance.percent(account.short_lived_seconds), 2),
+        "disk_read_bytes_per_second": _whole(account.disk_read_bytes_per_second),
+        "disk_write_bytes_per_second": _whole(account.disk_write_bytes_per_second),
+        "network_receive_bytes_per_second": _whole(account.network_receive_bytes_per_second),
+        "network_transmit_bytes_per_second": _whole(account.network_transmit_bytes_per_second),
+        "memory_bytes": account.memory_bytes,
+        "memory_growth_bytes_per_second": _whole(account.memory_growth_bytes_per_second),
+        "process_count": account.process_count,
+        "thread_count": account.thread_count,
+        "wait_percent": None
+        if account.wait_seconds is None
+        else round(balance.percent(account.wait_seconds), 2),
+        "since": None
+        if account.since is None
+        else datetime.fromtimestamp(account.since, UTC).isoformat(timespec="seconds"),
+        "own": account.group.own or None,
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def table(balance: Balance, rows: int = _ROWS) -> RenderableType:
+    """The balance in a line, then the groups that matter most."""
+    percent = balance.percent
+    line = (
+        f"busy {percent(balance.busy_seconds):.0f} % = "
+        f"named {percent(balance.named_seconds):.0f} % + "
+        f"unattributed {percent(balance.unattributed_seconds):.0f} %"
+    )
+    apart = [
+        f"{name} {percent(seconds):.0f} %"
+        for name, seconds in (("irq", balance.irq_seconds), ("steal", balance.steal_seconds))
+        if percent(seconds) >= 0.5
+    ]
+    about = f"  (percent of one core of {balance.cores}{''.join(f', {word}' for word in apart)})"
+    accounts = balance.accounts[:rows]
+    shown = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for title, cells in _columns(accounts, balance).items():
+        if not any(cells):
+            continue
+        if title == "who":
+            shown.add_column(title, no_wrap=True, overflow="ellipsis", max_width=40)
+        else:
+            least = max(map(len, [title, *cells]))
+            text = title in ("kind", "since")
+            shown.add_column(
+                title, justify="left" if text else "right", no_wrap=True, min_width=least
+            )
+    columns = [cells for cells in _columns(accounts, balance).values() if any(cells)]
+    for row in zip(*columns, strict=True):
+        shown.add_row(*map(Text, row))
+    return Group(Text.assemble((line, "bold"), (about, "dim")), shown)
+
+
+def _columns(accounts: Sequence[Account], balance: Balance) -> dict[str, list[str]]:
+    """Cells by the column's title; a column of which nothing is known is not shown."""
+    return {
+        "who": [printable(account.group.label) for account in accounts],
+        "kind": ["self" if one.group.own else str(one.group.kind) for one in accounts],
+        "CPU %": [f"{balance.percent(one.cpu_seconds):.1f}" for one in accounts],
+        "gone %": [_percent(balance, one.short_lived_seconds) for one in accounts],
+        "waits %": [_percent(balance, one.wait_seconds) for one in accounts],
+        "memory": [
+            humanise(one.memory_bytes, Unit.BYTES) if one.memory_bytes else "" for one in accounts
+        ],
+        "disk": [
+            _rate(one.disk_read_bytes_per_second, one.disk_write_bytes_per_second)
+            for one in accounts
+        ],
+        "net": [
+            _rate(one.network_receive_bytes_per_second, one.network_transmit_bytes_per_second)
+            for one in accounts
+        ],
+        "procs": [str(one.process_count or "") for one in accounts],
+        "since": [_moment(one.since) for one in accounts],
+    }
+
+
+def _percent(balance: Balance, seconds: float | None) -> str:
+    percent = balance.percent(seconds or 0)
+    return f"{percent:.1f}" if percent >= 0.1 else ""
+
+
+def _rate(*rates: float | None) -> str:
+    known = [rate for rate in rates if rate is not None]
+    return humanise(round(sum(known)), Unit.BYTES_PER_SECOND) if sum(known) >= 1024 else ""
+
+
+def _moment(since: float | None) -> str:
+    if since is None:
+        return ""
+    moment = datetime.fromtimestamp(since, UTC).astimezone()
+    today = datetime.now(UTC).astimezone().date() == moment.date()
+    return moment.strftime("%H:%M" if today else "%d %b")
