@@ -12,6 +12,7 @@ from publisher.explain.wording import Named
 from publisher.ledger.accounts import Account, Balance, GroupKind
 from publisher.schema.messages import CauseReading, RejectedReading
 from publisher.schema.payload import rfc3339
+from publisher.schema.printable import printable
 
 _MOST_REJECTED = 3
 _REJECTED_CPU_PERCENT = 2.0
@@ -96,7 +97,7 @@ def named(account: Account, found: Classification) -> Named:
     """How the sentence names a group: what it is, and the program, job or container behind it."""
     group, clues = account.group, account.clues
     whole = group.kind in (GroupKind.JOB, GroupKind.CONTAINER)
-    detail = group.label if whole else clues.program or group.label
+    detail = printable(group.label if whole else clues.program or group.label)
     # ``borg`` need not follow ``Borg backup``.
     if detail.casefold() in found.label.casefold():
         detail = ""

@@ -14,6 +14,7 @@ from typing import Final
 
 from publisher.explain.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.schema.printable import printable
 
 KNOWN: Final = 0.95
 ALIKE: Final = 0.9
@@ -90,7 +91,7 @@ class _Search:
             if found is not None:
                 return found
         name = self.group.label or self.clues.program or "unknown program"
-        return Classification("unknown", name, UNKNOWN, "", "no rule knows it")
+        return Classification("unknown", printable(name), UNKNOWN, "", "no rule knows it")
 
     def _kernel(self) -> Classification:
         name = self.clues.program or self.group.label
@@ -195,7 +196,7 @@ class _Search:
             if guess is not None:
                 return guess
         if own_script:
-            label = f"{rule.label} {_base(self.clues.script)}"
+            label = printable(f"{rule.label} {_base(self.clues.script)}")
             reason = f"{name!r} runs {self.clues.script!r}, which no rule knows"
             return Classification(rule.category, label[:60], GUESS, rule.name, reason)
         return None

@@ -58,7 +58,7 @@ class ExplainSettings:
         1.0, "How long a load must last before it is spoken of.", minimum=0, maximum=600
     )
     join_seconds: float = setting(
-        3.0, "How long a further program must work before it joins the causes.",
+        1.5, "How long a further program must work before it joins the causes.",
         minimum=0, maximum=600,
     )  # fmt: skip
     leave_seconds: float = setting(

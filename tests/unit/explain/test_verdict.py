@@ -91,7 +91,7 @@ def test_a_second_load_joins_and_leaves(stage, make_account) -> None:
     joined = stage.now
     while "Borg" not in stage.step(make, borg, seconds=stage.explainer.wants_soon() or 2).headline:
         pass
-    assert stage.now - joined <= 3.6
+    assert stage.now - joined <= 2.5
     stage.play(make, borg, lasting=30)
     stage.play(make, lasting=10)
     assert stage.headlines == [
@@ -238,3 +238,14 @@ def test_a_first_window_is_no_verdict_on_the_past(stage) -> None:
 def test_rules_are_not_loaded_for_a_machine_at_rest(stage, make_account) -> None:
     stage.play(make_account("sshd", 0.01), lasting=60)
     assert stage.explainer._classifier is None
+
+
+def test_hostile_names_are_shown_harmlessly(stage, make_account) -> None:
+    evil = "\x1b]0;owned\x07\u202egnp.exe\n"
+    verdict = stage.play(make_account(evil, 3.5), lasting=4)
+    assert verdict.headline.isprintable()
+    assert "\\x1b]0;owned" in verdict.headline
+    stage.play(lasting=20)
+    job = make_account("python3", 3.5, kind="job", label=f"python3 {evil}", script=evil)
+    assert stage.play(job, lasting=4).headline.isprintable()
+    assert all(event.message.isprintable() for event in stage.events)
