@@ -1,0 +1,59 @@
+"""One Home Assistant, one broker and one machine for each file of tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness import WITHOUT, Broker, Daemon, HomeAssistant, Machine, environment
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.homeassistant)
+            item.add_marker(pytest.mark.timeout(240))
+            if os.environ.get(WITHOUT) == "1":
+                item.add_marker(pytest.mark.skip(reason=f"{WITHOUT}=1"))
+
+
+@dataclass
+class House:
+    """Everything that a test needs."""
+
+    broker: Broker
+    machine: Machine
+    daemon: Daemon
+    assistant: HomeAssistant
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
+    yield from build(tmp_path_factory.mktemp("house"), **getattr(request.module, "HOUSE", {}))
+
+
+def build(
+    directory: Path, *, broker: str = "", settings: str = "", configuration: str = "",
+    release: str | None = None,
+) -> Iterator[House]:  # fmt: skip
+    root = environment(release) if release else environment()
+    server = Broker(directory, broker).start()
+    machine = Machine(directory)
+    daemon = Daemon(directory, server, machine.root, settings)
+    assistant = HomeAssistant(root, server.port, configuration)
+    try:
+        daemon.start()
+        assistant.start()
+        yield House(server, machine, daemon, assistant)
+    finally:
+        assistant.close()
+        daemon.kill()
+        server.stop()

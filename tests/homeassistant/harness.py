@@ -1,0 +1,373 @@
+"""A real Home Assistant in its own root, a real broker, and fanwhy on a machine made of fixtures."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+NEWEST = "2026.11.0"
+WITHOUT = "FANWHY_WITHOUT_HOMEASSISTANT"
+
+
+def environment(release: str = NEWEST) -> Path:
+    """The root that ``scripts/homeassistant`` has made."""
+    cache = os.environ.get("FANWHY_CACHE") or Path.home() / ".cache" / "fanwhy-tests"
+    root = Path(cache, f"homeassistant-{release}")
+    assert (root / "venv/bin/hass").exists(), (
+        f"no Home Assistant {release} in {root}: `scripts/homeassistant {release}` makes it; "
+        f"{WITHOUT}=1 leaves these tests out"
+    )
+    return root
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 15, what: str = "") -> Any:
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what or "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+class Broker:
+    """A mosquitto for everybody, on a free port of loopback."""
+
+    def __init__(self, directory: Path, more: str = "") -> None:
+        self.port = free_port()
+        self._file = directory / "mosquitto.conf"
+        self._file.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{more}\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> Broker:
+        path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        assert path, "mosquitto is missing; `make test` says how to install it"
+        self._process = subprocess.Popen(
+            [path, "-c", str(self._file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until(self._answers)
+        return self
+
+    def stop(self) -> None:
+        """What was retained is lost."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
+
+
+class Machine:
+    """A root for fanwhy: the real processes, and disks, sensors and fans from fixtures."""
+
+    def __init__(self, directory: Path) -> None:
+        self.root = directory / "root"
+        self.root.mkdir()
+        (self.root / "proc").symlink_to("/proc")
+        (self.root / "etc").symlink_to("/etc")
+        fixtures = REPOSITORY / "tests" / "fixtures"
+        for tree in ("disk/nas-renumbered/sys", "thermal/desktop-nct6798/sys"):
+            if (fixtures / tree).exists():
+                shutil.copytree(
+                    fixtures / tree, self.root / "sys", symlinks=True, dirs_exist_ok=True
+                )
+
+    def pull_disk(self, name: str) -> None:
+        """Removes a disk as the kernel does: its folder, and the link to it."""
+        for path in list(self.root.glob(f"sys/**/block/{name}")):
+            if path.is_symlink():
+                path.unlink()
+            elif path.is_dir():
+                shutil.rmtree(path)
+
+
+class Daemon:
+    """``fanwhy-pub run`` as a user starts it."""
+
+    def __init__(self, directory: Path, broker: Broker, root: Path, more: str = "") -> None:
+        self.log = directory / "fanwhy.log"
+        self.config = directory / "fanwhy.toml"
+        self.config.write_text(f'root = "{root}"\nhostname = "nas"\n{more}\n')
+        self._broker = broker
+        self._environment = os.environ | {"STATE_DIRECTORY": str(directory / "state")}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command of ours with the same settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "publisher", *words, *self._where()],
+            cwd=REPOSITORY, env=self._environment, capture_output=True, text=True,
+            check=False, timeout=100,
+        )  # fmt: skip
+
+    def start(self) -> Daemon:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "publisher", "run", *self._where()],
+                cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        return self
+
+    def signal(self, number: int) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def _where(self) -> list[str]:
+        return ["--config", str(self.config), "--broker", self._broker.url]
+
+
+class HomeAssistant:
+    """One installation, with its own configuration, that can be restarted.
+
+    Args:
+        root: the root it lives in.
+        broker_port: of the broker that its MQTT integration uses.
+        configuration: more lines of its ``configuration.yaml``.
+    """
+
+    def __init__(self, root: Path, broker_port: int, configuration: str = "") -> None:
+        self._root = root
+        (root / "srv").mkdir(exist_ok=True)
+        self.config = Path(tempfile.mkdtemp(dir=root / "srv", prefix="config-"))
+        self.log = self.config / "stdout.log"
+        self.port = free_port()
+        self.token = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._seed(broker_port, configuration)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> HomeAssistant:
+        inside = f"/{self.config.relative_to(self._root)}"
+        script = (
+            'mount -t proc proc "$0/proc"; exec chroot "$0" env -i PATH=/venv/bin:/usr/bin:/bin '
+            "HOME=/root LANG=C.UTF-8 TZ=UTC "
+            'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt hass --skip-pip -c "$1"'
+        )
+        with self.log.open("ab") as log:
+            start = log.tell()
+            self._process = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", script, str(self._root), inside],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        wait_until(
+            lambda: (
+                b"Home Assistant initialized" in self.log.read_bytes()[start:]
+                or self._process is None
+                or self._process.poll() is not None
+            ),
+            90,
+            "Home Assistant did not start",
+        )
+        assert self._process and self._process.poll() is None, self.log.read_text()[-4000:]
+        if not self.token:
+            self._log_in()
+        return self
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(40)
+            self._process = None
+
+    def close(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
+        shutil.rmtree(self.config, ignore_errors=True)
+
+    def complaints(self) -> list[str]:
+        """Warnings and errors about MQTT or about us."""
+        return [
+            line
+            for line in self.log.read_text(errors="replace").splitlines()
+            if (" WARNING " in line or " ERROR " in line)
+            and any(word in line.lower() for word in ("mqtt", "fanwhy", "nas", "blueprint"))
+            and "connection" not in line.lower()  # what we do to the broker
+        ]
+
+    def get(self, path: str) -> Any:
+        return json.loads(self._request(path))
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        return {state["entity_id"]: state for state in self.get("/api/states")}
+
+    def call(self, service: str, data: dict[str, Any]) -> Any:
+        return json.loads(self._request(f"/api/services/{service}", json.dumps(data).encode()))
+
+    def ask(self, command: str, **more: Any) -> Any:
+        """One command of the websocket interface."""
+        with WebSocket(self.port) as socket_:
+            socket_.receive()
+            socket_.send({"type": "auth", "access_token": self.token})
+            socket_.receive()
+            socket_.send({"id": 1, "type": command, **more})
+            answer = socket_.receive()
+        assert answer["success"], answer
+        return answer["result"]
+
+    def registry(self) -> dict[str, dict[str, Any]]:
+        """Our entities by unique id, the disabled ones too."""
+        return {
+            entry["unique_id"]: entry
+            for entry in self.ask("config/entity_registry/list")
+            if entry["platform"] == "mqtt"
+        }
+
+    def devices(self) -> list[dict[str, Any]]:
+        return [
+            device
+            for device in self.ask("config/device_registry/list")
+            if any(domain == "mqtt" for domain, _ in device["identifiers"])
+        ]
+
+    def _request(self, path: str, body: bytes | None = None, kind: str = "application/json") -> str:
+        headers = {"Content-Type": kind}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        request = urllib.request.Request(self.url + path, body, headers)
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.read().decode()
+
+    def _log_in(self) -> None:
+        user = {
+            "client_id": self.url, "name": "Test", "username": "test", "password": "test-test",
+            "language": "en",
+        }  # fmt: skip
+        code = json.loads(self._request("/api/onboarding/users", json.dumps(user).encode()))
+        form = {
+            "grant_type": "authorization_code", "code": code["auth_code"], "client_id": self.url
+        }  # fmt: skip
+        answer = self._request(
+            "/auth/token",
+            urllib.parse.urlencode(form).encode(),
+            "application/x-www-form-urlencoded",
+        )
+        self.token = json.loads(answer)["access_token"]
+
+    def _seed(self, broker_port: int, more: str) -> None:
+        old = not self._root.name.startswith("homeassistant-2026.1")
+        lines = [
+            "homeassistant: {name: Home, latitude: 52, longitude: 5, elevation: 0, "
+            "unit_system: metric, time_zone: UTC, country: NL}",
+            "api:", "config:", "onboarding:", "system_log:", "frontend:", "history:", "sun:",
+            "recorder: {commit_interval: 1}",
+            "logger: {default: warning, logs: {homeassistant.bootstrap: info}}",
+            more,
+        ]  # fmt: skip
+        if old:
+            lines.append(f"http: {{server_host: 127.0.0.1, server_port: {self.port}}}")
+        (self.config / "configuration.yaml").write_text("\n".join(lines))
+        now = "2026-01-01T00:00:00+00:00"
+        self._store("onboarding", 4, 1, {"done": ["core_config", "analytics", "integration"]})
+        if not old:
+            stable = {
+                "server_port": self.port, "server_host": ["127.0.0.1"],
+                "cors_allowed_origins": [], "login_attempts_threshold": -1,
+                "ip_ban_enabled": True, "ssl_profile": "intermediate_v6",
+                "use_x_frame_options": True, "created_at": now, "error": None,
+                "error_message": None,
+            }  # fmt: skip
+            data = {"stable": stable, "pending": None, "yaml_migration_done": True}
+            self._store("http", 3, 1, data)
+        entry = {
+            "entry_id": "01J00000000000000000FANWHY", "domain": "mqtt", "version": 1,
+            "minor_version": 2, "source": "user", "title": "broker", "unique_id": None,
+            "data": {"broker": "127.0.0.1", "port": broker_port, "protocol": "5"},
+            "options": {}, "discovery_keys": {}, "subentries": [], "disabled_by": None,
+            "pref_disable_new_entities": False, "pref_disable_polling": False,
+            "created_at": now, "modified_at": now,
+        }  # fmt: skip
+        self._store("core.config_entries", 1, 5, {"entries": [entry]})
+
+    def _store(self, key: str, version: int, minor: int, data: Any) -> None:
+        folder = self.config / ".storage"
+        folder.mkdir(exist_ok=True)
+        content = {"version": version, "minor_version": minor, "key": key, "data": data}
+        (folder / key).write_text(json.dumps(content))
+
+
+class WebSocket:
+    """As much of RFC 6455 as one question and its answer need."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._socket.sendall(
+            f"GET /api/websocket HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        self._file = self._socket.makefile("rb")
+        while self._file.readline() not in (b"\r\n", b""):
+            pass
+
+    def __enter__(self) -> WebSocket:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def send(self, message: dict[str, Any]) -> None:
+        content = json.dumps(message).encode()
+        assert len(content) < 65536
+        head = b"\x81\xfe" + struct.pack(">H", len(content))
+        self._socket.sendall(head + b"\0\0\0\0" + content)  # a mask of zeros
+
+    def receive(self) -> Any:
+        content = b""
+        while True:
+            first, second = self._file.read(2)
+            length = second & 127
+            if length == 126:
+                (length,) = struct.unpack(">H", self._file.read(2))
+            elif length == 127:
+                (length,) = struct.unpack(">Q", self._file.read(8))
+            part = self._file.read(length)
+            if first & 15 in (0, 1):
+                content += part
+                if first & 128:
+                    return json.loads(content)

@@ -1,0 +1,136 @@
+"""Discovery with a real Home Assistant: it is just there, and it stays there."""
+
+from __future__ import annotations
+
+import signal
+
+from harness import wait_until
+
+# Words instead of a value that are right at rest: no cause, nothing happened, never pressed.
+MAY_BE_UNKNOWN = (
+    "sensor.nas_cause", "event.nas_event", "button.nas_refresh",
+    "sensor.nas_fanwhy_cpu",  # over a minute, so not before one has passed
+)  # fmt: skip
+HOUSE = {"settings": "[publishing]\nheartbeat_seconds = 20"}
+
+
+def ours(house) -> dict:
+    return {
+        name: state
+        for name, state in house.assistant.states().items()
+        if name.partition(".")[2].startswith("nas_")
+    }
+
+
+def silent(house) -> list[str]:
+    return sorted(
+        name
+        for name, state in ours(house).items()
+        if state["state"] == "unavailable"
+        or (state["state"] == "unknown" and name not in MAY_BE_UNKNOWN)
+    )
+
+
+def alive(house) -> bool:
+    return len(ours(house)) > 12 and not silent(house)
+
+
+def settle(house, timeout: float = 15) -> None:
+    try:
+        wait_until(lambda: alive(house), timeout)
+    except AssertionError:
+        raise AssertionError(f"{len(ours(house))} entities; silent: {silent(house)}") from None
+
+
+def test_every_enabled_entity_has_a_state(house):
+    settle(house, 25)
+    states = ours(house)
+    why = states["sensor.nas_why"]
+    assert why["state"]
+    assert why["attributes"]["evidence"]
+    assert states["sensor.nas_cpu_usage"]["attributes"]["unit_of_measurement"] == "%"
+    memory = states["sensor.nas_fanwhy_memory"]["attributes"]
+    assert (memory["device_class"], memory["unit_of_measurement"]) == ("data_size", "MiB")
+    assert states["binary_sensor.nas_problem"]["state"] == "off"
+
+
+def test_there_is_one_device_and_the_rest_is_there_but_disabled(house):
+    (device,) = house.assistant.devices()
+    assert device["name"] == "nas"
+    assert device["manufacturer"] == "fanwhy"
+    entries = house.assistant.registry().values()
+    disabled = [entry for entry in entries if entry["disabled_by"] == "integration"]
+    enabled = [entry for entry in entries if entry["disabled_by"] is None]
+    assert len(disabled) > 60
+    assert len(enabled) == len(ours(house))
+    assert not [entry["entity_id"] for entry in entries if entry["entity_id"].endswith("_2")]
+
+
+def test_everything_can_be_enabled(house):
+    """What is disabled is right, too: all units and classes are accepted, nothing is said."""
+    entries = house.assistant.registry()
+    for entry in entries.values():
+        if entry["disabled_by"]:
+            house.assistant.ask(
+                "config/entity_registry/update", entity_id=entry["entity_id"], disabled_by=None
+            )
+    house.assistant.stop()
+    house.assistant.start()
+    wait_until(lambda: len(ours(house)) == len(entries), 30)
+    settle_but = {entry["entity_id"] for entry in entries.values() if entry["disabled_by"]}
+    wait_until(lambda: not set(silent(house)) - settle_but, 15)
+    assert house.assistant.complaints() == []
+
+
+def test_home_assistant_restarted(house):
+    house.assistant.stop()
+    house.assistant.start()
+    before = house.assistant.registry()
+    wait_until(lambda: "sensor.nas_why" in ours(house), 20)
+    wait_until(lambda: ours(house)["sensor.nas_why"]["state"] not in ("unknown", "unavailable"))
+    assert house.assistant.registry().keys() == before.keys()
+
+
+def test_broker_restarted_and_empty(house):
+    house.broker.stop()
+    wait_until(lambda: ours(house)["sensor.nas_why"]["state"] == "unavailable", 30)
+    house.broker.start()
+    wait_until(lambda: ours(house)["sensor.nas_why"]["state"] != "unavailable", 40)
+
+
+def test_daemon_killed_and_back_under_the_same_names(house):
+    before = {key: entry["entity_id"] for key, entry in house.assistant.registry().items()}
+    house.daemon.kill()
+    wait_until(lambda: ours(house)["sensor.nas_why"]["state"] == "unavailable", 30)
+    house.daemon.start()
+    wait_until(lambda: ours(house)["sensor.nas_why"]["state"] != "unavailable", 30)
+    after = {key: entry["entity_id"] for key, entry in house.assistant.registry().items()}
+    assert after == before
+
+
+def test_a_disk_is_pulled(house):
+    before = house.assistant.registry()
+    disks = {key for key in before if "_disk_devices_" in key}
+    assert disks
+    house.machine.pull_disk("sdb")
+    wait_until(lambda: house.assistant.registry().keys() != before.keys(), 60)
+    after = house.assistant.registry()
+    gone = before.keys() - after.keys()
+    assert gone < disks
+    assert len({key.rpartition("_devices_")[2][:20] for key in gone}) == 1
+    assert {key: after[key]["entity_id"] for key in after} == {
+        key: before[key]["entity_id"] for key in after
+    }
+
+
+def test_a_host_that_vanished_without_a_will_is_dead_by_age(house):
+    house.daemon.signal(signal.SIGSTOP)  # nothing comes, and the connection still stands
+    try:
+        wait_until(lambda: ours(house)["sensor.nas_cpu_usage"]["state"] == "unavailable", 75)
+    finally:
+        house.daemon.signal(signal.SIGCONT)
+    wait_until(lambda: ours(house)["sensor.nas_cpu_usage"]["state"] != "unavailable", 40)
+
+
+def test_nothing_was_said_about_us(house):
+    assert house.assistant.complaints() == []
