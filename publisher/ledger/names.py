@@ -161,8 +161,8 @@ def describe(words: Sequence[str], comm: str, *, arguments: bool = False) -> Nam
         comm: the kernel's name of it.
         arguments: add further harmless words.
     """
-    if not words:
-        return _named(program_of(comm) or "unknown")
+    if not words or not words[0].strip():
+        return _named(program_of(comm))
     if len(words) == 1 and " " in words[0]:
         return _titled(words[0], comm, arguments=arguments)
     return _of_command(list(words), comm, arguments=arguments, depth=0)
@@ -187,8 +187,11 @@ def _titled(title: str, comm: str, *, arguments: bool) -> Name:
 
 def _of_command(words: list[str], comm: str, *, arguments: bool, depth: int) -> Name:
     program = program_of(words[0])
+    if _secretive(program) and not depth:
+        program = program_of(comm)
     if depth < 8:
-        if program in _WRAPPERS and (rest := _unwrapped(program, words)):
+        rest = _unwrapped(program, words) if program in _WRAPPERS else []
+        if rest and not _secretive(program_of(rest[0])):
             return _of_command(rest, comm, arguments=arguments, depth=depth + 1)
         if program == "busybox" and len(words) > 1 and not words[1].startswith("-"):
             return _of_command(words[1:], comm, arguments=arguments, depth=depth + 1)
@@ -199,12 +202,12 @@ def _of_command(words: list[str], comm: str, *, arguments: bool, depth: int) -> 
     if program in _INTERPRETERS:
         return _of_interpreter(program, words, arguments=arguments)
     if not program:
-        return _named(program_of(comm) or "unknown")
+        return _named(program_of(comm))
     return _with_subcommands(program, words[1:], arguments=arguments)
 
 
 def _named(program: str) -> Name:
-    name = clean(program)
+    name = clean(program) or "unknown"
     return Name(program=name, command=name, label=name)
 
 
@@ -261,13 +264,11 @@ def _of_line(line: str, comm: str, shell: str, *, arguments: bool, depth: int) -
     """``sh -c LINE``: by its first command that does some work."""
     tokens = _SHELL_WORDS.findall(line)
     command: list[str] = []
-    skip = ""
     for token in [*tokens, ";"]:
         if token[0] in ";&|()\n":
-            if command and program_of(command[0]) not in _BUILTINS and depth < 8:
+            first = program_of(command[0]) if command else ""
+            if first and first not in _BUILTINS and depth < 8 and not _secretive(first):
                 return _of_command(command, comm, arguments=arguments, depth=depth + 1)
-            if command and command[0] == "sleep":
-                skip = skip or "sleep"
             command = []
         elif not command and (token in _KEYWORDS or _ASSIGNMENT.match(token)):
             if token in ("for", "case", "select"):
@@ -356,7 +357,7 @@ def _scripted(program: str, script: str, flag: str) -> Name:
 
 
 def _with_subcommands(program: str, words: list[str], *, arguments: bool) -> Name:
-    name = clean(program)
+    name = clean(program) or "unknown"
     limit = _SUBCOMMANDS.get(program, 0)
     kept: list[str] = []
     flags: list[str] = []
@@ -382,7 +383,7 @@ def _secretive(word: str) -> bool:
         return True
     stem = word.rpartition(".")[0] or word
     digits = sum(character.isdigit() for character in stem)
-    if len(stem) >= 8 and digits >= 3 and digits * 5 > len(stem):
+    if len(stem) >= 8 and digits >= 4 and digits * 4 > len(stem):
         return True
     return len(stem) >= 16 and not re.search(r"[-_. ]", stem) and stem.lower() != stem
 

@@ -1,0 +1,101 @@
+"""Names and images, from what runtimes leave behind or tell on a socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.sources.containers import Container, container, short_image
+from publisher.sources.files import KernelFiles
+
+ID = "4f9c2d0e8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d"
+
+
+def put(root: Path, name: str, content: Any) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def test_docker_by_file(tmp_path: Path) -> None:
+    facts = {"Name": "/web", "Config": {"Image": "docker.io/library/nginx:latest"}}
+    put(tmp_path, f"var/lib/docker/containers/{ID}/config.v2.json", facts)
+    assert container(KernelFiles(tmp_path), "docker", ID) == Container("web", "nginx")
+
+
+def test_docker_by_socket(tmp_path: Path) -> None:
+    (tmp_path / "var/run").mkdir(parents=True)
+    body = json.dumps({"Name": "/db", "Config": {"Image": "ghcr.io/x/postgres:16@sha256:ab"}})
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "var/run/docker.sock"))
+        server.listen()
+
+        def answer() -> None:
+            with server.accept()[0] as client:
+                asked = client.recv(1000).decode()
+                status = "200 OK" if f"/containers/{ID}/json " in asked else "404 No"
+                client.sendall(f"HTTP/1.0 {status}\r\n\r\n{body}".encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        found = container(KernelFiles(tmp_path), "docker", ID)
+        thread.join()
+    assert found == Container("db", "x/postgres:16")
+
+
+def test_podman(tmp_path: Path) -> None:
+    listed = [
+        {"id": "0" * 64},
+        {"id": ID, "names": ["web"], "metadata": json.dumps({"image-name": "localhost/app:2"})},
+    ]
+    put(tmp_path, "var/lib/containers/storage/overlay-containers/containers.json", listed)
+    assert container(KernelFiles(tmp_path), "podman", ID) == Container("web", "app:2")
+
+
+def test_kubernetes(tmp_path: Path) -> None:
+    notes = {
+        "io.kubernetes.cri.container-name": "app",
+        "io.kubernetes.cri.sandbox-name": "shop-7d9f",
+        "io.kubernetes.cri.image-name": "registry.local:5000/shop:1.2",
+    }
+    path = f"run/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}/config.json"
+    put(tmp_path, path, {"annotations": notes})
+    assert container(KernelFiles(tmp_path), "containerd", ID) == Container(
+        "shop-7d9f/app", "shop:1.2"
+    )
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"Config": 3}', '"x"', "[{}]"])
+def test_files_of_another_shape_tell_nothing(tmp_path: Path, content: str) -> None:
+    for name in (
+        f"var/lib/docker/containers/{ID}/config.v2.json",
+        "var/lib/containers/storage/overlay-containers/containers.json",
+        f"run/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}/config.json",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    for runtime in ("docker", "podman", "containerd"):
+        assert container(KernelFiles(tmp_path), runtime, ID) in (None, Container("", ""))
+
+
+def test_what_is_no_id_is_not_looked_for(tmp_path: Path) -> None:
+    assert container(KernelFiles(tmp_path), "lxc", "../../etc") is None
+
+
+@pytest.mark.parametrize(
+    ("image", "short"),
+    [
+        ("nginx", "nginx"),
+        ("library/redis:7", "redis:7"),
+        ("sha256:abcdef", "abcdef"),
+        ("ghcr.io/home-assistant/home-assistant:stable", "home-assistant/home-assistant:stable"),
+    ],
+)
+def test_images_are_short(image: str, short: str) -> None:
+    assert short_image(image) == short
