@@ -27,6 +27,8 @@ _INTERPRETERS = _words(
 )
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
 _VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$")
+_FILE = re.compile(r"[A-Za-z][\w-]*\.(py|sh|js|mjs|cjs|ts|rb|pl|php|lua|R|jl|jar|bash|zsh)")
+"""A script's name may well hold a date."""
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*\+?=")
 
 
@@ -381,6 +383,8 @@ def _secretive(word: str) -> bool:
     """Whether a word looks more like a key than like a name."""
     if len(word) > 32 or "=" in word or "://" in word or "@" in word:
         return True
+    if _FILE.fullmatch(word):
+        return False
     stem = word.rpartition(".")[0] or word
     digits = sum(character.isdigit() for character in stem)
     if len(stem) >= 8 and digits >= 4 and digits * 4 > len(stem):
