@@ -27,7 +27,7 @@ _INTERPRETERS = _words(
 )
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
 _VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$")
-_FILE = re.compile(r"[A-Za-z][\w-]*\.(py|sh|js|mjs|cjs|ts|rb|pl|php|lua|R|jl|jar|bash|zsh)")
+_FILE = re.compile(r"[A-Za-z][\w.-]*\.(py|sh|js|mjs|cjs|ts|rb|pl|php|lua|R|jl|jar|bash|zsh)")
 """A script's name may well hold a date."""
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*\+?=")
 
