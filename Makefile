@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := .cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit broker faults test-vm bench docs lock clean
+.PHONY: help run test lint unit broker faults homeassistant test-vm bench docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,9 @@ run: $(STAMPS)/run ## install fanwhy here, start it, and watch this machine
 test: $(STAMPS)/dev ## install what the tests need, then run every check and test
 	@scripts/system-packages
 	@$(MAKE) --no-print-directory lint docs-check
+ifneq ($(WITHOUT_HOMEASSISTANT),1)
+	@scripts/homeassistant
+endif
 	$(BIN)/python -m pytest
 
 lint: $(STAMPS)/dev ## style, types and the direction of imports
@@ -37,6 +40,11 @@ docs: $(STAMPS)/dev ## write the reference pages anew from the declarations
 
 docs-check: $(STAMPS)/dev
 	$(BIN)/fanwhy-pub docs docs --check
+
+homeassistant: $(STAMPS)/dev ## the tests with a real Home Assistant, which is made once and kept
+	@scripts/system-packages
+	@scripts/homeassistant
+	$(BIN)/python -m pytest -m homeassistant
 
 test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold the daemon to them
 	PYTHON=$(BIN)/python tests/vm/run
