@@ -432,22 +432,7 @@ class App:
 
     def _make_announcer(self) -> Announcer:
         settings = self._launch.settings
-        identity = replace(self._identity, fanwhy_version=__version__)
-        host = Host(settings.host, identity.machine_id or settings.host, identity)
-        enabled = [cls for cls in SUBSYSTEMS if cls.name not in settings.senses.disabled]
-        contents: dict[str, type[Reading]] = {cls.name: cls.reading for cls in enabled}
-        discovery = Discovery(
-            host,
-            self._topics,
-            contents
-            | {
-                topics.EXPLANATION: ExplanationReading,
-                topics.INFO: InfoReading,
-                topics.SELF: SelfReading,
-            },
-            settings.homeassistant,
-            expire_seconds=self._expiry,
-        )
+        host, discovery = discovery_of(settings, self._identity)
         return Announcer(
             host,
             discovery,
@@ -456,18 +441,13 @@ class App:
             reachable=lambda: self._session.connected and not self._outbox.held,
         )
 
-    def _expiry(self, leaf: str) -> int:
-        publishing = self._launch.settings.publishing
-        heartbeat = publishing.heartbeats.get(leaf, publishing.heartbeat_seconds)
-        return round(_EXPIRY_HEARTBEATS * heartbeat)
-
     def _message(self, leaf: str, payload: bytes, *, qos: int, expires: bool) -> Message:
         return Message(
             topic=self._topics.of(leaf),
             payload=payload,
             qos=qos,
             retain=True,
-            expiry_seconds=self._expiry(leaf) if expires else None,
+            expiry_seconds=_expiry(self._launch.settings, leaf) if expires else None,
         )
 
     def _status(self, word: bytes) -> Message:
@@ -492,3 +472,31 @@ class App:
 
 
 _TOP_BY = {cls.name: cls.top_by for cls in SUBSYSTEMS}
+
+
+def discovery_of(settings: Settings, identity: InfoReading) -> tuple[Host, Discovery]:
+    """What Home Assistant is shown of this machine."""
+    identity = replace(identity, fanwhy_version=__version__)
+    host = Host(settings.host, identity.machine_id or settings.host, identity)
+    contents: dict[str, type[Reading]] = {
+        cls.name: cls.reading for cls in SUBSYSTEMS if cls.name not in settings.senses.disabled
+    }
+    contents |= {
+        topics.EXPLANATION: ExplanationReading,
+        topics.INFO: InfoReading,
+        topics.SELF: SelfReading,
+    }
+    return host, Discovery(
+        host,
+        settings.topics,
+        contents,
+        settings.homeassistant,
+        expire_seconds=lambda leaf: _expiry(settings, leaf),
+    )
+
+
+def _expiry(settings: Settings, leaf: str) -> int:
+    """The age at which a state is forgotten."""
+    publishing = settings.publishing
+    heartbeat = publishing.heartbeats.get(leaf, publishing.heartbeat_seconds)
+    return round(_EXPIRY_HEARTBEATS * heartbeat)

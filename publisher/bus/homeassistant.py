@@ -145,6 +145,7 @@ class Entity:
         leaf: the topic its value comes on; ``None`` for a button.
         path: keys from the payload's root to its value; empty where it is made of several.
         readable: whether there is a value now.
+        metric: what the value is declared to be.
     """
 
     key: str
@@ -153,6 +154,7 @@ class Entity:
     path: tuple[str, ...] = ()
     readable: bool = True
     part: Part | None = None
+    metric: Metric | None = None
 
     @property
     def enabled(self) -> bool:
@@ -267,6 +269,7 @@ class Discovery:
                     key=key,
                     leaf=leaf,
                     path=(field.name,),
+                    metric=metric,
                     readable=leaf in _CONSTANT or getattr(reading, field.name) is not None,
                     component=self._sensor(leaf, field, key, value, _title(leaf, metric.title)),
                 )
@@ -294,6 +297,7 @@ class Discovery:
                     key=key,
                     leaf=leaf,
                     path=(outer.name, identity, field.name),
+                    metric=field.metric,
                     readable=getattr(item, field.name) is not None,
                     component=self._sensor(leaf, field, key, value, title, entity_id=entity_id),
                     part=part,

@@ -33,6 +33,7 @@ COMMANDS = {
     "check": "publisher.cli.check",
     "doctor": "publisher.cli.doctor",
     "classify": "publisher.cli.classify",
+    "homeassistant": "publisher.cli.homeassistant",
     "schema": "publisher.cli.schema",
     "docs": "publisher.cli.docs",
     "capture": "publisher.cli.capture",

@@ -1,4 +1,4 @@
-"""A real Home Assistant in its own root, a real broker, and fanwhy on a machine made of fixtures."""
+"""A real Home Assistant in its own root, a real broker, and fanwhy on a made-up machine."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 REPOSITORY = Path(__file__).parents[2]
 NEWEST = "2026.11.0"
-WITHOUT = "FANWHY_WITHOUT_HOMEASSISTANT"
+WITHOUT = "WITHOUT_HOMEASSISTANT"
 
 
 def environment(release: str = NEWEST) -> Path:
     """The root that ``scripts/homeassistant`` has made."""
-    cache = os.environ.get("FANWHY_CACHE") or Path.home() / ".cache" / "fanwhy-tests"
+    cache = os.environ.get("TESTS_CACHE") or Path.home() / ".cache" / "fanwhy-tests"
     root = Path(cache, f"homeassistant-{release}")
     assert (root / "venv/bin/hass").exists(), (
         f"no Home Assistant {release} in {root}: `scripts/homeassistant {release}` makes it; "
@@ -201,7 +202,8 @@ class HomeAssistant:
             90,
             "Home Assistant did not start",
         )
-        assert self._process and self._process.poll() is None, self.log.read_text()[-4000:]
+        assert self._process
+        assert self._process.poll() is None, self.log.read_text()[-4000:]
         if not self.token:
             self._log_in()
         return self
@@ -290,8 +292,8 @@ class HomeAssistant:
     def _seed(self, broker_port: int, more: str) -> None:
         old = not self._root.name.startswith("homeassistant-2026.1")
         lines = [
-            "homeassistant: {name: Home, latitude: 52, longitude: 5, elevation: 0, "
-            "unit_system: metric, time_zone: UTC, country: NL}",
+            "homeassistant: {name: Home, latitude: 52, longitude: 5, elevation: 0,",
+            "  unit_system: metric, time_zone: UTC, country: NL}",
             "api:", "config:", "onboarding:", "system_log:", "frontend:", "history:", "sun:",
             "recorder: {commit_interval: 1}",
             "logger: {default: warning, logs: {homeassistant.bootstrap: info}}",
@@ -344,7 +346,7 @@ class WebSocket:
         while self._file.readline() not in (b"\r\n", b""):
             pass
 
-    def __enter__(self) -> WebSocket:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -371,3 +373,49 @@ class WebSocket:
                 content += part
                 if first & 128:
                     return json.loads(content)
+
+
+class Withholding:
+    """Stands before a broker and hands nothing retained to who connects here."""
+
+    def __init__(self, broker_port: int) -> None:
+        self._broker_port = broker_port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self.withheld = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                broker = socket.create_connection(("127.0.0.1", self._broker_port))
+                for move in (self._up, self._down):
+                    threading.Thread(target=move, args=(client, broker), daemon=True).start()
+
+    def _up(self, client: socket.socket, broker: socket.socket) -> None:
+        with contextlib.suppress(OSError), client, broker:
+            while chunk := client.recv(65536):
+                broker.sendall(chunk)
+
+    def _down(self, client: socket.socket, broker: socket.socket) -> None:
+        with contextlib.suppress(OSError), client, broker, broker.makefile("rb") as packets:
+            while head := packets.read(1):
+                length, shift, size = 0, 0, b""
+                while True:  # MQTT 5 section 1.5.5, variable byte integer
+                    size += packets.read(1)
+                    length |= (size[-1] & 127) << shift
+                    shift += 7
+                    if not size[-1] & 128:
+                        break
+                body = packets.read(length)
+                if head[0] >> 4 == 3 and head[0] & 1:
+                    self.withheld += 1
+                    if head[0] & 6:  # somebody has to acknowledge it
+                        after = 2 + int.from_bytes(body[:2], "big")
+                        broker.sendall(b"\x40\x02" + body[after : after + 2])
+                    continue
+                client.sendall(head + size + body)

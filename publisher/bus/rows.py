@@ -1,0 +1,72 @@
+"""How many rows Home Assistant's recorder writes because of us.
+
+Source: its ``recorder`` and ``history`` documentation: a row for each change of a state or of
+its attributes, none for a message that changes neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from publisher.bus.homeassistant import Entity, scaled
+from publisher.schema import topics
+
+_DAY_SECONDS = 86400
+_ATTRIBUTES = ("state", "since", "hint", "causes", "evidence")
+
+
+class Rows:
+    """Counts changes of entities from the messages that cause them.
+
+    Args:
+        entities: those that count; a disabled one writes nothing.
+    """
+
+    def __init__(self, entities: Iterable[Entity]) -> None:
+        self._by_leaf: dict[str, list[Entity]] = {}
+        for entity in entities:
+            if entity.leaf and entity.enabled:
+                self._by_leaf.setdefault(entity.leaf, []).append(entity)
+        self._last: dict[str, Any] = {}
+        self.counts: Counter[str] = Counter(
+            {entity.key: 0 for found in self._by_leaf.values() for entity in found}
+        )
+
+    def heard(self, leaf: str, payload: bytes) -> None:
+        """Takes in a message on one of our topics."""
+        entities = self._by_leaf.get(leaf)
+        if not entities:
+            return
+        try:
+            body = json.loads(payload)
+        except ValueError:
+            return
+        for entity in entities:
+            state = body if leaf == topics.EVENT else _state(entity, body)
+            if entity.key not in self._last and leaf != topics.EVENT:
+                self._last[entity.key] = state  # what was retained is there already
+            elif self._last.get(entity.key) != state:
+                self._last[entity.key] = state
+                self.counts[entity.key] += 1
+
+    def a_day(self, seconds: float) -> dict[str, int]:
+        """Rows a day by entity, when things go on as in these seconds; the most first."""
+        return {
+            key: round(count * _DAY_SECONDS / seconds) for key, count in self.counts.most_common()
+        }
+
+
+def _state(entity: Entity, body: Mapping[str, Any]) -> Any:
+    if not entity.path:  # the problem
+        return body.get("state") in ("hot", "pressure")
+    value: Any = body
+    for step in entity.path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    if entity.metric is not None:
+        value = scaled(entity.metric, value)
+    if entity.component.get("json_attributes_topic"):
+        return [value, *(body.get(name) for name in _ATTRIBUTES)]
+    return value
