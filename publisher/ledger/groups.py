@@ -47,6 +47,7 @@ class Entry:
     """A work group's account while it is open.
 
     Attributes:
+        processes: those who live, with size and threads as they stand in ``rss`` and ``threads``.
         cpu: nanoseconds booked in this window; ``unseen`` of them by processes nobody saw.
         members: who worked in it, by program, decaying over windows; ``glimpsed``: likewise the
             programs of those who came or went while we looked.
@@ -54,8 +55,8 @@ class Entry:
     """
 
     __slots__ = (
-        "ancestors", "cpu", "executable", "glimpsed", "group", "image", "last", "members", "name",
-        "place", "processes", "unseen",
+        "_oldest", "ancestors", "cpu", "executable", "glimpsed", "group", "image", "last",
+        "members", "name", "place", "processes", "rss", "threads", "unseen",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -70,7 +71,41 @@ class Entry:
         self.last = 0
         self.members: Counter[str] = Counter()
         self.glimpsed: Counter[str] = Counter()
-        self.processes: set[Process[Seat]] = set()
+        self.processes: dict[Process[Seat], tuple[int, int]] = {}
+        self.rss = 0
+        self.threads = 0
+        self._oldest: int | None = None
+
+    def join(self, process: Process[Seat]) -> None:
+        """Takes a process in."""
+        self.processes[process] = (process.rss, process.threads)
+        self.rss += process.rss
+        self.threads += process.threads
+        if self._oldest is not None:
+            self._oldest = min(self._oldest, process.start)
+
+    def leave(self, process: Process[Seat]) -> None:
+        """Lets a process go."""
+        rss, threads = self.processes.pop(process, (0, 0))
+        self.rss -= rss
+        self.threads -= threads
+        if process.start == self._oldest:
+            self._oldest = None
+
+    def update(self, process: Process[Seat]) -> None:
+        """Takes over the size of a process: the sums cost as much as what changed."""
+        before = self.processes.get(process)
+        if before is not None:
+            self.processes[process] = (process.rss, process.threads)
+            self.rss += process.rss - before[0]
+            self.threads += process.threads - before[1]
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest living process began; looked up again only when that one has left."""
+        if self._oldest is None and self.processes:
+            self._oldest = min(process.start for process in self.processes)
+        return self._oldest if self.processes else None
 
     def share_unseen(self) -> None:
         """Puts the work of the unseen down to programs that were seen to come and go."""

@@ -57,7 +57,7 @@ class Bookkeeper(Keeper[Seat]):
 
     def place(self, process: Process[Seat]) -> Seat:
         seat = self._groups.seat(process)
-        seat.entry.processes.add(process)
+        seat.entry.join(process)
         return seat
 
     def book(self, process: Process[Seat], nanoseconds: int) -> None:
@@ -105,12 +105,12 @@ class Bookkeeper(Keeper[Seat]):
             return
         seat = process.group = self._groups.moved(process)
         if seat.entry is not before.entry:
-            before.entry.processes.discard(process)
-            seat.entry.processes.add(process)
+            before.entry.leave(process)
+            seat.entry.join(process)
 
     def died(self, process: Process[Seat]) -> None:
         self._glimpse(process, process.own)
-        process.group.entry.processes.discard(process)
+        process.group.entry.leave(process)
         self._usage.died(process)
         self._children_seen.pop(process, None)
         self._started.pop(process, None)
@@ -143,6 +143,9 @@ class Bookkeeper(Keeper[Seat]):
             How much of it was given to somebody.
         """
         self._window += 1
+        for process in self.worked:
+            if process.alive:
+                process.group.entry.update(process)
         given = self.nobodys = 0
         orphans, self.orphans = self.orphans, 0
         missing = max(gap, orphans)

@@ -198,8 +198,7 @@ class BalancedLedger:
         used = self._usage.used.get(entry) or Used()
         moved = self._network.moved.get(entry, (0, 0) if self._network.watching else None)
         kernel = entry.group.kind is GroupKind.KERNEL
-        processes = entry.processes
-        start = min((process.start for process in processes), default=None)
+        start = entry.oldest
         if entry.unseen:
             entry.share_unseen()
         return Account(
@@ -207,8 +206,8 @@ class BalancedLedger:
             clues=entry.clues(),
             cpu_seconds=entry.cpu / 1e9,
             short_lived_seconds=min(entry.unseen, entry.cpu) / 1e9,
-            process_count=len(processes),
-            thread_count=sum(process.threads for process in processes),
+            process_count=len(entry.processes),
+            thread_count=entry.threads,
             since=None if start is None else self._epoch + start * self._machine.tick,
             memory_bytes=None if kernel else self._usage.memory(entry),
             memory_growth_bytes_per_second=self._usage.growth(entry),

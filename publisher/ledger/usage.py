@@ -22,7 +22,9 @@ _MOST_WAITERS = 12
 _MOST_THREADS = 32
 _SCARCE = 0.7  # part of all processors in use from which waiting is looked at
 _MEMORY_EVERY = 5  # windows
-_SHARES_EVERY = 60  # windows: proportional sizes take the kernel up to 5 ms a process
+_SHARES_EVERY = 300  # windows: proportional sizes take the kernel up to 5 ms a process
+_SHARED = 2  # groups and
+_MOST_SHARERS = 4  # processes of each whose proportional size is asked for
 _LARGEST = 5
 _MOST_MEMBERS = 8
 _GROWTH_SECONDS = 20.0
@@ -194,9 +196,10 @@ class Usage:
             members = sorted(entry.processes, key=_size, reverse=True)[:_MOST_MEMBERS]
             for process in members:
                 process.rss = self._processes.resident(process.pid) or process.rss
+                entry.update(process)
             holding = self._holdings.setdefault(entry, Holding())
-            if rank < 3 and len(entry.processes) > 1 and window % _SHARES_EVERY == _MEMORY_EVERY:
-                holding.ratio = self._ratio(entry, members)
+            if rank < _SHARED and len(members) > 1 and window % _SHARES_EVERY == _MEMORY_EVERY:
+                holding.ratio = self._ratio(entry, members[:_MOST_SHARERS])
             size = self.memory(entry)
             if not holding.marked_at:
                 holding.marked, holding.marked_at = size, now
@@ -234,7 +237,7 @@ class Usage:
 
 def resident(entry: Entry) -> int:
     """The sum of its processes' resident sizes."""
-    return sum(process.rss for process in entry.processes)
+    return entry.rss
 
 
 def _nanoseconds(pair: tuple[Process[Seat], int]) -> int:

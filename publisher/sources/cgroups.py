@@ -54,6 +54,18 @@ class Cgroups:
             elif kind == "cgroup" and "cpuacct" in options.split(","):
                 self.cpuacct = self.cpuacct or where
 
+        self._rooted = bool(self.cpuacct) and files.exists(f"{self.cpuacct}/cgroup.sane_behavior")
+        self._sorted = self._all_sorted()
+
+    def _all_sorted(self) -> bool:
+        """Whether the root of version 2 is the machine's, and init is below it like everybody."""
+        if not self.unified or self._files.exists(f"{self.unified}/cgroup.events"):
+            return False
+        try:
+            return bool(self.membership(self._files.read("/proc/1/cgroup")).account)
+        except SourceError:
+            return False
+
     def membership(self, lines: bytes) -> Membership:
         """Takes ``/proc/<pid>/cgroup`` apart."""
         unified = named = cpuacct = deepest = ""
@@ -95,9 +107,7 @@ class Cgroups:
         Only version 1's root tells it; that of version 2 repeats ``/proc/stat``, which guesses
         by ticks. Inside a container the mounted root is not the machine's.
         """
-        if not self.cpuacct or not self._files.exists(f"{self.cpuacct}/cgroup.sane_behavior"):
-            return None
-        return self.cpu_usage("")
+        return self.cpu_usage("") if self._rooted else None
 
     def top_usage(self) -> dict[str, int] | None:
         """Nanoseconds used by each cgroup right below the root of version 2.
@@ -105,12 +115,7 @@ class Cgroups:
         ``None`` where they do not hold all programs: the mounted root is a container's, or
         processes are not sorted into cgroups. Kernel threads are in the root itself.
         """
-        if not self.unified or self._files.exists(f"{self.unified}/cgroup.events"):
-            return None
-        try:
-            if self.membership(self._files.read("/proc/1/cgroup")).account in ("", "/"):
-                return None
-        except SourceError:
+        if not self._sorted:
             return None
         found: dict[str, int] = {}
         for name in self._directories(self.unified):
