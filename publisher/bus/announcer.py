@@ -210,6 +210,7 @@ class Announcer:
                 chosen[key] = entity
             else:
                 del self._gone_since[key]
+        chosen = dict(sorted(chosen.items()))  # another order would be another payload
         self._entities = chosen
         self._documents = self._discovery.documents(chosen.values())
         for key, component in self._left_over.items():

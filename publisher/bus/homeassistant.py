@@ -215,6 +215,16 @@ class Discovery:
 
     def entities(self, readings: Mapping[str, Reading]) -> Iterator[Entity]:
         """Every entity that this machine may have as it is now, readable or not."""
+        taken: set[str] = set()
+        for entity in self._all(readings):
+            component = entity.component
+            if component["default_entity_id"] in taken:  # two of a name: by what is unique
+                platform, _, _ = component["default_entity_id"].partition(".")
+                component["default_entity_id"] = f"{platform}.{_slug(self._host.name)}_{entity.key}"
+            taken.add(component["default_entity_id"])
+            yield entity
+
+    def _all(self, readings: Mapping[str, Reading]) -> Iterator[Entity]:
         for leaf, cls in self._contents.items():
             reading = readings.get(leaf)
             if reading is not None:

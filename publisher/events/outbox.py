@@ -103,7 +103,7 @@ class Outbox:
     def repeat(self, *, without: Collection[str] = ()) -> None:
         """Marks every retained state to be sent again, besides those of some topics."""
         with self._lock:
-            self._unsent |= dict.fromkeys(self._states.keys() - set(without))
+            self._unsent |= {topic: None for topic in self._states if topic not in without}
         self.wake()
 
     def forget(self, topic: str) -> None:

@@ -27,7 +27,7 @@ def test_we_speak_on_birth_and_everything_is_there(parts):
         return all(
             states.get(f"sensor.nas_{name}", {}).get("state")
             not in (None, "unknown", "unavailable")
-            for name in ("why", "state", "cpu_usage", "memory_usage", "network_receiving")
+            for name in ("why", "state", "cpu_usage", "memory_usage")
         )
 
     for _ in range(2):
