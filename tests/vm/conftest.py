@@ -92,7 +92,7 @@ def _decoded(payload: str) -> Any:
 @pytest.fixture(scope="session")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     """What happened in the machine, from boot to power-off."""
-    image = Path(os.environ.get("FANWHY_VM") or Path.home() / ".cache/fanwhy-vm")
+    image = Path(os.environ.get("TESTS_VM") or Path.home() / ".cache/fanwhy-vm")
     subprocess.run([_HERE / "image", image], check=True)
     folder = tmp_path_factory.mktemp("vm")
     content = folder / "content"
@@ -120,7 +120,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
         check=True,
         timeout=_BOOT_SECONDS,
     )  # fmt: skip
-    kept = os.environ.get("FANWHY_VM_LOG")
+    kept = os.environ.get("TESTS_VM_LOG")
     if kept:
         shutil.copy(said, kept)
     text = said.read_text(errors="replace")
