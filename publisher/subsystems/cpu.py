@@ -40,7 +40,10 @@ class CpuReading(Reading):
         "I/O wait", "Idle time with I/O outstanding.", unit=Unit.PERCENT, precision=1, deadband=10
     )
     irq_percent: float | None = gauge(
-        "Interrupt time", "Time in hardware and software interrupts.", unit=Unit.PERCENT, precision=1
+        "Interrupt time",
+        "Time in hardware and software interrupts.",
+        unit=Unit.PERCENT,
+        precision=1,
     )
     steal_percent: float | None = gauge(
         "Steal", "Time that the hypervisor gave to others.",
