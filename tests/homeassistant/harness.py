@@ -22,6 +22,13 @@ from pathlib import Path
 from typing import Any, Self
 
 REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "examples" / "home-assistant"
+DASHBOARDS = """
+lovelace:
+  dashboards:
+    fanwhy-host: {mode: yaml, filename: dashboard-host.yaml, title: nas, show_in_sidebar: true}
+    fanwhy-fleet: {mode: yaml, filename: dashboard-fleet.yaml, title: Why, show_in_sidebar: true}
+"""
 NEWEST = "2026.11.0"
 WITHOUT = "WITHOUT_HOMEASSISTANT"
 
@@ -95,11 +102,8 @@ class Machine:
         (self.root / "proc").symlink_to("/proc")
         (self.root / "etc").symlink_to("/etc")
         fixtures = REPOSITORY / "tests" / "fixtures"
-        for tree in ("disk/nas-renumbered/sys", "thermal/desktop-nct6798/sys"):
-            if (fixtures / tree).exists():
-                shutil.copytree(
-                    fixtures / tree, self.root / "sys", symlinks=True, dirs_exist_ok=True
-                )
+        for tree in ("disk/nas-renumbered/sys", "machines/intel_desktop/sys"):
+            shutil.copytree(fixtures / tree, self.root / "sys", symlinks=True, dirs_exist_ok=True)
 
     def pull_disk(self, name: str) -> None:
         """Removes a disk as the kernel does: its folder, and the link to it."""
@@ -174,6 +178,9 @@ class HomeAssistant:
         self.port = free_port()
         self.token = ""
         self._process: subprocess.Popen[bytes] | None = None
+        shutil.copytree(EXAMPLES / "blueprints", self.config / "blueprints/automation/fanwhy")
+        for example in EXAMPLES.glob("*.yaml"):
+            shutil.copy(example, self.config)
         self._seed(broker_port, configuration)
 
     @property
