@@ -209,13 +209,30 @@ class Books(Generic[G]):
 
     # -- a full tick -----------------------------------------------------------------------
 
-    def full(self, census: Census) -> None:
-        """Reads every clock, settles the dead, enters the new."""
+    def full(self, census: Census, closes: Callable[[], bool] | None = None) -> None:
+        """Settles the dead and enters the new; reads every clock if that does not close the books.
+
+        Args:
+            census: the kernel's numbering now.
+            closes: whether what is booked by now explains what the machine did.
+        """
         self._tick += 1
-        self._full = self._tick
         found = self._candidates(census)
         recent, self._recent = self._recent, {}
-        dead, credit, moved = self._read(found)
+        due = not self._source.clocked or self._tick - self._full >= _FULL_EVERY
+        if closes is not None and not due:
+            self._pass(found, recent, self._hot)
+            if closes():
+                return
+            found = []
+        self._full = self._tick
+        self._pass(found, recent, None)
+
+    def _pass(
+        self, found: list[int], recent: dict[Process[G], int], some: list[Process[G]] | None
+    ) -> None:
+        """Reads some of the known, or all, and weighs up what came of it."""
+        dead, credit, moved = self._read(found, some)
         self._read_again(dead, credit)
         for process in dead:
             process.alive = False
@@ -245,16 +262,24 @@ class Books(Generic[G]):
         return [pid for pid in self._source.pids() if pid not in self.table]
 
     def _read(
-        self, found: list[int]
+        self, found: list[int], some: list[Process[G]] | None
     ) -> tuple[dict[Process[G], None], dict[Process[G], int], list[Process[G]]]:
         """Books what the living did; tells the dead, the credits, and who moved.
 
         An unchanged clock means unchanged ``reaped`` too, since reaping takes work.
         """
-        marks = self._source.marks(self._handles)
-        differ = list(map(operator.ne, marks, self._marks))
-        changed = list(zip(compress(self._order, differ), compress(marks, differ), strict=True))
-        self._marks = marks
+        if some is None:
+            marks = self._source.marks(self._handles)
+            differ = list(map(operator.ne, marks, self._marks))
+            changed = list(zip(compress(self._order, differ), compress(marks, differ), strict=True))
+            self._marks = marks
+        else:
+            changed = []
+            marks = self._source.marks([process.handle for process in some])
+            for process, mark in zip(some, marks, strict=True):
+                if mark != self._marks[process.index]:
+                    self._marks[process.index] = mark
+                    changed.append((process, mark))
         dead: dict[Process[G], None] = {}
         credit: dict[Process[G], int] = {}
         moved: list[Process[G]] = []
@@ -415,12 +440,13 @@ class Books(Generic[G]):
         """Takes up new processes, parents before children, and books all that they did."""
         new: dict[int, Process[G]] = {}
         for pid in sorted(set(found)):
-            stat = None if pid in self.table else self._source.stat(pid)
-            if stat is None:
+            if pid in self.table:
                 continue
+            # The clock first: whatever happens between the two readings changes the clock again.
             handle = self._source.handle(pid)
             (mark,) = self._source.marks([handle])
-            if mark == GONE:
+            stat = None if mark == GONE else self._source.stat(pid)
+            if stat is None:
                 continue
             process: Process[G] = Process(stat, handle, mark if self._source.clocked else stat.own)
             new[pid] = self.table[pid] = process

@@ -239,7 +239,7 @@ def tick(books: Books[int], kernel: SimulatedKernel, *, racing: float) -> None:
     kernel.racing = racing
     census = kernel.census()
     if not books.quiet(census, lambda worked: kernel.random.random() < 0.5):
-        books.full(census)
+        books.full(census, lambda: kernel.random.random() < 0.5)
     kernel.racing = 0.0
 
 
