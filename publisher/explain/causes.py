@@ -51,6 +51,11 @@ class Cause:
     cpu_seconds: float = 0.0
     energy_joules: float | None = None
 
+    @property
+    def suspicious(self) -> bool:
+        """A suspected miner."""
+        return self.classification.category == "cryptomining"
+
     def reading(self, balance: Balance) -> CauseReading:
         """The cause as it is published."""
         reason = f"{_USES[self.resource]}; {self.classification.reason}"

@@ -162,7 +162,8 @@ class Explainer:
                 self._reconsider(cause, account)
             cause.share = suspect.share
             current[key] = cause
-        self._causes = current
+        # A suspected miner deserves the most attention, however little it uses.
+        self._causes = dict(sorted(current.items(), key=lambda item: not item[1].suspicious))
 
     def _begin(
         self, watch: Watch, suspect: Suspect, balance: Balance, now: float, wall: float
@@ -264,7 +265,7 @@ class Explainer:
             found.append(Condition("temperature", "", "critical", "The CPU is hot", lasting))
         for cause in self._causes.values():
             name, surprise = str(cause.named), cause.habit.surprise
-            if cause.classification.category == "cryptomining":
+            if cause.suspicious:
                 words = f"Suspected cryptomining: {name}"
                 found.append(Condition("cryptomining", name, "critical", words, 0.0))
             elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:

@@ -147,17 +147,25 @@ def fitted(text: str, *tails: str) -> str:
 
 
 def _loaded(picture: Picture) -> str:
-    miners = [
-        named
-        for causes in (picture.cpu, picture.gpu)
-        for named in causes or ()
-        if named.category == "cryptomining"
-    ]
-    if miners:
-        where = "CPU" if picture.cpu and miners[0] in picture.cpu else "GPU"
-        return f"Suspected cryptomining: {where} usage high due to: {joined(picture.cpu or miners)}"
+    if miners := _miners(picture):
+        return miners
     parts = [*_memory(picture), *_processors(picture), *_transfers(picture)]
     return _sentence(parts)
+
+
+def _miners(picture: Picture) -> str:
+    """Suspected miners stand first and by name, whatever else is at work."""
+    for where, causes in (("CPU", picture.cpu), ("GPU", picture.gpu)):
+        miners = [named for named in causes or () if named.category == "cryptomining"]
+        others = [named for named in causes or () if named.category != "cryptomining"]
+        if miners and others:
+            return (
+                f"Suspected cryptomining: {joined(miners)}; "
+                f"{where} usage also high due to: {joined(others)}"
+            )
+        if miners:
+            return f"Suspected cryptomining: {where} usage high due to: {joined(miners)}"
+    return ""
 
 
 def _memory(picture: Picture) -> list[str]:

@@ -195,6 +195,12 @@ def test_a_miner_is_flagged_at_once(stage, make_account) -> None:
     assert [(event.alert, event.severity) for event in raised] == [("cryptomining", "critical")]
 
 
+def test_a_miner_is_the_first_cause_however_small(stage, make_account) -> None:
+    verdict = stage.play(make_account("cc1", 2.6, **MAKE), make_account("xmrig", 1.0), lasting=6)
+    assert verdict.cause == "cryptomining"
+    assert [cause.category for cause in verdict.causes] == ["cryptomining", "development"]
+
+
 def test_an_unknown_program_is_named_plainly(stage, make_account) -> None:
     verdict = stage.play(make_account("frobnicate", 3.5), lasting=4)
     assert verdict.headline == "CPU usage high due to: frobnicate"

@@ -73,6 +73,13 @@ GOLDEN = [
     (Picture(network=[QBITTORRENT]), "High network traffic from qBittorrent"),
     (Picture(cpu=[XMRIG]), "Suspected cryptomining: CPU usage high due to: XMRig cryptominer"),
     (
+        Picture(cpu=[MAKE, VITE, XMRIG, BORG]),
+        (
+            "Suspected cryptomining: XMRig cryptominer; CPU usage also high due to: "
+            "2 development processes, 1 backup process"
+        ),
+    ),
+    (
         Picture(cooling=[MAKE], ended="14:05", fan=True),
         "Fan still running: cooling after Software build (make -j8), which ended at 14:05",
     ),
