@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from heapq import nlargest
 from typing import Protocol
 
 from publisher.errors import DeniedError, SourceError
@@ -22,6 +24,7 @@ from publisher.sources.containers import Container, container
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
 
 _KEPT = 8  # windows that a group without processes is kept
+_SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
 _DISCOVER_EVERY = 15  # windows with a gap after which cgroups of unseen processes are looked for
 
@@ -108,6 +111,7 @@ class BalancedLedger:
         self._window = 0
         self._carry = 0
         self._gaps = 0
+        self._left = 0
         self._epoch = 0.0
 
     def _container(self, place: Place) -> Container | None:
@@ -149,7 +153,7 @@ class BalancedLedger:
 
     def _balance(self, window: Window, length: float) -> Balance:
         entries = self._groups.entries.values()
-        booked = sum(entry.cpu for entry in entries)
+        booked = sum(entry.cpu for entry in entries) - self._left
         busy = window.busy + (self._keeper.outside if window.partly else 0)
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
@@ -159,7 +163,6 @@ class BalancedLedger:
         self._usage.read_memory(entries, self._window, self._at)
         self._network.read(worked, length)
         given = self._keeper.close_window(self._carry, window.tolerance, self._lineage.lives)
-        booked += given
         self._carry -= given
         unattributed = 0
         if self._carry > window.tolerance:
@@ -173,11 +176,15 @@ class BalancedLedger:
         self.health["ledger.disk"] = self._usage.disk_problem
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
+        busiest, large = self._shown()
+        shown = sum(entry.cpu for entry in busiest)
+        accounts = [self._account(entry) for entry in busiest]
+        accounts += [replace(self._account(entry), cpu_seconds=0.0) for entry in large]
         balance = Balance(
             window_seconds=length,
             cores=window.cores,
-            busy_seconds=(booked + unattributed) / 1e9,
-            accounts=tuple(self._account(entry) for entry in self._shown()),
+            busy_seconds=(shown + unattributed) / 1e9,
+            accounts=tuple(accounts),
             unattributed_seconds=unattributed / 1e9,
             irq_seconds=window.irq / 1e9,
             steal_seconds=window.steal / 1e9,
@@ -186,12 +193,13 @@ class BalancedLedger:
         self._turn_page()
         return balance
 
-    def _shown(self) -> list[Entry]:
-        entries = list(self._groups.entries.values())
-        worked = [entry for entry in entries if entry.cpu]
-        largest = sorted(entries, key=resident, reverse=True)[:_LARGEST]
-        shown = dict.fromkeys([*worked, *largest])
-        return sorted(shown, key=lambda entry: entry.cpu, reverse=True)
+    def _shown(self) -> tuple[list[Entry], list[Entry]]:
+        """Those who worked, the busiest first, and others among the largest in memory."""
+        entries = self._groups.entries.values()
+        worked = [entry for entry in entries if entry.cpu >= _SHOWN]
+        worked.sort(key=lambda entry: entry.cpu, reverse=True)
+        largest = nlargest(_LARGEST, entries, key=resident)
+        return worked, [entry for entry in largest if entry.cpu < _SHOWN]
 
     def _account(self, entry: Entry) -> Account:
         length = self._length
@@ -220,8 +228,9 @@ class BalancedLedger:
 
     def _turn_page(self) -> None:
         """Clears what belongs to one window."""
+        self._left = 0
         for entry in list(self._groups.entries.values()):
-            if entry.cpu:
+            if entry.cpu >= _SHOWN:
                 entry.last = self._window
                 for counts in (entry.members, entry.glimpsed):
                     for name, used in list(counts.items()):
@@ -230,7 +239,9 @@ class BalancedLedger:
                         else:
                             counts[name] = used // 2
                 entry.cpu = entry.unseen = 0
-            elif not entry.processes and self._window - entry.last > _KEPT:
+            elif entry.processes or self._window - entry.last <= _KEPT:
+                self._left += entry.cpu
+            else:
                 self._groups.close(entry)
                 self._usage.close(entry)
                 self._lineage.forget(entry)

@@ -169,9 +169,9 @@ def read_totals(files: KernelFiles) -> Totals:
         SourceError: it cannot be read.
     """
     content = files.read("/proc/stat")
-    lines = content.split(b"\n")
+    line, _, rest = content.partition(b"\n")
     try:
-        numbers = [int(word) * _TICK for word in lines[0].split()[1:11]] + [0] * 10
+        numbers = [int(word) * _TICK for word in line.split()[1:11]] + [0] * 10
         start = content.index(b"\nprocesses ") + 11
         forks = int(content[start : content.index(b"\n", start)])
     except ValueError:
@@ -182,6 +182,6 @@ def read_totals(files: KernelFiles) -> Totals:
         irq=irq + softirq,
         steal=steal,
         guest=guest + guest_nice,
-        cores=sum(1 for line in lines if line[:3] == b"cpu") - 1,
+        cores=rest.count(b"\ncpu") + rest.startswith(b"cpu"),
         forks=forks,
     )
