@@ -68,7 +68,7 @@ class ExplainSettings:
         0.6, "Part of a threshold below which a load counts as gone.", minimum=0.1, maximum=1
     )
     cause_share_percent: float = setting(
-        18.0, "Least share of a resource's use for which a program is blamed.",
+        15.0, "Least share of a resource's use for which a program is blamed.",
         minimum=1, maximum=100,
     )  # fmt: skip
     say_since_after_seconds: float = setting(

@@ -108,7 +108,7 @@ def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
             level=level,
             threshold=threshold,
             use=use,
-            gate=gate(2.0 if name in ("memory", "io") else 1.0),
+            gate=gate(1.5 if name in ("memory", "io") else 1.0),
             suspects=suspects(),
             leave_ratio=settings.leave_ratio,
             blames_by_level=name not in ("memory", "io"),
