@@ -34,6 +34,7 @@ from publisher.explain.explainer import Explainer
 from publisher.ledger import Balance, open_ledger
 from publisher.ledger.gpu import with_gpu
 from publisher.own_cost import OwnCost
+from publisher.picture import Day
 from publisher.rhythm import PressureTriggers, Pulse, Rhythm
 from publisher.schema import topics
 from publisher.schema.message import Message, Request
@@ -111,6 +112,7 @@ class App:
         self._rhythm = Rhythm(settings.sampling, Pulse(self._sources.files), time.monotonic())
         self._channels: dict[str, Channel] = {}
         self._own_cost = OwnCost(self._sources.files)
+        self._day = Day.open(state_dir())
         self._overview = Overview(
             {cls.name: cls.reading for cls in SUBSYSTEMS} | {topics.EXPLANATION: ExplanationReading}
         )
@@ -313,6 +315,7 @@ class App:
             verdict = self._guarded("explanation", lambda: self._judge(balance, readings, now))
             if verdict is not None:
                 self._verdict = readings[topics.EXPLANATION] = verdict
+                self._draw(verdict, now)
             again_in = self._explainer.wants_soon()
         if self._samples:
             self._publish_all(readings, balance, now)
@@ -430,6 +433,19 @@ class App:
             senses={name: health.reading() for name, health in sorted(self._senses.health.items())},
         )
 
+    def _draw(self, verdict: ExplanationReading, now: float) -> None:
+        """Keeps the picture of the last 24 hours, and sends it when it is due."""
+        settings = self._launch.settings.homeassistant
+        if not settings.enabled or not settings.picture:
+            return
+        wall = self._sources.wall()
+        self._day.look(verdict, wall)
+        if self._day.due(now):
+            self._day.save(state_dir())
+            picture = self._day.draw(wall).encode()
+            message = self._message(topics.PICTURE, picture, qos=0, expires=False)
+            self._outbox.put(replace(message, content_type="image/svg+xml"))
+
     def _make_announcer(self) -> Announcer:
         settings = self._launch.settings
         host, discovery = discovery_of(settings, self._identity)
@@ -467,6 +483,7 @@ class App:
         self._senses.close()
         self._ledger.close()
         self._explainer.close()
+        self._day.save(state_dir())
         self._sources.files.close()
         self._journal.close()
 

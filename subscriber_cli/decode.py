@@ -63,7 +63,12 @@ class Scope:
     def split(self, topic: str) -> tuple[str, str] | None:
         """(prefix, leaf) of a host's topic; ``None`` for one that is not a host's."""
         prefix, leaf = topics.split(topic)
-        if not prefix or not leaf or leaf == topics.COMMAND or prefix.endswith(_ANSWERS):
+        if (
+            not prefix
+            or not leaf
+            or leaf in (topics.COMMAND, topics.PICTURE)
+            or prefix.endswith(_ANSWERS)
+        ):
             return None
         if self._root and (prefix == self._root or prefix.rpartition("/")[0] == self._root):
             return prefix, leaf

@@ -107,6 +107,7 @@ class HomeAssistantSettings:
     status_topic: str = setting(
         "homeassistant/status", "Where Home Assistant says that it has started."
     )
+    picture: bool = setting(True, "Send a picture of the last 24 hours, at most every 15 minutes.")
     devices: str = setting(
         "one",
         "One device for the whole machine, or disks, GPUs and network cards as devices of their "
@@ -186,6 +187,7 @@ class Discovery:
         self._topics = addresses
         self._contents = {leaf: cls for leaf, cls in contents.items() if leaf not in _LEFT_OUT}
         self._form = settings.devices
+        self._picture = settings.picture
         self._expire_seconds = expire_seconds
         self._base_topic = f"{settings.discovery_prefix}/device/{host.node_id}"
 
@@ -361,6 +363,16 @@ class Discovery:
                 "icon": "mdi:timeline-alert-outline",
             },
         )
+        if self._picture:
+            yield Entity(
+                key="picture",
+                leaf=topics.PICTURE,
+                component=self._base("image", "picture", "Last 24 hours", None)
+                | {
+                    "image_topic": self._topics.of(topics.PICTURE),
+                    "content_type": "image/svg+xml",
+                },
+            )
         yield Entity(
             key="refresh",
             leaf=None,

@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": "publisher.cli.doctor",
     "classify": "publisher.cli.classify",
     "homeassistant": "publisher.cli.homeassistant",
+    "picture": "publisher.cli.picture",
     "schema": "publisher.cli.schema",
     "docs": "publisher.cli.docs",
     "capture": "publisher.cli.capture",

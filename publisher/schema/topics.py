@@ -19,6 +19,7 @@ EXPLANATION = "explanation"
 EVENT = "event"
 SELF = "self"
 COMMAND = "command"
+PICTURE = "picture"
 
 ALL = (STATUS, CATALOGUE, INFO, OVERVIEW, EXPLANATION, EVENT, SELF, COMMAND)
 

@@ -1,0 +1,30 @@
+"""``fanwhy-pub picture``: the last 24 hours as a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from publisher.errors import FanwhyError
+from publisher.picture import Day
+from publisher.settings import state_dir
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the SVG.")],
+) -> None:
+    """Draw the last 24 hours of this machine as an SVG: causes, temperature and fan.
+
+    It is the picture that Home Assistant shows, from what the daemon keeps in its state
+    directory.
+
+    Examples:
+        fanwhy-pub picture last-night.svg
+    """
+    day = Day.open(state_dir())
+    if not day.spans and not day.points:
+        raise FanwhyError("nothing is known of the last 24 hours: does the daemon run here?")
+    file.write_text(day.draw(time.time()), encoding="utf-8")
