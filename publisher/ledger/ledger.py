@@ -137,9 +137,14 @@ class BalancedLedger:
             )
             return abs(self._carry + window.busy - booked) <= window.tolerance
 
+        def closed() -> bool:
+            booked = sum(entry.cpu for entry in self._groups.entries.values()) - self._left
+            busy = window.busy + (self._keeper.outside if window.partly else 0)
+            return self._carry + busy - booked - self._keeper.orphans <= window.tolerance
+
         self._lineage.listen(self._books.table)
         if not self._books.quiet(census, closes):
-            self._books.full(census)
+            self._books.full(census, closed)
         return self._balance(window, self._length)
 
     def account_of(self, pid: int) -> Account | None:
