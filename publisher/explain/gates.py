@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_SOONEST = 0.3
+SOONEST = 0.3
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Gate:
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which one more window could settle what is pending."""
         if self.pending and self.since is not None:
-            return max(_SOONEST, self.since + self.enter_seconds - now)
+            return max(SOONEST, self.since + self.enter_seconds - now)
         if self.is_open and self.closing_since is not None:
-            return max(_SOONEST, self.closing_since + self.leave_seconds - now)
+            return max(SOONEST, self.closing_since + self.leave_seconds - now)
         return None

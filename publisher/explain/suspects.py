@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp
 
-from publisher.explain.gates import Gate
+from publisher.explain.gates import SOONEST, Gate
 from publisher.ledger.accounts import Account
 
 _MOST = 5
@@ -48,12 +48,14 @@ class Suspects:
     _all: dict[str, Suspect] = field(default_factory=dict)
     _total: float = 0.0
     _order: list[str] = field(default_factory=list)
+    _newcomer: bool = False
 
     def forget(self) -> None:
         """The resource is at rest: nobody is suspected of anything."""
         self._all.clear()
         self._order.clear()
         self._total = 0.0
+        self._newcomer = False
 
     def observe(
         self,
@@ -77,6 +79,7 @@ class Suspects:
         self._total = self._total * fade + total * (now - start)
         for known in self._all.values():
             known.used *= fade
+        self._newcomer = False
         seen = set()
         for account, used in uses:
             key = account.group.key
@@ -87,6 +90,7 @@ class Suspects:
                     continue
                 suspect = Suspect(account, Gate(self.join_seconds, self.leave_seconds))
                 self._all[key] = suspect
+                self._newcomer = True
             seen.add(key)
             suspect.account, suspect.latest, suspect.share = account, used, share
             suspect.used += used * (now - start)
@@ -126,7 +130,9 @@ class Suspects:
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which a further window could make someone a cause."""
-        waits = [
+        # Who came late in a window shows little of itself: look again at once.
+        waits = [SOONEST] if self._newcomer else []
+        waits += [
             wait
             for suspect in self._all.values()
             if (suspect.gate.pending or suspect.gate.closing_since is not None)

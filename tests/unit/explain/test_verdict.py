@@ -102,6 +102,19 @@ def test_a_second_load_joins_and_leaves(stage, make_account) -> None:
     ]
 
 
+def test_who_comes_late_in_a_window_is_looked_at_again_at_once(stage, make_account) -> None:
+    make = make_account("cc1", 3.6, **MAKE)
+    stage.play(make, lasting=30)
+    assert stage.explainer.wants_soon() is None
+    began = stage.now + 1.4
+    borg = make_account("borg", 1.8 * 0.3)  # 0.6 s of a window of 2 s
+    stage.step(make_account("cc1", 3.0, **MAKE), borg)
+    both = make_account("cc1", 1.8, **MAKE), make_account("borg", 1.8)
+    while "Borg" not in stage.headlines[-1]:
+        stage.step(*both, seconds=stage.explainer.wants_soon())
+    assert stage.now - began <= 3
+
+
 def test_small_users_are_not_blamed_but_told(stage, make_account) -> None:
     make = make_account("cc1", 3.0, **MAKE)
     helper = make_account("rsyslogd", 0.2)
