@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.books import Process
 from publisher.ledger.names import SHELLS, Name, clean, describe, program_of
 from publisher.ledger.places import Place, place_of
+from publisher.ledger.process import Process
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container
 from publisher.sources.processes import ProcessDetails

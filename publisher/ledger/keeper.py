@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from publisher.ledger.books import Keeper, Process
 from publisher.ledger.groups import Entry, Groups, Seat, Tally
+from publisher.ledger.process import Keeper, Process
 from publisher.ledger.usage import Usage
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import ProcessSource
@@ -87,7 +87,8 @@ class Bookkeeper(Keeper[Seat]):
             nanoseconds -= tails
         if not nanoseconds:
             return
-        if reaper.reaper and not seat.entry.group.own:
+        if reaper.reaper and seat.spawner:
+            # Any other subreaper is given its own descendants alone.
             self.orphans += nanoseconds
         elif seat.spawner and (started := self._started.get(reaper)):
             _spread(nanoseconds, started)

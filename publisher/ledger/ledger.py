@@ -9,12 +9,13 @@ from typing import Protocol
 
 from publisher.errors import DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
-from publisher.ledger.books import Books, Process
+from publisher.ledger.books import Books
 from publisher.ledger.groups import Entry, Groups, Seat
 from publisher.ledger.keeper import Bookkeeper
 from publisher.ledger.lineage import Lineage
 from publisher.ledger.network import Network
 from publisher.ledger.places import Place
+from publisher.ledger.process import Process
 from publisher.ledger.settings import LedgerSettings
 from publisher.ledger.totals import LinuxMachine, Machine, PortableMachine, Window
 from publisher.ledger.usage import Usage, Used, resident

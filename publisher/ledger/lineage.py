@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from publisher.errors import SourceError
-from publisher.ledger.books import Process
 from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.process import Process
 from publisher.sources.connector import Connector, Exit, Fork
 
 _OPEN = 0.05  # part of the busy time without an owner from which events are listened to

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from publisher.errors import AbsentError, SourceError
-from publisher.ledger.books import Process
 from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.process import Process
 from publisher.sources.files import KernelFiles
 from publisher.sources.sockets import connections, sockets_of, traffic
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from publisher.errors import AbsentError, SourceError
 from publisher.ledger.accounts import GroupKind
-from publisher.ledger.books import Process
 from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.process import Process
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import ProcessDetails
 

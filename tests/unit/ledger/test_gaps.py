@@ -1,0 +1,191 @@
+"""Owners for what nobody was seen to do: counters of cgroups, events of the kernel."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from publisher.ledger import (
+    Account,
+    Balance,
+    Clues,
+    GroupKind,
+    LedgerSettings,
+    WorkGroup,
+    open_ledger,
+)
+from publisher.ledger.groups import Entry, Seat, kernel_label
+from publisher.ledger.lineage import Lineage
+from publisher.ledger.merge import merged
+from publisher.ledger.names import Name
+from publisher.ledger.process import Process
+from publisher.sources import Sources
+from publisher.sources.connector import Exit, Fork
+from publisher.sources.files import KernelFiles
+from publisher.sources.processes import Stat
+
+UNIT = "sys/fs/cgroup/system.slice/backup.service"
+
+
+def machine(root: Path, *, own: int, counted: int) -> Path:
+    """Init and one unit: its process used ``own`` ticks, its cgroup ``counted``."""
+    files = {
+        "proc/stat": "cpu  100 0 0 0 0 0 0 0 0 0\ncpu0 1 0 0 0 0 0 0 0 0 0\nprocesses 9\n",
+        "proc/loadavg": "0 0 0 1/2 700\n",
+        "proc/uptime": "1000.0 900.0\n",
+        "proc/mounts": "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
+        "proc/1/cgroup": "0::/init.scope\n",
+        "proc/1/cmdline": "/sbin/init\0",
+        "proc/700/cgroup": "0::/system.slice/backup.service\n",
+        "proc/700/cmdline": "/usr/bin/restic\0",
+        "sys/fs/cgroup/init.scope/cpu.stat": "usage_usec 1\n",
+        "sys/fs/cgroup/system.slice/cpu.stat": f"usage_usec {counted * 10_000}\n",
+        f"{UNIT}/cpu.stat": f"usage_usec {counted * 10_000}\n",
+        f"{UNIT}/io.stat": f"8:0 rbytes={counted * 100} wbytes={counted * 200}\n",
+    }
+    for pid, parent, name, used in ((1, 0, "systemd", 5), (700, 1, "restic", own)):
+        files[f"proc/{pid}/stat"] = (
+            f"{pid} ({name}) S {parent} {pid} {pid} 0 -1 4194560 0 0 0 0 {used} 0 0 0 20 0 1 0 "
+            f"{pid} 0 5000 0 0\n"
+        )
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+def test_what_a_cgroup_counted_beyond_its_processes_is_its_own(tmp_path: Path) -> None:
+    ledger = open_ledger(
+        Sources(files=KernelFiles(machine(tmp_path, own=10, counted=100))), LedgerSettings()
+    )
+    ledger.sample()
+    machine(tmp_path, own=60, counted=250)
+    balance = ledger.sample()
+    machine(tmp_path, own=70, counted=260)
+    after = ledger.sample()
+    ledger.close()
+    assert balance is not None
+    assert after is not None
+    (account,) = [a for a in balance.accounts if a.group.label == "backup"]
+    assert account.cpu_seconds == pytest.approx(1.5)
+    assert account.short_lived_seconds == pytest.approx(1.0)
+    assert balance.unattributed_seconds == 0
+    (account,) = [a for a in after.accounts if a.group.label == "backup"]
+    assert account.cpu_seconds == pytest.approx(0.1), "what was given once is not given again"
+    assert account.disk_read_bytes_per_second is not None
+
+
+def entry(label: str) -> Entry:
+    return Entry(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
+
+
+def process(pid: int, group: Entry, *, spawner: bool = False) -> Process[Seat]:
+    stat = Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 0, 1, 1, 0)
+    made: Process[Seat] = Process(stat, pid, 0)
+    made.group = Seat(group, None, spawner, described=True, program="x")
+    return made
+
+
+def test_orphans_are_traced_to_who_began_their_line() -> None:
+    job, shell = entry("job"), entry("bash")
+    table = {10: process(10, job), 20: process(20, shell, spawner=True)}
+    lineage = Lineage("light")
+    lineage._take(
+        [
+            Fork(10, 11, 1000),  # the job makes a child
+            Fork(11, 12, 2000),  # which makes a grandchild
+            Exit(11, 2500),  # and leaves it alone
+            Fork(12, 13, 2600),
+            Exit(13, 2700),  # waited for by its parent, who lives
+            Exit(12, 9000),
+            Fork(20, 21, 100),  # what a shell starts is nobody's but its own
+            Exit(21, 900),
+        ],
+        table,
+    )
+    assert lineage.lives == Counter({job: 7001})
+    assert lineage.owner(13) is job
+    assert lineage.owner(21) is None
+    lineage.forget(job)
+    assert lineage.owner(13) is None
+
+
+@pytest.mark.parametrize(
+    ("comm", "label"),
+    [
+        ("kworker/u8:2-writeback", "kworker writeback"),
+        ("kworker/1:2H+kblockd", "kworker kblockd"),
+        ("kworker/0:1", "kworker"),
+        ("ksoftirqd/3", "ksoftirqd"),
+        ("kswapd0", "kswapd0"),
+        ("md0_resync", "md0_resync"),
+        ("irq/24-nvme0q1", "irq"),
+        ("\x1b", "kernel"),
+    ],
+)
+def test_kernel_threads_are_folded(comm: str, label: str) -> None:
+    assert kernel_label(comm) == label
+
+
+def account(label: str, **facts: float) -> Account:
+    return Account(group=WorkGroup(label, GroupKind.JOB, label), clues=Clues(), **facts)  # type: ignore[arg-type]
+
+
+def test_windows_add_up() -> None:
+    first = Balance(
+        window_seconds=2, cores=4, busy_seconds=3, unattributed_seconds=1,
+        accounts=(account("a", cpu_seconds=2, disk_read_bytes_per_second=100, wait_seconds=0.5),),
+    )  # fmt: skip
+    second = Balance(
+        window_seconds=1, cores=4, busy_seconds=4,
+        accounts=(
+            account("b", cpu_seconds=3, memory_bytes=9),
+            account("a", cpu_seconds=1, disk_read_bytes_per_second=40),
+        ),
+    )  # fmt: skip
+    whole = merged([first, second])
+    assert whole.window_seconds == 3
+    assert whole.busy_seconds == 7
+    assert whole.named_seconds == 6
+    labels = [one.group.label for one in whole.accounts]
+    assert labels in (["a", "b"], ["b", "a"])
+    by_label = {one.group.label: one for one in whole.accounts}
+    assert by_label["a"].cpu_seconds == 3
+    assert by_label["a"].disk_read_bytes_per_second == pytest.approx(80)
+    assert by_label["a"].wait_seconds == 0.5
+    assert by_label["b"].memory_bytes == 9
+    assert by_label["b"].wait_seconds is None
+
+
+def test_top_prints_one_object() -> None:
+    command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    document = json.loads(done.stdout)
+    assert document["seconds"] == pytest.approx(0.5, abs=0.4)
+    parts = document["named_percent"] + document["unattributed_percent"]
+    assert document["busy_percent"] == pytest.approx(parts, abs=0.05)
+    group = document["groups"][0]
+    assert {"label", "kind", "cpu_percent", "short_lived_percent", "process_count"} <= set(group)
+    assert None not in group.values()
+
+
+def test_top_draws_a_table() -> None:
+    command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    first, header, *_ = done.stdout.splitlines()
+    assert first.startswith("busy ")
+    assert " = named " in first
+    assert header.split()[:2] == ["who", "kind"]
+
+
+def test_top_cannot_be_live_and_json() -> None:
+    command = [sys.executable, "-m", "publisher", "top", "--live", "--json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "choose one" in done.stderr
