@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import WITHOUT, Broker, Daemon, HomeAssistant, Machine, environment
+from harness import WITHOUT, Broker, Daemon, HomeAssistant, Machine, environment, releases
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,9 +35,10 @@ class House:
     assistant: HomeAssistant
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=releases())
 def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
-    yield from build(tmp_path_factory.mktemp("house"), **getattr(request.module, "HOUSE", {}))
+    wanted = getattr(request.module, "HOUSE", {})
+    yield from build(tmp_path_factory.mktemp("house"), release=request.param, **wanted)
 
 
 def build(

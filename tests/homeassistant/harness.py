@@ -33,6 +33,11 @@ NEWEST = "2026.11.0"
 WITHOUT = "WITHOUT_HOMEASSISTANT"
 
 
+def releases() -> list[str]:
+    """Those to test with: the newest, unless ``FANWHY_HOMEASSISTANT`` names others."""
+    return os.environ.get("FANWHY_HOMEASSISTANT", NEWEST).split()
+
+
 def environment(release: str = NEWEST) -> Path:
     """The root that ``scripts/homeassistant`` has made."""
     cache = os.environ.get("TESTS_CACHE") or Path.home() / ".cache" / "fanwhy-tests"
