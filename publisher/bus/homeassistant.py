@@ -68,8 +68,8 @@ _CONSTANT = frozenset({topics.EXPLANATION, topics.SELF})
 # What a person would hold in a hand, and so may be a device of its own.
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 _ACRONYMS = frozenset({"cpu", "gpu"})
-# Names that have no letter for an entity id.
-_PLACES = {"/": "root"}
+# What has no letter, and so no place in an entity id, in words.
+_WORDS = {"/": "Root file system"}
 _PLAIN = re.compile(r"[^a-z0-9]+")
 # Home Assistant drops longer states with a warning.
 _STATE_LENGTH = 255
@@ -294,7 +294,6 @@ class Discovery:
             part = None
             if outer.name in _TANGIBLE:
                 part = Part(f"{leaf}_{_stable(identity)}", names[identity])
-            place = _slug(_PLACES.get(names[identity], names[identity]))
             for field in fields_of(cls):
                 if not _is_entity(field) or field.name == "label":
                     continue
@@ -302,7 +301,7 @@ class Discovery:
                 items_path = f"(value_json.{outer.name} | default({{}}))"
                 value = f"({items_path}[{_quoted(identity)}] | default({{}})).{field.name}"
                 title = field.metric.title
-                entity_id = f"{leaf}_{place}_{_slug(title)}"
+                entity_id = f"{leaf}_{_slug(names[identity])}_{_slug(title)}"
                 if part is None or self._form == "one":
                     title = f"{names[identity]} {_lower(title)}"
                 yield Entity(
@@ -498,6 +497,7 @@ def _short(component: Component) -> Component:
 def _names(items: Mapping[str, Reading]) -> dict[str, str]:
     """What people call each device; two that go by one name carry their identity as well."""
     labels = {identity: getattr(item, "label", None) or "" for identity, item in items.items()}
+    labels = {identity: _WORDS.get(label, label) for identity, label in labels.items()}
     several = list(labels.values())
     return {
         identity: label if label and several.count(label) == 1 else f"{label} {identity}".strip()
