@@ -140,6 +140,11 @@ class Books(Generic[G]):
     ) -> None:
         """Reads some of the known, or all, and weighs up what came of it."""
         dead, credit, moved = self._read(found, some)
+        if some is not None:
+            # Whoever waited for the dead worked too, but may not be among those we read.
+            read = set(moved)
+            for process in list(dead):
+                self._read_reaper(process, dead, credit, read)
         self._read_again(dead, credit)
         for process in dead:
             process.alive = False
@@ -273,12 +278,27 @@ class Books(Generic[G]):
         return seen
 
     def _read_reaper(
-        self, process: Process[G], dead: dict[Process[G], None], credit: dict[Process[G], int]
+        self,
+        process: Process[G],
+        dead: dict[Process[G], None],
+        credit: dict[Process[G], int],
+        read: set[Process[G]] | None = None,
     ) -> None:
-        """Reads the ancestors of one who died just now until one of them shows it."""
+        """Reads the ancestors of one who died until one of them shows it.
+
+        Args:
+            process: it is gone.
+            dead: likewise; grows.
+            credit: grows.
+            read: those who were read after the death already; grows.
+        """
         for above in list(process.ancestors()):
             if above in dead:
                 continue
+            if read is not None:
+                if above in read:
+                    return
+                read.add(above)
             stat = self._source.stat(above.pid)
             if stat is None or stat.start != above.start:
                 dead[above] = None

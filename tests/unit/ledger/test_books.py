@@ -368,6 +368,23 @@ def test_each_job_gets_what_its_processes_used(seed: int, rounds: int) -> None:
     assert abs(kernel.used_by[root.job] - recorder.by_job[root.job]) <= 2 * OWE_LIMIT
 
 
+def test_a_reaper_who_slept_for_long_is_asked_when_its_child_dies() -> None:
+    """A shell waits for an hour's work: its credit comes while hardly anybody is read."""
+    kernel, books, recorder = opened(Random(3), ignoring=False, past=0)
+    shell = kernel.fork(kernel.init)
+    assert shell is not None
+    worker = kernel.fork(shell)
+    assert worker is not None
+    for _ in range(20):
+        kernel.work(worker, 2 * 10**9)
+        books.full(kernel.census(), lambda: True)
+    kernel.exit(worker)
+    kernel.wait(shell)
+    books.full(kernel.census(), lambda: True)
+    assert owed(books) <= OWE_LIMIT
+    assert abs(recorder.by_job[shell.job] - kernel.used_by[shell.job]) <= OWE_LIMIT
+
+
 def test_a_million_dead_cost_one_credit() -> None:
     kernel, books, recorder = opened(Random(1), ignoring=False)
     root = kernel.fork(kernel.init)
