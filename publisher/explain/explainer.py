@@ -446,5 +446,5 @@ def _clock(wall: float) -> str:
 
 def _spread(balance: Balance) -> str:
     if balance.unattributed_seconds > balance.busy_seconds / 2:
-        return "mostly from processes too short-lived to be named"
+        return "mostly from processes that cannot be named"
     return "spread over many programs"
