@@ -48,7 +48,8 @@ class Entry:
 
     Attributes:
         processes: those who live, with size and threads as they stand in ``rss`` and ``threads``.
-        cpu: nanoseconds booked in this window; ``unseen`` of them by processes nobody saw.
+        cpu: nanoseconds booked in this window, after ``previous`` in the one before;
+            ``unseen`` of them by processes nobody saw.
         members: who worked in it, by program, decaying over windows; ``glimpsed``: likewise the
             programs of those who came or went while we looked.
         last: the window in which it worked last.
@@ -56,7 +57,7 @@ class Entry:
 
     __slots__ = (
         "_oldest", "ancestors", "cpu", "executable", "glimpsed", "group", "image", "last",
-        "members", "name", "place", "processes", "rss", "threads", "unseen",
+        "members", "name", "place", "previous", "processes", "rss", "threads", "unseen",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -67,6 +68,7 @@ class Entry:
         self.image = ""
         self.ancestors: tuple[str, ...] = ()
         self.cpu = 0
+        self.previous = 0
         self.unseen = 0
         self.last = 0
         self.members: Counter[str] = Counter()

@@ -85,6 +85,8 @@ class Bookkeeper(Keeper[Seat]):
                 shares[process.group.entry] += used
             _spread(tails, shares, seen=True)
             nanoseconds -= tails
+        if nanoseconds and seat.spawner:
+            nanoseconds -= self._to_ended_jobs(nanoseconds, seat.entry, died)
         if not nanoseconds:
             return
         if reaper.reaper and seat.spawner:
@@ -96,6 +98,23 @@ class Bookkeeper(Keeper[Seat]):
             _unseen(seat.entry, nanoseconds)
             if seat.tally is not None:
                 _note(seat.tally, seat.entry, nanoseconds)
+
+    def _to_ended_jobs(
+        self, nanoseconds: int, spawner: Entry, died: dict[Process[Seat], int]
+    ) -> int:
+        """Gives the last unseen workers of jobs that ended, whose root died with them.
+
+        A job may have had as many of them at its end as in a window before.
+        """
+        shares: Counter[Entry] = Counter()
+        for process in died:
+            entry = process.group.entry
+            if entry is not spawner and not process.group.spawner:
+                shares[entry] = entry.previous + entry.cpu
+        given = min(nanoseconds, sum(shares.values()))
+        if given:
+            _spread(given, shares)
+        return given
 
     def changed(self, process: Process[Seat]) -> None:
         before = process.group

@@ -236,6 +236,7 @@ class BalancedLedger:
         """Clears what belongs to one window."""
         self._left = 0
         for entry in list(self._groups.entries.values()):
+            entry.previous = entry.cpu
             if entry.cpu >= _SHOWN:
                 entry.last = self._window
                 for counts in (entry.members, entry.glimpsed):
