@@ -122,11 +122,15 @@ def test_a_busy_program_is_named_and_its_end_noticed(
         os.kill(load, signal.SIGKILL)
     assert payload(watcher.last("host/explanation"))["state"] in ("busy", "pressure")
     watcher.wait(lambda _: not blamed(), timeout=30)
-    told = [payload(message) for message in watcher.messages if message.topic == "host/event"]
-    assert {"cause_began", "cause_ended"} <= {
-        event["event"] for event in told if "(xz)" in event.get("message", "")
-    }
-    assert len({event["id"] for event in told}) == len(told)
+
+    def told() -> list[dict[str, Any]]:
+        return [payload(each) for each in watcher.messages if each.topic == "host/event"]
+
+    def kinds() -> set[str]:
+        return {event["event"] for event in told() if "(xz)" in event.get("message", "")}
+
+    watcher.wait(lambda _: kinds() >= {"cause_began", "cause_ended"})
+    assert len({event["id"] for event in told()}) == len(told())
     # The broker has confirmed them all: nothing waits on disk.
     wait_until(lambda: (daemon.config.parent / "state/events").read_bytes() == b"")
 
