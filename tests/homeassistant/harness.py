@@ -34,8 +34,8 @@ WITHOUT = "WITHOUT_HOMEASSISTANT"
 
 
 def releases() -> list[str]:
-    """Those to test with: the newest, unless ``FANWHY_HOMEASSISTANT`` names others."""
-    return os.environ.get("FANWHY_HOMEASSISTANT", NEWEST).split()
+    """Those to test with: the newest, unless ``HOMEASSISTANT_RELEASES`` names others."""
+    return os.environ.get("HOMEASSISTANT_RELEASES", NEWEST).split()
 
 
 def environment(release: str = NEWEST) -> Path:
