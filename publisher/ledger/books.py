@@ -375,12 +375,13 @@ class Books(Generic[G]):
             stat = None if mark == GONE else self._source.stat(pid)
             if stat is None:
                 continue
-            process: Process[G] = Process(stat, handle, mark if self._source.clocked else stat.own)
+            own = mark if self._source.clocked else stat.own
+            process: Process[G] = Process(stat, handle, own, self._tick)
             new[pid] = self.table[pid] = process
             self._append(process, mark)
         for process in new.values():
             self._adopt(process, process.parent_pid)
-        for process in sorted(new.values(), key=_depth):
+        for process in self._parents_first(new):
             process.fresh = not opening
             process.group = self._keeper.place(process)
             if opening or process.start < self.opened:
@@ -391,6 +392,24 @@ class Books(Generic[G]):
             if process.reaped:
                 self._keeper.book_unseen(process, process.reaped, {})
         return list(new.values())
+
+    @staticmethod
+    def _parents_first(new: dict[int, Process[G]]) -> Iterable[Process[G]]:
+        """In the order in which they began, as far as that is known, and parents always first.
+
+        So a job is known before its orphans, who look like anybody's.
+        """
+        placed: set[Process[G]] = set()
+        for process in sorted(new.values(), key=lambda one: (one.start, one.pid)):
+            line = [process]
+            for above in process.ancestors():
+                if above in placed or new.get(above.pid) is not above:
+                    break
+                line.append(above)
+            for one in reversed(line):
+                if one not in placed:
+                    placed.add(one)
+                    yield one
 
     def _adopt(self, process: Process[G], parent: int) -> None:
         """Hangs a process below its parent."""

@@ -49,6 +49,7 @@ class Bookkeeper(Keeper[Seat]):
         self._processes = processes
         self._orphans_seen: Counter[Entry] = Counter()
         self._children_seen: Counter[Process[Seat]] = Counter()
+        self._ignoring: Counter[Entry] = Counter()
         self._started: dict[Process[Seat], Counter[Entry]] = {}
         self._window = 0
         self._last_seen = 0
@@ -129,7 +130,8 @@ class Bookkeeper(Keeper[Seat]):
             seat.entry.join(process)
 
     def died(self, process: Process[Seat]) -> None:
-        self._glimpse(process, process.own)
+        if process.entered and self._window - process.entered <= _MEMORY:
+            self._glimpse(process, process.own)
         process.group.entry.leave(process)
         self._usage.died(process)
         self._children_seen.pop(process, None)
@@ -177,6 +179,8 @@ class Bookkeeper(Keeper[Seat]):
                 given += left
             if gap - given > tolerance:
                 given += self._to_ignorers(gap - given)
+            else:
+                self._ignoring.clear()
         if self._window - self._last_seen > _MEMORY:
             self._orphans_seen.clear()
         _fade(self._orphans_seen)
@@ -220,10 +224,15 @@ class Bookkeeper(Keeper[Seat]):
         for parent, used in self._children_seen.most_common(8):
             if parent.alive and self._processes.ignores_children(parent.pid):
                 shares[parent.group.entry] += used
+        before, self._ignoring = self._ignoring, shares
         if not shares:
-            return 0
-        _spread(missing, shares)
-        return missing
+            # It may have ended in this window, having done as much as in the one before.
+            shares = Counter({entry: entry.previous for entry in before})
+            missing = min(missing, sum(shares.values()))
+        if missing and shares:
+            _spread(missing, shares)
+            return missing
+        return 0
 
 
 def _spread(nanoseconds: int, shares: Counter[Entry], *, seen: bool = False) -> None:

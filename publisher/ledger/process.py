@@ -16,18 +16,19 @@ class Process(Generic[G]):
     Attributes:
         own: its CPU time booked so far; ``reaped``: that of those it waited for, as last shown.
         owe: booked already, but not yet visible in ``reaped``.
+        entered: the tick in which it was found; 0 for those who lived before the books.
         orphan: it lost the parent that it was found with.
         reaper: it was given children that it did not make (init, a subreaper), so what it
             reaps is not its own work.
     """
 
     __slots__ = (
-        "alive", "children", "comm", "fresh", "group", "handle", "hot_until", "index", "kernel",
-        "orphan", "owe", "own", "parent", "parent_pid", "pid", "process_group", "reaped",
-        "reaper", "rss", "session", "start", "terminal", "threads",
+        "alive", "children", "comm", "entered", "fresh", "group", "handle", "hot_until",
+        "index", "kernel", "orphan", "owe", "own", "parent", "parent_pid", "pid",
+        "process_group", "reaped", "reaper", "rss", "session", "start", "terminal", "threads",
     )  # fmt: skip
 
-    def __init__(self, stat: Stat, handle: int, own: int) -> None:
+    def __init__(self, stat: Stat, handle: int, own: int, entered: int = 0) -> None:
         self.pid = stat.pid
         self.start = stat.start
         self.handle = handle
@@ -41,6 +42,7 @@ class Process(Generic[G]):
         self.orphan = False
         self.reaper = stat.pid == 1
         self.fresh = False
+        self.entered = entered
         self.hot_until = 0
         self.index = -1
         self.kernel = stat.kernel
