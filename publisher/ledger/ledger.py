@@ -7,7 +7,7 @@ from dataclasses import replace
 from heapq import nlargest
 from typing import Protocol
 
-from publisher.errors import DeniedError, SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
 from publisher.ledger.books import Books
 from publisher.ledger.groups import Entry, Groups, Seat
@@ -259,15 +259,24 @@ class BalancedLedger:
         self.health["ledger.clocks"] = (
             None
             if self._processes.clocked
-            else SourceError("no CPU clocks of other processes here: their stat is read instead")
+            else AbsentError("no CPU clocks of other processes here: their times are read instead")
         )
-        hidden = self._processes.stat(1) is None
         self.health["ledger.processes"] = (
-            DeniedError(
+            self._hidden() if isinstance(self._processes, LinuxProcesses) else None
+        )
+
+    def _hidden(self) -> SourceError | None:
+        if self._processes.stat(1) is None:
+            return DeniedError(
                 "the processes of other users are hidden (hidepid)",
                 path="/proc",
                 remedy="give fanwhy's user the group of the mount option gid=, or run it as root",
             )
-            if hidden
-            else None
-        )
+        kthreadd = self._processes.stat(2)
+        if kthreadd is None or not kthreadd.kernel:
+            return AbsentError(
+                "only this container's processes are visible, others' work is unattributed",
+                path="/proc",
+                remedy="start the container with the host's process namespace (--pid=host)",
+            )
+        return None
