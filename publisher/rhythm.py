@@ -1,9 +1,9 @@
 """When to look at the machine: seldom while it rests, at once when it starts to work.
 
-Between two samples the pulse reads one line, the sum of all processors in ``/proc/stat``. A jump
-of the busy time pulls the next sample forward; a machine at rest lengthens the period. That is
-how the daemon is both faster and cheaper than a fixed clock. For stalls that leave the
-processors idle, the kernel's own pressure triggers wake us.
+Between two samples the pulse reads one line, how long all processors idled. A jump of the busy
+time pulls the next sample forward; a machine at rest lengthens the period. That is how the
+daemon is both faster and cheaper than a fixed clock. For stalls that leave the processors idle,
+the kernel's own pressure triggers wake us.
 """
 
 from __future__ import annotations
@@ -27,31 +27,62 @@ _STRETCH = 1.25
 # Samples out of turn: a load that flickers would else be sampled at every beat.
 _EXTRA_SAMPLES = 4.0
 _SHORTEST_GAP_SECONDS = 0.4
+_LOOK_SECONDS = 60.0
 
 
 class Pulse:
     """How many processors' worth of work was done between two beats.
 
-    Source: the first line of ``/proc/stat`` (man 5 proc_stat); I/O wait counts as work here,
-    since someone waits for it.
+    What they did not idle. ``/proc/uptime`` says so in one short line (man 5 proc_uptime), where
+    ``/proc/stat`` takes the kernel a line for each processor and a walk over all interrupts.
+    Waiting for I/O is no idling in either, rightly: someone waits for it.
     """
 
     def __init__(self, files: KernelFiles) -> None:
         self._files = files
-        self._last: tuple[int, float] | None = None
+        self._last: tuple[float, float] | None = None
+        self._cores: int | None = None
+        self._look_at = float("-inf")
 
     def beat(self, now: float) -> float | None:
         """Busy cores since the last beat; ``None`` at the first one and where nobody can tell."""
         try:
-            content = self._files.read("/proc/stat")
-            user, nice, system, _idle, iowait, irq, softirq = map(int, content.split(None, 8)[1:8])
-        except (SourceError, ValueError):
+            if now >= self._look_at:
+                self._look_at = now + _LOOK_SECONDS
+                self._look()
+            worked = self._worked(now)
+        except (SourceError, ValueError, IndexError):
             return None
-        busy = user + nice + system + iowait + irq + softirq
-        last, self._last = self._last, (busy, now)
+        last, self._last = self._last, (worked, now)
         if last is None or now <= last[1]:
             return None
-        return max(busy - last[0], 0) / _TICKS_PER_SECOND / (now - last[1])
+        return max(worked - last[0], 0.0) / (now - last[1])
+
+    def _worked(self, now: float) -> float:
+        """Seconds of work, from some moment on."""
+        if self._cores is None:
+            numbers = self._files.read("/proc/stat").split(None, 8)[1:8]
+            user, nice, system, _idle, iowait, irq, softirq = map(int, numbers)
+            return (user + nice + system + iowait + irq + softirq) / _TICKS_PER_SECOND
+        return self._cores * now - float(self._files.read("/proc/uptime").split()[1])
+
+    def _look(self) -> None:
+        """Counts the processors, and sees whether both files speak of the same ones.
+
+        In a container, lxcfs tells of one processor's idle time however many there are.
+        """
+        before = self._cores
+        self._cores = None
+        content = self._files.read("/proc/stat")
+        idle = int(content.split(None, 5)[4]) / _TICKS_PER_SECOND
+        try:
+            told = float(self._files.read("/proc/uptime").split()[1])
+        except SourceError:
+            told = -1.0
+        if abs(told - idle) <= 1 + idle / 100:
+            self._cores = content.count(b"\ncpu")
+        if self._cores != before:
+            self._last = None
 
 
 class Rhythm:

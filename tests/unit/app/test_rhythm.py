@@ -102,5 +102,44 @@ def test_the_pulse_counts_busy_cores(tmp_path: Path) -> None:
     assert round(busy, 6) == 2.0
 
 
+def machine(root: Path, *, idle: float, work: int, told: float) -> None:
+    """Two processors that idled and worked so many seconds, and what /proc/uptime says of it."""
+    (root / "proc").mkdir(exist_ok=True)
+    numbers = f"{work * 100} 0 0 {round(idle * 100)} 0 0 0 0 0 0"
+    (root / "proc/stat").write_text(f"cpu  {numbers}\ncpu0 {numbers}\ncpu1 {numbers}\nintr 9 1\n")
+    (root / "proc/uptime").write_text(f"5000.00 {told:.2f}\n")
+
+
+def test_the_pulse_goes_by_the_idle_time(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=9000.0)
+    pulse = Pulse(KernelFiles(tmp_path))
+    assert pulse.beat(10.0) is None
+    machine(tmp_path, idle=0.0, work=0, told=9000.25)
+    busy = pulse.beat(10.5)
+    assert busy is not None
+    assert round(busy, 6) == 1.5
+
+
+def test_in_a_container_that_tells_another_idle_time_the_pulse_counts_ticks(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=4600.0)
+    pulse = Pulse(KernelFiles(tmp_path))
+    assert pulse.beat(10.0) is None
+    machine(tmp_path, idle=9000.0, work=1001, told=4600.0)
+    busy = pulse.beat(10.5)
+    assert busy is not None
+    assert round(busy, 6) == 2.0
+
+
+def test_a_processor_that_is_taken_away_is_no_work(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=9000.0)
+    pulse = Pulse(KernelFiles(tmp_path))
+    pulse.beat(10.0)
+    stat = tmp_path / "proc/stat"
+    stat.write_text("".join(stat.read_text().splitlines(keepends=True)[:2]))
+    assert pulse.beat(70.0) is None
+    (tmp_path / "proc/uptime").write_text("5000.00 9000.50\n")
+    assert pulse.beat(70.5) == 0.0
+
+
 def test_a_pulse_that_cannot_be_felt_is_none(tmp_path: Path) -> None:
     assert Pulse(KernelFiles(tmp_path)).beat(0.0) is None
