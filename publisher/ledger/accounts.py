@@ -73,7 +73,8 @@ class Account:
     Attributes:
         short_lived_seconds: the part of ``cpu_seconds`` used by processes that had died before
             anyone could look at them.
-        wait_seconds: time that its processes could have run but waited for a processor.
+        wait_seconds: time that its processes could have run but waited for a processor, added up
+            over those that were read.
         since: when its oldest living process began, seconds since the epoch.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.

@@ -60,6 +60,8 @@ class Books(Generic[G]):
         self._hot_handles: list[int] = []
         self._owing: set[Process[G]] = set()
         self._recent: dict[Process[G], int] = {}
+        self._unread: dict[Process[G], None] = {}
+        self._given: range | None = None
 
     # -- opening ---------------------------------------------------------------------------
 
@@ -142,7 +144,7 @@ class Books(Generic[G]):
         dead, credit, moved = self._read(found, some)
         if some is not None:
             # Whoever waited for the dead worked too, but may not be among those we read.
-            read = set(moved)
+            read = {process for process in moved if process not in self._unread}
             for process in list(dead):
                 self._read_reaper(process, dead, credit, read)
         self._read_again(dead, credit)
@@ -158,6 +160,9 @@ class Books(Generic[G]):
         last, forks = self._census
         self._census = census
         made, span = census.forks - forks, census.last - last
+        # Threads are numbered, too. More than the span were made where the numbering wrapped
+        # around, or is our container's own: then any number may be another process's by now.
+        self._given = range(last, census.last + 1) if 0 <= made <= span else None
         if not made and not span:
             return []
         if (
@@ -178,12 +183,16 @@ class Books(Generic[G]):
     ) -> tuple[dict[Process[G], None], dict[Process[G], int], list[Process[G]]]:
         """Books what the living did; tells the dead, the credits, and who moved.
 
-        An unchanged clock means unchanged ``reaped`` too, since reaping takes work.
+        An unchanged clock means unchanged ``reaped`` too, since reaping takes work. Of the hot,
+        those who are not known to wait for anybody are booked by their clocks alone; their lines
+        are read when that leaves a gap.
         """
         if some is None:
             marks = self._source.marks(self._handles)
             differ = list(map(operator.ne, marks, self._marks))
             changed = list(zip(compress(self._order, differ), compress(marks, differ), strict=True))
+            moved_on = {process for process, _ in changed}
+            changed += [(one, one.own) for one in self._unread if one not in moved_on]
             self._marks = marks
         else:
             changed = []
@@ -202,6 +211,11 @@ class Books(Generic[G]):
         for process, mark in changed:
             if mark == GONE:
                 continue
+            if some is not None and not self._tells(process, mark):
+                self._work(process, mark)
+                self._unread[process] = None
+                moved.append(process)
+                continue
             stat = self._source.stat(process.pid)
             if stat is None:
                 dead[process] = None
@@ -213,6 +227,17 @@ class Books(Generic[G]):
                 self._work(process, mark if self._source.clocked else stat.own)
                 self._take(process, stat, credit)
         return dead, credit, moved
+
+    def _tells(self, process: Process[G], mark: int) -> bool:
+        """Whether the line of a process whose clock moved may tell more than the clock does."""
+        return (
+            process.fresh
+            or bool(process.children)
+            or process.reaped > 0
+            or not 0 <= mark - process.own <= _HEAVY  # backwards: perhaps not the same any more
+            or self._given is None
+            or process.pid in self._given
+        )
 
     def _work(self, process: Process[G], own: int) -> None:
         worked = own - process.own
@@ -226,6 +251,7 @@ class Books(Generic[G]):
         if stat.reaped > process.reaped:
             credit[process] = credit.get(process, 0) + stat.reaped - process.reaped
             process.reaped = stat.reaped
+        self._unread.pop(process, None)
         changed = process.fresh or stat.comm != process.comm
         process.fresh = False
         process.show(stat)
@@ -432,6 +458,7 @@ class Books(Generic[G]):
     def _bury(self, process: Process[G]) -> None:
         """Strikes a dead process out, and sees who has its children now."""
         self._owing.discard(process)
+        self._unread.pop(process, None)
         if self.table.get(process.pid) is process:
             del self.table[process.pid]
         self._remove(process)
@@ -442,17 +469,17 @@ class Books(Generic[G]):
             if child.parent is process:  # dead too: its debit goes up all the same
                 self._hang(child, process.parent)
         if process.parent is not None:
-            process.parent.children.discard(process)
+            process.parent.children.pop(process, None)
         self._source.forget((process.pid,))
         self._keeper.died(process)
 
     @staticmethod
     def _hang(process: Process[G], above: Process[G] | None) -> None:
         if process.parent is not None:
-            process.parent.children.discard(process)
+            process.parent.children.pop(process, None)
         process.parent = above
         if above is not None:
-            above.children.add(process)
+            above.children[process] = None
 
     def _append(self, process: Process[G], mark: int) -> None:
         process.index = len(self._order)

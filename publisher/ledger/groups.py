@@ -118,7 +118,10 @@ class Entry:
 
     def clues(self) -> Clues:
         """What classification may go by."""
-        members = tuple(name for name, _ in self.members.most_common(8))
+        counts = self.members
+        members = tuple(counts)
+        if len(members) > 1:
+            members = tuple(sorted(counts, key=counts.__getitem__, reverse=True)[:8])
         unit = container = ""
         if self.place is not None:
             if self.place.kind is GroupKind.UNIT:

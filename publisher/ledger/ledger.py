@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from heapq import nlargest
 from typing import Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
@@ -151,7 +149,7 @@ class BalancedLedger:
     def account_of(self, pid: int) -> Account | None:
         process = self._books.table.get(pid)
         seat = process.group if process is not None else None
-        return None if seat is None else self._account(seat.entry)
+        return None if seat is None else self._account(seat.entry, seat.entry.cpu)
 
     def close(self) -> None:
         self._lineage.close()
@@ -184,8 +182,8 @@ class BalancedLedger:
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, large = self._shown()
         shown = sum(entry.cpu for entry in busiest)
-        accounts = [self._account(entry) for entry in busiest]
-        accounts += [replace(self._account(entry), cpu_seconds=0.0) for entry in large]
+        accounts = [self._account(entry, entry.cpu) for entry in busiest]
+        accounts += [self._account(entry, 0) for entry in large]
         balance = Balance(
             window_seconds=length,
             cores=window.cores,
@@ -204,10 +202,10 @@ class BalancedLedger:
         entries = self._groups.entries.values()
         worked = [entry for entry in entries if entry.cpu >= _SHOWN]
         worked.sort(key=lambda entry: entry.cpu, reverse=True)
-        largest = nlargest(_LARGEST, entries, key=resident)
+        largest = sorted(entries, key=resident, reverse=True)[:_LARGEST]
         return worked, [entry for entry in largest if entry.cpu < _SHOWN]
 
-    def _account(self, entry: Entry) -> Account:
+    def _account(self, entry: Entry, cpu: int) -> Account:
         length = self._length
         used = self._usage.used.get(entry) or Used()
         moved = self._network.moved.get(entry, (0, 0) if self._network.watching else None)
@@ -218,8 +216,8 @@ class BalancedLedger:
         return Account(
             group=entry.group,
             clues=entry.clues(),
-            cpu_seconds=entry.cpu / 1e9,
-            short_lived_seconds=min(entry.unseen, entry.cpu) / 1e9,
+            cpu_seconds=cpu / 1e9,
+            short_lived_seconds=min(entry.unseen, cpu) / 1e9,
             process_count=len(entry.processes),
             thread_count=entry.threads,
             since=None if start is None else self._epoch + start * self._machine.tick,

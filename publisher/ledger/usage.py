@@ -81,6 +81,7 @@ class Usage:
         self._unreadable: set[Process[Seat]] = set()
         self._reapers: dict[Process[Seat], Entry] = {}
         self._waited: dict[Process[Seat], int] = {}
+        self._stalled: dict[Entry, int] = {}
         self._units: dict[Entry, tuple[int, int]] = {}
         self._holdings: dict[Entry, Holding] = {}
 
@@ -168,21 +169,39 @@ class Usage:
     def read_waiting(
         self, worked: Iterable[tuple[Process[Seat], int]], busy: int, capacity: int
     ) -> None:
-        """Reads how long those who worked stood in a run queue, while processors were scarce."""
+        """Reads how long those who worked stood in a run queue, while processors were scarce.
+
+        A unit or container waits at least as long as its cgroup's pressure has it, which holds
+        those, too, whom we do not see, did not read or who are gone.
+        """
         if busy < capacity * _SCARCE:
             self._waited.clear()
+            self._stalled.clear()
             return
         busiest = sorted(worked, key=_nanoseconds, reverse=True)[:_MOST_WAITERS]
         found: dict[Process[Seat], int] = {}
         for process, used in busiest:
             if used < _WORKED or process.threads > _MOST_THREADS or not process.alive:
                 continue
-            found[process] = waited = self._processes.waited(process.pid)
+            found[process] = waited = self._processes.waited(process.pid, process.threads)
             before = self._waited.get(process)
             if before is not None and waited >= before:
                 mine = self.used.setdefault(process.group.entry, Used())
                 mine.wait = (mine.wait or 0) + waited - before
         self._waited = found
+        stalled: dict[Entry, int] = {}
+        for entry in dict.fromkeys(process.group.entry for process, _ in busiest):
+            if entry.place is None:
+                continue
+            total = self._cgroups.cpu_stalled(entry.place.anchor)
+            if total is None:
+                continue
+            stalled[entry] = total
+            before = self._stalled.get(entry)
+            if before is not None and total >= before:
+                mine = self.used.setdefault(entry, Used())
+                mine.wait = max(mine.wait or 0, total - before)
+        self._stalled = stalled
 
     # -- memory ----------------------------------------------------------------------------
 

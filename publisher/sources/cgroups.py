@@ -155,6 +155,19 @@ class Cgroups:
                 totals[name] += int(number)
         return totals[b"rbytes"], totals[b"wbytes"]
 
+    def cpu_stalled(self, account: str) -> int | None:
+        """Nanoseconds in which some task of a cgroup of version 2 waited for a processor.
+
+        ``None`` where the kernel keeps no pressure of cgroups (kernel documentation,
+        accounting/psi, "Cgroup2 interface"; ``psi=0``).
+        """
+        try:
+            content = self._files.read(f"{self.unified}{account}/cpu.pressure")
+            line = content.partition(b"\n")[0]
+            return int(line[line.index(b"total=") + 6 :]) * 1000 if line[:5] == b"some " else None
+        except (SourceError, ValueError):
+            return None
+
     def memory_bytes(self, account: str) -> int | None:
         """Memory that processes of a cgroup of version 2 hold, each page once; no page cache."""
         try:

@@ -150,7 +150,7 @@ class ProcessDetails(ProcessSource, Protocol):
     def proportional_set_size(self, pid: int) -> int | None:
         """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
 
-    def waited(self, pid: int) -> int:
+    def waited(self, pid: int, threads: int) -> int:
         """Nanoseconds its threads stood in a run queue, summed over those alive."""
 
     def close(self) -> None:
@@ -320,12 +320,16 @@ class LinuxProcesses:
             return int(content[start + 5 : content.index(b"kB", start)]) * 1024
         return None
 
-    def waited(self, pid: int) -> int:
-        """Nanoseconds its threads stood in a run queue, summed over those alive."""
+    def waited(self, pid: int, threads: int) -> int:
+        """As the protocol says (kernel documentation, scheduler/sched-stats)."""
         total = 0
         with suppress(OSError):
-            for thread in os.listdir(f"{self._proc}/{pid}/task"):
-                words = self._read(pid, f"task/{thread}/schedstat", 128).split()
+            names = ["schedstat"]  # of the first thread alone
+            if threads > 1:
+                tasks = os.listdir(f"{self._proc}/{pid}/task")
+                names = [f"task/{thread}/schedstat" for thread in tasks]
+            for name in names:
+                words = self._read(pid, name, 128).split()
                 if len(words) == 3:
                     total += int(words[1])
         return total

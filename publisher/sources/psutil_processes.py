@@ -118,8 +118,8 @@ class PsutilProcesses:
         del pid
         return None
 
-    def waited(self, pid: int) -> int:
-        del pid
+    def waited(self, pid: int, threads: int) -> int:
+        del pid, threads
         return 0
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ def machine(root: Path, *, own: int, counted: int) -> Path:
         "sys/fs/cgroup/system.slice/cpu.stat": f"usage_usec {counted * 10_000}\n",
         f"{UNIT}/cpu.stat": f"usage_usec {counted * 10_000}\n",
         f"{UNIT}/io.stat": f"8:0 rbytes={counted * 100} wbytes={counted * 200}\n",
+        f"{UNIT}/cpu.pressure": f"some avg10=1.00 avg60=1.00 avg300=1.00 total={counted * 700}\n",
     }
     for pid, parent, name, used in ((1, 0, "systemd", 5), (700, 1, "restic", own)):
         files[f"proc/{pid}/stat"] = (
@@ -79,6 +80,7 @@ def test_what_a_cgroup_counted_beyond_its_processes_is_its_own(tmp_path: Path) -
     (account,) = [a for a in after.accounts if a.group.label == "backup"]
     assert account.cpu_seconds == pytest.approx(0.1), "what was given once is not given again"
     assert account.disk_read_bytes_per_second is not None
+    assert account.wait_seconds == pytest.approx(0.007), "by the unit's pressure"
 
 
 def entry(label: str) -> Entry:

@@ -51,6 +51,9 @@ def test_usage_of_version_2(tmp_path: Path) -> None:
         "sys/fs/cgroup/system.slice/a.service/cpu.stat": "usage_usec 60\n",
         "sys/fs/cgroup/system.slice/a.service/io.stat":
             "8:0 rbytes=10 wbytes=20 rios=1\n8:16 rbytes=1 wbytes=2\n",
+        "sys/fs/cgroup/system.slice/a.service/cpu.pressure":
+            "some avg10=0.50 avg60=0.10 avg300=0.00 total=4321\n"
+            "full avg10=0.00 avg60=0.00 avg300=0.00 total=21\n",
         "sys/fs/cgroup/system.slice/a.service/memory.stat": "anon 5\nfile 90\nshmem 2\n"
             "file_mapped 3\n",
     })  # fmt: skip
@@ -63,6 +66,8 @@ def test_usage_of_version_2(tmp_path: Path) -> None:
     assert cgroups.disk_bytes("/init.scope") is None
     assert cgroups.memory_bytes("/system.slice/a.service") == 10
     assert cgroups.memory_bytes("/init.scope") is None
+    assert cgroups.cpu_stalled("/system.slice/a.service") == 4_321_000
+    assert cgroups.cpu_stalled("/init.scope") is None
 
 
 def test_a_containers_root_is_not_the_machines(tmp_path: Path) -> None:

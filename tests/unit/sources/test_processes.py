@@ -116,7 +116,22 @@ def test_what_a_process_uses_besides_time() -> None:
     assert resident
     assert share
     assert share <= resident * 1.2
-    assert processes.waited(own) >= 0
     assert "pytest" in " ".join(processes.command_line(own))
     assert processes.executable(own).startswith("/")
     assert b":" in processes.cgroups(own)
+
+
+def test_waiting_is_added_up_over_all_threads(tmp_path: Path) -> None:
+    for name, content in (
+        ("schedstat", "900 300 7\n"),
+        ("task/7/schedstat", "900 300 7\n"),
+        ("task/8/schedstat", "10 40 1\n"),
+        ("task/9/schedstat", "\n"),
+    ):
+        path = tmp_path / "proc/7" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    processes = LinuxProcesses(KernelFiles(tmp_path))
+    assert processes.waited(7, 1) == 300
+    assert processes.waited(7, 3) == 340
+    assert processes.waited(6, 2) == 0
