@@ -144,7 +144,7 @@ def table(balance: Balance, rows: int = _ROWS) -> RenderableType:
         for name, seconds in (("irq", balance.irq_seconds), ("steal", balance.steal_seconds))
         if percent(seconds) >= 0.5
     ]
-    about = f"  (percent of one core of {balance.cores}{''.join(f', {word}' for word in apart)})"
+    about = f"  (percent of one core of {balance.cores})"
     accounts = balance.accounts[:rows]
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for title, cells in _columns(accounts, balance).items():
@@ -161,7 +161,10 @@ def table(balance: Balance, rows: int = _ROWS) -> RenderableType:
     columns = [cells for cells in _columns(accounts, balance).values() if any(cells)]
     for row in zip(*columns, strict=True):
         shown.add_row(*map(Text, row))
-    return Group(Text.assemble((line, "bold"), (about, "dim")), shown)
+    lines = [Text.assemble((line, "bold"), (about, "dim"))]
+    if apart:
+        lines.append(Text(f"and {', '.join(apart)}, which no program did", "dim"))
+    return Group(*lines, shown)
 
 
 def _columns(accounts: Sequence[Account], balance: Balance) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from publisher.cli.top import table
 from publisher.ledger import (
     Account,
     Balance,
@@ -180,10 +183,25 @@ def test_top_prints_one_object() -> None:
 def test_top_draws_a_table() -> None:
     command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    first, header, *_ = done.stdout.splitlines()
+    first, *rest = done.stdout.splitlines()
     assert first.startswith("busy ")
     assert " = named " in first
+    header = next(line for line in rest if not line.startswith("and "))
     assert header.split()[:2] == ["who", "kind"]
+
+
+def test_the_balance_stays_on_its_line_whatever_stands_beside_it() -> None:
+    balance = Balance(
+        window_seconds=1, cores=128, busy_seconds=127.9, unattributed_seconds=0,
+        irq_seconds=2.5, steal_seconds=12.0,
+    )  # fmt: skip
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(table(balance))
+    first, second, *_ = shown.getvalue().splitlines()
+    assert first.rstrip() == (
+        "busy 12790 % = named 12790 % + unattributed 0 %  (percent of one core of 128)"
+    )
+    assert second.rstrip() == "and irq 250 %, steal 1200 %, which no program did"
 
 
 def test_top_cannot_be_live_and_json() -> None:
