@@ -16,8 +16,21 @@ from publisher.schema.messages import (
 )
 from publisher.schema.metric import Reading
 from publisher.schema.payload import rfc3339
+from publisher.schema.printable import printable
 
 TOP_LENGTH = 5
+# What arrays do to themselves, by kind and activity.
+_UPKEEP = {
+    ("md", "check"): "RAID check",
+    ("md", "resync"): "RAID resync",
+    ("md", "recovery"): "RAID rebuild",
+    ("md", "repair"): "RAID repair",
+    ("md", "reshape"): "RAID reshape",
+    ("zfs", "scrub"): "ZFS scrub",
+    ("zfs", "recovery"): "ZFS resilver",
+    ("btrfs", "scrub"): "btrfs scrub",
+    ("btrfs", "reshape"): "btrfs balance",
+}
 # What a group must use to be worth a place in a ranking.
 _LEAST = {
     "cpu_percent": 1.0,
@@ -50,6 +63,10 @@ def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
         cpu_temperature_celsius=_value(readings, "thermal", "cpu_temperature_celsius"),
         cpu_temperature_limit_celsius=_cpu_limit(readings),
         gpu_temperature_celsius=_value(readings, "gpu", "temperature_celsius"),
+        gpu_headroom_celsius=_gpu_headroom(readings),
+        gpu_throttling=getattr(readings.get("gpu"), "thermal_throttling", None),
+        gpu_fan_percent=_value(readings, "gpu", "fan_percent"),
+        gpu_power_watts=_value(readings, "gpu", "power_watts"),
         power_watts=_add(
             _value(readings, "power", "cpu_power_watts"), _value(readings, "gpu", "power_watts")
         ),
@@ -57,7 +74,7 @@ def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
 
 
 def signs(readings: Mapping[str, Reading]) -> Signs:
-    """What else deserves an alert."""
+    """What else deserves an alert, or explains why disks are at work."""
     disk = readings.get("disk")
     filesystems = getattr(disk, "filesystems", {}).values()
     arrays = getattr(disk, "arrays", {}).items()
@@ -70,6 +87,11 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
         },
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
+        ),
+        upkeep=tuple(
+            f"{words} ({printable(each.label or name)})"
+            for name, each in arrays
+            if (words := _UPKEEP.get((each.kind, each.activity)))
         ),
     )
 
@@ -173,6 +195,24 @@ def _cpu_limit(readings: Mapping[str, Reading]) -> float | None:
         ):
             return float(limit)
     return None
+
+
+def _gpu_headroom(readings: Mapping[str, Reading]) -> float | None:
+    """The fewest degrees that are left to a sensor of a GPU; drivers tell no limit as 0, too."""
+    gpus = getattr(readings.get("gpu"), "devices", {}).values()
+    return min(
+        (
+            limit - temperature
+            for gpu in gpus
+            for temperature, limit in (
+                (gpu.temperature_celsius, gpu.slowdown_temperature_celsius),
+                (gpu.hotspot_temperature_celsius, gpu.hotspot_temperature_limit_celsius),
+                (gpu.memory_temperature_celsius, gpu.memory_temperature_limit_celsius),
+            )
+            if temperature and limit
+        ),
+        default=None,
+    )
 
 
 def _whole(value: float | None) -> int | None:

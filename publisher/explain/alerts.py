@@ -17,17 +17,19 @@ OOM_LASTS_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What alerts go by besides balance and evidence; ``None`` and empty: nobody can tell.
+    """What a verdict goes by besides balance and evidence; ``None`` and empty: nobody can tell.
 
     Attributes:
         oom_kills: counter of processes that the kernel killed for want of memory.
         disk_used_percent: fullness of each file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
+        upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
     """
 
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
+    upkeep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,16 @@ from typing import Any
 
 from publisher.explain.classify import Classification
 from publisher.explain.habits import Habit
-from publisher.explain.wording import Named
+from publisher.explain.heat import gpu_watts
+from publisher.explain.wording import MINING, Named
 from publisher.ledger.accounts import Account, Balance, GroupKind
 from publisher.schema.messages import CauseReading, RejectedReading
 from publisher.schema.payload import rfc3339
 from publisher.schema.printable import printable
 
 _MOST_REJECTED = 3
+# A GPU at work, not one that draws a desktop.
+_GPU_HEAT_WATTS = 20.0
 _REJECTED_CPU_PERCENT = 2.0
 _REJECTED_MEMORY_BYTES = 1 << 30
 
@@ -54,7 +57,7 @@ class Cause:
     @property
     def suspicious(self) -> bool:
         """A suspected miner."""
-        return self.classification.category == "cryptomining"
+        return self.classification.category == MINING
 
     def reading(self, balance: Balance) -> CauseReading:
         """The cause as it is published."""
@@ -74,12 +77,13 @@ class Cause:
 def past_reading(account: Account, found: Classification) -> CauseReading:
     """A group that is over and whose heat is left."""
     return CauseReading(
-        resource="gpu" if (account.gpu_percent or 0) > 50 else "cpu",
+        resource="gpu" if gpu_watts(account) >= _GPU_HEAT_WATTS else "cpu",
         active=False,
         reason=f"left the most heat; {found.reason}",
         category=found.category,
         label=found.label,
         kind=str(account.group.kind),
+        group=account.group.label,
         confidence=found.confidence,
     )
 
@@ -90,6 +94,7 @@ def _facts(account: Account, found: Classification, balance: Balance) -> dict[st
         "category": found.category,
         "label": found.label,
         "kind": str(account.group.kind),
+        "group": account.group.label,
         "cpu_percent": balance.percent(account.cpu_seconds),
         "memory_bytes": account.memory_bytes,
         "disk_bytes_per_second": None if disk == (None, None) else sum(x or 0.0 for x in disk),
@@ -101,12 +106,16 @@ def _facts(account: Account, found: Classification, balance: Balance) -> dict[st
 def named(account: Account, found: Classification) -> Named:
     """How the sentence names a group: what it is, and the program, job or container behind it."""
     group, clues = account.group, account.clues
-    whole = group.kind in (GroupKind.JOB, GroupKind.CONTAINER)
+    whole = group.kind in (GroupKind.JOB, GroupKind.CONTAINER, GroupKind.UNIT)
     detail = printable(group.label if whole else clues.program or group.label)
-    # ``borg`` need not follow ``Borg backup``.
-    if detail.casefold() in found.label.casefold():
+    # ``borg`` need not follow ``Borg backup``, nor ``postgresql@15-main`` the database.
+    if _bare(detail.partition("@")[0]) in _bare(found.label):
         detail = ""
     return Named(label=found.label, detail=detail, category=found.category)
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def rejected(

@@ -3,6 +3,9 @@
 The job wins over the tool: who asked for the work says more than what carries it out. So the
 order is container, unit, command of the job, script, the program that was started, the program
 at work; a tool or an interpreter gives way to the nearest program above it that is neither.
+
+Units and containers have names of their own. Where a shell or a script that no rule knows works
+most in them, they go by that name, not by one of the helpers it starts.
 """
 
 from __future__ import annotations
@@ -90,8 +93,19 @@ class _Search:
             found = step()
             if found is not None:
                 return found
-        name = self.group.label or self.clues.program or "unknown program"
-        return Classification("unknown", printable(name), UNKNOWN, "", "no rule knows it")
+        return Classification("unknown", self._own_name(), UNKNOWN, "", "no rule knows it")
+
+    @property
+    def _named(self) -> bool:
+        """Whether somebody has given the group a name, which says more than ``Shell job``."""
+        return self.group.kind in (GroupKind.UNIT, GroupKind.CONTAINER) and bool(self.group.label)
+
+    def _own_name(self) -> str:
+        """The name of the group itself: ``burner service`` for ``burner.service``."""
+        name = printable(self.group.label or self.clues.program or "unknown program")
+        unit = self.clues.unit.lower()
+        plain = unit.startswith("app-") or name.lower().endswith("service")
+        return f"{name} service" if unit.endswith(".service") and not plain else name
 
     def _kernel(self) -> Classification:
         name = self.clues.program or self.group.label
@@ -184,22 +198,31 @@ class _Search:
         # A script of somebody's own may call make: that does not make it a build.
         own_script = rule.role == "interpreter" and self.clues.script
         if rule.role == "host":
-            return self._busiest()
+            return self._words() or (self._mere(rule, name) if self._named else self._busiest())
         owner = self._owner("" if own_script else rule.category)
         if owner is not None:
             return self._said(owner[0], ALIKE, f"{name!r} works for {owner[1]!r}")
         if rule.category == "shell":
-            chief = None if own_script else self._chief()
+            chief = None if own_script or self._named else self._chief()
             if chief is not None:
                 return self._said(chief[0], ALIKE, f"{name!r} works for {chief[1]!r}")
             guess = self._words()
             if guess is not None:
                 return guess
+        if rule.role == "interpreter" and self._named:
+            return self._mere(rule, name)
         if own_script:
             label = printable(f"{rule.label} {_base(self.clues.script)}")
             reason = f"{name!r} runs {self.clues.script!r}, which no rule knows"
             return Classification(rule.category, label[:60], GUESS, rule.name, reason)
         return None
+
+    def _mere(self, rule: Rule, name: str) -> Classification | None:
+        """A shell or an interpreter at work in a unit or container, which says little."""
+        if rule.category != "shell":
+            return None
+        reason = f"{name!r} works most in it, and says little"
+        return Classification(rule.category, self._own_name(), GUESS, rule.name, reason)
 
     def _own_names(self) -> Iterator[str]:
         program = self.clues.program.lower()
@@ -236,13 +259,12 @@ class _Search:
         return None
 
     def _busiest(self) -> Classification | None:
-        """What works most below a shell or another host."""
-        guess = self._words()
-        if guess is not None:
-            return guess
+        """What works most below a shell or another host; who works less names nothing."""
         for name in self.clues.members:
             found = self._lookup(name.lower())
-            if found is not None and found[0].role != "host":
+            if found is None:
+                return None
+            if found[0].role != "host":
                 return self._said(found[0], INSIDE, f"{name!r} works most in it")
         return None
 

@@ -13,14 +13,15 @@ from publisher.explain.causes import Cause
 from publisher.explain.classify import Classification, Classifier
 from publisher.explain.gates import Gate
 from publisher.explain.habits import Moment
-from publisher.explain.heat import work_of
+from publisher.explain.heat import gpu_watts
 from publisher.explain.notebook import Notebook
+from publisher.explain.ranking import Ranking
 from publisher.explain.rules import RuleBook, load
 from publisher.explain.settings import ExplainSettings
 from publisher.explain.suspects import Suspect
 from publisher.explain.warmth import Warmth
 from publisher.explain.watches import Watch, watches
-from publisher.explain.wording import Named, Picture, headline, joined
+from publisher.explain.wording import MINING, Named, Picture, headline, joined
 from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import (
     CauseReading,
@@ -36,8 +37,12 @@ _HIGH_SECONDS = 8.0
 _ONSET_SECONDS = 4.0
 _UNUSUAL_SECONDS = 60.0
 _DUST_CELSIUS = 5.0
-# Work below this many cores is not worth a look into the rules to book its energy.
-_NAMED_WORK = 0.05
+# Work below this many cores, or watts on a GPU, is not worth a look into the rules to book its
+# energy.
+_NAMED_CORES = 0.05
+_NAMED_GPU_WATTS = 0.5
+# Part of a spread load from which on it counts as nobody's, and below which it no longer does.
+_UNNAMED, _UNNAMED_BELOW = 0.5, 0.35
 _NO_SIGNS = Signs()
 
 
@@ -46,6 +51,7 @@ class Explainer:
 
     Args:
         state_dir: where what was learned is kept; ``None`` keeps it in memory only.
+        keeps: what is learned is written there; else it is only read.
         rules: the rules, if they were loaded and checked already; else they are loaded when
             somebody is to be named for the first time.
     """
@@ -55,16 +61,24 @@ class Explainer:
         settings: ExplainSettings,
         *,
         state_dir: str | None = None,
+        keeps: bool = True,
         rules: RuleBook | None = None,
     ) -> None:
         self._settings = settings
-        self._state_dir = state_dir if settings.learn else None
+        known = state_dir if settings.learn else None
+        self._state_dir = known if keeps else None
         self._classifier = Classifier(rules) if rules else None
         self._watches = watches(settings)
-        self._notebook = Notebook.open(self._state_dir)
+        self._notebook = Notebook.open(known)
         self._warmth = Warmth(settings, self._notebook)
         self._alerts = Alerts(settings)
         self._causes: dict[str, Cause] = {}
+        self._blamed: dict[str, list[str]] = {}
+        self._ranking = Ranking(
+            self._warmth.heat.level, lambda account: self.classify(account).category == MINING
+        )
+        self._unnamed = False
+        self._upkeep = ""
         self._state = "quiet"
         self._state_since: float | None = None
         self._now: float | None = None
@@ -90,7 +104,7 @@ class Explainer:
             evidence: what was measured at its end.
             now: monotonic seconds.
             wall: seconds since the epoch.
-            signs: what alerts go by besides.
+            signs: what else there is to go by.
         """
         start = now - balance.window_seconds
         if self._now is not None:
@@ -98,14 +112,19 @@ class Explainer:
         self._now = now
         if self._state_since is None:
             self._state_since = wall
-        loaded = False
+        loaded = onset = False
         for watch in self._watches:
             watch.observe(balance, evidence, start=start, now=now)
             loaded = loaded or watch.gate.is_open
-        if loaded or self._causes:
+            onset = onset or watch.gate.pending
+        if loaded or self._causes or self._blamed:
             self._follow(balance, now, wall)
         self._judge_high(balance, start, now)
-        self._warmth.observe(balance, evidence, loaded=loaded, start=start, now=now, wall=wall)
+        self._warmth.observe(
+            balance, evidence, loaded=loaded, onset=onset,
+            start=start, now=now, wall=wall, upkeep=signs.upkeep,
+        )  # fmt: skip
+        self._upkeep = signs.upkeep[0] if signs.upkeep else ""
         self._book_energy(balance, evidence, now - start, wall)
         self._enter(self._judge_state(), balance)
         if self._settings.alerts:
@@ -143,31 +162,37 @@ class Explainer:
     # -- causes ---------------------------------------------------------------------------------
 
     def _follow(self, balance: Balance, now: float, wall: float) -> None:
-        """Brings the causes up to date with the suspects."""
+        """Brings the causes up to date with the suspects, the most important first."""
         guilty: dict[str, tuple[Watch, Suspect]] = {}
-        for watch in self._watches:
-            if watch.gate.is_open:
-                for suspect in watch.suspects.causes():
-                    guilty.setdefault(suspect.account.group.key, (watch, suspect))
-        for key in [key for key in self._causes if key not in guilty]:
-            self._end(self._causes.pop(key), balance, now)
+        self._blamed = {}
+        for watch, suspects in self._ranking.order(self._watches):
+            self._blamed[watch.name] = [suspect.account.group.key for suspect in suspects]
+            for suspect in suspects:
+                guilty.setdefault(suspect.account.group.key, (watch, suspect))
+        ended = [cause for key, cause in self._causes.items() if key not in guilty]
+        began = []
         accounts = {account.group.key: account for account in balance.accounts}
         current: dict[str, Cause] = {}
         for key, (watch, suspect) in guilty.items():
-            cause = self._causes.get(key) or self._begin(watch, suspect, balance, now, wall)
+            cause = self._causes.get(key)
+            if cause is None:
+                cause = self._begin(watch, suspect, now, wall)
+                began.append(cause)
             account = accounts.get(key)
             if account is not None:
                 cause.account = account
                 cause.cpu_seconds += account.cpu_seconds
                 self._reconsider(cause, account)
-            cause.share = suspect.share
+            cause.resource, cause.share = watch.resource, suspect.share
             current[key] = cause
         # A suspected miner deserves the most attention, however little it uses.
         self._causes = dict(sorted(current.items(), key=lambda item: not item[1].suspicious))
+        for cause in ended:
+            self._end(cause, balance, now)
+        for cause in began:
+            self._tell("cause_began", f"{cause.named} began", balance, cause)
 
-    def _begin(
-        self, watch: Watch, suspect: Suspect, balance: Balance, now: float, wall: float
-    ) -> Cause:
+    def _begin(self, watch: Watch, suspect: Suspect, now: float, wall: float) -> Cause:
         account = suspect.account
         since = suspect.gate.since if suspect.gate.since is not None else now
         found = self.classify(account)
@@ -183,7 +208,6 @@ class Explainer:
             share=suspect.share,
         )
         self._notebook.habits.note(found.label, began)
-        self._tell("cause_began", f"{cause.named} began", balance, cause)
         return cause
 
     def _reconsider(self, cause: Cause, account: Account) -> None:
@@ -203,7 +227,7 @@ class Explainer:
         is_open = {watch.name for watch in self._watches if watch.gate.is_open}
         if is_open & {"memory", "io"}:
             return "pressure"
-        if self._warmth.hot.is_open:
+        if self._warmth.too_hot:
             return "hot"
         if is_open:
             return "busy"
@@ -260,9 +284,9 @@ class Explainer:
         if available is not None and available < settings.alert_memory_available_percent:
             lasting = settings.alert_seconds
             found.append(Condition("memory", "", "critical", "Memory is nearly used up", lasting))
-        if self._warmth.hot.is_open:
+        for what in self._warmth.too_hot:
             lasting = settings.alert_seconds
-            found.append(Condition("temperature", "", "critical", "The CPU is hot", lasting))
+            found.append(Condition("temperature", what, "critical", f"The {what} is hot", lasting))
         for cause in self._causes.values():
             name, surprise = str(cause.named), cause.habit.surprise
             if cause.suspicious:
@@ -281,7 +305,7 @@ class Explainer:
     def _learn(self, evidence: EvidenceReading, now: float, wall: float) -> None:
         self._notebook.habits.watch(wall)
         temperature = evidence.cpu_temperature_celsius
-        at_rest = self._state == "quiet" and not self._warmth.cooling.watching
+        at_rest = self._state == "quiet" and self._warmth.settled
         if at_rest and temperature is not None:
             day = Moment.of(wall).day
             if self._notebook.drift.observe(day, temperature, evidence.power_watts):
@@ -298,18 +322,27 @@ class Explainer:
             return
         idle = min(self._warmth.rest.power or 0.0, watts)
         window = balance.window_seconds
-        busy = balance.busy_seconds / window
+        scale = self._warmth.scale
         work: list[tuple[str, float]] = []
-        total = 0.0
+        total, unnamed = 0.0, balance.busy_seconds
         for account in balance.accounts:
-            amount = work_of(account, window)
+            amount = scale.measured(account, window) or 0.0
             total += amount
-            if amount >= _NAMED_WORK:
+            unnamed -= account.cpu_seconds
+            if amount > 0 and (
+                account.cpu_seconds >= _NAMED_CORES * window
+                or gpu_watts(account) >= _NAMED_GPU_WATTS
+            ):
                 work.append((self.classify(account).label, amount))
-        total = max(total, busy)
+        if scale.cpu_measured:
+            total += scale.cpu_watts(max(unnamed, 0.0), window)
         self._notebook.energy.add(watts * seconds, idle * seconds, work, total, Moment.of(wall).day)
         for cause in self._causes.values():
-            part = work_of(cause.account, window) / total if cause.share > 0 and total else 0.0
+            amount_of_cause = scale.measured(cause.account, window)
+            if amount_of_cause is None:
+                cause.power_watts = None
+                continue
+            part = amount_of_cause / total if cause.share > 0 and total else 0.0
             cause.power_watts = part * (watts - idle)
             cause.energy_joules = (cause.energy_joules or 0.0) + cause.power_watts * seconds
 
@@ -323,7 +356,7 @@ class Explainer:
         warmth = self._warmth
         causes = self._cause_readings(balance)
         busy = balance.busy_seconds
-        error = warmth.cooling.error
+        error = warmth.error
         estimate = warmth.quiet_in if error is not None else None
         return ExplanationReading(
             state=self._state,
@@ -362,18 +395,13 @@ class Explainer:
 
     def _picture(self, balance: Balance, wall: float) -> Picture:
         warmth = self._warmth
-        blamed: dict[str, Sequence[Named]] = {}
-        for watch in self._watches:
-            if watch.gate.is_open:
-                blamed[watch.name] = [
-                    self._causes[key].named
-                    for suspect in watch.suspects.causes()
-                    if (key := suspect.account.group.key) in self._causes
-                ]
+        blamed: dict[str, Sequence[Named]] = {
+            name: [self._causes[key].named for key in keys] for name, keys in self._blamed.items()
+        }
         if not blamed:
             after = warmth.after
             return Picture(
-                hot=warmth.hot.is_open,
+                hot=warmth.too_hot,
                 cooling=None
                 if after is None
                 else [causing.named(account, self.classify(account)) for account in after.accounts],
@@ -390,12 +418,22 @@ class Explainer:
             disk=blamed.get("disk"),
             network=blamed.get("network"),
             gpu=blamed.get("gpu"),
+            gpu_first=self._ranking.gpu_first,
             high=self._high.is_open,
-            hot=warmth.hot.is_open,
-            spread=_spread(balance),
+            hot=warmth.too_hot,
+            spread=self._spread(balance),
+            upkeep=self._upkeep,
             since=self._long_since(first, wall),
             usual=first.habit.words() if first else "",
         )
+
+    def _spread(self, balance: Balance) -> str:
+        """Whose the work is when nobody has much of it; does not waver."""
+        part = balance.unattributed_seconds / balance.busy_seconds if balance.busy_seconds else 0.0
+        self._unnamed = part > (_UNNAMED_BELOW if self._unnamed else _UNNAMED)
+        if self._unnamed:
+            return "mostly from processes that cannot be named"
+        return "spread over many programs"
 
     def _long_since(self, cause: Cause | None, wall: float) -> str:
         if cause is None or wall - cause.wall < self._settings.say_since_after_seconds:
@@ -442,9 +480,3 @@ _STATE_WORDS = {
 
 def _clock(wall: float) -> str:
     return time.strftime("%H:%M", time.localtime(wall))
-
-
-def _spread(balance: Balance) -> str:
-    if balance.unattributed_seconds > balance.busy_seconds / 2:
-        return "mostly from processes that cannot be named"
-    return "spread over many programs"

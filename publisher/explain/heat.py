@@ -18,10 +18,13 @@ from typing import Final
 from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import EvidenceReading
 
-# A GPU at work warms a machine about as much as this many busy cores: it only ranks groups where
-# nothing measures watts.
-_GPU_CORES: Final = 8.0
-_LEAST_HEAT: Final = 0.02
+# What a busy core and a busy GPU take where nothing measures them: it only ranks the groups.
+_CORE_WATTS: Final = 10.0
+_GPU_WATTS: Final = 80.0
+# What is measured in a short window may be of another moment than the work: no core takes more.
+_MOST_CORE_WATTS: Final = 60.0
+_LEAST_CORE_WATTS: Final = 1.0
+_LEAST_HEAT: Final = 0.2
 _MOST_ACCOUNTS: Final = 24
 
 WARM_CELSIUS: Final = 3.0
@@ -41,33 +44,85 @@ class _Heat:
     level: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much power work takes, so that work on CPU and GPU can be told against each other.
+
+    Attributes:
+        core_watts: power of one busy core.
+        cpu_measured: the measured power holds that of the CPU; likewise ``gpu_measured``.
+    """
+
+    core_watts: float = _CORE_WATTS
+    cpu_measured: bool = False
+    gpu_measured: bool = False
+
+    @classmethod
+    def of(cls, balance: Balance, evidence: EvidenceReading, power_at_rest: float) -> Scale:
+        """The scale by which the work of a window adds up to the power measured above rest."""
+        power, gpu = evidence.power_watts, evidence.gpu_power_watts
+        if power is None:
+            return cls()
+        if gpu is not None and power <= gpu:
+            return cls(gpu_measured=True)
+        told = sum(account.gpu_power_watts or 0.0 for account in balance.accounts)
+        busy = balance.busy_seconds / balance.window_seconds
+        watts = (power - power_at_rest - told) / busy if busy > 0 else _CORE_WATTS
+        return cls(
+            core_watts=min(max(watts, _LEAST_CORE_WATTS), _MOST_CORE_WATTS),
+            cpu_measured=True,
+            gpu_measured=gpu is not None,
+        )
+
+    def cpu_watts(self, cpu_seconds: float, window: float) -> float:
+        """What CPU time in a window takes."""
+        return self.core_watts * cpu_seconds / window
+
+    def watts(self, account: Account, window: float) -> float:
+        """What the work of a group takes."""
+        return self.cpu_watts(account.cpu_seconds, window) + gpu_watts(account)
+
+    def measured(self, account: Account, window: float) -> float | None:
+        """What of that the measured power holds; ``None`` where it says nothing of such work."""
+        parts = []
+        if self.cpu_measured:
+            parts.append(self.cpu_watts(account.cpu_seconds, window))
+        if self.gpu_measured and account.gpu_percent is not None:
+            parts.append(gpu_watts(account))
+        return sum(parts) if parts else None
+
+
+def gpu_watts(account: Account) -> float:
+    """What a group's work on GPUs takes: what their drivers tell, else an estimate."""
+    if account.gpu_power_watts is not None:
+        return account.gpu_power_watts
+    return _GPU_WATTS * (account.gpu_percent or 0.0) / 100
+
+
 class HeatAccounts:
-    """The heat that each work group left in the machine, in cores or watts."""
+    """The heat that each work group left in the machine, in watts."""
 
     def __init__(self) -> None:
         self._all: dict[str, _Heat] = {}
 
     def observe(
-        self, balance: Balance, power_watts: float | None, *, seconds: float, time_constant: float
+        self, balance: Balance, scale: Scale, *, seconds: float, time_constant: float
     ) -> None:
         """Takes one window into account.
 
         Args:
             balance: who used what in it.
-            power_watts: power above rest to share out among the groups; ``None`` where nobody
-                measures it, then heat counts in busy cores.
+            scale: how much power that took.
             seconds: length of the window.
             time_constant: in how many seconds heat fades to 37 %.
         """
         kept = exp(-seconds / time_constant)
         for known in self._all.values():
             known.level *= kept
-        total = balance.busy_seconds / balance.window_seconds
         for account in balance.accounts:
-            work = work_of(account, balance.window_seconds)
-            if work < _LEAST_HEAT or account.group.own:
+            power = scale.watts(account, balance.window_seconds)
+            if power < _LEAST_HEAT or account.group.own:
                 continue
-            power = work if power_watts is None else power_watts * work / max(total, work)
             heat = self._all.get(account.group.key)
             if heat is None:
                 heat = self._all[account.group.key] = _Heat(account)
@@ -88,25 +143,44 @@ class HeatAccounts:
         hot = [heat for heat in self._all.values() if total and heat.level >= share * total]
         return [heat.account for heat in sorted(hot, key=lambda heat: -heat.level)]
 
+    def level(self, key: str) -> float:
+        """The heat that a group left, by its key; 0 when it is long gone."""
+        heat = self._all.get(key)
+        return heat.level if heat else 0.0
 
-def work_of(account: Account, window: float) -> float:
-    """A group's work in busy cores, the GPU's counted in."""
-    return account.cpu_seconds / window + _GPU_CORES * (account.gpu_percent or 0.0) / 100
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """How warm and loud something is now: the CPU with the machine's fans, or a GPU with its own.
 
-@dataclass(slots=True)
-class Rest:
-    """What the machine reads when it has long had nothing to do; follows the room slowly."""
+    Attributes:
+        temperature: in degrees Celsius.
+        speed: of its fan: in rpm, a GPU's in percent.
+        power: what is measured, in watts.
+    """
 
     temperature: float | None = None
     speed: float | None = None
     power: float | None = None
 
-    def observe(self, evidence: EvidenceReading, seconds: float) -> None:
+
+@dataclass(slots=True)
+class Rest:
+    """What a body reads when it has long had nothing to do; follows the room slowly."""
+
+    temperature: float | None = None
+    speed: float | None = None
+    power: float | None = None
+
+    def observe(self, body: Body, seconds: float) -> None:
         """Takes one window of rest into account."""
-        self.temperature = _settle(self.temperature, evidence.cpu_temperature_celsius, seconds)
-        self.speed = _settle(self.speed, evidence.fan_speed_rpm, seconds)
-        self.power = _settle(self.power, evidence.power_watts, seconds)
+        self.temperature = _settle(self.temperature, body.temperature, seconds)
+        self.speed = _settle(self.speed, body.speed, seconds)
+        self.power = _settle(self.power, body.power, seconds)
+
+    def is_louder(self, body: Body) -> bool:
+        """Whether a fan runs faster than it does at rest."""
+        return bool(body.speed) and (self.speed is None or (body.speed or 0) > self.speed * 1.1)
 
 
 def _settle(known: float | None, value: float | None, seconds: float) -> float | None:
@@ -134,17 +208,19 @@ class Episode:
 
 @dataclass(slots=True)
 class Cooling:
-    """Watches the machine cool down after a load, and learns from it.
+    """Watches a body cool down after a load, and learns from it.
 
     Attributes:
         default: the time constant before anything is learned.
         episodes: the last ones, the oldest first.
         errors: how far off earlier estimates were, as parts of the truth.
+        least_rise: degrees by which a load must have warmed it for its warmth to count.
     """
 
     default: float
     episodes: list[Episode] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
+    least_rise: float = 0.0
     _samples: list[tuple[float, float]] = field(default_factory=list)
     _step: float = 1.0
     _rest: float = 0.0
@@ -165,16 +241,16 @@ class Cooling:
         """The median error of the estimates so far, as a part of the truth."""
         return median(self.errors) if self.errors else None
 
-    def loaded(self, evidence: EvidenceReading) -> None:
+    def loaded(self, body: Body) -> None:
         """A window of load: what was being watched ends here."""
         if self._began is not None:
             self._finish()
-        self._peak = max(self._peak, evidence.cpu_temperature_celsius or 0.0)
-        self._peak_speed = max(self._peak_speed, evidence.fan_speed_rpm or 0.0)
+        self._peak = max(self._peak, body.temperature or 0.0)
+        self._peak_speed = max(self._peak_speed, body.speed or 0.0)
 
-    def watch(self, evidence: EvidenceReading, rest: Rest, now: float) -> bool:
-        """A window without load: whether the machine is still warm from the last one."""
-        temperature = evidence.cpu_temperature_celsius
+    def watch(self, body: Body, rest: Rest, now: float) -> bool:
+        """A window without load: whether the body is still warm from the last one."""
+        temperature = body.temperature
         if self._began is None:
             if not self._peak and not self._peak_speed:
                 return False
@@ -184,7 +260,7 @@ class Cooling:
             self._rest = known or 0.0
         if temperature is not None:
             self._record(now, temperature)
-        warm = self._is_warm(evidence, rest) and now - self._began < self._patience
+        warm = self._is_warm(body, rest) and now - self._began < self._patience
         if self._cool_at is None and not warm:
             self._cool_at = now
         if now - self._began > 1.5 * self._patience:
@@ -201,8 +277,10 @@ class Cooling:
     def _patience(self) -> float:
         return min(max(6 * self.time_constant, 120.0), _LONGEST_SECONDS)
 
-    def _is_warm(self, evidence: EvidenceReading, rest: Rest) -> bool:
-        temperature, speed = evidence.cpu_temperature_celsius, evidence.fan_speed_rpm
+    def _is_warm(self, body: Body, rest: Rest) -> bool:
+        temperature, speed = body.temperature, body.speed
+        if self._peak - self._rest < self.least_rise:
+            return False
         if temperature is not None and temperature > self._rest + self._margin:
             return True
         if speed is None or rest.speed is None:
@@ -221,9 +299,9 @@ class Cooling:
             self._samples = self._samples[::2]
             self._step *= 2
 
-    def quiet_in(self, evidence: EvidenceReading, now: float) -> float | None:
+    def quiet_in(self, body: Body, now: float) -> float | None:
         """Seconds until it is cool, as it was before; ``None`` before that has been learned."""
-        temperature = evidence.cpu_temperature_celsius
+        temperature = body.temperature
         if temperature is None or self._began is None or self._cool_at is not None:
             return None
         curves = [episode.curve for episode in self.episodes if episode.curve]

@@ -16,25 +16,56 @@ from publisher.explain.heat import Episode
 
 log = logging.getLogger(__name__)
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _FILE: Final = "learned.json"
 _SAVE_SECONDS: Final = 1800.0
 
 
 @dataclass(slots=True)
-class Notebook:
-    """Everything that outlives the daemon.
+class Learned:
+    """How something cools down: the machine, or its GPU.
 
     Attributes:
-        episodes: how the machine cooled down, lately.
+        episodes: how it did so lately.
         errors: how far off the estimates of that were.
         rest: temperature, fan speed and power at rest, where known.
     """
 
-    habits: Habits = field(default_factory=Habits)
     episodes: list[Episode] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     rest: tuple[float | None, float | None, float | None] = (None, None, None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "episodes": [[e.time_constant, e.curve] for e in self.episodes],
+            "errors": self.errors,
+            "rest": self.rest,
+        }
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Learned:
+        """What ``to_json`` gave; raises ``ValueError`` or the like for other things."""
+        temperature, speed, power = kept["rest"]
+        return cls(
+            episodes=[
+                Episode(
+                    None if constant is None else float(constant),
+                    tuple((float(rise), float(left)) for rise, left in curve),
+                )
+                for constant, curve in kept["episodes"]
+            ],
+            errors=[float(error) for error in kept["errors"]],
+            rest=(_number(temperature), _number(speed), _number(power)),
+        )
+
+
+@dataclass(slots=True)
+class Notebook:
+    """Everything that outlives the daemon."""
+
+    habits: Habits = field(default_factory=Habits)
+    machine: Learned = field(default_factory=Learned)
+    gpu: Learned = field(default_factory=Learned)
     drift: Drift = field(default_factory=Drift)
     energy: Energy = field(default_factory=Energy)
     _saved_at: float | None = None
@@ -57,18 +88,10 @@ class Notebook:
     def _parse(cls, kept: dict[str, Any]) -> Notebook:
         if kept["version"] != _VERSION:
             raise ValueError(f"version {kept['version']!r}")
-        speed, temperature, power = kept["rest"]
         return cls(
             habits=Habits.from_json(kept["habits"]),
-            episodes=[
-                Episode(
-                    None if constant is None else float(constant),
-                    tuple((float(rise), float(left)) for rise, left in curve),
-                )
-                for constant, curve in kept["episodes"]
-            ],
-            errors=[float(error) for error in kept["errors"]],
-            rest=(_number(speed), _number(temperature), _number(power)),
+            machine=Learned.from_json(kept["machine"]),
+            gpu=Learned.from_json(kept["gpu"]),
             drift=Drift.from_json(kept["drift"]),
             energy=Energy.from_json(kept["energy"]),
         )
@@ -87,9 +110,8 @@ class Notebook:
         body = {
             "version": _VERSION,
             "habits": self.habits.to_json(),
-            "episodes": [[e.time_constant, e.curve] for e in self.episodes],
-            "errors": self.errors,
-            "rest": self.rest,
+            "machine": self.machine.to_json(),
+            "gpu": self.gpu.to_json(),
             "drift": self.drift.to_json(),
             "energy": self.energy.to_json(),
         }

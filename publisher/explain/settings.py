@@ -51,9 +51,14 @@ class ExplainSettings:
         85.0, "CPU temperature that counts as hot where the sensor names no limit of its own.",
         minimum=30, maximum=120,
     )  # fmt: skip
+    hot_gpu_celsius: float = setting(
+        90.0, "GPU temperature that counts as hot where its driver names no limit.",
+        minimum=30, maximum=130,
+    )  # fmt: skip
     hot_margin_celsius: float = setting(
-        5.0, "Degrees below the sensor's own limit that count as hot.", minimum=0, maximum=50
-    )
+        5.0, "Degrees below the sensor's own limit that count as hot, of CPU or GPU.",
+        minimum=0, maximum=50,
+    )  # fmt: skip
     enter_seconds: float = setting(
         1.0, "How long a load must last before it is spoken of.", minimum=0, maximum=600
     )

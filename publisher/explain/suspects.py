@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp
+from typing import Final
 
 from publisher.explain.gates import SOONEST, Gate
 from publisher.ledger.accounts import Account
 
-_MOST = 5
 # Use counts less the longer ago it was, so that the ranking follows what goes on now.
 _MEMORY_SECONDS = 60.0
-# Two equal programs must not change places at every wobble.
-_OVERTAKE = 1.5
+OVERTAKE: Final = 1.5
+"""Two equal ones must not change places at every wobble: who goes past must have more by this."""
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class Suspects:
                 order[place - 1 : place + 1] = order[place], order[place - 1]
                 place -= 1
         self._order = order
-        return [guilty[key] for key in order[:_MOST]]
+        return [guilty[key] for key in order]
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which a further window could make someone a cause."""
@@ -142,4 +142,4 @@ class Suspects:
 
 
 def _overtakes(later: Suspect, earlier: Suspect) -> bool:
-    return later.used > _OVERTAKE * earlier.used
+    return later.used > OVERTAKE * earlier.used

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from publisher.explain.gates import Gate
-from publisher.explain.heat import Cooling, HeatAccounts, Rest
-from publisher.explain.notebook import Notebook
+from publisher.explain.heat import Body, Cooling, HeatAccounts, Rest, Scale
+from publisher.explain.notebook import Learned, Notebook
 from publisher.explain.settings import ExplainSettings
 from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import EvidenceReading
@@ -17,8 +19,9 @@ _COOL_CELSIUS: Final = 60.0
 _WARM_CELSIUS: Final = 70.0
 _GPU_WARM_CELSIUS: Final = 75.0
 _SHARE: Final = 0.25
-
-HINT_CONFIDENCE: Final = 0.4
+_HOT_HYSTERESIS_CELSIUS: Final = 4.0
+# A GPU whose fan rests at idle wanders by some degrees, whatever the machine does.
+_GPU_RISE_CELSIUS: Final = 12.0
 
 
 @dataclass(slots=True)
@@ -31,23 +34,64 @@ class _After:
     quiet_at: float | None = None
 
 
+class _Part:
+    """A body that cools down by itself, and what is known of that."""
+
+    def __init__(self, learned: Learned, cooling_seconds: float, least_rise: float = 0.0) -> None:
+        self._learned = learned
+        self.rest = Rest(*learned.rest)
+        self.cooling = Cooling(
+            cooling_seconds, list(learned.episodes), list(learned.errors), least_rise
+        )
+        self.body = Body()
+        self.warm = False
+
+    def watch(self, now: float) -> None:
+        """A window without load."""
+        self.warm = self.cooling.watch(self.body, self.rest, now)
+        self._learned.episodes = list(self.cooling.episodes)
+        self._learned.errors = list(self.cooling.errors)
+        self._learned.rest = (self.rest.temperature, self.rest.speed, self.rest.power)
+
+
 class Warmth:
     """Temperature, fan and heat accounts, judged together."""
 
     def __init__(self, settings: ExplainSettings, notebook: Notebook) -> None:
         self._settings = settings
-        self._notebook = notebook
         self.heat = HeatAccounts()
-        self.rest = Rest(*notebook.rest)
-        self.cooling = Cooling(
-            settings.cooling_seconds, list(notebook.episodes), list(notebook.errors)
-        )
-        self.hot = Gate(5.0, 10.0)
+        self.scale = Scale()
+        self._machine = _Part(notebook.machine, settings.cooling_seconds)
+        self._gpu = _Part(notebook.gpu, settings.cooling_seconds, _GPU_RISE_CELSIUS)
+        self._parts = (self._machine, self._gpu)
+        self.hot = {"CPU": Gate(5.0, 10.0), "GPU": Gate(5.0, 10.0)}
         self._odd = Gate(60.0, 120.0)
         self._odd_words = ""
         self._loaded_at: float | None = None
         self.after: _After | None = None
         self.quiet_in: float | None = None
+
+    @property
+    def cooling(self) -> Cooling:
+        """How the machine cools down, by its CPU and fans."""
+        return self._machine.cooling
+
+    @property
+    def rest(self) -> Rest:
+        """What the machine reads at rest."""
+        return self._machine.rest
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left of the last load."""
+        return not any(part.cooling.watching for part in self._parts)
+
+    @property
+    def error(self) -> float | None:
+        """How far off the estimates of what cools now were, as a part of the truth."""
+        errors = [part.cooling.error for part in self._parts if part.warm]
+        known = [error for error in errors if error is not None]
+        return max(known) if known and len(known) == len(errors) else None
 
     def observe(
         self,
@@ -55,48 +99,54 @@ class Warmth:
         evidence: EvidenceReading,
         *,
         loaded: bool,
+        onset: bool,
         start: float,
         now: float,
         wall: float,
+        upkeep: Sequence[str] = (),
     ) -> None:
         """Takes one window into account.
 
         Args:
             balance: who used what in it.
             evidence: what was measured at its end.
-            loaded: some resource is used much, or is about to count as such.
+            loaded: some resource is used much.
+            onset: some resource may be about to be: what is read now is not rest.
             start: monotonic begin of the window.
             now: its end.
             wall: the same moment in seconds since the epoch.
+            upkeep: what arrays are doing to themselves, in words.
         """
-        power = evidence.power_watts
-        above = None if power is None else max(power - (self.rest.power or 0.0), 0.0)
+        self.scale = Scale.of(balance, evidence, self.rest.power or 0.0)
         self.heat.observe(
             balance,
-            above,
+            self.scale,
             seconds=now - start,
             time_constant=self.cooling.time_constant,
         )
         self._judge_hot(evidence, start, now)
+        self._machine.body = Body(
+            evidence.cpu_temperature_celsius, evidence.fan_speed_rpm, evidence.power_watts
+        )
+        self._gpu.body = Body(evidence.gpu_temperature_celsius, evidence.gpu_fan_percent)
         self.quiet_in = None
         if loaded:
-            self.cooling.loaded(evidence)
+            for part in self._parts:
+                part.cooling.loaded(part.body)
+                part.warm = False
             self._loaded_at, self.after = wall, None
             self._odd.update(above=False, below=True, start=start, now=now)
             return
-        if self.cooling.watch(evidence, self.rest, now):
-            self._cool(evidence, now, wall)
-        else:
-            self.after = None
-            if not self.cooling.watching:
-                self.rest.observe(evidence, now - start)
-            self._wonder(evidence, start, now)
-        if len(self.cooling.episodes) != len(self._notebook.episodes) or (
-            self.cooling.episodes and self.cooling.episodes[-1] != self._notebook.episodes[-1]
-        ):
-            self._notebook.episodes = list(self.cooling.episodes)
-            self._notebook.errors = list(self.cooling.errors)
-        self._notebook.rest = (self.rest.temperature, self.rest.speed, self.rest.power)
+        for part in self._parts:
+            part.watch(now)
+        if any(part.warm for part in self._parts):
+            self._cool(now, wall)
+            return
+        self.after = None
+        if self.settled and not onset:
+            for part in self._parts:
+                part.rest.observe(part.body, now - start)
+        self._wonder(_odd(evidence, upkeep), start, now)
 
     @property
     def odd(self) -> str:
@@ -110,48 +160,63 @@ class Warmth:
             self._settings.hot_celsius if own is None else own - self._settings.hot_margin_celsius
         )
 
-    def _judge_hot(self, evidence: EvidenceReading, start: float, now: float) -> None:
-        temperature = evidence.cpu_temperature_celsius
-        if temperature is None:
-            temperature = 0.0
-        limit = self.limit(evidence)
-        self.hot.update(
-            above=temperature >= limit, below=temperature < limit - 4.0, start=start, now=now
-        )
+    @property
+    def too_hot(self) -> list[str]:
+        """What is near its limit of temperature: ``CPU``, ``GPU``."""
+        return [what for what, gate in self.hot.items() if gate.is_open]
 
-    def _cool(self, evidence: EvidenceReading, now: float, wall: float) -> None:
-        self.quiet_in = self.cooling.quiet_in(evidence, now)
-        fan = self._fan_is_heard(evidence)
+    def _judge_hot(self, evidence: EvidenceReading, start: float, now: float) -> None:
+        for what, left in (("CPU", self._cpu_left(evidence)), ("GPU", self._gpu_left(evidence))):
+            above, below = left <= 0, left > _HOT_HYSTERESIS_CELSIUS
+            self.hot[what].update(above=above, below=below, start=start, now=now)
+
+    def _cpu_left(self, evidence: EvidenceReading) -> float:
+        """The degrees by which the CPU is short of being hot."""
+        temperature = evidence.cpu_temperature_celsius
+        return inf if temperature is None else self.limit(evidence) - temperature
+
+    def _gpu_left(self, evidence: EvidenceReading) -> float:
+        if evidence.gpu_throttling:
+            return 0.0
+        if evidence.gpu_headroom_celsius is not None:
+            return evidence.gpu_headroom_celsius - self._settings.hot_margin_celsius
+        temperature = evidence.gpu_temperature_celsius
+        return inf if temperature is None else self._settings.hot_gpu_celsius - temperature
+
+    def _cool(self, now: float, wall: float) -> None:
+        estimates = [part.cooling.quiet_in(part.body, now) for part in self._parts if part.warm]
+        known = [estimate for estimate in estimates if estimate is not None]
+        # It is quiet when all of it is.
+        self.quiet_in = max(known) if len(known) == len(estimates) else None
+        fan = any(part.rest.is_louder(part.body) for part in self._parts if part.warm)
         if self.after is None:
             ended = self._loaded_at if self._loaded_at is not None else wall
             self.after = _After(self.heat.ranked(_SHARE)[:2], ended, fan)
         after = self.after
         after.fan = after.fan and fan
-        if self.quiet_in is not None and self.cooling.error is not None:
+        if self.quiet_in is not None and self.error is not None:
             expected = wall + self.quiet_in
             # Said once, and taken back only when it was clearly wrong.
             said = after.quiet_at
             if said is None or abs(expected - said) > max(90.0, 0.5 * (said - after.ended)):
                 after.quiet_at = expected
 
-    def _fan_is_heard(self, evidence: EvidenceReading) -> bool:
-        speed = evidence.fan_speed_rpm
-        return bool(speed) and (self.rest.speed is None or (speed or 0) > self.rest.speed * 1.1)
-
-    def _wonder(self, evidence: EvidenceReading, start: float, now: float) -> None:
-        words = _odd(evidence)
+    def _wonder(self, words: str, start: float, now: float) -> None:
         if words and not self._odd.is_open:
             self._odd_words = words
         self._odd.update(above=bool(words), below=not words, start=start, now=now)
 
 
-def _odd(evidence: EvidenceReading) -> str:
+def _odd(evidence: EvidenceReading, upkeep: Sequence[str]) -> str:
     temperature = evidence.cpu_temperature_celsius
     warm = temperature is not None and temperature >= _WARM_CELSIUS
     gpu = evidence.gpu_temperature_celsius
     loud = evidence.fan_duty_percent is not None and evidence.fan_duty_percent >= _LOUD_DUTY
     if evidence.throttling:
         return "but heat or power limits hold the CPU back: its cooling may be failing"
+    if upkeep and (warm or loud):
+        what = "the CPU is warm" if warm else "the fan runs at full speed"
+        return f"but {what}: a {upkeep[0]} is running, which would fit"
     if warm and gpu is not None and gpu >= _GPU_WARM_CELSIUS:
         return "but the machine is warm: the heat of a GPU fits"
     if warm:

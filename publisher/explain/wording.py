@@ -14,6 +14,12 @@ LONGEST: Final = 255
 """What Home Assistant takes as a state (MAX_LENGTH_STATE_STATE in homeassistant/const.py)."""
 
 NORMAL: Final = "System load normal"
+MINING: Final = "cryptomining"
+"""The category that goes before all others."""
+_SUSPECTED: Final = "Suspected cryptomining"
+_BY_NAME: Final = 2
+"""So many causes are told by name; more are counted."""
+_TWICE: Final = "2 \N{MULTIPLICATION SIGN} "
 
 _SINGULAR: Final = {
     "backup": "backup process",
@@ -89,9 +95,11 @@ class Picture:
     nobody in particular can be named.
 
     Attributes:
+        gpu_first: those who work the GPU make more heat than those who work the CPU.
         high: the CPU as a whole is used much, not only one of its cores.
         spread: what the sentence says of a busy CPU when nobody is named.
-        hot: the CPU's temperature is near its limit.
+        upkeep: what an array is doing to itself, worded: "RAID check (md0)".
+        hot: what is near its limit of temperature: ``CPU``, ``GPU`` or both.
         since: when the most important cause began, worded; empty while it is fresh.
         usual: what is known of its habits, worded: "as on 6 of the last 7 nights".
         cooling: what the machine is still warm from; ``None`` when it is not, empty when nobody
@@ -107,9 +115,11 @@ class Picture:
     disk: Sequence[Named] | None = None
     network: Sequence[Named] | None = None
     gpu: Sequence[Named] | None = None
+    gpu_first: bool = False
     high: bool = True
     spread: str = ""
-    hot: bool = False
+    upkeep: str = ""
+    hot: Sequence[str] = ()
     since: str = ""
     usual: str = ""
     cooling: Sequence[Named] | None = None
@@ -121,13 +131,15 @@ class Picture:
 
 def headline(picture: Picture) -> str:
     """The sentence."""
+    hot = f"{' and '.join(picture.hot)} hot" if picture.hot else ""
     text = _loaded(picture)
     if text:
-        if picture.hot:
-            text = f"CPU hot: {text}"
+        heads = [_SUSPECTED, hot] if _is_mined(picture) else [hot]
+        head = ", ".join(filter(None, heads))
+        text = f"{head}: {text}" if head else text[:1].upper() + text[1:]
         return fitted(text, picture.usual, picture.since)
-    if picture.hot:
-        return "CPU hot, though system load is normal"
+    if hot:
+        return f"{hot}, though system load is normal"
     if picture.cooling is not None:
         how = "Fan still running: cooling" if picture.fan else "Still cooling"
         who = joined(picture.cooling) if picture.cooling else "a load"
@@ -147,67 +159,78 @@ def fitted(text: str, *tails: str) -> str:
 
 
 def _loaded(picture: Picture) -> str:
-    if miners := _miners(picture):
-        return miners
+    """What is used much and by whom, in the order of ``causes``; empty when nothing is."""
     parts = [*_memory(picture), *_processors(picture), *_transfers(picture)]
-    return _sentence(parts)
+    return _mined(picture) or "; ".join(parts)
 
 
-def _miners(picture: Picture) -> str:
-    """Suspected miners stand first and by name, whatever else is at work."""
+def _is_mined(picture: Picture) -> bool:
+    everything = (picture.cpu, picture.gpu, picture.memory, picture.io, picture.disk,
+                  picture.network)  # fmt: skip
+    return any(_is_miner(named) for causes in everything for named in causes or ())
+
+
+def _is_miner(named: Named) -> bool:
+    return named.category == MINING
+
+
+def _mined(picture: Picture) -> str:
+    """Suspected miners at work stand first and by name, whatever else is at work."""
     for where, causes in (("CPU", picture.cpu), ("GPU", picture.gpu)):
-        miners = [named for named in causes or () if named.category == "cryptomining"]
-        others = [named for named in causes or () if named.category != "cryptomining"]
+        miners = [named for named in causes or () if _is_miner(named)]
+        others = [named for named in causes or () if not _is_miner(named)]
         if miners and others:
-            return (
-                f"Suspected cryptomining: {joined(miners)}; "
-                f"{where} usage also high due to: {joined(others)}"
-            )
+            return f"{joined(miners)}; {where} usage also high due to: {joined(others)}"
         if miners:
-            return f"Suspected cryptomining: {where} usage high due to: {joined(miners)}"
+            return f"{where} usage high due to: {joined(miners)}"
     return ""
 
 
 def _memory(picture: Picture) -> list[str]:
     if picture.memory is None:
         return []
+    if _same(picture.memory, picture.cpu):
+        return [f"memory pressure and CPU usage high due to: {joined(picture.memory)}"]
     cpu = "CPU usage normal, " if picture.cpu is None else ""
-    if picture.memory and picture.cpu and picture.memory[0] == picture.cpu[0]:
-        return [f"memory pressure and CPU usage high due to: {joined(picture.cpu)}"]
     who = f" from {operations(picture.memory)}" if picture.memory else ""
     return [f"{cpu}memory pressure{who}"]
 
 
 def _processors(picture: Picture) -> list[str]:
-    parts = []
     cpu, gpu = picture.cpu, picture.gpu
-    if cpu is not None and not (picture.memory and cpu and picture.memory[0] == cpu[0]):
-        both = bool(gpu and cpu and gpu[0] == cpu[0])
-        if both:
-            gpu = None
-        parts.append(_cpu(cpu, picture, with_gpu=both))
+    told = _same(picture.memory, cpu)
+    if _same(cpu, gpu) and not told:
+        which = "CPU and GPU" if picture.high else "GPU"
+        return [f"{which} usage high due to: {joined(cpu or ())}"]
+    parts = []
+    if cpu is not None and not told:
+        parts.append(_cpu(cpu, picture))
     if gpu is not None:
         parts.append(f"GPU usage high due to: {joined(gpu)}" if gpu else "GPU usage high")
-    return parts
+    return parts[::-1] if picture.gpu_first else parts
 
 
-def _cpu(causes: Sequence[Named], picture: Picture, *, with_gpu: bool) -> str:
+def _same(causes: Sequence[Named] | None, others: Sequence[Named] | None) -> bool:
+    """Whether two resources are used much by the same ones, so that one sentence will do."""
+    return bool(causes and others) and set(causes or ()) == set(others or ())
+
+
+def _cpu(causes: Sequence[Named], picture: Picture) -> str:
     if not causes:
         return f"CPU usage high, {picture.spread}" if picture.spread else "CPU usage high"
-    if len(causes) > 2:
-        return f"system load high due to: {counted(causes)}"
-    if with_gpu:
-        return f"CPU and GPU usage high due to: {joined(causes)}"
-    what = "CPU usage high due to" if picture.high else "CPU busy with"
-    return f"{what}: {joined(causes)}"
+    if not picture.high:
+        return f"CPU busy with: {joined(causes)}"
+    what = "CPU usage" if len(causes) <= _BY_NAME else "system load"
+    return f"{what} high due to: {joined(causes)}"
 
 
 def _transfers(picture: Picture) -> list[str]:
     parts = []
-    disk = picture.io if picture.io is not None else picture.disk
+    disk = picture.io or (picture.io if picture.disk is None else picture.disk)
     told = [*(picture.cpu or ()), *(picture.gpu or ()), *(picture.memory or ())]
     if disk is not None and not (disk and set(disk) <= set(told)):
-        parts.append(f"high disk I/O from {operations(disk)}" if disk else "high disk I/O")
+        during = f" during a {picture.upkeep}" if picture.upkeep else ""
+        parts.append(f"high disk I/O from {operations(disk)}" if disk else f"high disk I/O{during}")
     network = picture.network
     if network is not None and not (network and set(network) <= {*told, *(disk or ())}):
         who = f" from {operations(network)}" if network else ""
@@ -215,16 +238,22 @@ def _transfers(picture: Picture) -> list[str]:
     return parts
 
 
-def _sentence(parts: Sequence[str]) -> str:
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:]
-
-
 def joined(causes: Sequence[Named]) -> str:
     """One or two causes by name, more by what kind of work they are."""
-    if len(causes) > 2:
+    if len(causes) > _BY_NAME:
         return counted(causes)
+    if len(causes) == _BY_NAME and causes[0].label == causes[1].label:
+        return _folded(causes[0], causes[1])
     return " and ".join(str(named) for named in causes)
+
+
+def _folded(one: Named, other: Named) -> str:
+    """Two causes that people call alike: twice the name, or ``Backup (a, b)``."""
+    if one.detail == other.detail:
+        return f"{_TWICE}{one}"
+    if one.detail and other.detail:
+        return f"{one.label} ({one.detail}, {other.detail})"
+    return f"{_TWICE}{one.label}"
 
 
 def counted(causes: Sequence[Named]) -> str:
@@ -245,8 +274,8 @@ def _many(count: int, category: str) -> str:
 
 
 def operations(causes: Sequence[Named]) -> str:
-    """A single cause by its label, several of one kind by what they do."""
-    if len(causes) == 1:
+    """Causes that are called alike by their label, several of one kind by what they do."""
+    if len({named.label for named in causes}) == 1:
         return causes[0].label
     if len({named.category for named in causes}) == 1:
         return _OPERATIONS.get(causes[0].category, _OPERATIONS["unknown"])

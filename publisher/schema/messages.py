@@ -104,6 +104,9 @@ class CauseReading(Reading):
     category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
     label: str | None = text("Label", "The name a person would use for it.")
     kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
+    group: str | None = text(
+        "Group", "The container, unit, job or program behind it, as `top` calls it."
+    )
     resource: str | None = choice(
         "Resource", "What it uses so much of that it is named here.", options=RESOURCES
     )
@@ -210,6 +213,19 @@ class EvidenceReading(Reading):
     throttling: bool | None = flag("Throttling", "Heat or power holds the CPU back.")
     gpu_temperature_celsius: float | None = gauge(
         "GPU temperature", "The hottest GPU's temperature.", unit=Unit.CELSIUS, precision=0
+    )
+    gpu_headroom_celsius: float | None = gauge(
+        "GPU headroom",
+        "Degrees until heat slows a GPU down: the fewest of all sensors that have a limit.",
+        unit=Unit.CELSIUS,
+        precision=0,
+    )
+    gpu_throttling: bool | None = flag("GPU throttling", "Heat holds a GPU back.")
+    gpu_fan_percent: float | None = gauge(
+        "GPU fan", "How hard the fastest GPU fan is driven.", unit=Unit.PERCENT, precision=0
+    )
+    gpu_power_watts: float | None = gauge(
+        "GPU power", "Measured power of the GPUs.", unit=Unit.WATTS, precision=0
     )
     power_watts: float | None = gauge(
         "Power", "Measured power of the CPU packages and GPUs.", unit=Unit.WATTS, precision=0

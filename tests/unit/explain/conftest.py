@@ -23,10 +23,11 @@ def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: o
     """An account of a program; ``kind``, ``label`` and clues may be given by name."""
     kind = GroupKind(str(more.pop("kind", "program")))
     label = str(more.pop("label", program))
+    key = str(more.pop("key", f"{kind}:{label}"))
     own = bool(more.pop("own", False))
     known = {name: more.pop(name) for name in list(more) if name in Clues.__dataclass_fields__}
     return Account(
-        group=WorkGroup(f"{kind}:{label}", kind, label, own=own),
+        group=WorkGroup(key, kind, label, own=own),
         clues=Clues(program=program, **known),  # type: ignore[arg-type]
         cpu_seconds=cores * seconds,
         process_count=1,
@@ -154,6 +155,43 @@ class TwoMass(FirstOrder):
 
 
 @dataclass
+class Card:
+    """A graphics card: one lump of metal, which draws and warms by its load.
+
+    Its load is set from outside; at full load it comes within a degree of ``limit``.
+    """
+
+    time_constant: float = 40.0
+    degrees_per_watt: float = 0.22
+    ambient: float = 26.0
+    watts_idle: float = 20.0
+    watts_full: float = 300.0
+    limit: float | None = 93.0
+    noise: float = 0.3
+    load: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.temperature = self.ambient + self.degrees_per_watt * self.watts_idle
+        self._random = random.Random(3)
+
+    def __call__(self, _: float, seconds: float) -> Mapping[str, object]:
+        watts = self.watts_idle + self.load * (self.watts_full - self.watts_idle)
+        aim = self.ambient + self.degrees_per_watt * watts
+        self.temperature = aim + (self.temperature - aim) * math.exp(-seconds / self.time_constant)
+        seen = round(self.temperature + self._random.gauss(0, self.noise), 1)
+        told: dict[str, object] = {
+            "gpu_percent": 100 * self.load,
+            "gpu_temperature_celsius": seen,
+            "gpu_fan_percent": min(max(seen - 20, 0), 100),
+            "gpu_power_watts": watts,
+            "power_watts": watts,
+        }
+        if self.limit is not None:
+            told["gpu_headroom_celsius"] = self.limit - seen
+        return told
+
+
+@dataclass
 class Fan:
     """A fan that starts at one temperature and stops at a lower one."""
 
@@ -194,6 +232,11 @@ def make_stage() -> type[Stage]:
 @pytest.fixture
 def make_account() -> Callable[..., Account]:
     return account
+
+
+@pytest.fixture
+def make_card() -> type[Card]:
+    return Card
 
 
 @pytest.fixture(params=[FirstOrder, TwoMass], ids=["first order", "two masses"])

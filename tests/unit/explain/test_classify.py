@@ -119,6 +119,69 @@ def test_a_shell_gives_its_name_to_nothing(book) -> None:
     assert found(book, **job, members=("bash", "ffmpeg")).label == "Video transcoding"
 
 
+UNIT = {"kind": "unit", "label": "burner", "unit": "burner.service"}
+BOX = {"kind": "container", "label": "my-app", "container_name": "my-app"}
+PLACES = [
+    # what works most says little: the unit's own name says more than any helper's
+    ("burner service", "shell", 0.6, {**UNIT, "program": "bash", "members": ("bash",)}),
+    (
+        "burner service", "shell", 0.6,
+        {**UNIT, "program": "burner.sh", "script": "burner.sh", "executable": "/usr/bin/bash"},
+    ),
+    ("burner service", "shell", 0.6, {**UNIT, "program": "bash", "members": ("bash", "mosquitto")}),
+    (
+        "burner service", "shell", 0.6,
+        {**UNIT, "program": "burn", "executable": "/bin/sh", "members": ("burn", "mosquitto")},
+    ),
+    ("burner service", "shell", 0.6, {**UNIT, "program": "python3", "script": "burn.py"}),
+    ("burner service", "unknown", 0.3, {**UNIT, "program": "frobnicate"}),
+    (
+        "burner service", "unknown", 0.3,
+        {**UNIT, "program": "frob", "members": ("frob", "mosquitto")},
+    ),
+    ("my-app", "shell", 0.6, {**BOX, "program": "node", "script": "go.js"}),
+    ("my-app", "shell", 0.6, {**BOX, "program": "sh", "members": ("sh", "nginx")}),
+    ("my-app", "unknown", 0.3, {**BOX, "program": "frobnicate", "members": ("frob", "nginx")}),
+    ("docker 3f2a1b", "unknown", 0.3, {**BOX, "label": "docker 3f2a1b", "program": "frob"}),
+    # names that need no word behind them
+    (
+        "Frob", "unknown", 0.3,
+        {"kind": "unit", "label": "Frob", "unit": "app-gnome-x.Frob-1.scope", "program": "frob"},
+    ),
+    (
+        "backup-service", "unknown", 0.3,
+        {"kind": "unit", "label": "backup-service", "unit": "x-service.service", "program": "frob"},
+    ),
+    # what is known says what it is
+    ("Borg backup", "backup", 0.95, {**UNIT, "program": "borg", "members": ("borg", "bash")}),
+    ("Video transcoding", "media", 0.95, {**UNIT, "program": "ffmpeg", "script": "burner.sh"}),
+    ("MQTT client", "smart_home", 0.95, {**UNIT, "program": "mosquitto_sub"}),
+    (
+        "Backup", "backup", 0.6,
+        {"kind": "unit", "label": "nas-backup", "unit": "nas-backup.service", "program": "bash"},
+    ),
+    (
+        "Jellyfin", "media", 0.95,
+        {**BOX, "container_image": "docker.io/jellyfin/jellyfin:10", "program": "frob"},
+    ),
+    ("nginx", "web", 0.95, {**BOX, "program": "nginx", "members": ("nginx", "sh")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "category", "confidence", "clues"), PLACES)
+def test_a_unit_or_container_is_never_named_by_a_small_member(
+    book, label, category, confidence, clues
+) -> None:
+    answer = found(book, **clues)
+    assert label in answer.label
+    assert (answer.category, answer.confidence) == (category, confidence)
+
+
+def test_a_shell_job_is_not_named_by_who_works_less(book) -> None:
+    job = {"kind": "job", "label": "go.sh", "program": "bash", "script": "go.sh"}
+    assert found(book, **job, members=("bash", "frobnicate", "ffmpeg")).label == "Shell job"
+
+
 def test_what_a_script_also_started_does_not_name_it(book) -> None:
     answer = found(
         book, "job", "python3 bench.py", program="python3", script="bench.py",

@@ -1,4 +1,4 @@
-"""``fanwhy-pub classify`` and ``why``, as they are called."""
+"""``fanwhy-pub classify``, as it is called."""
 
 from __future__ import annotations
 
@@ -63,16 +63,3 @@ def test_classify_says_what_is_wrong_with_the_users_rules(run, tmp_path) -> None
     code, _, err = run("classify", "x")
     assert code == 2
     assert f"{rules}: media.x: unknown key 'progam'; did you mean 'program'?" in err
-
-
-def test_why_says_one_sentence(run) -> None:
-    code, out, err = run("why", "--seconds", "1.5")
-    assert (code, err, out.count("\n")) == (0, "", 1)
-    assert 0 < len(out.strip()) <= 255
-
-
-def test_why_as_json_is_the_payload(run) -> None:
-    code, out, _ = run("why", "--seconds", "1.5", "--json")
-    body = json.loads(out)
-    assert code == 0
-    assert {"host", "time", "schema_version", "state", "headline", "evidence"} <= body.keys()

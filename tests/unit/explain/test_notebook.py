@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from publisher.explain.heat import Episode
 from publisher.explain.notebook import Notebook
 from publisher.explain.settings import ExplainSettings
 
@@ -22,19 +23,21 @@ def test_what_is_saved_is_read_again(tmp_path) -> None:
     notebook.habits.note("Borg backup", 1.8e9)
     notebook.drift.days = [[20833.0, 34.5, 12.0]]
     notebook.energy.add(5.0, 1.0, [("make", 1.0)], 1.0, 20833)
-    notebook.rest = (35.0, None, 12.0)
+    notebook.machine.rest = (35.0, None, 12.0)
+    notebook.gpu.episodes = [Episode(70.0, ((3.5, 90.0), (1.0, 0.0)))]
+    notebook.gpu.errors = [0.2]
     notebook.save(str(tmp_path / "state"), 1.0)
     again = Notebook.open(str(tmp_path / "state"))
     assert (again.habits, again.drift, again.energy) == (
         notebook.habits, notebook.drift, notebook.energy,
     )  # fmt: skip
-    assert again.rest == notebook.rest
+    assert (again.machine, again.gpu) == (notebook.machine, notebook.gpu)
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["learned.json"]
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"{}", b'{"version":99}', b"\xff\xfe", b'{"version":1,"rest":3}'],
+    [b"", b"{", b"[]", b"null", b"{}", b'{"version":99}', b"\xff\xfe", b'{"version":2,"habits":3}'],
 )
 def test_a_broken_notebook_is_started_afresh(tmp_path, caplog, content) -> None:
     (tmp_path / "learned.json").write_bytes(content)

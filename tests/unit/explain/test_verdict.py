@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from publisher.explain.settings import ExplainSettings
 from publisher.ledger.accounts import Balance
 from publisher.schema.messages import EvidenceReading
@@ -52,7 +54,9 @@ def test_the_end_is_noticed_and_told_once(stage, make_account) -> None:
     assert stage.now - ended <= 6
     kinds = [event.event for event in stage.events]
     assert kinds == ["cause_began", "state_changed", "cause_ended", "state_changed"]
+    assert [cause.label for cause in stage.events[0].causes] == ["Software build"]
     over = stage.events[2]
+    assert over.causes == ()
     assert over.label == "Software build (make -j8)"
     assert 55 <= over.duration_seconds <= 62
     assert 200 <= over.cpu_seconds <= 220
@@ -136,7 +140,92 @@ def test_the_cause_carries_its_evidence(stage, make_account) -> None:
     assert cause.confidence == 0.95
     assert cause.active
     assert cause.reason == "uses much of the CPU time; job of 'make'"
+    assert cause.group == "make -j8"
     assert cause.since
+
+
+def test_a_cause_is_called_in_the_sentence_and_in_the_ranking_alike(stage, make_account) -> None:
+    unit = {"kind": "unit", "label": "nightly", "unit": "nightly.service"}
+    verdict = stage.play(make_account("borg", 3.5, **unit), lasting=10)
+    assert verdict.headline == "CPU usage high due to: Borg backup (nightly)"
+    assert (verdict.causes[0].label, verdict.causes[0].group) == ("Borg backup", "nightly")
+
+
+def test_a_name_that_says_the_same_is_not_repeated(stage, make_account) -> None:
+    box = {"kind": "container", "label": "homeassistant", "container_name": "homeassistant"}
+    verdict = stage.play(make_account("python3", 3.5, **box), lasting=10)
+    assert verdict.headline == "CPU usage high due to: Home Assistant"
+
+
+def test_two_that_read_alike_are_told_together(stage, make_account) -> None:
+    tests = {"kind": "job", "label": "pytest -q", "command": "pytest -q"}
+    stage.play(
+        make_account("python3", 1.8, **tests, key="job:1"),
+        make_account("python3", 1.8, **tests, key="job:2"),
+        lasting=20,
+    )
+    twice = "2 \N{MULTIPLICATION SIGN} Python tests (pytest -q)"
+    assert stage.headlines == [NORMAL, f"CPU usage high due to: {twice}"]
+
+
+def test_memory_under_pressure_goes_before_the_processor(stage, make_account) -> None:
+    make = make_account("cc1", 1.8, **MAKE, memory_bytes=1 << 28)
+    holder = make_account("postgres", 0.05, memory_bytes=2 << 30)
+    disk = make_account("borg", 0.05, disk_read_bytes_per_second=80e6)
+    verdict = stage.play(
+        make, holder, disk, lasting=20, pressure_memory_percent=30.0, disk_bytes_per_second=80e6
+    )
+    assert (verdict.state, verdict.cause) == ("pressure", "database")
+    assert [(cause.label, cause.resource) for cause in verdict.causes] == [
+        ("PostgreSQL database", "memory"),
+        ("Software build", "cpu"),
+        ("Borg backup", "disk"),
+    ]
+    assert verdict.headline == (
+        "Memory pressure from PostgreSQL database; CPU usage high due to: Software build (make -j8)"
+        "; high disk I/O from Borg backup"
+    )
+    # The pressure is over: what is left keeps its place.
+    verdict = stage.play(make, holder, disk, lasting=20, disk_bytes_per_second=80e6)
+    assert [cause.resource for cause in verdict.causes] == ["cpu", "disk"]
+
+
+def test_the_share_is_of_the_resource_that_is_told(stage, make_account) -> None:
+    hog = make_account("train", 3.5, memory_bytes=8 << 30)
+    other = make_account("java", 0.1, memory_bytes=8 << 30)
+    (cause,) = stage.play(hog, other, lasting=20).causes
+    assert (cause.resource, round(cause.share_percent)) == ("cpu", 97)
+    verdict = stage.play(hog, other, lasting=20, pressure_memory_percent=40.0)
+    shares = {cause.label: (cause.resource, cause.share_percent) for cause in verdict.causes}
+    assert shares == {"train": ("memory", 50.0), "Java program": ("memory", 50.0)}
+    (cause,) = stage.play(hog, other, lasting=20).causes
+    assert (cause.resource, round(cause.share_percent)) == ("cpu", 97)
+
+
+def test_a_suspected_miner_is_never_cut_off(make_stage, make_account) -> None:
+    stage = make_stage(cores=16, settings=ExplainSettings(cause_share_percent=5))
+    jobs = [make_account(f"job{number}", 1.8) for number in range(7)]
+    verdict = stage.play(*jobs, make_account("xmrig", 0.9), lasting=20)
+    assert verdict.headline.startswith("Suspected cryptomining: XMRig")
+    assert verdict.causes[0].category == "cryptomining"
+    assert len(verdict.causes) == 6
+
+
+def test_whose_a_spread_load_is_does_not_waver(stage) -> None:
+    for second in range(100):
+        unnamed = (0.4, 0.6, 0.45, 0.55)[second % 4]
+        stage.now += 1
+        balance = Balance(
+            window_seconds=1.0, cores=4, busy_seconds=3.6, unattributed_seconds=3.6 * unnamed
+        )
+        verdict = stage.explainer.judge(
+            balance, EvidenceReading(cpu_percent=90.0), now=stage.now, wall=stage.wall + second
+        )
+        stage.headlines.append(verdict.headline)
+    told = list(dict.fromkeys(stage.headlines))
+    assert told[-1] == "CPU usage high, mostly from processes that cannot be named"
+    changes = sum(a != b for a, b in pairwise(stage.headlines))
+    assert changes == len(told) - 1
 
 
 def test_one_busy_core_is_not_called_high_usage(make_stage, make_account) -> None:

@@ -17,6 +17,10 @@ REDIS = Named("Redis database", "redis-server", "database")
 OLLAMA = Named("Ollama language model", "", "ai")
 XMRIG = Named("XMRig cryptominer", "", "cryptomining")
 QBITTORRENT = Named("qBittorrent", "", "downloads")
+PYTEST = Named("Python tests", "pytest", "development")
+GZIP = Named("Compression", "gzip", "shell")
+XZ = Named("Compression", "xz", "shell")
+TWICE = "2 \N{MULTIPLICATION SIGN}"
 
 GOLDEN = [
     (Picture(cpu=[TIME_MACHINE]), "CPU usage high due to: Time Machine backup (backupd)"),
@@ -48,8 +52,40 @@ GOLDEN = [
         Picture(cpu=[], spread="spread over many programs"),
         "CPU usage high, spread over many programs",
     ),
-    (Picture(cpu=[MAKE], hot=True), "CPU hot: CPU usage high due to: Software build (make -j8)"),
-    (Picture(hot=True), "CPU hot, though system load is normal"),
+    (
+        Picture(cpu=[MAKE], hot=["CPU"]),
+        "CPU hot: CPU usage high due to: Software build (make -j8)",
+    ),
+    (Picture(hot=["CPU"]), "CPU hot, though system load is normal"),
+    (
+        Picture(gpu=[OLLAMA], hot=["GPU"]),
+        "GPU hot: GPU usage high due to: Ollama language model",
+    ),
+    (
+        Picture(cpu=[OLLAMA], gpu=[OLLAMA], hot=["CPU", "GPU"]),
+        "CPU and GPU hot: CPU and GPU usage high due to: Ollama language model",
+    ),
+    (Picture(hot=["GPU"]), "GPU hot, though system load is normal"),
+    # two that read alike
+    (
+        Picture(cpu=[PYTEST, PYTEST]),
+        f"CPU usage high due to: {TWICE} Python tests (pytest)",
+    ),
+    (Picture(cpu=[POSTGRES, POSTGRES]), f"CPU usage high due to: {TWICE} PostgreSQL database"),
+    (Picture(cpu=[GZIP, XZ]), "CPU usage high due to: Compression (gzip, xz)"),
+    (
+        Picture(cpu=[BORG, Named("Borg backup", "nightly", "backup")]),
+        f"CPU usage high due to: {TWICE} Borg backup",
+    ),
+    (
+        Picture(cpu=[GZIP, MAKE, XZ]),
+        "System load high due to: 2 batch processes, 1 development process",
+    ),
+    (Picture(disk=[GZIP, XZ]), "High disk I/O from Compression"),
+    (
+        Picture(cooling=[GZIP, XZ], ended="14:05"),
+        "Still cooling after Compression (gzip, xz), which ended at 14:05",
+    ),
     (
         Picture(memory=[POSTGRES], cpu=[POSTGRES]),
         "Memory pressure and CPU usage high due to: PostgreSQL database",
@@ -62,6 +98,24 @@ GOLDEN = [
     (Picture(gpu=[OLLAMA]), "GPU usage high due to: Ollama language model"),
     (Picture(cpu=[OLLAMA], gpu=[OLLAMA]), "CPU and GPU usage high due to: Ollama language model"),
     (
+        Picture(cpu=[OLLAMA], gpu=[OLLAMA], high=False),
+        "GPU usage high due to: Ollama language model",
+    ),
+    (
+        Picture(cpu=[OLLAMA, MAKE], gpu=[OLLAMA], gpu_first=True),
+        (
+            "GPU usage high due to: Ollama language model; "
+            "CPU usage high due to: Ollama language model and Software build (make -j8)"
+        ),
+    ),
+    (
+        Picture(cpu=[MAKE], gpu=[OLLAMA]),
+        (
+            "CPU usage high due to: Software build (make -j8); "
+            "GPU usage high due to: Ollama language model"
+        ),
+    ),
+    (
         Picture(cpu=[BORG], disk=[BORG]),
         "CPU usage high due to: Borg backup",
     ),
@@ -70,6 +124,19 @@ GOLDEN = [
         "CPU usage high due to: Software build (make -j8); high disk I/O from Borg backup",
     ),
     (Picture(disk=[]), "High disk I/O"),
+    (Picture(disk=[], upkeep="RAID check (md0)"), "High disk I/O during a RAID check (md0)"),
+    (Picture(io=[], disk=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
+    (
+        Picture(memory=[POSTGRES, BORG], cpu=[POSTGRES]),
+        (
+            "Memory pressure from PostgreSQL database and Borg backup; "
+            "CPU usage high due to: PostgreSQL database"
+        ),
+    ),
+    (
+        Picture(cpu=[BORG, MAKE, VITE], high=False),
+        "CPU busy with: 1 backup process, 2 development processes",
+    ),
     (Picture(network=[QBITTORRENT]), "High network traffic from qBittorrent"),
     (Picture(cpu=[XMRIG]), "Suspected cryptomining: CPU usage high due to: XMRig cryptominer"),
     (
@@ -78,6 +145,21 @@ GOLDEN = [
             "Suspected cryptomining: XMRig cryptominer; CPU usage also high due to: "
             "2 development processes, 1 backup process"
         ),
+    ),
+    (
+        Picture(gpu=[XMRIG], hot=["GPU"]),
+        "Suspected cryptomining, GPU hot: GPU usage high due to: XMRig cryptominer",
+    ),
+    (
+        Picture(memory=[XMRIG], cpu=[BORG]),
+        (
+            "Suspected cryptomining: memory pressure from XMRig cryptominer; "
+            "CPU usage high due to: Borg backup"
+        ),
+    ),
+    (
+        Picture(network=[XMRIG]),
+        "Suspected cryptomining: high network traffic from XMRig cryptominer",
     ),
     (
         Picture(cooling=[MAKE], ended="14:05", fan=True),
@@ -113,6 +195,7 @@ def test_is_never_longer_than_a_state_may_be() -> None:
     for cpu, memory, disk in product(choices, repeat=3):
         for cooling in (None, [long]):
             picture = Picture(
-                cpu=cpu, memory=memory, disk=disk, cooling=cooling, since="since 02:00", hot=True
-            )
+                cpu=cpu, memory=memory, disk=disk, cooling=cooling,
+                since="since 02:00", hot=["CPU", "GPU"], upkeep="RAID check (md0)",
+            )  # fmt: skip
             assert 0 < len(headline(picture)) <= LONGEST
