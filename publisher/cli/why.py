@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
-from publisher.digest import evidence
+from publisher.digest import evidence, signs
 from publisher.explain.explainer import Explainer
-from publisher.ledger import open_ledger
+from publisher.ledger import Balance, Ledger, open_ledger
+from publisher.ledger.gpu import with_gpu
 from publisher.schema.messages import ExplanationReading
 from publisher.schema.payload import Envelope, to_json
 from publisher.schema.printable import printable
@@ -20,6 +22,7 @@ from publisher.settings import Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
+from publisher.subsystems.gpu import Gpu
 
 # Two windows make a verdict, and together they must outlast a blip.
 _STEP_SECONDS = 0.7
@@ -56,21 +59,49 @@ def command(
 def watch(settings: Settings, seconds: float) -> ExplanationReading:
     """The verdict on the next seconds; what the daemon has learned is taken into account."""
     sources = Sources(files=KernelFiles(settings.root))
-    senses = Senses(sources, SUBSYSTEMS, disabled=settings.senses.disabled)
+    senses = Senses(
+        sources,
+        SUBSYSTEMS,
+        disabled=settings.senses.disabled,
+        options={"disk": settings.smart},
+    )
     ledger = open_ledger(sources, settings.ledger)
-    explainer = Explainer(settings.explain, state_dir=state_dir())
-    verdict = ExplanationReading()
-    until = sources.monotonic() + seconds
+    explainer = Explainer(settings.explain, state_dir=state_dir(), keeps=False)
     try:
-        while True:
-            readings, balance = senses.read(), ledger.sample()
-            now = sources.monotonic()
-            if balance is not None:
-                verdict = explainer.judge(balance, evidence(readings), now=now, wall=sources.wall())
-            if now >= until:
-                return verdict
-            time.sleep(min(_STEP_SECONDS, max(until - now, 0.1)))
+        return follow(sources, senses, ledger, explainer, seconds=seconds)
     finally:
         ledger.close()
         senses.close()
         sources.files.close()
+
+
+def follow(
+    sources: Sources,
+    senses: Senses,
+    ledger: Ledger,
+    explainer: Explainer,
+    *,
+    seconds: float,
+    pause: Callable[[float], None] = time.sleep,
+) -> ExplanationReading:
+    """The last verdict of ``seconds`` of windows, each judged as the daemon judges it."""
+    verdict = ExplanationReading()
+    until = sources.monotonic() + seconds
+    while True:
+        readings, balance = senses.read(), _balance(senses, ledger)
+        now = sources.monotonic()
+        if balance is not None:
+            verdict = explainer.judge(
+                balance, evidence(readings), now=now, wall=sources.wall(), signs=signs(readings)
+            )
+        if now >= until:
+            return verdict
+        pause(min(_STEP_SECONDS, max(until - now, 0.1)))
+
+
+def _balance(senses: Senses, ledger: Ledger) -> Balance | None:
+    balance = ledger.sample()
+    gpu = senses.subsystem(Gpu.name)
+    if balance is not None and isinstance(gpu, Gpu):
+        return with_gpu(balance, gpu.users(), ledger.account_of)
+    return balance

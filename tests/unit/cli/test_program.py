@@ -265,8 +265,9 @@ def test_a_reader_that_leaves_early() -> None:
         assert child.wait(30) == 1
 
 
-def test_an_interrupt_is_quiet() -> None:
-    command = [sys.executable, "-c", _INTERRUPTED]
+@pytest.mark.parametrize("arguments", [["once", "cpu"], ["why", "--seconds", "30"]])
+def test_an_interrupt_is_quiet(arguments: list[str]) -> None:
+    command = [sys.executable, "-c", _INTERRUPTED, *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT
     ) as child:
@@ -285,7 +286,7 @@ from publisher.cli import main
 def tell(seconds, sleep=time.sleep):
     sys.stdout.write("."); sys.stdout.flush(); sleep(30)
 time.sleep = tell
-sys.exit(main(["once", "cpu", "--config", {os.devnull!r}]))
+sys.exit(main([*sys.argv[1:], "--config", {os.devnull!r}]))
 """
 
 
