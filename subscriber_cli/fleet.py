@@ -36,10 +36,15 @@ class Topic:
 
 @dataclass(slots=True)
 class Host:
-    """One machine, as far as it has told."""
+    """One machine, as far as it has told.
+
+    Attributes:
+        name: its own word for itself once it is ``named``, until then the end of its prefix.
+    """
 
     prefix: str
     name: str = ""
+    named: bool = False
     status: str = ""
     status_at: float = 0.0
     topics: dict[str, Topic] = field(default_factory=dict)
@@ -96,13 +101,14 @@ class Host:
             return
         if leaf == topics.CATALOGUE:
             self.catalogue = Catalogue.parse(content)
+            self._be_named(content)
             for known in self.topics:
                 self._remember(known, now)
             return
         if leaf not in self.topics and len(self.topics) >= _MOST_TOPICS:
             return
         if not self.catalogue.topics or leaf in self.catalogue.topics:
-            self.name = words(content, "host")[:64] or self.name
+            self._be_named(content)
         at = moment(content.get("time"))
         if at is not None and not message.retained:
             ahead = at - now
@@ -111,6 +117,11 @@ class Host:
                 self.clock_ahead = ahead
         self.topics[leaf] = Topic(content, now if at is None else at)
         self._remember(leaf, now)
+
+    def _be_named(self, content: dict[str, Any]) -> None:
+        name = words(content, "host")[:64]
+        if name:
+            self.name, self.named = name, True
 
     def _here(self, at: float) -> float:
         """A moment of the host's clock by ours, when the two plainly disagree."""

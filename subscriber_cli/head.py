@@ -135,6 +135,9 @@ def _cause(
     count = number(cause.get("process_count"))
     if count and count > 1:
         details.append(f"{count:.0f} processes")
+    group = words(cause, "group")
+    if group.casefold() not in words(cause, "label").casefold():
+        details.append(group)
     for index, detail in enumerate(details):
         piece = Text(f"{' · ' if index else '  '}{detail}", style="dim")
         if line.cell_len + piece.cell_len > width:

@@ -18,7 +18,7 @@ from rich.control import Control
 from rich.text import Text
 
 # Terminals that cannot show more than ASCII get something of the same width and weight.
-_ASCII = str.maketrans("▌●▸·…━┄▁▂▃▄▅▆▇█°µ", "|*>..=-__..--+#ou")
+_ASCII = str.maketrans("▌●▸·…━┄▁▂▃▄▅▆▇█°µ\N{MULTIPLICATION SIGN}", "|*>..=-__..--+#oux")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ LEAVES = (
     topics.EVENT, topics.SELF,
 )  # fmt: skip
 """Topics that every host may have, whatever its catalogue says."""
-_CATALOGUES = 0.3  # seconds after connecting in which the broker sends what it keeps
+# Seconds after connecting in which the broker sends what it keeps, and after the first word of a
+# host in which it says its name.
+_CATALOGUES = 0.3
 _ALL_RETAINED = 2.0  # the same, with every doubt, before calling a name unknown
 _IDENTITY = ("operating_system", "kernel", "cpu_model", "virtualization", "fanwhy_version")
 _MOST_NAMES = 1000  # that anyone who may publish can make us remember
@@ -60,6 +62,7 @@ class Tail:
         self._seen: set[str] = set()
         self._check_at: float | None = None
         self._checked = not wanted
+        self._said: dict[str, Any] = {}
         self._held: list[tuple[Received, Host | None]] = []
         self._hold_until: float | None = None
         self._trouble = ""
@@ -117,8 +120,18 @@ class Tail:
         if self._as_json:
             print(json_line(message), flush=True)
             self._printed += 1
-        else:
+        elif not self._is_repeated(message):
             self._held.append((message, host))
+            if host is not None and not host.named and self._hold_until is None:
+                self._hold_until = time.monotonic() + _CATALOGUES
+
+    def _is_repeated(self, message: Received) -> bool:
+        """Whether it was said before in the same words: a host repeats itself for newcomers."""
+        if self._said.get(message.topic, "") == message.content:
+            return True
+        if message.topic in self._said or len(self._said) < _MOST_NAMES:
+            self._said[message.topic] = message.content
+        return False
 
     def _release(self) -> None:
         """Prints what was held until the catalogues, which name its fields, must have come."""
@@ -169,6 +182,8 @@ def line(message: Received, host: Host | None, now: float) -> Text:
         state = words(content, "state")
         text.append(f"{state.upper()} ", style=f"bold {theme.of_state(state)}")
         return text.append(words(content, "headline"))
+    if message.leaf == topics.EVENT and (said := words(content, "message")):
+        return text.append(said, style=theme.of_severity(words(content, "severity")))
     if message.leaf == topics.CATALOGUE:
         names = ", ".join(host.catalogue.topics) if host else ""
         return text.append(f"describes {names}", style="dim")

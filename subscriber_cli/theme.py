@@ -15,6 +15,7 @@ STATES = {
     "pressure": "magenta",
     "offline": "red",
 }
+SEVERITIES = {"warning": "yellow", "critical": "red"}
 BAR = "cyan"
 TRACK = "dim"
 SPARK = "cyan"
@@ -25,3 +26,8 @@ TROUBLE = "bold red"
 def of_state(state: str) -> str:
     """The colour of a state; none for one that is unknown."""
     return STATES.get(state, "default")
+
+
+def of_severity(severity: str) -> str:
+    """The colour of an event of that severity; none for one that is unknown."""
+    return SEVERITIES.get(severity, "default")

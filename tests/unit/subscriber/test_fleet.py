@@ -41,6 +41,12 @@ def test_a_topic_that_the_catalogue_lacks_renames_nobody(fleet: Fleet, say: Say)
     assert host.name == "nas"
 
 
+def test_the_catalogue_names_its_host(say: Say, catalogue: Any) -> None:
+    host = Fleet().apply(say("catalogue", {"host": "nas", **catalogue}), 0)
+    assert host
+    assert (host.name, host.named) == ("nas", True)
+
+
 def test_offline_goes_before_the_last_verdict(fleet: Fleet, say: Say, now: float) -> None:
     fleet.apply(say("status", "offline"), now)
     (host,) = fleet

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from subscriber_cli.decode import Received
 from subscriber_cli.fleet import Fleet
-from subscriber_cli.tail import json_line, line
+from subscriber_cli.settings import TerminalSettings
+from subscriber_cli.tail import Tail, json_line, line
 
 Say = Callable[..., Received]
 
@@ -24,6 +27,7 @@ Say = Callable[..., Received]
         ("battery", {"level_percent": 81}, "Level percent 81"),
         ("status", "offline", "offline"),
         ("cpu", None, "withdrawn"),
+        ("event", {"event": "cause_began", "message": "Borg began"}, "Borg began"),
         ("event", {"event": "began", "label": "\x1b[31m"}, "Event began · Label \\x1b[31m"),
     ],
 )  # fmt: skip
@@ -44,6 +48,60 @@ def test_the_catalogue_names_what_it_describes(fleet: Fleet, say: Say, now: floa
 
     shown = line(say("catalogue", {}), host, now).plain
     assert shown.endswith("describes cpu, thermal, explanation, info")
+
+
+def tail(**more: Any) -> Tail:
+    console = Console(file=io.StringIO(), width=200)
+    return Tail(TerminalSettings(), console, **more)
+
+
+def said(tail: Tail, capsys: pytest.CaptureFixture[str], *messages: Received) -> list[str]:
+    """The lines that are printed for messages, once all there is to wait for is over."""
+    for message in messages:
+        tail._receive(message)
+    tail._hold_until = 0.0 if tail._hold_until is not None else None
+    tail._release()
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_host_is_called_by_its_name_from_the_first_line_on(
+    say: Say, catalogue: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tail()
+    first._receive(say("status", "online"))
+    first._release()
+    assert capsys.readouterr().out == ""  # who it is comes with the next message
+    lines = said(first, capsys, say("catalogue", {"host": "nas", **catalogue}))
+    assert [line.split()[1:3] for line in lines] == [["nas", "status"], ["nas", "catalogue"]]
+    (later,) = said(first, capsys, say("status", "offline"))
+    assert later.endswith("nas status      offline")
+
+
+def test_who_never_says_its_name_goes_by_its_topic(
+    say: Say, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = said(tail(), capsys, say("status", "online", prefix="host/garden"))
+    assert line.split()[1] == "garden"
+
+
+def test_what_is_said_again_is_printed_once(
+    say: Say, catalogue: Any, explanation: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host says everything again when Home Assistant is born, or somebody asks for it."""
+    messages = [
+        say("status", "online"), say("catalogue", {"host": "nas", **catalogue}),
+        say("explanation", explanation), say("event", {"host": "nas", "id": "1", "message": "x"}),
+    ]  # fmt: skip
+    first = tail()
+    assert len(said(first, capsys, *messages, *messages)) == 4
+    assert said(first, capsys, *messages) == []
+    assert len(said(first, capsys, say("status", "offline"), say("status", "online"))) == 2
+    assert len(said(first, capsys, say("explanation", explanation, at=1.8e9 + 1))) == 1
+
+
+def test_programs_are_told_everything(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(tail(as_json=True), capsys, say("status", "online"), say("status", "online"))
+    assert len(lines) == 2
 
 
 def test_raw_lines_are_json_and_harmless() -> None:
