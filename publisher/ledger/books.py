@@ -70,6 +70,7 @@ class Books(Generic[G]):
         self._census = census
         self._enter(self._source.pids(), opening=True)
         self.opened = max((process.start for process in self._order), default=0)
+        self._source.forget(list(self.table))
 
     # -- a quiet tick ----------------------------------------------------------------------
 

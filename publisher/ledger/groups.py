@@ -158,6 +158,7 @@ class Seat:
     Attributes:
         spawner: its children start groups of their own.
         described: its own command line decided, not its parent's seat.
+        heir: the seat of its children of one program, who are often many.
     """
 
     entry: Entry
@@ -165,6 +166,14 @@ class Seat:
     spawner: bool
     described: bool
     program: str
+    heir: tuple[str, Seat] | None = None
+
+    def inherited(self, comm: str) -> Seat:
+        """The seat of a child or successor of that kernel name."""
+        if self.heir is None or self.heir[0] != comm:
+            program = clean(program_of(comm))
+            self.heir = comm, Seat(self.entry, self.tally, False, False, program)
+        return self.heir[1]
 
 
 class Heard(Protocol):
@@ -223,7 +232,7 @@ class Groups:
             and comm not in _DECIDERS
             and process.pid not in self._hosts
         ):
-            return Seat(above.entry, above.tally, False, False, clean(program_of(comm)))
+            return above.inherited(comm)
         seat = self._described(process, comm, above)
         if seat.entry.group.kind is GroupKind.JOB:
             self._remember(process, seat.entry)
@@ -235,7 +244,7 @@ class Groups:
         comm = process.comm.decode("utf-8", "replace")
         if process.orphan and not before.spawner:
             # Whoever has it now says nothing of whose work it is.
-            return Seat(before.entry, before.tally, False, False, clean(program_of(comm)))
+            return before.inherited(comm)
         return self.seat(process)
 
     def _described(self, process: Process[Seat], comm: str, above: Seat | None) -> Seat:
