@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 from publisher.errors import SourceError
 from publisher.schema.messages import SelfReading
 from publisher.sources.files import KernelFiles
 
-# Reading one's own PSS walks one's own page tables: worth doing now and then.
+# CPU time is over this long, and in the first minute over what there is of it.
 _WINDOW_SECONDS = 60.0
+# Between two marks of that window: a dozen of them make it slide well enough.
+_MARK_SECONDS = 5.0
+# Reading one's own PSS walks one's own page tables: worth doing now and then.
 _MEMORY_SECONDS = 300.0
 
 
 class OwnCost:
-    """Measures this process between looks that are at least a minute apart."""
+    """Measures this process over a window that grows to a minute and then slides.
 
-    def __init__(self, files: KernelFiles) -> None:
+    Args:
+        files: of the machine we look at.
+        cpu_seconds: CPU time of this process until now.
+    """
+
+    def __init__(
+        self, files: KernelFiles, cpu_seconds: Callable[[], float] = time.process_time
+    ) -> None:
+        self._cpu_seconds = cpu_seconds
         # Our own files are where we run, not under the root of the machine we look at.
         self._files = files if not files.root else KernelFiles()
-        self._since: tuple[float, float] | None = None
+        self._marks: deque[tuple[float, float]] = deque()  # when, and CPU time until then
         self._cpu_percent: float | None = None
         self._memory_bytes: int | None = None
         self._memory_at = float("-inf")
@@ -35,14 +47,9 @@ class OwnCost:
     def read(
         self, now: float, *, messages: int, payload_bytes: int, connections: int
     ) -> SelfReading:
-        """The newest figures; CPU time is over the last full minute, absent before that."""
-        cpu = time.process_time()
-        if self._since is None:
-            self._since = (now, cpu)
-        elapsed = now - self._since[0]
-        if elapsed >= _WINDOW_SECONDS:
-            self._cpu_percent = 100 * (cpu - self._since[1]) / elapsed
-            self._since = (now, cpu)
+        """The newest figures; there is no CPU time in the first seconds."""
+        if not self._marks or now - self._marks[-1][0] >= _MARK_SECONDS:
+            self._mark(now, self._cpu_seconds())
         if now - self._memory_at >= _MEMORY_SECONDS:
             self._memory_at = now
             self._memory_bytes = self._memory()
@@ -55,6 +62,15 @@ class OwnCost:
             connections=connections,
             sample_milliseconds=self._typical_milliseconds(),
         )
+
+    def _mark(self, now: float, cpu: float) -> None:
+        marks = self._marks
+        while len(marks) > 1 and now - marks[1][0] >= _WINDOW_SECONDS:
+            marks.popleft()
+        if marks:
+            since, before = marks[0]
+            self._cpu_percent = 100 * (cpu - before) / (now - since)
+        marks.append((now, cpu))
 
     def _typical_milliseconds(self) -> float | None:
         """The median; the statistics module would cost 2 MB for it."""

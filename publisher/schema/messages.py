@@ -377,7 +377,7 @@ class SelfReading(Reading):
 
     cpu_percent: float | None = gauge(
         "CPU",
-        "CPU time of the daemon in percent of one core, over the last minute or more.",
+        "CPU time of the daemon in percent of one core, over the last minute.",
         unit=Unit.PERCENT,
         precision=2,
         deadband=0.5,
