@@ -1,78 +1,36 @@
 """Home Assistant's device discovery, derived from the declarations of the metrics.
 
-Source: Home Assistant's documentation of MQTT discovery, and its ``sensor`` and ``mqtt``
-components as of 2025.4 to 2026.11. ``SHOWN_AS`` is the only table here; everything else follows
-from what a metric is declared to be. ``announcer`` decides when all this is said.
+Source: Home Assistant's documentation of MQTT discovery, and its ``mqtt`` component as of 2025.4
+to 2026.11. ``shown`` knows classes and units, ``naming`` names and ids, and ``announcer`` decides
+when all this is said.
 """
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from publisher.bus.naming import lower, names_of, quoted, slug, stable, title_of
+from publisher.bus.shown import quantity, template
 from publisher.schema import topics
 from publisher.schema.message import Message
 from publisher.schema.messages import EVENT_KINDS, InfoReading
-from publisher.schema.metric import Field, Kind, Metric, Reading, Unit, fields_of, is_list
+from publisher.schema.metric import Field, Kind, Metric, Reading, fields_of, is_list
 from publisher.schema.payload import encode
 from publisher.schema.setting import setting
 from publisher.schema.topics import Topics
 
 HOMEPAGE = "https://github.com/fanwhy/fanwhy"
 FORMS = ("one", "via_device", "child_devices")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """How Home Assistant shows a quantity.
-
-    Attributes:
-        device_class: what it calls a quantity in that unit.
-        unit: what it is shown in, where people read another unit with more ease; a coarser unit
-            also means that fewer changes are written to its database.
-        divisor: from ours to that unit.
-        digits: decimal places in that unit.
-    """
-
-    device_class: str
-    unit: str = ""
-    divisor: int = 1
-    digits: int = 0
-
-
-# Units that are missing here have no class: a percentage is anything, and rpm must not be
-# called a frequency, which is in hertz.
-SHOWN_AS: Mapping[Unit, Shown] = {
-    Unit.CELSIUS: Shown("temperature"),
-    Unit.MEGAHERTZ: Shown("frequency"),
-    Unit.BYTES: Shown("data_size", "MiB", 1 << 20),
-    Unit.BYTES_PER_SECOND: Shown("data_rate", "MB/s", 1_000_000, 2),
-    Unit.MEGABITS_PER_SECOND: Shown("data_rate"),
-    Unit.WATTS: Shown("power"),
-    Unit.JOULES: Shown("energy"),
-    Unit.KILOWATT_HOURS: Shown("energy"),
-    Unit.VOLTS: Shown("voltage"),
-    Unit.AMPERES: Shown("current"),
-    Unit.SECONDS: Shown("duration"),
-    Unit.MILLISECONDS: Shown("duration"),
-    Unit.DECIBEL_MILLIWATTS: Shown("signal_strength"),
-}
 _PROBLEM_STATES = ("hot", "pressure")
+_NO_CAUSE = "none"
 # Topics whose fields are no entities: the overview repeats others, the rest is not a state.
 _LEFT_OUT = frozenset({topics.OVERVIEW, topics.CATALOGUE, topics.EVENT})
 # Topics whose entities are there from the start, whatever can be read yet.
 _CONSTANT = frozenset({topics.EXPLANATION, topics.SELF})
 # What a person would hold in a hand, and so may be a device of its own.
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
-_ACRONYMS = frozenset({"cpu", "gpu"})
-# What has no letter, and so no place in an entity id, in words.
-_WORDS = {"/": "Root file system"}
-_PLAIN = re.compile(r"[^a-z0-9]+")
-# Home Assistant drops longer states with a warning.
-_STATE_LENGTH = 255
 Component = dict[str, Any]
 
 # Home Assistant's own abbreviations (its ``mqtt/abbreviations.py``), for what every one of
@@ -126,7 +84,7 @@ class Host:
 
     @property
     def node_id(self) -> str:
-        return f"fanwhy_{_slug(self.machine_id)[:16]}"
+        return f"fanwhy_{slug(self.machine_id)[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +180,7 @@ class Discovery:
             component = entity.component
             if component["default_entity_id"] in taken:  # two of a name: by what is unique
                 platform, _, _ = component["default_entity_id"].partition(".")
-                component["default_entity_id"] = f"{platform}.{_slug(self._host.name)}_{entity.key}"
+                component["default_entity_id"] = f"{platform}.{slug(self._host.name)}_{entity.key}"
             taken.add(component["default_entity_id"])
             yield entity
 
@@ -283,27 +241,27 @@ class Discovery:
                     path=(field.name,),
                     metric=metric,
                     readable=leaf in _CONSTANT or getattr(reading, field.name) is not None,
-                    component=self._sensor(leaf, field, key, value, _title(leaf, metric.title)),
+                    component=self._sensor(leaf, field, key, value, title_of(leaf, metric.title)),
                 )
 
     def _of_instances(
         self, leaf: str, outer: Field, cls: type[Reading], items: Mapping[str, Reading]
     ) -> Iterator[Entity]:
-        names = _names(items)
+        names = names_of(items)
         for identity, item in items.items():
             part = None
             if outer.name in _TANGIBLE:
-                part = Part(f"{leaf}_{_stable(identity)}", names[identity])
+                part = Part(f"{leaf}_{stable(identity)}", names[identity])
             for field in fields_of(cls):
                 if not _is_entity(field) or field.name == "label":
                     continue
-                key = f"{leaf}_{outer.name}_{_stable(identity)}_{field.name}"
+                key = f"{leaf}_{outer.name}_{stable(identity)}_{field.name}"
                 items_path = f"(value_json.{outer.name} | default({{}}))"
-                value = f"({items_path}[{_quoted(identity)}] | default({{}})).{field.name}"
+                value = f"({items_path}[{quoted(identity)}] | default({{}})).{field.name}"
                 title = field.metric.title
-                entity_id = f"{leaf}_{_slug(names[identity])}_{_slug(title)}"
+                entity_id = f"{leaf}_{slug(names[identity])}_{slug(title)}"
                 if part is None or self._form == "one":
-                    title = f"{names[identity]} {_lower(title)}"
+                    title = f"{names[identity]} {lower(title)}"
                 yield Entity(
                     key=key,
                     leaf=leaf,
@@ -322,8 +280,8 @@ class Discovery:
         component = self._base(platform, key, name, leaf, entity_id=entity_id)
         if metric.kind is Kind.FLAG:
             component |= {"payload_on": "True", "payload_off": "False"}
-        component["value_template"] = _template(metric, value)
-        component |= _quantity(metric)
+        component["value_template"] = template(metric, value)
+        component |= quantity(metric)
         if metric.device_class:
             component["device_class"] = metric.device_class
         if metric.icon:
@@ -334,6 +292,9 @@ class Discovery:
             component["enabled_by_default"] = False
         if leaf != topics.INFO:
             component["expire_after"] = self._expire_seconds(leaf)
+        if key == f"{topics.EXPLANATION}_cause":  # at rest that is known, too
+            component["value_template"] = f"{{{{ {value} | default('{_NO_CAUSE}') }}}}"
+            component["options"] = [*component["options"], _NO_CAUSE]
         if key == f"{topics.EXPLANATION}_headline":
             component["json_attributes_topic"] = component["state_topic"]
             component["json_attributes_template"] = _ATTRIBUTES
@@ -390,7 +351,7 @@ class Discovery:
         component: Component = {
             "p": platform,
             "unique_id": f"{self._host.node_id}_{key}",
-            "default_entity_id": f"{platform}.{_slug(self._host.name)}_{entity_id or _slug(name)}",
+            "default_entity_id": f"{platform}.{slug(self._host.name)}_{entity_id or slug(name)}",
             "name": name,
         }
         if leaf:
@@ -444,105 +405,5 @@ def _is_entity(field: Field) -> bool:
     return field.metric.kind not in nested and not is_list(field.type)
 
 
-def _template(metric: Metric, value: str) -> str:
-    """Takes a value out of the payload; one that is not there is unknown."""
-    shown = SHOWN_AS.get(metric.unit)
-    if metric.kind is Kind.TEXT:
-        return f"{{{{ ({value} | default('None') | string)[:{_STATE_LENGTH}] }}}}"
-    if shown and shown.divisor != 1:
-        return (
-            f"{{{{ ({value} / {shown.divisor}) | round({shown.digits}) "
-            f"if {value} is defined else 'None' }}}}"
-        )
-    return f"{{{{ {value} | default('None') }}}}"
-
-
-def scaled(metric: Metric, value: Any) -> Any:
-    """A value of the payload as Home Assistant keeps it, by the rule of the template."""
-    shown = SHOWN_AS.get(metric.unit)
-    if shown and shown.divisor != 1 and isinstance(value, int | float):
-        return round(value / shown.divisor, shown.digits)
-    return value
-
-
-def _quantity(metric: Metric) -> Component:
-    """Unit, class and statistics of a sensor."""
-    if metric.kind is Kind.CHOICE:
-        return {"device_class": "enum", "options": list(metric.options)}
-    if metric.kind is Kind.TIMESTAMP:
-        return {"device_class": "timestamp"}
-    if metric.kind not in (Kind.GAUGE, Kind.COUNTER):
-        return {}
-    found: Component = {
-        "state_class": "total_increasing" if metric.kind is Kind.COUNTER else "measurement"
-    }
-    shown = SHOWN_AS.get(metric.unit)
-    if metric.unit:
-        found["unit_of_measurement"] = (shown and shown.unit) or str(metric.unit)
-    if shown:
-        found["device_class"] = shown.device_class
-    if shown and shown.unit:
-        found["suggested_display_precision"] = shown.digits
-    elif metric.precision is not None:
-        found["suggested_display_precision"] = metric.precision
-    if found.get("device_class") == "energy" and metric.kind is Kind.GAUGE:
-        del found["state_class"]  # energy that is no meter reading has no statistics of its own
-    return found
-
-
 def _short(component: Component) -> Component:
     return {_SHORT.get(key, key): value for key, value in component.items()}
-
-
-def _names(items: Mapping[str, Reading]) -> dict[str, str]:
-    """What people call each device; two that go by one name carry their identity as well."""
-    labels = {identity: getattr(item, "label", None) or "" for identity, item in items.items()}
-    labels = {identity: _WORDS.get(label, label) for identity, label in labels.items()}
-    several = list(labels.values())
-    return {
-        identity: label if label and several.count(label) == 1 else f"{label} {identity}".strip()
-        for identity, label in labels.items()
-    }
-
-
-def _title(leaf: str, title: str) -> str:
-    if leaf in (topics.EXPLANATION, topics.INFO):
-        return title
-    if leaf == topics.SELF:
-        return f"fanwhy {_lower(title)}"
-    prefix = leaf.upper() if leaf in _ACRONYMS else leaf.capitalize()
-    if leaf in title.lower() or leaf in ("thermal", "power"):
-        return title
-    return f"{prefix} {_lower(title)}"
-
-
-def _lower(title: str) -> str:
-    """A title in the middle of a name; ``I/O`` and ``CPU`` stay as they are."""
-    return (
-        title
-        if title[:1].isupper() and not title[1:2].islower()
-        else (title[:1].lower() + title[1:])
-    )
-
-
-def _slug(text: str) -> str:
-    return _PLAIN.sub("_", text.lower()).strip("_") or "x"
-
-
-def _stable(identity: str) -> str:
-    """An identity as part of an id: readable, and no other identity has the same."""
-    return f"{_slug(identity)[:40]}_{zlib.crc32(identity.encode('utf-8', 'replace')):08x}"
-
-
-def _quoted(text: str) -> str:
-    """A Jinja string literal: names of devices are not ours, so all but plain ones is escaped."""
-    return (
-        "'"
-        + "".join(
-            character
-            if character.isascii() and (character.isalnum() or character in " _./:-")
-            else f"\\U{ord(character):08x}"
-            for character in text
-        )
-        + "'"
-    )

@@ -1,7 +1,8 @@
 """How many rows Home Assistant's recorder writes because of us.
 
 Source: its ``recorder`` and ``history`` documentation: a row for each change of a state or of
-its attributes, none for a message that changes neither.
+its attributes, none for a message that changes neither. The state of an event or an image is when
+the last one came: each is a row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from publisher.bus.homeassistant import Entity, scaled
+from publisher.bus.homeassistant import Entity
+from publisher.bus.shown import scaled
 from publisher.schema import topics
 
 _DAY_SECONDS = 86400
@@ -35,18 +37,21 @@ class Rows:
             {entity.key: 0 for found in self._by_leaf.values() for entity in found}
         )
 
-    def heard(self, leaf: str, payload: bytes) -> None:
-        """Takes in a message on one of our topics."""
+    def heard(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
+        """Takes in a message on one of our topics; ``retain``: it was there before."""
         entities = self._by_leaf.get(leaf)
         if not entities:
+            return
+        if leaf in (topics.EVENT, topics.PICTURE):
+            self.counts.update({entity.key: int(not retain) for entity in entities})
             return
         try:
             body = json.loads(payload)
         except ValueError:
             return
         for entity in entities:
-            state = body if leaf == topics.EVENT else _state(entity, body)
-            if entity.key not in self._last and leaf != topics.EVENT:
+            state = _state(entity, body)
+            if entity.key not in self._last:
                 self._last[entity.key] = state  # what was retained is there already
             elif self._last.get(entity.key) != state:
                 self._last[entity.key] = state

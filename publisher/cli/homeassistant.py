@@ -135,7 +135,7 @@ def rows(
         leaf = settings.topics.leaf(request.topic)
         if leaf:
             silent[0] = False
-            counter.heard(leaf, request.payload)
+            counter.heard(leaf, request.payload, retain=request.retain)
 
     with _visit(settings) as visit:
         visit.listen([f"{settings.topics.prefix}/+"], seconds, heard)

@@ -236,9 +236,7 @@ class EvidenceReading(Reading):
 class ExplanationReading(Reading):
     """The verdict: why this machine is busy, hot or loud, and who did it."""
 
-    state: str | None = choice(
-        "State", "How the machine is.", options=STATES, enabled=True, icon="mdi:fan-alert"
-    )
+    state: str | None = choice("State", "How the machine is.", options=STATES, icon="mdi:fan-alert")
     headline: str | None = text(
         "Why",
         "One sentence of at most 255 characters; it changes when the causes change.",

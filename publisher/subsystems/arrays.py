@@ -40,7 +40,7 @@ class ArrayReading(Reading):
     level: str | None = text("Level", "How data is spread: raid1 and so on.", diagnostic=True)
     state: str | None = choice(
         "State", "Whether all disks do their part.",
-        options=STATES, enabled=True, icon="mdi:harddisk-plus",
+        options=STATES, icon="mdi:harddisk-plus",
     )  # fmt: skip
     devices_total: int | None = gauge(
         "Devices", "Disks that belong to it.", deadband=1, diagnostic=True
@@ -49,9 +49,7 @@ class ArrayReading(Reading):
     errors: int | None = counter(
         "Errors", "Read, write, flush and corruption errors its disks have met.", deadband=1
     )
-    activity: str | None = choice(
-        "Activity", "What it is doing to itself.", options=ACTIVITIES, enabled=True
-    )
+    activity: str | None = choice("Activity", "What it is doing to itself.", options=ACTIVITIES)
     progress_percent: float | None = gauge(
         "Progress", "How much of that is done.", unit=Unit.PERCENT, precision=1, deadband=5
     )

@@ -82,9 +82,7 @@ class DeviceReading(Reading):
         "question that disturbs it could tell; or sleeps.",
         options=POWER_STATES,
     )  # fmt: skip
-    healthy: bool | None = flag(
-        "Healthy", "What SMART says of the whole disk.", diagnostic=True, enabled=True
-    )
+    healthy: bool | None = flag("Healthy", "What SMART says of the whole disk.", diagnostic=True)
     reallocated_sectors: int | None = gauge(
         "Reallocated sectors", "Bad sectors that were replaced.", deadband=1, diagnostic=True
     )
@@ -114,23 +112,19 @@ class DiskReading(Reading):
 
     busy_percent: float | None = gauge(
         "Busiest disk", "Time in which the busiest disk had something to do.",
-        unit=Unit.PERCENT, precision=1, deadband=15, headline=True, enabled=True,
-        icon="mdi:harddisk",
+        unit=Unit.PERCENT, precision=1, deadband=15, headline=True, icon="mdi:harddisk",
     )  # fmt: skip
     fullest_percent: float | None = gauge(
         "Fullest file system", "Usage of the fullest file system that can be written.",
-        unit=Unit.PERCENT, precision=1, deadband=1, headline=True, enabled=True,
-        icon="mdi:chart-donut",
+        unit=Unit.PERCENT, precision=1, deadband=1, headline=True, icon="mdi:chart-donut",
     )  # fmt: skip
     read_bytes_per_second: float | None = gauge(
         "Reads", "Bytes read from all disks.",
         unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
-        enabled=True,
     )  # fmt: skip
     write_bytes_per_second: float | None = gauge(
         "Writes", "Bytes written to all disks.",
         unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
-        enabled=True,
     )  # fmt: skip
     pressure_some_percent: float | None = gauge(
         "I/O pressure", "Time in which some task waited for I/O.",

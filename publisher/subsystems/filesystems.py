@@ -41,7 +41,7 @@ class FilesystemReading(Reading):
     )  # fmt: skip
     used_percent: float | None = gauge(
         "Usage", "Space in use, of what is in use or may be used by everyone, as df counts.",
-        unit=Unit.PERCENT, precision=1, deadband=1, enabled=True, icon="mdi:harddisk",
+        unit=Unit.PERCENT, precision=1, deadband=1, icon="mdi:harddisk",
     )  # fmt: skip
     total_bytes: int | None = gauge(
         "Size", "Space there is.", unit=Unit.BYTES, precision=0, diagnostic=True

@@ -42,7 +42,7 @@ class GpuDeviceReading(Reading):
         "State",
         "Whether it works, is idle and left alone so that it can sleep, sleeps, has been lost "
         "from its bus, or cannot be reached because its driver does not answer.",
-        options=(ACTIVE, RESTING, ASLEEP, LOST, UNREACHABLE), enabled=True,
+        options=(ACTIVE, RESTING, ASLEEP, LOST, UNREACHABLE),
         icon="mdi:expansion-card",
     )  # fmt: skip
     name: str | None = text("Name", "The product's name.", diagnostic=True)
@@ -166,7 +166,7 @@ class GpuReading(Reading):
     )
     memory_used_percent: float | None = gauge(
         "Memory usage", "Of the GPU whose memory is fullest.",
-        unit=Unit.PERCENT, precision=1, deadband=5, headline=True, enabled=True, icon="mdi:memory",
+        unit=Unit.PERCENT, precision=1, deadband=5, headline=True, icon="mdi:memory",
     )  # fmt: skip
     temperature_celsius: float | None = gauge(
         "Temperature", "Of the hottest GPU.",
@@ -174,14 +174,14 @@ class GpuReading(Reading):
     )  # fmt: skip
     fan_percent: float | None = gauge(
         "Fan", "The fastest GPU fan's intended speed.",
-        unit=Unit.PERCENT, precision=0, deadband=5, headline=True, enabled=True, icon="mdi:fan",
+        unit=Unit.PERCENT, precision=0, deadband=5, headline=True, icon="mdi:fan",
     )  # fmt: skip
     fan_speed_rpm: int | None = gauge(
         "Fan speed", "Of the fastest GPU fan.", unit=Unit.RPM, precision=0, deadband=150
     )
     power_watts: float | None = gauge(
         "Power", "What all GPUs draw together.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5, headline=True, enabled=True,
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5, headline=True,
     )  # fmt: skip
     thermal_throttling: bool | None = flag(
         "Throttled by heat", "Heat holds some GPU's clocks down.", icon="mdi:thermometer-alert"

@@ -112,12 +112,12 @@ class NetworkReading(Reading):
     receive_bytes_per_second: float | None = gauge(
         "Receiving", "Bytes that came in through all cards.",
         unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_NOTICEABLE, deadband_percent=25,
-        headline=True, enabled=True, icon="mdi:download-network",
+        headline=True, icon="mdi:download-network",
     )  # fmt: skip
     transmit_bytes_per_second: float | None = gauge(
         "Transmitting", "Bytes that went out through all cards.",
         unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_NOTICEABLE, deadband_percent=25,
-        headline=True, enabled=True, icon="mdi:upload-network",
+        headline=True, icon="mdi:upload-network",
     )  # fmt: skip
     active_connections: int | None = gauge(
         "Connections", "TCP connections that are open.", deadband=20, deadband_percent=25

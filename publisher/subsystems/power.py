@@ -80,23 +80,22 @@ class PowerReading(Reading):
     )  # fmt: skip
     cpu_energy_kilowatt_hours: float | None = counter(
         "CPU energy", "What the processors have drawn since fanwhy first ran, while it ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01, enabled=True,
+        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
     )  # fmt: skip
     system_energy_kilowatt_hours: float | None = counter(
         "System energy", "What the machine has drawn since fanwhy first ran, while it ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01, enabled=True,
+        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
     )  # fmt: skip
     on_battery: bool | None = flag(
-        "On battery", "The machine, or its UPS, runs on a battery.", enabled=True,
-        icon="mdi:power-plug-battery",
-    )  # fmt: skip
+        "On battery", "The machine, or its UPS, runs on a battery.", icon="mdi:power-plug-battery"
+    )
     battery_percent: float | None = gauge(
         "Battery", "How full the machine's batteries are.",
-        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery", enabled=True,
+        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery",
     )  # fmt: skip
     under_voltage: bool | None = flag(
         "Under-voltage", "The board gets too little voltage: a weak supply or cable.",
-        device_class="problem", enabled=True,
+        device_class="problem",
     )  # fmt: skip
     meters: dict[str, MeterReading] = instances(
         MeterReading, "Meters", "Every part of the machine whose power is measured."

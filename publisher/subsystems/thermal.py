@@ -95,7 +95,7 @@ class ThermalReading(Reading):
     )  # fmt: skip
     throttled: bool | None = flag(
         "Throttled", "The processor is held back for its heat or its supply.",
-        enabled=True, icon="mdi:speedometer-slow",
+        icon="mdi:speedometer-slow",
     )  # fmt: skip
     throttle_count: int | None = counter(
         "Throttle events", "Times that a core or package was held back for its heat, since boot.",

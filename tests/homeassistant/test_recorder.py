@@ -25,7 +25,7 @@ def written(house, since: float, until: float) -> dict[str, int]:
 
 
 def test_the_estimate_is_what_is_written(house):
-    # What comes last, after a minute: the first row of every entity is behind us then.
+    # What comes last: the first row of every entity is behind us then.
     wait_until(
         lambda: (
             house.assistant.states().get("sensor.nas_fanwhy_cpu", {}).get("state")

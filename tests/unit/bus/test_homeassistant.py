@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from publisher.bus.announcer import SPACING_SECONDS, Announcer
-from publisher.bus.homeassistant import SHOWN_AS, Discovery, HomeAssistantSettings, Host
+from publisher.bus.homeassistant import Discovery, HomeAssistantSettings, Host
 from publisher.bus.rows import Rows
+from publisher.bus.shown import SHOWN_AS
 from publisher.schema.message import Request
 from publisher.schema.messages import (
     EVENT_KINDS,
@@ -24,29 +27,9 @@ from publisher.schema.topics import Topics
 from publisher.schema.units import Unit
 from publisher.subsystems import SUBSYSTEMS
 
-# Source: homeassistant/components/sensor/const.py, DEVICE_CLASS_UNITS and
-# DEVICE_CLASS_STATE_CLASSES, as of 2026.11.0 and 2025.4.4: the units in both that we may use.
-UNITS = {
-    "temperature": {"°C", "°F", "K"},
-    "frequency": {"Hz", "kHz", "MHz", "GHz"},
-    "data_size": {"B", "kB", "MB", "GB", "KiB", "MiB", "GiB", "TiB"},
-    "data_rate": {"B/s", "kB/s", "MB/s", "GB/s", "KiB/s", "MiB/s", "GiB/s", "Mbit/s", "Gbit/s"},
-    "power": {"mW", "W", "kW"},
-    "energy": {"J", "kJ", "MJ", "Wh", "kWh"},
-    "voltage": {"mV", "V"},
-    "current": {"mA", "A"},
-    "duration": {"ms", "s", "min", "h", "d"},
-    "signal_strength": {"dB", "dBm"},
-    "battery": {"%"},
-}
-MEASURED = {"measurement"}
-COUNTED = {"total", "total_increasing"}
-STATE_CLASSES = dict.fromkeys(UNITS, MEASURED) | {
-    "energy": COUNTED,
-    "data_size": MEASURED | COUNTED,
-    "duration": MEASURED | COUNTED,
-}
-BINARY_CLASSES = {"problem", "battery", "heat", "running", "connectivity", "power", "plug"}
+CLASSES = tomllib.loads(
+    (Path(__file__).parents[2] / "fixtures/homeassistant/classes.toml").read_text()
+)
 # Source: homeassistant/components/mqtt/abbreviations.py, 2026.11.0.
 LONG = {
     "dev_cla": "device_class",
@@ -71,13 +54,13 @@ def discovery(contents: dict[str, type[Reading]], **settings: object) -> Discove
     )
 
 
-def full(cls: type[Reading]) -> Reading:
+def full(cls: type[Reading], names: tuple[str, ...] = ("one-1", "one_1")) -> Reading:
     """A reading with everything there; values do not matter here, that they are there does."""
     values: dict[str, object] = {}
     for field in fields_of(cls):
         of = field.metric.of
         if field.metric.kind.value == "instances" and of:
-            values[field.name] = {"one-1": full(of), "one_1": full(of)}
+            values[field.name] = {name: full(of) for name in names}
         elif not of:
             values[field.name] = "same"
     return cls(**values)
@@ -116,12 +99,12 @@ def test_whatever_is_declared_would_be_accepted(key: str, component: dict) -> No
         case "sensor" if kind == "timestamp":
             assert unit is None
         case "sensor" if kind:
-            assert unit in UNITS[kind]
-            assert component.get("state_class") in STATE_CLASSES[kind] | {None}
+            assert unit in CLASSES["units"][kind]
+            assert component.get("state_class") in [*CLASSES["state_classes"][kind], None]
         case "sensor":
             assert component.get("state_class") in (None, "measurement", "total_increasing")
         case "binary_sensor":
-            assert kind is None or kind in BINARY_CLASSES
+            assert kind is None or kind in CLASSES["binary"]
             assert unit is None
         case platform:
             assert platform in ("event", "button", "image")
@@ -135,15 +118,33 @@ def test_ids_are_unique_even_where_names_look_alike() -> None:
 
 def test_every_unit_with_a_class_fits_it() -> None:
     for unit, shown in SHOWN_AS.items():
-        assert (shown.unit or str(unit)) in UNITS[shown.device_class]
+        assert (shown.unit or str(unit)) in CLASSES["units"][shown.device_class]
 
 
-def test_few_are_enabled() -> None:
-    plain = {"cpu": CONTENTS["cpu"], "memory": CONTENTS["memory"], "disk": CONTENTS["disk"]}
-    found = discovery(plain | {"explanation": ExplanationReading, "self": SelfReading})
-    readings = {leaf: cls() for leaf, cls in plain.items()}
-    enabled = [entity for entity in found.entities(readings) if entity.enabled]
-    assert 8 <= len(enabled) <= 16
+USUAL = {
+    "sensor.nas_why", "sensor.nas_cause", "binary_sensor.nas_problem", "event.nas_event",
+    "image.nas_last_24_hours", "button.nas_refresh", "sensor.nas_cpu_usage",
+    "sensor.nas_memory_usage", "sensor.nas_cpu_temperature", "sensor.nas_fan",
+    "sensor.nas_fanwhy_cpu", "sensor.nas_fanwhy_memory",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("missing", "more"),
+    [
+        ({"gpu", "power"}, set()),
+        ({"gpu"}, {"sensor.nas_cpu_power", "sensor.nas_system_power"}),
+        ({"power"}, {"sensor.nas_gpu_usage", "sensor.nas_gpu_temperature"}),
+    ],
+)
+def test_a_dozen_is_enabled_on_a_usual_host(missing: set[str], more: set[str]) -> None:
+    """One disk, one file system, one card, one fan; all else is there, and disabled."""
+    readings = {leaf: full(cls, ("one",)) for leaf, cls in CONTENTS.items() if leaf not in missing}
+    entities = list(discovery(CONTENTS).entities(readings))
+    enabled = {entity.component["default_entity_id"] for entity in entities if entity.enabled}
+    assert enabled == USUAL | more
+    assert len(USUAL) == 12
+    assert len(entities) > 100
 
 
 def test_the_event_names_what_may_happen() -> None:
@@ -354,6 +355,15 @@ def test_rows_count_changes_as_home_assistant_sees_them() -> None:
     assert rows.counts[key("a")] == 1
     assert key("a", "wear_percent") not in rows.counts
     assert rows.a_day(60)[key("a")] == 1440
+
+
+def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
+    rows = Rows(discovery({}).entities({}))
+    rows.heard("picture", b"<svg/>", retain=True)
+    for _ in range(3):
+        rows.heard("picture", b"<svg/>")
+        rows.heard("event", b"{}")
+    assert rows.counts == {"event": 3, "picture": 3, "problem": 0}
 
 
 def test_causes_are_declared_with_what_the_attributes_show() -> None:
