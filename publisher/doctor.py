@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from publisher.bus.connection import RefusedError
+from publisher.bus.connection import KEEPS_NOTHING, RefusedError
 from publisher.bus.probe import Findings, probe
 from publisher.config import SUBSYSTEM_NAMES
 from publisher.errors import BrokerError, ConfigError, SourceError
@@ -170,6 +170,8 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
     user = resolve_username(settings.broker)
     yield Finding("broker", True, f"{endpoint} speaks {found.version}")
     yield Finding("credentials", True, f"{user} is let in" if user else "let in without any")
+    if not found.keeps:
+        yield Finding("retained", True, KEEPS_NOTHING)
     prefix = settings.topics.prefix
     owner, host = _owner(found.info)
     if not found.info or owner == us:

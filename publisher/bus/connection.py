@@ -57,11 +57,21 @@ _FAREWELLS = {
     159: "too many connections in a short time",
 }
 _PASSING = frozenset({139, 141})  # of these, what is over soon
+_RETAIN_NOT_SUPPORTED = 154  # MQTT 5 section 3.2.2.2: here, of our will
+# Said where ``Connection.keeps`` is false.
+KEEPS_NOTHING = (
+    "it keeps no retained messages: after a restart Home Assistant knows no states until we have "
+    "answered its birth message, seconds later; others wait for the next heartbeat or send refresh"
+)
 _GOODBYE_SECONDS = 0.2
 
 
 class RefusedError(BrokerError):
     """The broker answered and said no: it will say so again for a while."""
+
+
+class RetainError(RefusedError):
+    """The broker keeps no retained messages, and takes nobody who leaves it a retained will."""
 
 
 class VersionError(BrokerError):
@@ -266,14 +276,13 @@ class Connection:
                 raise BrokerError(f"{self._endpoint}: stopped while connecting")
         code, properties = self._answer
         if code.is_failure:
-            kind = VersionError if code.value in UNSUPPORTED_VERSION else RefusedError
+            kind: type[BrokerError] = RefusedError
+            if code.value in UNSUPPORTED_VERSION:
+                kind = VersionError
+            elif code.value == _RETAIN_NOT_SUPPORTED:
+                kind = RetainError
             raise kind(str(refusal(self._endpoint, code.value)))
         self._limits = _Limits.of(properties)
-        if not self._limits.retain:
-            self.remarks.append(
-                f"{self._endpoint}: it keeps no retained messages; "
-                "who connects later must wait for the next heartbeat"
-            )
 
     def _connect_properties(self) -> Properties | None:
         if not self._five:
@@ -295,6 +304,11 @@ class Connection:
         if mid is not None:
             self._filters[mid] = topics
         self._sent = self._clock()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the broker keeps retained messages; ours go out unretained where it does not."""
+        return self._limits.retain
 
     @property
     def room(self) -> bool:

@@ -15,15 +15,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from publisher.bus.connection import (
+    KEEPS_NOTHING,
     Connection,
     Introduction,
     Patience,
     RefusedError,
+    RetainError,
     VersionError,
 )
 from publisher.bus.library import MQTTv5, MQTTv311
@@ -248,6 +250,8 @@ class Session:
             connection.subscribe(self._subscriptions)
             self.connected = True
             self._tell(True, f"connected to {self._endpoint} with {self._version_name}")
+            if not connection.keeps:
+                self._remark(f"{self._endpoint}: {KEEPS_NOTHING}")
             self._feed.renew()
             self._batch = deque(
                 sorted(self._feed.take(), key=lambda message: message.topic != self._will.topic)
@@ -284,8 +288,14 @@ class Session:
         return connection
 
     def _open(self, version: int) -> Connection:
-        settings = self._settings
         self._version_name = _VERSION_NAMES[version]
+        try:
+            return self._open_with(version, self._will)
+        except RetainError:
+            return self._open_with(version, replace(self._will, retain=False))
+
+    def _open_with(self, version: int, will: Message) -> Connection:
+        settings = self._settings
         connection = Connection(
             self._endpoint,
             Introduction(
@@ -293,7 +303,7 @@ class Session:
                 username=resolve_username(settings),
                 password=resolve_password(settings),
                 keepalive_seconds=settings.keepalive_seconds,
-                will=self._will,
+                will=will,
                 will_delay_seconds=self._will_delay,
                 boot_id=self._boot_id,
             ),

@@ -40,12 +40,14 @@ class Findings:
         version: in words, ``MQTT 5``.
         published: it acknowledged a message below the prefix.
         read_back: that message came back to us.
+        keeps: it keeps retained messages, or does not say (MQTT 3.1.1).
         info: the retained payload of ``…/info``, empty when there is none.
     """
 
     version: str
     published: bool
     read_back: bool
+    keeps: bool
     info: bytes
 
 
@@ -91,6 +93,7 @@ def probe(
             version="MQTT 5" if version == MQTTv5 else "MQTT 3.1.1",
             published=published,
             read_back=read_back,
+            keeps=reader.keeps,
             info=info,
         )
 

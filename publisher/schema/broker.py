@@ -246,6 +246,7 @@ _REFUSALS = {
     140: "it wants another way of authentication",
     149: "it finds our message too large",
     151: "our quota is exceeded",
+    154: "it keeps no retained messages",
     159: "too many connections in a short time",
 }
 UNSUPPORTED_VERSION = frozenset({1, 132})

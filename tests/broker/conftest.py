@@ -129,7 +129,8 @@ class Mosquitto:
 
     def _answers(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            for port in filter(None, (self.port, self.other_port)):
+                socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             return False
         return True

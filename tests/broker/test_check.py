@@ -61,6 +61,16 @@ def test_it_leaves_no_trace(settings: Loaded[Settings], broker: Any, watch: Call
     assert watch(broker).messages == []
 
 
+def test_a_broker_that_keeps_nothing(
+    settings: Loaded[Settings], mosquitto: Callable[..., Any]
+) -> None:
+    broker = mosquitto(listeners="retain_available false\n")
+    found = _findings(_changed(settings, url=broker.url))
+    assert all(finding.ok for finding in found.values()), found
+    assert "no retained messages" in found["retained"].detail
+    assert found["rights"].ok
+
+
 def test_wrong_credentials(settings: Loaded[Settings], broker: Any) -> None:
     found = _findings(_changed(settings, password="271828"))
     assert list(found) == ["configuration", "broker", "credentials"]

@@ -71,6 +71,11 @@ def leaves(messages: list[Any]) -> set[str]:
     return {message.topic.removeprefix("host/") for message in messages if message.payload}
 
 
+def after_discovery(messages: list[Any]) -> list[Any]:
+    topics = [message.topic.rpartition("/")[2] for message in messages]
+    return messages[topics.index("config") :] if "config" in topics else []
+
+
 def payload(message: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(message.payload)
     return found
@@ -168,6 +173,24 @@ def test_a_broker_that_comes_back_empty_is_told_everything_again(
     broker.restart(empty=True)
     watcher.wait(lambda messages: leaves(messages) >= ALWAYS, timeout=20)
     assert watcher.last("host/status").payload == b"online"
+
+
+def test_a_broker_that_keeps_nothing_is_told_everything_on_birth(
+    mosquitto: Callable[..., Any], watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    broker = mosquitto(listeners="retain_available false\n")
+    status = watch(broker, "host/status")
+    daemon = run(broker)
+    status.wait_for("host/status", b"online")
+    home = watch(broker, "#", username="homeassistant")
+    for _ in range(2):
+        home.clear()
+        home.publish("homeassistant/status", b"online")
+        home.wait(lambda messages: leaves(after_discovery(messages)) >= ALWAYS, timeout=25)
+        assert not any(each.retain for each in home.messages)
+    daemon.end(signal.SIGKILL)
+    status.wait_for("host/status", b"offline", timeout=20)
+    assert daemon.log.read_text().count("no retained messages") == 1
 
 
 def test_commands(

@@ -256,6 +256,26 @@ def test_a_broker_that_stops_reading_gets_the_newest_state_when_it_goes_on(broke
     assert len(broker.connects) == 1
 
 
+def test_a_broker_that_keeps_nothing_is_left_no_retained_will(broker, run, fakes, caplog):
+    def greet(_peer, first):
+        # CONNECT's flags (MQTT 5 section 3.1.2.3); then Retain Available (section 3.2.2.3.5)
+        return fakes.connack(5, 154) if first.body[7] & 0x20 else fakes.connack(5, 0, b"\x25\0")
+
+    broker.greeting = greet
+    one = run(broker.url)
+    one.session.start()
+    one.feed.put(fakes.state("host/cpu"))
+    for number in (1, 2):
+        broker.wait(lambda count=number: len(broker.published) == count)
+        broker.peers[-1].send(fakes.packet(fakes.DISCONNECT, b"\x8b\0"))
+    broker.wait(lambda: len(broker.published) == 3)
+    assert [got.body[7] & 0x24 for got in broker.connects] == [0x24, 0x04] * 3
+    assert not any(got.flags & 1 for got in broker.published)
+    assert one.lines[0] == f"connected to {broker.url} with MQTT 5"
+    (said,) = (each.message for each in caplog.records)
+    assert "Home Assistant" in said
+
+
 def test_a_message_beyond_the_brokers_limit_is_left_out_with_one_line(broker, run, fakes, caplog):
     broker.greeting = lambda *_: fakes.connack(5, 0, b"\x27" + struct.pack("!I", 1000))
     one = run(broker.url)
