@@ -19,9 +19,11 @@ log = logging.getLogger(__name__)
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 PULSE_SECONDS = 0.5
-# In cores: what an onset or an end moves, and what a resting machine stays below.
+# In cores: what an onset or an end moves, what a resting machine stays below, and what may be
+# stolen before it has to be told from work.
 _JUMP = 0.3
 _REST = 0.1
+_STEAL = 0.03
 _REST_AFTER_SECONDS = 20.0
 _STRETCH = 1.25
 # Samples out of turn: a load that flickers would else be sampled at every beat.
@@ -43,6 +45,7 @@ class Pulse:
         self._last: tuple[float, float] | None = None
         self._cores: int | None = None
         self._look_at = float("-inf")
+        self._stolen = float("inf")
 
     def beat(self, now: float) -> float | None:
         """Busy cores since the last beat; ``None`` at the first one and where nobody can tell."""
@@ -67,20 +70,24 @@ class Pulse:
         return self._cores * now - float(self._files.read("/proc/uptime").split()[1])
 
     def _look(self) -> None:
-        """Counts the processors, and sees whether both files speak of the same ones.
+        """Counts the processors, and sees whether all that they do not idle is work.
 
-        In a container, lxcfs tells of one processor's idle time however many there are.
+        In a container, lxcfs tells of one processor's idle time however many there are; and what
+        a hypervisor steals is neither.
         """
         before = self._cores
         self._cores = None
         content = self._files.read("/proc/stat")
-        idle = int(content.split(None, 5)[4]) / _TICKS_PER_SECOND
+        words = content.split(None, 9)
+        idle, stolen = int(words[4]) / _TICKS_PER_SECOND, int(words[8]) / _TICKS_PER_SECOND
         try:
             told = float(self._files.read("/proc/uptime").split()[1])
         except SourceError:
             told = -1.0
-        if abs(told - idle) <= 1 + idle / 100:
+        same = abs(told - idle) <= 1 + idle / 100
+        if same and stolen - self._stolen <= _STEAL * _LOOK_SECONDS:
             self._cores = content.count(b"\ncpu")
+        self._stolen = stolen
         if self._cores != before:
             self._last = None
 

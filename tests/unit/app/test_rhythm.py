@@ -102,10 +102,10 @@ def test_the_pulse_counts_busy_cores(tmp_path: Path) -> None:
     assert round(busy, 6) == 2.0
 
 
-def machine(root: Path, *, idle: float, work: int, told: float) -> None:
+def machine(root: Path, *, idle: float, work: int, told: float, stolen: int = 0) -> None:
     """Two processors that idled and worked so many seconds, and what /proc/uptime says of it."""
     (root / "proc").mkdir(exist_ok=True)
-    numbers = f"{work * 100} 0 0 {round(idle * 100)} 0 0 0 0 0 0"
+    numbers = f"{work * 100} 0 0 {round(idle * 100)} 0 0 0 {stolen * 100} 0 0"
     (root / "proc/stat").write_text(f"cpu  {numbers}\ncpu0 {numbers}\ncpu1 {numbers}\nintr 9 1\n")
     (root / "proc/uptime").write_text(f"5000.00 {told:.2f}\n")
 
@@ -128,6 +128,16 @@ def test_in_a_container_that_tells_another_idle_time_the_pulse_counts_ticks(tmp_
     busy = pulse.beat(10.5)
     assert busy is not None
     assert round(busy, 6) == 2.0
+
+
+def test_what_a_hypervisor_steals_is_no_work(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=9000.0, stolen=50)
+    pulse = Pulse(KernelFiles(tmp_path))
+    pulse.beat(10.0)
+    machine(tmp_path, idle=9058.0, work=1000, told=9058.0, stolen=60)
+    assert pulse.beat(70.0) is None
+    machine(tmp_path, idle=9058.4, work=1000, told=9058.4, stolen=61)
+    assert pulse.beat(70.5) == 0.0
 
 
 def test_a_processor_that_is_taken_away_is_no_work(tmp_path: Path) -> None:
