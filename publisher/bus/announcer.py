@@ -179,6 +179,7 @@ class Announcer:
             platforms = {
                 str(key): str(component["p"]) for key, component in _components(document).items()
             }
+            encode(document)  # NaN and what exceeds a float can be read, and not be said again
             self._left_over |= _components(document)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             if not request.payload:

@@ -344,6 +344,17 @@ def test_strange_payloads_do_no_harm(payload: bytes) -> None:
     assert key("a") in stage.last
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_json_has_not_are_not_repeated(value: str) -> None:
+    stage = Stage()
+    stage.readings = {}  # silent, so that what an earlier run left would stay
+    stage.run(1)
+    left = f'{{"cmps": {{"disk_gone": {{"p": "sensor", "v": {value}}}}}}}'
+    stage.hear(OWN, left.encode(), retain=True)
+    stage.run(30)
+    assert "disk_gone" not in stage.last
+
+
 # -- the recorder --------------------------------------------------------------------------------
 
 
