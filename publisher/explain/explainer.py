@@ -36,7 +36,8 @@ _MOST_EVENTS = 256
 _HIGH_SECONDS = 8.0
 _ONSET_SECONDS = 4.0
 _UNUSUAL_SECONDS = 60.0
-_DUST_CELSIUS = 5.0
+# Weather comes and goes by some degrees: what was told once is over when it is clearly over.
+_DUST_CELSIUS, _DUST_GONE_CELSIUS = 5.0, 2.5
 # Work below this many cores, or watts on a GPU, is not worth a look into the rules to book its
 # energy.
 _NAMED_CORES = 0.05
@@ -83,7 +84,8 @@ class Explainer:
         self._state_since: float | None = None
         self._now: float | None = None
         self._high = Gate(_HIGH_SECONDS, float("inf"))
-        self._dust: float | None = self._notebook.drift.risen()
+        self._dusty = False
+        self._look_for_dust()
         self._events: list[EventReading] = []
         self._run = os.urandom(5).hex()
         self._count = 0
@@ -295,7 +297,7 @@ class Explainer:
             elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
                 words = f"Unusual: {name}, {cause.habit.words()}"
                 found.append(Condition("unusual", name, "info", words, 0.0))
-        if self._dust is not None and self._dust >= _DUST_CELSIUS:
+        if self._dusty:
             words = "Warmer at rest than it was at equal power: dust, a failing fan or the room"
             found.append(Condition("dust", "", "warning", words, 0.0))
         return found
@@ -309,9 +311,14 @@ class Explainer:
         if at_rest and temperature is not None:
             day = Moment.of(wall).day
             if self._notebook.drift.observe(day, temperature, evidence.power_watts):
-                self._dust = self._notebook.drift.risen()
+                self._look_for_dust()
         if self._state_dir is not None and self._notebook.due(now):
             self._notebook.save(self._state_dir, now)
+
+    def _look_for_dust(self) -> None:
+        risen = self._notebook.drift.risen()
+        least = _DUST_GONE_CELSIUS if self._dusty else _DUST_CELSIUS
+        self._dusty = risen is not None and risen >= least
 
     def _book_energy(
         self, balance: Balance, evidence: EvidenceReading, seconds: float, wall: float

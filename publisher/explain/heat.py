@@ -30,9 +30,11 @@ _MOST_ACCOUNTS: Final = 24
 WARM_CELSIUS: Final = 3.0
 """Degrees above rest that a sensor's wobble does not reach."""
 WARM_RPM: Final = 200.0
+_FAN_RUNS_ON_SECONDS: Final = 120.0
 WARM_PART: Final = 0.15
 """Part of the rise that the load caused, below which the machine counts as cool again."""
 _SMALLEST_DROP: Final = 4.0
+_NOISE_CELSIUS: Final = 1.5
 _MOST_SAMPLES: Final = 160
 _MOST_EPISODES: Final = 7
 _LONGEST_SECONDS: Final = 3600.0
@@ -228,7 +230,9 @@ class Cooling:
     _peak_speed: float = 0.0
     _began: float | None = None
     _cool_at: float | None = None
+    _fan_alone: float | None = None
     _guesses: list[tuple[float, float]] = field(default_factory=list)
+    _recent: list[float] = field(default_factory=list)
 
     @property
     def time_constant(self) -> float:
@@ -245,22 +249,25 @@ class Cooling:
         """A window of load: what was being watched ends here."""
         if self._began is not None:
             self._finish()
+        self._recent = []
         self._peak = max(self._peak, body.temperature or 0.0)
         self._peak_speed = max(self._peak_speed, body.speed or 0.0)
 
     def watch(self, body: Body, rest: Rest, now: float) -> bool:
         """A window without load: whether the body is still warm from the last one."""
-        temperature = body.temperature
+        temperature = self._smoothed(body.temperature)
         if self._began is None:
             if not self._peak and not self._peak_speed:
                 return False
-            self._began, self._cool_at = now, None
+            self._began, self._cool_at, self._fan_alone = now, None, None
             # What it has never been seen at rest with, it cannot be said to be above.
             known = rest.temperature if rest.temperature is not None else temperature
             self._rest = known or 0.0
         if temperature is not None:
             self._record(now, temperature)
-        warm = self._is_warm(body, rest) and now - self._began < self._patience
+        warm = (
+            self._is_warm(temperature, body.speed, rest, now) and now - self._began < self._patience
+        )
         if self._cool_at is None and not warm:
             self._cool_at = now
         if now - self._began > 1.5 * self._patience:
@@ -277,15 +284,28 @@ class Cooling:
     def _patience(self) -> float:
         return min(max(6 * self.time_constant, 120.0), _LONGEST_SECONDS)
 
-    def _is_warm(self, body: Body, rest: Rest) -> bool:
-        temperature, speed = body.temperature, body.speed
+    def _smoothed(self, temperature: float | None) -> float | None:
+        """The middle of the last ones: many sensors tell whole degrees, and waver by one."""
+        self._recent = [] if temperature is None else [*self._recent[-2:], temperature]
+        return median(self._recent) if self._recent else None
+
+    def _is_warm(
+        self, temperature: float | None, speed: float | None, rest: Rest, now: float
+    ) -> bool:
         if self._peak - self._rest < self.least_rise:
             return False
         if temperature is not None and temperature > self._rest + self._margin:
+            self._fan_alone = None
             return True
         if speed is None or rest.speed is None:
             return False
-        return speed > rest.speed + max(WARM_RPM, WARM_PART * (self._peak_speed - rest.speed))
+        loud = speed > rest.speed + max(WARM_RPM, WARM_PART * (self._peak_speed - rest.speed))
+        if not loud or temperature is None:
+            return loud
+        if self._fan_alone is None:
+            self._fan_alone = now
+        # A fan may run on for a while; one that never stops is not what cools.
+        return now - self._fan_alone < max(2 * self.time_constant, _FAN_RUNS_ON_SECONDS)
 
     @property
     def _margin(self) -> float:
@@ -299,15 +319,14 @@ class Cooling:
             self._samples = self._samples[::2]
             self._step *= 2
 
-    def quiet_in(self, body: Body, now: float) -> float | None:
+    def quiet_in(self, now: float) -> float | None:
         """Seconds until it is cool, as it was before; ``None`` before that has been learned."""
-        temperature = body.temperature
-        if temperature is None or self._began is None or self._cool_at is not None:
+        if not self._recent or self._began is None or self._cool_at is not None:
             return None
         curves = [episode.curve for episode in self.episodes if episode.curve]
         if len(curves) < 2:
             return None
-        rise = (temperature - self._rest) / self._margin
+        rise = (median(self._recent) - self._rest) / self._margin
         guess = median(_along(curve, rise, self.time_constant) for curve in curves)
         self._guesses.append((now, guess))
         if len(self._guesses) > 64:
@@ -366,17 +385,19 @@ def fit(samples: Sequence[tuple[float, float]], rest: float) -> float | None:
     machine. Where the fall was watched to its end, the temperature that it tends to is fitted
     with it; else it is what the machine had at rest.
     """
-    first = samples[0][1]
-    drop = first - rest
-    tail = [(at, value) for at, value in samples if value - rest <= 0.7 * drop]
-    if len(tail) < 6 or drop < _SMALLEST_DROP:
+    drop = samples[0][1] - rest
+    begin = next((n for n, (_, value) in enumerate(samples) if value - rest <= 0.7 * drop), None)
+    tail = samples[begin:]
+    if begin is None or len(tail) < 6 or drop < _SMALLEST_DROP:
         return None
     start = tail[0][0]
     points = [(at - start, value) for at, value in tail]
     span = points[-1][0]
     if span <= 0:
         return None
-    complete = tail[-1][1] - rest <= 0.12 * drop
+    # One sample is as much noise as temperature.
+    end = median(value for _, value in tail[-max(3, len(tail) // 6) :])
+    complete = end - rest <= max(0.12 * drop, _NOISE_CELSIUS)
     best, best_error = None, inf
     steps = 60
     for step in range(steps + 1):

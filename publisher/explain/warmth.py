@@ -184,7 +184,7 @@ class Warmth:
         return inf if temperature is None else self._settings.hot_gpu_celsius - temperature
 
     def _cool(self, now: float, wall: float) -> None:
-        estimates = [part.cooling.quiet_in(part.body, now) for part in self._parts if part.warm]
+        estimates = [part.cooling.quiet_in(now) for part in self._parts if part.warm]
         known = [estimate for estimate in estimates if estimate is not None]
         # It is quiet when all of it is.
         self.quiet_in = max(known) if len(known) == len(estimates) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from publisher.explain.habits import Habits
@@ -10,7 +12,7 @@ DAY = 86400
 TWO_AT_NIGHT = 2 * 3600
 
 
-def night(stage, make_account, *jobs, warmer=0.0):
+def night(stage, make_account, *jobs, warmer=0.0, watts=12.0):
     """A day from noon to noon with jobs at about two in the night; what was said meanwhile."""
     seen = len(stage.headlines)
     noon = stage.wall
@@ -20,7 +22,7 @@ def night(stage, make_account, *jobs, warmer=0.0):
             stage.step(
                 seconds=min(300.0, until - stage.wall),
                 cpu_temperature_celsius=35.0 + warmer,
-                power_watts=12.0,
+                power_watts=watts,
             )
 
     rest(noon + 14 * 3600)
@@ -95,6 +97,49 @@ def test_dust_is_reported_once_and_nothing_else_is(make_stage, make_account) -> 
     for _ in range(6):
         night(stage, make_account, backup, warmer=6.0)
     assert alerts(stage) == [("dust", "alert_raised")]
+
+
+def test_slow_dust_is_told_from_weather(make_stage, make_account) -> None:
+    """Six degrees in three weeks, below weather that goes up and down by a degree and a half."""
+    weather = random.Random(4)
+    backup = make_account("borg", 3.0)
+    clean, dusty = make_stage(), make_stage()
+    for number in range(28):
+        today = weather.uniform(-1.5, 1.5)
+        night(clean, make_account, backup, warmer=today)
+        night(dusty, make_account, backup, warmer=today + min(6.0, 6.0 * number / 21))
+        if number < 14:
+            assert alerts(dusty) == []
+    assert alerts(clean) == []
+    assert alerts(dusty) == [("dust", "alert_raised")]
+
+
+def test_warmer_at_more_power_is_not_dust(make_stage, make_account) -> None:
+    stage = make_stage()
+    for number in range(21):
+        night(stage, make_account, warmer=6.0 if number > 9 else 0.0,
+              watts=18.0 if number > 9 else 12.0)  # fmt: skip
+    assert alerts(stage) == []
+
+
+def test_three_weeks_with_everything_in_them(make_stage, make_account, tmp_path) -> None:
+    """The backup every night, a restart every day, a miner in the third week, dust in between."""
+    backup, miner = make_account("borg", 3.0), make_account("xmrig", 3.5)
+    told, wall, now = [], None, 1000.0
+    for number in range(24):
+        stage = make_stage(state_dir=str(tmp_path), now=now)
+        stage.wall = wall or stage.wall
+        jobs = [backup, miner] if number == 17 else [backup]
+        said = night(stage, make_account, *jobs, warmer=max(0.0, min(6.0, 0.6 * (number - 6))))
+        borg = [line for line in said if "Borg" in line and "mining" not in line]
+        assert any("as on" in line for line in borg) == (number >= 3)
+        assert not any("first time" in line or "not seen" in line for line in borg)
+        told += [(number, event.alert) for event in stage.events if event.event == "alert_raised"]
+        wall = stage.wall
+        stage.explainer.close()
+    # Each daemon tells of the dust once; above five degrees for three days it is from the 17th on.
+    dust = [(day, "dust") for day in range(17, 24)]
+    assert sorted(told) == sorted([(17, "cryptomining"), *dust])
 
 
 def test_a_hot_day_is_not_dust(make_stage, make_account) -> None:

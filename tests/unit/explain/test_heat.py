@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from statistics import median
 
 import pytest
+
+from publisher.explain.alerts import Signs
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8", "ancestors": ("make",)}
 NAME = "Software build (make -j8)"
@@ -82,6 +85,36 @@ def test_the_estimate_is_good_and_its_error_known(
     assert all(published[3:])
     assert median(errors) <= 0.25
     assert stage.explainer._warmth.cooling.error <= 0.25
+
+
+@pytest.mark.parametrize("seconds", [30, 120])
+def test_a_coarse_sensor_and_unequal_loads_will_do(
+    make_stage, make_account, thermal_machine, seconds
+) -> None:
+    """Many sensors tell whole degrees, and waver by one."""
+    thermal_machine.time_constant, thermal_machine.noise = seconds, 0.5
+
+    def whole(cores, window):
+        told = dict(thermal_machine(cores, window))
+        return told | {"cpu_temperature_celsius": round(told["cpu_temperature_celsius"])}
+
+    whole.time_constant = seconds
+    stage = make_stage(evidence=whole)
+    stage.play(lasting=600)
+    loads, errors = random.Random(11), []
+    for number in range(6):
+        job = make_account("cc1", loads.uniform(1.5, 3.8), **MAKE)
+        quiet_after, estimates = episode(stage, job, seconds=loads.uniform(120, 900))
+        errors += [
+            abs(guess - (quiet_after - at)) / (quiet_after - at)
+            for at, guess in estimates
+            if quiet_after - at > 10
+        ]
+        if number == 3:  # what was learned from three
+            learned = stage.explainer._warmth.cooling.time_constant
+    truth = seconds * (0.8 if hasattr(thermal_machine, "sink") else 1.0)
+    assert learned == pytest.approx(truth, rel=0.15)
+    assert median(errors) <= 0.25
 
 
 def test_the_end_is_told_by_the_clock(make_stage, make_account, thermal_machine) -> None:
@@ -178,6 +211,63 @@ def test_when_it_is_not_load(stage, evidence, words) -> None:
     assert words in verdict.headline
     assert verdict.state == "quiet"
     assert len(stage.headlines) == 2
+
+
+def test_a_fan_that_sticks_after_a_load_is_not_cooling_for_ever(
+    make_stage, make_account, thermal_machine
+) -> None:
+    stage = make_stage(evidence=thermal_machine)
+    stage.play(lasting=600)
+    stage.play(make_account("cc1", 3.5, **MAKE), lasting=400)
+    thermal_machine.fan.stops = -300.0  # its controller hangs
+    stage.play(lasting=4 * thermal_machine.time_constant, fan_duty_percent=100.0)
+    said = len(stage.headlines)
+    verdict = stage.play(lasting=600, fan_duty_percent=100.0)
+    assert verdict.state == "quiet"
+    assert verdict.evidence.fan_speed_rpm > 2000
+    assert verdict.headline == (
+        "System load normal, but the fan runs at full speed: "
+        "a fixed fan setting or a stuck sensor would fit"
+    )
+    assert len(stage.headlines) - said <= 3
+
+
+def test_a_fan_at_full_speed_for_a_reason_gets_no_hint(make_stage, make_account) -> None:
+    stage = make_stage()
+    for _ in range(5):
+        stage.play(
+            make_account("cc1", 3.5, **MAKE), lasting=300,
+            cpu_temperature_celsius=72.0, fan_duty_percent=100.0,
+        )  # fmt: skip
+        verdict = stage.play(lasting=40, cpu_temperature_celsius=55.0, fan_duty_percent=100.0)
+        assert verdict.hint is None
+
+
+@pytest.mark.parametrize(
+    ("evidence", "what"),
+    [
+        ({"cpu_temperature_celsius": 74.0}, "the CPU is warm"),
+        ({"fan_duty_percent": 95.0, "cpu_temperature_celsius": 41.0}, "the fan runs at full speed"),
+    ],
+)
+def test_disks_that_check_themselves_are_a_reason(stage, evidence, what) -> None:
+    signs = Signs(upkeep=("RAID check (md0)",))
+    verdict = stage.play(lasting=100, signs=signs, **evidence)
+    assert verdict.hint == f"but {what}: a RAID check (md0) is running, which would fit"
+    assert verdict.headline == f"System load normal, {verdict.hint}"
+
+
+def test_a_raid_check_is_a_cause_when_disks_work_hard(stage, make_account) -> None:
+    resync = make_account(
+        "md0_resync", 0.1, kind="kernel", label="md0_resync", disk_read_bytes_per_second=2e8
+    )
+    disks = {"disk_bytes_per_second": 2.1e8}
+    assert stage.play(resync, lasting=10, **disks).headline == "High disk I/O from RAID check"
+    stage.play(lasting=20)
+    # Nobody but root may see who reads; that an array checks itself everybody may.
+    signs = Signs(upkeep=("RAID check (md0)",))
+    verdict = stage.play(lasting=10, signs=signs, **disks)
+    assert verdict.headline == "High disk I/O during a RAID check (md0)"
 
 
 def test_a_cool_quiet_machine_gets_no_hint(stage) -> None:
