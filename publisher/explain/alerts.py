@@ -96,9 +96,13 @@ class Alerts:
                 del self._watched[key]
         return told
 
-    def raised(self) -> list[Condition]:
-        """What was raised and not yet cleared."""
-        return [w.condition for w in self._watched.values() if w.gate.is_open]
+    def close(self, now: float) -> list[Alert]:
+        """Ends every alert that was raised and not yet cleared."""
+        raised = [watched for watched in self._watched.values() if watched.gate.is_open]
+        self._watched = {}
+        return [
+            Alert(w.condition, raised=False, lasted=now - (w.gate.since or now)) for w in raised
+        ]
 
     def from_signs(self, signs: Signs, now: float) -> list[Condition]:
         """The conditions that hold by the signs alone."""

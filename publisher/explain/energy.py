@@ -26,7 +26,8 @@ class Energy:
     """Joules by label and day.
 
     Attributes:
-        days: local day number -> label -> joules; the last seven days.
+        days: local day number -> label -> joules; the last seven days, and while the clock is
+            wrong those that it takes for the future.
     """
 
     days: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -52,9 +53,12 @@ class Energy:
             return
         today = self.days.get(day)
         if today is None:
+            # One day has followed another: what still lies ahead comes from a clock that was wrong.
+            # Not before, for it may be wrong now, as at the start of a machine without a battery.
+            ahead = [each for each in self.days if each > day and day - 1 in self.days]
+            for each in [*ahead, *(old for old in self.days if old <= day - _DAYS)]:
+                del self.days[each]
             today = self.days[day] = {}
-            for old in [old for old in self.days if old <= day - _DAYS]:
-                del self.days[old]
         idle = min(idle_joules, joules)
         active = joules - idle
         shares = list(work)
@@ -73,7 +77,9 @@ class Energy:
     def readings(self, day: int) -> tuple[EnergyReading, ...]:
         """Who used the most this week; the lesser ones in one row."""
         week: dict[str, float] = {}
-        for joules in self.days.values():
+        for each, joules in self.days.items():
+            if not day - _DAYS < each <= day:
+                continue
             for label, amount in joules.items():
                 week[label] = week.get(label, 0.0) + amount
         today = dict(self.days.get(day, {}))

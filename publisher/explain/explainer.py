@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from publisher.explain import causes as causing
-from publisher.explain.alerts import Alerts, Condition, Signs
+from publisher.explain.alerts import Alert, Alerts, Condition, Signs
 from publisher.explain.causes import Cause
 from publisher.explain.classify import Classification, Classifier
 from publisher.explain.gates import Gate
@@ -147,8 +147,19 @@ class Explainer:
         return min(waits, default=None)
 
     def close(self) -> None:
-        """Keeps what was learned."""
-        self._notebook.save(self._state_dir, self._now or 0.0)
+        """Keeps what was learned; what goes on is told as ended, for nobody watches it any more."""
+        now = self._now or 0.0
+        for cause in self._causes.values():
+            words = f"{cause.named}: no longer watched"
+            self._tell("cause_ended", words, None, cause, duration_seconds=now - cause.since)
+        self._causes = {}
+        for alert in self._alerts.close(now):
+            self._tell_alert(alert, f"No longer watched: {alert.condition.message}", None)
+        self._notebook.save(self._state_dir, now)
+
+    def read_rules_again(self) -> None:
+        """Forgets the rules; they are loaded anew when somebody is to be named."""
+        self._classifier = None
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does.
@@ -263,15 +274,18 @@ class Explainer:
         self, conditions: list[Condition], balance: Balance, start: float, now: float
     ) -> None:
         for alert in self._alerts.observe(conditions, start=start, now=now):
-            condition = alert.condition
-            self._tell(
-                "alert_raised" if alert.raised else "alert_cleared",
-                condition.message if alert.raised else f"Over: {condition.message}",
-                balance,
-                alert=condition.alert,
-                severity=condition.severity if alert.raised else "info",
-                duration_seconds=None if alert.raised else alert.lasted,
-            )
+            words = alert.condition.message
+            self._tell_alert(alert, words if alert.raised else f"Over: {words}", balance)
+
+    def _tell_alert(self, alert: Alert, message: str, balance: Balance | None) -> None:
+        self._tell(
+            "alert_raised" if alert.raised else "alert_cleared",
+            message,
+            balance,
+            alert=alert.condition.alert,
+            severity=alert.condition.severity if alert.raised else "info",
+            duration_seconds=None if alert.raised else alert.lasted,
+        )
 
     def _conditions(self, evidence: EvidenceReading, wall: float) -> list[Condition]:
         settings = self._settings
@@ -450,7 +464,12 @@ class Explainer:
         return f"since {_clock(cause.wall)}"
 
     def _tell(
-        self, event: str, message: str, balance: Balance, cause: Cause | None = None, **more: Any
+        self,
+        event: str,
+        message: str,
+        balance: Balance | None,
+        cause: Cause | None = None,
+        **more: Any,
     ) -> None:
         self._count += 1
         if cause is not None:
@@ -470,7 +489,7 @@ class Explainer:
                 event=event,
                 message=message,
                 state=self._state,
-                causes=self._cause_readings(balance),
+                causes=self._cause_readings(balance) if balance else (),
                 **more,
             )
         )

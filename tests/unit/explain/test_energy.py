@@ -44,6 +44,30 @@ def test_what_nobody_did_and_what_rest_takes_are_named() -> None:
     assert rows == {"make": 30.0, "borg": 15.0, UNATTRIBUTED: 15.0, IDLE: 40.0}
 
 
+def test_a_day_that_lies_ahead_is_of_no_week_and_goes_when_days_follow_each_other() -> None:
+    energy = Energy()
+    for day in (20_029, 20_030, 20_000):  # set back by 30 days
+        energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, day)
+    assert [row.week_joules for row in energy.readings(20_000)] == [1000.0]
+    energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, 20_001)
+    assert [row.week_joules for row in energy.readings(20_001)] == [2000.0]
+    assert sorted(energy.days) == [20_000, 20_001]
+
+
+def test_a_clock_that_is_not_set_yet_costs_no_week() -> None:
+    energy = Energy()
+    for day in (
+        20_000,
+        20_001,
+        0,
+        20_001,
+    ):  # a start without a battery, and then the network's time
+        energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, day)
+    assert [row.week_joules for row in energy.readings(20_001)] == [3000.0]
+    energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, 20_002)
+    assert sorted(energy.days) == [20_000, 20_001, 20_002]
+
+
 def test_many_programs_become_one_row() -> None:
     energy = Energy()
     energy.add(100.0, 0.0, [(f"program {n}", 1.0) for n in range(100)], 100.0, day=1)

@@ -357,3 +357,32 @@ def test_hostile_names_are_shown_harmlessly(stage, make_account) -> None:
     job = make_account("python3", 3.5, kind="job", label=f"python3 {evil}", script=evil)
     assert stage.play(job, lasting=4).headline.isprintable()
     assert all(event.message.isprintable() for event in stage.events)
+
+
+def test_what_goes_on_at_the_end_is_told_as_ended_once(stage, make_account) -> None:
+    stage.play(make_account("cc1", 3.9, **MAKE), lasting=330)
+    told = len(stage.events)
+    for _ in range(2):
+        stage.explainer.close()
+    ends = stage.explainer.transitions()
+    began = stage.events[0]
+    assert [(event.event, event.message) for event in ends] == [
+        ("cause_ended", "Software build (make -j8): no longer watched"),
+        ("alert_cleared", "No longer watched: CPU usage stays high: Software build (make -j8)"),
+    ]
+    assert (ends[0].label, ends[0].began) == (began.label, began.began)
+    assert 320 <= ends[0].duration_seconds <= 330
+    assert 0 <= ends[1].duration_seconds <= 330
+    assert len({event.id for event in [*stage.events, *ends]}) == told + 2
+
+
+def test_rules_that_were_changed_are_read_again(make_stage, make_account, tmp_path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text("")
+    stage = make_stage(ExplainSettings(rules_file=str(file)))
+    stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
+    stage.play(lasting=120)
+    file.write_text('[media]\nmine = { label = "My encoder", program = "make" }')
+    stage.explainer.read_rules_again()
+    verdict = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
+    assert verdict.causes[0].label == "My encoder"
