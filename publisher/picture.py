@@ -28,6 +28,8 @@ _POINT_SECONDS: Final = 300.0
 _GAP_SECONDS: Final = 60.0
 _MOST_SPANS: Final = 200
 _SEND_SECONDS: Final = 900.0
+# A machine without a battery begins in 1970, or some years after; it will know better soon.
+_CLOCK_IS_SET: Final = 1.6e9
 # Less than this nobody sees in the picture.
 _VISIBLE_CELSIUS: Final = 3.0
 _VISIBLE_RPM: Final = 100.0
@@ -65,6 +67,9 @@ class Day:
 
     def look(self, verdict: ExplanationReading, wall: float) -> None:
         """Takes in the verdict of a moment, in seconds since the epoch."""
+        if wall < _CLOCK_IS_SET:
+            return
+        self._drop_what_lies_ahead(wall)
         for cause in verdict.causes[:1]:
             category, label = cause.category or "unknown", cause.label or ""
             last = self.spans[-1] if self.spans else None
@@ -132,6 +137,15 @@ class Day:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
+
+    def _drop_what_lies_ahead(self, wall: float) -> None:
+        """Once the clock was set back nothing of what then is the future has happened."""
+        while self.points and self.points[-1][0] > wall:
+            del self.points[-1]
+        while self.spans and self.spans[-1].began > wall:
+            del self.spans[-1]
+        if self.spans:
+            self.spans[-1].ended = min(self.spans[-1].ended, wall)
 
     def _add(self, wall: float, celsius: float | None, rpm: float | None) -> None:
         if celsius is None and rpm is None:

@@ -18,6 +18,7 @@ from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.schema.messages import SenseReading
 from publisher.schema.metric import Reading
 from publisher.schema.payload import rfc3339
+from publisher.schema.printable import printable
 from publisher.sources import Sources
 from publisher.subsystems.base import Subsystem
 
@@ -122,9 +123,9 @@ class Senses:
 
     def _set(self, name: str, failure: SourceError | None, *, hanging: bool = False) -> None:
         state = "hanging" if hanging else _state(failure)
-        reason = (
-            f"no answer for {DEADLINE_SECONDS:g} s" if hanging else str(failure) if failure else ""
-        )
+        reason = f"no answer for {DEADLINE_SECONDS:g} s" if hanging else ""
+        if failure and not hanging:
+            reason = printable(str(failure))  # it may hold a path that a stranger named
         known = self._health.get(name)
         if known and known.state == state and (state == "ok" or known.reason == reason):
             return

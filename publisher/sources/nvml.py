@@ -281,8 +281,7 @@ class _Library:
         return Look(facts, users, look.missing)
 
     def _gpu(self, handle: Any) -> Device:
-        # What was before we came is no news: samples from here on.
-        return Device(self._nvml, handle, self._clock, int((self._wall() - 2) * 1e6))
+        return Device(self._nvml, handle, self._clock, self._wall)
 
     def _opens(self) -> int | None:
         """How many have the driver open; ``None`` unless our own opening was counted, too."""

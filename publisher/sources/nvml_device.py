@@ -62,13 +62,16 @@ class Device:
         nvml: the binding.
         handle: the library's name for the GPU.
         clock: monotonic seconds.
-        newest: from when on samples of processes are wanted, in microseconds since the epoch.
+        wall: seconds since the epoch, by which the driver dates its samples.
     """
 
-    def __init__(self, nvml: Any, handle: Any, clock: Callable[[], float], newest: int) -> None:
+    def __init__(
+        self, nvml: Any, handle: Any, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
         self._nvml = nvml
         self._handle = handle
         self._clock = clock
+        self._wall = wall
         self._cadence = Cadence()
         self._refused: dict[tuple[str, int], float] = {}
         self._missing: set[str] = set()
@@ -76,7 +79,7 @@ class Device:
         self._slow: Facts = {}
         self._users: dict[int, GpuUse] = {}
         self._samples: dict[int, tuple[float, Any]] = {}
-        self._newest = newest
+        self._newest = self._lately()
         self._opens: int | None = None
         self._fans = 1
         with suppress(ValueError):  # a name that is no UTF-8
@@ -264,6 +267,8 @@ class Device:
         The answer to a date too old is averages over a time of the driver's own choice, and the
         list is padded with leftovers: older samples, process 0, absurd percentages.
         """
+        if self._newest > self._wall() * 1e6:  # the clock was set back
+            self._newest = self._lately()
         samples = self._ask(_SHARES, ("nvmlDeviceGetProcessUtilization", self._newest))
         newest = self._newest
         for sample in samples or ():
@@ -272,3 +277,7 @@ class Device:
                 newest = max(newest, sample.timeStamp)
                 self._samples[sample.pid] = (now, sample)
         self._newest = newest
+
+    def _lately(self) -> int:
+        """From when on samples of processes are wanted, in microseconds since the epoch."""
+        return int((self._wall() - 2) * 1e6)  # what was before we came is no news

@@ -7,7 +7,7 @@ Adding a sense takes one file with its reading and its ``Subsystem``, one line i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import ClassVar, TypeVar
 
 from publisher.errors import SourceError
@@ -91,9 +91,3 @@ class Rates:
         if before is None or value < before[0] or now <= before[1]:
             return None
         return (value - before[0]) / (now - before[1])
-
-    def retain(self, keys: Iterable[Hashable]) -> None:
-        """Forgets every counter but these, so that a device that returns starts afresh."""
-        kept = set(keys)
-        for key in [key for key in self._last if key not in kept]:
-            del self._last[key]

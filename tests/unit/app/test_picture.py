@@ -38,6 +38,33 @@ def test_what_is_older_than_a_day_is_forgotten() -> None:
     assert len(day.points) == 1
 
 
+def test_a_clock_that_is_set_back_leaves_nothing_in_the_future() -> None:
+    hours = [hour * 3600.0 for hour in range(-10, 1)]
+    day = watched(*((hour, "rsync") for hour in hours), celsius=40)
+    day.look(verdict("borg", 50), NOON - 4.5 * 3600)  # in the midst of what is known
+    assert [point[1] for point in day.points] == [40] * 6 + [50]
+    assert [(s.label, s.began - NOON) for s in day.spans][-2:] == [
+        ("rsync", -5 * 3600.0),
+        ("borg", -4.5 * 3600.0),
+    ]
+    day.look(verdict("make", 60), NOON - 30 * DAY)
+    assert [span.label for span in day.spans] == ["make"]
+    assert [point[1] for point in day.points] == [60]
+
+
+def test_a_span_that_is_under_way_ends_no_later_than_now() -> None:
+    day = watched((0, "rsync"), (40, "rsync"), (10, "rsync"), (20, "rsync"))
+    assert [(span.began - NOON, span.seconds) for span in day.spans] == [(0, 20)]
+
+
+def test_a_clock_that_is_not_set_yet_draws_nothing_and_costs_nothing() -> None:
+    day = watched((0, "rsync"), celsius=40)
+    day.look(verdict("borg", 50), 60.0)
+    day.look(verdict("borg", 50), NOON + 1)
+    assert [span.label for span in day.spans] == ["rsync", "borg"]
+    assert len(day.points) == 1
+
+
 def test_a_cause_as_long_as_memory_is_no_more_than_so_many_spans() -> None:
     day = watched(*((moment * 100.0, f"job {moment % 2}") for moment in range(800)))
     assert len(day.spans) == 200

@@ -87,6 +87,15 @@ def test_a_failing_sense_is_reported_and_the_others_go_on(error: Exception, stat
     assert senses.health["steady"].state == "ok"
 
 
+def test_a_name_from_outside_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    path = "/home/eve/m\n\x1b[2JERROR fanwhy: forged"
+    senses, _ = senses_of(fails_with(SourceError("no answer", path=path)), Clock())
+    senses.read()
+    assert "/home/eve/m\\n\\x1b[2JERROR" in senses.health["scripted"].reason
+    assert any("forged" in message for message in caplog.messages)
+    assert all(message.isprintable() for message in caplog.messages)
+
+
 def test_a_failing_sense_is_asked_ever_less_often_and_recovers() -> None:
     def script(count: int) -> None:
         if count < 6:

@@ -56,12 +56,8 @@ def test_a_day_that_lies_ahead_is_of_no_week_and_goes_when_days_follow_each_othe
 
 def test_a_clock_that_is_not_set_yet_costs_no_week() -> None:
     energy = Energy()
-    for day in (
-        20_000,
-        20_001,
-        0,
-        20_001,
-    ):  # a start without a battery, and then the network's time
+    # A start without a battery, and then the network's time.
+    for day in (20_000, 20_001, 0, 20_001):
         energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, day)
     assert [row.week_joules for row in energy.readings(20_001)] == [3000.0]
     energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, 20_002)

@@ -50,13 +50,14 @@ class Machine:
     script: Path
     calls: Path
     seconds: float = 0.0
+    set_back: float = 0.0
     gpus: list[Gpu] = field(default_factory=list)
 
     def monotonic(self) -> float:
         return 1_000.0 + self.seconds
 
     def wall(self) -> float:
-        return 1_750_000_000.0 + self.seconds
+        return 1_750_000_000.0 + self.seconds - self.set_back
 
     def microseconds(self) -> int:
         """Now, as the driver dates its samples."""

@@ -289,3 +289,14 @@ def test_what_is_not_supported_is_asked_again_after_ten_minutes(machine: Any) ->
     machine.seconds += 600
     assert _device(gpu).temperature_celsius == 70
     assert ", temperature," not in str(gpu.health["gpu.values"])
+
+
+def test_shares_are_told_at_once_after_the_clock_was_set_back(machine: Any) -> None:
+    machine.card()
+    gpu = machine.gpu()
+    for machine.set_back in (0.0, 0.0, 3600.0, 3600.0, 3600.0):
+        machine.seconds += 3.0
+        stamp = machine.microseconds() - 500_000
+        machine.say(*ONE, *BUSY, "process compute 4711 1024", f"sample 4711 {stamp} 93 58 0 0")
+        gpu.read()
+        assert gpu.users()[4711].percent == 93.0
