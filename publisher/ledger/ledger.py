@@ -19,7 +19,7 @@ from publisher.ledger.totals import LinuxMachine, Machine, PortableMachine, Wind
 from publisher.ledger.usage import Usage, Used, resident
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.containers import Container, container
+from publisher.sources.containers import Container, Runtimes
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
 
 _KEPT = 8  # windows that a group without processes is kept
@@ -92,6 +92,7 @@ class BalancedLedger:
         self._sources = sources
         self._processes = processes
         self._machine = machine
+        self._runtimes = Runtimes(sources.files, sources.monotonic)
         self._lineage = Lineage(settings.attribution)
         self._groups = Groups(
             processes,
@@ -114,7 +115,7 @@ class BalancedLedger:
         self._epoch = 0.0
 
     def _container(self, place: Place) -> Container | None:
-        return container(self._sources.files, place.runtime, place.identity)
+        return self._runtimes.container(place.runtime, place.identity)
 
     def sample(self) -> Balance | None:
         now = self._sources.monotonic()

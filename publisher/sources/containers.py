@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
-_TIMEOUT = 0.5  # seconds that a runtime's daemon may take to answer, once a container
+_TIMEOUT = 0.5  # seconds that a runtime's daemon may take for its whole answer
+_PAUSE = 10.0  # seconds in which one that took longer is not asked again
 _LIMIT = 4 << 20
 _STORAGES = ("/var/lib/containers/storage", "/run/containers/storage")
 _NAMESPACES = ("k8s.io", "default", "moby")
@@ -28,16 +31,41 @@ class Container(NamedTuple):
     image: str
 
 
-def container(files: KernelFiles, runtime: str, identity: str) -> Container | None:
-    """What is known of one container; ``None`` where this user may not know."""
-    if not re.fullmatch(r"[0-9a-f]{32,64}", identity):
+class Runtimes:
+    """The container runtimes of a machine.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, files: KernelFiles, clock: Callable[[], float] = time.monotonic) -> None:
+        self._files = files
+        self._clock = clock
+        self._pause_until = float("-inf")
+
+    def container(self, runtime: str, identity: str) -> Container | None:
+        """What is known of one container; ``None`` where this user may not know."""
+        files = self._files
+        if not re.fullmatch(r"[0-9a-f]{32,64}", identity):
+            return None
+        if runtime == "docker":
+            found = _docker(_json(files, f"/var/lib/docker/containers/{identity}/config.v2.json"))
+            return found or _docker(self._ask(f"/containers/{identity}/json"))
+        if runtime in ("podman", "cri-o"):
+            return _storage(files, identity) or _bundle(files, identity)
+        return _bundle(files, identity)
+
+    def _ask(self, resource: str) -> Any:
+        """What docker's daemon answers; one that is mute keeps us waiting once."""
+        if self._clock() < self._pause_until:
+            return None
+        try:
+            return _ask(f"{self._files.root}/var/run/docker.sock", resource)
+        except TimeoutError:
+            self._pause_until = self._clock() + _PAUSE
+        except (OSError, ValueError):
+            pass
         return None
-    if runtime == "docker":
-        found = _docker(_json(files, f"/var/lib/docker/containers/{identity}/config.v2.json"))
-        return found or _docker(_ask(files, "/var/run/docker.sock", f"/containers/{identity}/json"))
-    if runtime in ("podman", "cri-o"):
-        return _storage(files, identity) or _bundle(files, identity)
-    return _bundle(files, identity)
 
 
 def _docker(facts: Any) -> Container | None:
@@ -113,17 +141,28 @@ def _json(files: KernelFiles, path: str) -> Any:
         return None
 
 
-def _ask(files: KernelFiles, path: str, resource: str) -> Any:
-    """One request to a runtime's socket, in the HTTP that closes after its answer."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_TIMEOUT)
-            connection.connect(files.root + path)
-            connection.sendall(f"GET {resource} HTTP/1.0\r\nHost: runtime\r\n\r\n".encode())
-            answer = b""
-            while (chunk := connection.recv(1 << 16)) and len(answer) < _LIMIT:
-                answer += chunk
-        head, _, body = answer.partition(b"\r\n\r\n")
-        return json.loads(body) if b" 200 " in head.split(b"\r\n", 1)[0] else None
-    except (OSError, ValueError):
-        return None
+def _ask(path: str, resource: str) -> Any:
+    """One request to a runtime's socket, in the HTTP that closes after its answer.
+
+    Raises:
+        TimeoutError: the whole answer was not there in time.
+        OSError: nobody listens, or we may not ask.
+        ValueError: the answer is no JSON.
+    """
+    deadline = time.monotonic() + _TIMEOUT
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_TIMEOUT)
+        connection.connect(path)
+        connection.sendall(f"GET {resource} HTTP/1.0\r\nHost: runtime\r\n\r\n".encode())
+        answer = bytearray()
+        while len(answer) < _LIMIT:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            connection.settimeout(left)
+            chunk = connection.recv(1 << 16)
+            if not chunk:
+                break
+            answer += chunk
+    head, _, body = bytes(answer).partition(b"\r\n\r\n")
+    return json.loads(body) if b" 200 " in head.split(b"\r\n", 1)[0] else None

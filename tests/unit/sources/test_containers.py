@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from publisher.sources.containers import Container, container, short_image
+from publisher.sources.containers import Container, Runtimes, short_image
 from publisher.sources.files import KernelFiles
 
 ID = "4f9c2d0e8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d"
@@ -25,7 +26,7 @@ def put(root: Path, name: str, content: Any) -> None:
 def test_docker_by_file(tmp_path: Path) -> None:
     facts = {"Name": "/web", "Config": {"Image": "docker.io/library/nginx:latest"}}
     put(tmp_path, f"var/lib/docker/containers/{ID}/config.v2.json", facts)
-    assert container(KernelFiles(tmp_path), "docker", ID) == Container("web", "nginx")
+    assert Runtimes(KernelFiles(tmp_path)).container("docker", ID) == Container("web", "nginx")
 
 
 def test_docker_by_socket(tmp_path: Path) -> None:
@@ -43,9 +44,57 @@ def test_docker_by_socket(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        found = container(KernelFiles(tmp_path), "docker", ID)
+        found = Runtimes(KernelFiles(tmp_path)).container("docker", ID)
         thread.join()
     assert found == Container("db", "x/postgres:16")
+
+
+class Mute:
+    """A docker that accepts and drips a byte now and then, or says nothing at all."""
+
+    def __init__(self, root: Path, *, drips: bool) -> None:
+        (root / "var/run").mkdir(parents=True)
+        self.asked = 0
+        self._drips = drips
+        self._ended = threading.Event()
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(root / "var/run/docker.sock"))
+        self._server.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            client = self._server.accept()[0]
+            with client, contextlib.suppress(OSError):  # the asker has left
+                if self._ended.is_set():
+                    return
+                self.asked += 1
+                while not self._ended.wait(0.05) and (self._drips or client.recv(1000)):
+                    client.send(b"x" if self._drips else b"")
+
+    def close(self) -> None:
+        self._ended.set()
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(self._server.getsockname())
+        self._thread.join()
+        self._server.close()
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_docker_that_does_not_answer_is_waited_for_once(tmp_path: Path, drips: bool) -> None:
+    docker = Mute(tmp_path, drips=drips)
+    now = [0.0]
+    runtimes = Runtimes(KernelFiles(tmp_path), lambda: now[0])
+    try:
+        for number in range(5):
+            assert runtimes.container("docker", f"{number:064x}") is None
+        assert docker.asked == 1
+        now[0] += 10.0
+        assert runtimes.container("docker", ID) is None
+        assert docker.asked == 2
+    finally:
+        docker.close()
 
 
 def test_podman(tmp_path: Path) -> None:
@@ -54,7 +103,7 @@ def test_podman(tmp_path: Path) -> None:
         {"id": ID, "names": ["web"], "metadata": json.dumps({"image-name": "localhost/app:2"})},
     ]
     put(tmp_path, "var/lib/containers/storage/overlay-containers/containers.json", listed)
-    assert container(KernelFiles(tmp_path), "podman", ID) == Container("web", "app:2")
+    assert Runtimes(KernelFiles(tmp_path)).container("podman", ID) == Container("web", "app:2")
 
 
 def test_kubernetes(tmp_path: Path) -> None:
@@ -65,7 +114,7 @@ def test_kubernetes(tmp_path: Path) -> None:
     }
     path = f"run/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}/config.json"
     put(tmp_path, path, {"annotations": notes})
-    assert container(KernelFiles(tmp_path), "containerd", ID) == Container(
+    assert Runtimes(KernelFiles(tmp_path)).container("containerd", ID) == Container(
         "shop-7d9f/app", "shop:1.2"
     )
 
@@ -81,11 +130,11 @@ def test_files_of_another_shape_tell_nothing(tmp_path: Path, content: str) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     for runtime in ("docker", "podman", "containerd"):
-        assert container(KernelFiles(tmp_path), runtime, ID) in (None, Container("", ""))
+        assert Runtimes(KernelFiles(tmp_path)).container(runtime, ID) in (None, Container("", ""))
 
 
 def test_what_is_no_id_is_not_looked_for(tmp_path: Path) -> None:
-    assert container(KernelFiles(tmp_path), "lxc", "../../etc") is None
+    assert Runtimes(KernelFiles(tmp_path)).container("lxc", "../../etc") is None
 
 
 @pytest.mark.parametrize(
