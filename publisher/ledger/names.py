@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from publisher.ledger.interpreters import INTERPRETERS, SCRIPT, run_of
+from publisher.ledger.shell_lines import ASSIGNMENT, commands
 
 LABEL_LIMIT = 60
 
@@ -21,15 +24,12 @@ def _words(text: str) -> frozenset[str]:
 SHELLS = frozenset(
     ("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "rbash")
 )
-_INTERPRETERS = _words(
-    "python pypy node nodejs deno bun ruby perl php java lua luajit Rscript julia pwsh "
-    "mono dotnet tclsh electron"
-)
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
 _VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$")
-_FILE = re.compile(r"[A-Za-z][\w.-]*\.(py|sh|js|mjs|cjs|ts|rb|pl|php|lua|R|jl|jar|bash|zsh)")
-"""A script's name may well hold a date."""
-_ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*\+?=")
+_NAME = re.compile(r"[\w.+@-]+")
+"""What programs and scripts are called; code hardly ever looks so."""
+_SECRET = re.compile(r"pass|pw|token|key|secret|cred|auth|cookie|-[aAkKpPsuUwW]$", re.IGNORECASE)
+"""Options and subcommands behind which a secret may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,14 @@ def program_of(word: str) -> str:
 # wrapped command (man pages of each).
 _WRAPPERS: dict[str, tuple[str, int]] = {
     "sudo": (
-        "-u -g -h -p -C -T -r -t -U -D -R --user --group --host --prompt --chdir --chroot",
+        (
+            "-u -g -h -p -C -T -r -t -U -D -R -c -a --user --group --host --prompt --chdir "
+            "--chroot --close-from --login-class --role --type --other-user --command-timeout"
+        ),
         0,
     ),
-    "doas": ("-u -C", 0),
-    "env": ("-u -C -S --unset --chdir", 0),
+    "doas": ("-u -C -a", 0),
+    "env": ("-u -C -S -a --unset --chdir --split-string --argv0", 0),
     "nice": ("-n --adjustment", 0),
     "ionice": ("-c -n -p --class --classdata", 0),
     "chrt": ("-T -P -D", 1),
@@ -96,7 +99,7 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     "setpriv": (
         (
             "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits "
-            "--pdeathsig --ruid --euid --rgid --egid"
+            "--pdeathsig --ruid --euid --rgid --egid --selinux-label --apparmor-profile"
         ),
         0,
     ),
@@ -104,55 +107,96 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     "systemd-run": (
         (
             "-p --property -u --unit -M --machine -H --host --slice --description --uid --gid "
-            "--nice --working-directory -d -E --setenv"
+            "--nice --working-directory -d -E --setenv --service-type --on-active --on-boot "
+            "--on-startup --on-unit-active --on-unit-inactive --on-calendar --timer-property "
+            "--path-property --socket-property --background"
         ),
         0,
     ),
-    "systemd-inhibit": ("", 0),
+    "systemd-inhibit": ("--what --who --why --mode", 0),
     "cgexec": ("-g", 0),
-    "unshare": ("", 0),
-    "nsenter": ("-t --target", 0),
-    "chroot": ("", 1),
-    "strace": ("-e -o -p -s -a -O -S -u -E -I", 0),
-    "ltrace": ("-e -o -p -s -a -u", 0),
-    "xvfb-run": ("-n -s -e -f -p -w", 0),
-    "dbus-run-session": ("", 0),
+    "unshare": (
+        (
+            "-S --setuid -G --setgid -R --root -w --wd --map-user --map-group --map-users "
+            "--map-groups --propagation --setgroups --monotonic --boottime"
+        ),
+        0,
+    ),
+    "nsenter": ("-t --target -S --setuid -G --setgid", 0),
+    "chroot": ("--userspec --groups", 1),
+    "strace": ("-e -o -p -s -a -O -S -u -E -I -P -b -X -U", 0),
+    "ltrace": ("-e -o -p -s -a -u -A -D -F -l -n -x -w", 0),
+    "xvfb-run": (
+        (
+            "-n -s -e -f -p -w --server-num --server-args --error-file --auth-file "
+            "--xauth-protocol --wait"
+        ),
+        0,
+    ),
+    "dbus-run-session": ("--config-file --dbus-daemon", 0),
     "firejail": ("", 0),
-    "tini": ("-p", 0),
-    "dumb-init": ("", 0),
+    "tini": ("-p -e", 0),
+    "dumb-init": ("-r --rewrite", 0),
     "catatonit": ("", 0),
     "caffeinate": ("-t -w", 0),
     "unbuffer": ("", 0),
-    "ccache": ("", 0),
+    "ccache": ("-d -F -k -M -o -X --max-size --max-files --set-config --get-config", 0),
     "distcc": ("", 0),
     "command": ("", 0),
     "exec": ("-a", 0),
-    "xargs": ("-I -n -P -L -d -a -E -s --max-args --max-procs --replace --delimiter", 0),
+    "xargs": (
+        (
+            "-I -n -P -L -d -a -E -s -R -J --max-args --max-procs --max-chars --arg-file "
+            "--delimiter --process-slot-var"
+        ),
+        0,
+    ),
 }
 
 # Programs whose next words are subcommands or targets, and how many of them make the name.
 _ONE_WORD = _words(
     "git docker podman apt apt-get dpkg dnf yum zypper pacman apk brew snap flatpak systemctl "
     "cargo go rustup dotnet mvn gradle gradlew bazel ninja cmake meson tox nox hatch poetry pip "
-    "pip3 conda composer bundle rake rails artisan kubectl helm terraform ansible borg restic "
+    "pip3 conda composer bundle rake rails artisan kubectl helm terraform borg restic "
     "rclone zfs zpool btrfs mdadm nix guix hg svn lxc nvm pm2 vite next webpack ollama openssl "
     "npx just task"
 )
 _TWO_WORDS = _words("npm yarn pnpm bun make gmake uv")
 _SUBCOMMANDS = dict.fromkeys(_ONE_WORD, 1) | dict.fromkeys(_TWO_WORDS, 2)
-# Flags of those programs that take no value, so that the word behind them may be a subcommand.
-_BARE_FLAGS = _words(
-    "-y -q -qq --yes --quiet -s --silent -k --keep-going -B --no-pager -v --verbose -i"
-)
+# Subcommands of those whose next word is a name, too; of make any word is.
+_NAMING = _words("run run-script exec dlx create pip tool python")
+_MAKES = ("make", "gmake")
+# Switches of those programs, so that the word behind them may be a subcommand.
+_SWITCHES = {
+    program: _words(switches)
+    for programs, switches in (
+        (
+            "make gmake",
+            "-s -k -B -i -w --silent --quiet --keep-going --always-make --ignore-errors "
+            "--no-print-directory",
+        ),
+        ("ninja", "-v --verbose --quiet"),
+        ("apt apt-get", "-y -q -qq -V --yes --assume-yes --quiet"),
+        ("dnf yum", "-y -q -v --assumeyes --quiet --verbose"),
+        ("zypper", "-q -v -n --quiet --verbose --non-interactive"),
+        ("npm yarn pnpm bun", "-s --silent --quiet --verbose"),
+        ("cargo pip pip3 uv poetry restic rclone borg", "-q -v --quiet --verbose"),
+        ("composer", "-q -v -n --quiet --verbose --no-interaction"),
+        ("git systemctl", "--no-pager"),
+        ("gradle gradlew", "-q --quiet --no-daemon --daemon --offline --parallel --stacktrace"),
+        ("mvn", "-q -B -o -e -X -U --quiet --batch-mode --offline"),
+    )
+    for program in programs.split()
+}
 _JOBS = re.compile(r"^-j\d{0,4}$")
 """Parallel jobs of make and ninja: part of how people call a build."""
 
 _BUILTINS = _words(
     ": . [ [[ cd export set unset source eval echo printf read shift trap ulimit umask exit wait "
-    "true false test sleep local declare let return break continue"
+    "true false test sleep local declare typeset let return break continue shopt alias pushd popd"
 )
-_KEYWORDS = _words("while until for if then else elif do done fi esac { } ! case in select time")
-_SHELL_WORDS = re.compile(r"\"[^\"]*\"|'[^']*'|[;&|()<>\n]+|[^\s;&|()<>]+")
+_TOLD = ("true", "false", "echo", "printf", "read", "sleep", "wait")
+"""Builtins that are more than bookkeeping: a loop may consist of nothing else."""
 
 
 def describe(words: Sequence[str], comm: str, *, arguments: bool = False) -> Name:
@@ -165,25 +209,26 @@ def describe(words: Sequence[str], comm: str, *, arguments: bool = False) -> Nam
     """
     if not words or not words[0].strip():
         return _named(program_of(comm))
-    if len(words) == 1 and " " in words[0]:
-        return _titled(words[0], comm, arguments=arguments)
+    if " " in words[0]:
+        return _titled(words, comm, arguments=arguments)
     return _of_command(list(words), comm, arguments=arguments, depth=0)
 
 
-def _titled(title: str, comm: str, *, arguments: bool) -> Name:
+def _titled(words: Sequence[str], comm: str, *, arguments: bool) -> Name:
     """A process that rewrote its command line: ``postgres: writer``, ``npm run build``."""
-    if program_of(title)[:15] == comm[:15]:
-        return _named(program_of(title))  # a path with spaces in it
+    title = words[0]
+    name = base(title)
+    if title.startswith("/") and name[:15] == comm[:15]:  # a path with spaces in it
+        # A name is cut to 15 bytes in ``comm``; what follows in the title may be arguments.
+        name = name[:15] + name[15:].partition(" ")[0]
+        return _of_command([name, *words[1:]], comm, arguments=arguments, depth=0)
     head, colon, _ = title.partition(": ")
     if colon and " " not in head:
         return _named(program_of(head))
-    words = title.split()
-    if (
-        words[0].startswith("/")
-        or program_of(words[0])[:15] == comm[:15]
-        or (program_of(words[0]) in _SUBCOMMANDS)
-    ):
-        return _of_command(words, comm, arguments=arguments, depth=0)
+    told = title.split()
+    program = program_of(told[0])
+    if told[0].startswith("/") or program[:15] == comm[:15] or program in _SUBCOMMANDS:
+        return _of_command(told, comm, arguments=arguments, depth=0)
     return _named(program_of(comm))
 
 
@@ -193,15 +238,15 @@ def _of_command(words: list[str], comm: str, *, arguments: bool, depth: int) -> 
         program = program_of(comm)
     if depth < 8:
         rest = _unwrapped(program, words) if program in _WRAPPERS else []
-        if rest and not _secretive(program_of(rest[0])):
+        if rest and _presentable(program_of(rest[0])):
             return _of_command(rest, comm, arguments=arguments, depth=depth + 1)
-        if program == "busybox" and len(words) > 1 and not words[1].startswith("-"):
+        if program == "busybox" and len(words) > 1 and _presentable(words[1]):
             return _of_command(words[1:], comm, arguments=arguments, depth=depth + 1)
         if program in ("su", "runuser") and (line := _option(words, "-c", "--command")):
             return _of_line(line, comm, "sh", arguments=arguments, depth=depth)
     if program in SHELLS:
         return _of_shell(program, words, comm, arguments=arguments, depth=depth)
-    if program in _INTERPRETERS:
+    if program in INTERPRETERS:
         return _of_interpreter(program, words, arguments=arguments)
     if not program:
         return _named(program_of(comm))
@@ -216,7 +261,9 @@ def _named(program: str) -> Name:
 def _unwrapped(wrapper: str, words: list[str]) -> list[str]:
     """The wrapped command; empty when there is none to be seen."""
     valued, positional = _WRAPPERS[wrapper]
-    takes_value = frozenset(valued.split())
+    takes_value = _words(valued)
+    if wrapper == "runuser" and takes_value.isdisjoint(words):
+        return []  # a user's name comes first, as with su
     at, end = 1, len(words)
     while at < end:
         word = words[at]
@@ -225,12 +272,12 @@ def _unwrapped(wrapper: str, words: list[str]) -> list[str]:
             break
         if word in takes_value:
             at += 2
-        elif word.startswith("-") or _ASSIGNMENT.match(word):
+        elif word.startswith("-") or ASSIGNMENT.match(word):
             at += 1
         else:
             break
     at += positional
-    while at < end and _ASSIGNMENT.match(words[at]):
+    while at < end and ASSIGNMENT.match(words[at]):
         at += 1
     if wrapper == "flock" and at < end and words[at] in ("-c", "--command"):
         return ["sh", *words[at:]]
@@ -244,115 +291,99 @@ def _option(words: list[str], *names: str) -> str:
     return ""
 
 
+# Options of shells: those that take the next word, and the long ones that are switches.
+_SHELL_VALUED = _words("--rcfile --init-file --init-command --emulate --features --debug-output")
+_SHELL_SWITCHES = _words(
+    "--login --norc --noprofile --noediting --posix --restricted --verbose --interactive "
+    "--no-config --no-execute --private"
+)
+
+
 def _of_shell(program: str, words: list[str], comm: str, *, arguments: bool, depth: int) -> Name:
-    at = 1
+    unknown = Name(program=program, command=program, label=program)
+    at, told, stdin = 1, False, False
     while at < len(words) and words[at][:1] in ("-", "+") and words[at] not in ("-", "--"):
         word = words[at]
-        if not word.startswith("--") and "c" in word[1:] and at + 1 < len(words):
-            return _of_line(words[at + 1], comm, program, arguments=arguments, depth=depth)
-        at += 2 if word in ("-o", "+o", "-O", "+O", "--rcfile", "--init-file") else 1
-    if at < len(words) and words[at] in ("-", "--"):
         at += 1
-    script = words[at] if at < len(words) and "s" not in words[1][1:2] else ""
-    if not script or re.match(r"/(dev|proc)/", script):
+        if word.startswith("--"):
+            option, equals, line = word.partition("=")
+            if option == "--command":
+                line = line if equals else "".join(words[at : at + 1])
+                return _of_line(line, comm, program, arguments=arguments, depth=depth)
+            if option in _SHELL_VALUED and not equals:
+                at += 1
+            elif option not in _SHELL_SWITCHES and not equals:
+                return unknown
+            continue
+        switches, valued, value = _letters(program, word[1:])
+        if value and (valued == "c" or program != "fish"):
+            return unknown  # ambiguous
+        told = told or (word[0] == "-" and "c" in switches + valued)
+        stdin = stdin or "s" in switches
+        if valued in ("", "c"):
+            continue
+        at += not value
+    at += words[at : at + 1] in (["-"], ["--"])
+    script = words[at] if at < len(words) else ""
+    if told:
+        return _of_line(script, comm, program, arguments=arguments, depth=depth)
+    if not script or stdin or re.match(r"/(dev|proc)/", script):
         return Name(program=program, command=program, label=program, nameless=True)
     name = clean(base(script), 40)
-    if _secretive(name):
-        return Name(program=program, command=program, label=program)
+    if not _presentable(name):
+        return unknown
     return Name(program=program, script=name, command=name, label=name)
+
+
+def _letters(shell: str, letters: str) -> tuple[str, str, str]:
+    """Options strung together: the switches, the one that takes a value, and that value.
+
+    The value is empty when it is the next word.
+    """
+    match = re.search("[cCdDfop]" if shell == "fish" else "[oO]", letters)
+    if not match:
+        return letters, "", ""
+    return letters[: match.start()], match[0], letters[match.end() :]
 
 
 def _of_line(line: str, comm: str, shell: str, *, arguments: bool, depth: int) -> Name:
     """``sh -c LINE``: by its first command that does some work."""
-    tokens = _SHELL_WORDS.findall(line)
-    command: list[str] = []
-    for token in [*tokens, ";"]:
-        if token[0] in ";&|()\n":
-            first = program_of(command[0]) if command else ""
-            if first and first not in _BUILTINS and depth < 8 and not _secretive(first):
-                return _of_command(command, comm, arguments=arguments, depth=depth + 1)
-            command = []
-        elif not command and (token in _KEYWORDS or _ASSIGNMENT.match(token)):
-            if token in ("for", "case", "select"):
-                command = [":"]  # its words are no command
-        elif token[0] in "<>":
-            continue
-        else:
-            command.append(token.strip("\"'") or token)
-    program = _last_builtin(tokens) or shell
-    return Name(program=shell, command=shell, label=clean(f"{shell} -c {program}"))
-
-
-def _last_builtin(tokens: list[str]) -> str:
-    """For loops of nothing but builtins: the first that is more than bookkeeping."""
-    for token in tokens:
-        if token in ("true", "false", "echo", "printf", "read", "sleep", "wait"):
-            return token
-    return "…"
-
-
-_VALUED = {
-    "python": frozenset({"-W", "-X", "--check-hash-based-pycs"}),
-    "pypy": frozenset({"-W", "-X"}),
-    "node": frozenset({"-r", "--require", "--import", "--loader", "-C", "--conditions"}),
-    "nodejs": frozenset({"-r", "--require", "--import", "--loader"}),
-    "ruby": frozenset({"-I", "-r", "-C", "-E"}),
-    "perl": frozenset({"-I"}),
-    "php": frozenset({"-d", "-c", "-z"}),
-    "java": frozenset(
-        {"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules",
-         "--add-opens", "--add-exports", "--add-reads", "--upgrade-module-path"}
-    ),
-}  # fmt: skip
-_INLINE = {
-    "python": ("-c",), "pypy": ("-c",), "node": ("-e", "--eval", "-p", "--print"),
-    "nodejs": ("-e", "-p"), "ruby": ("-e",), "perl": ("-e", "-E"), "php": ("-r",),
-    "lua": ("-e",), "Rscript": ("-e",), "julia": ("-e",),
-}  # fmt: skip
+    told = ""
+    for command in commands(line):
+        program = program_of(command[0])
+        if program in _BUILTINS:
+            told = told or (program if program in _TOLD else "")
+        elif depth < 8 and _presentable(program):
+            return _of_command(command, comm, arguments=arguments, depth=depth + 1)
+    return Name(program=shell, command=shell, label=f"{shell} -c {told or '…'}")
 
 
 def _of_interpreter(program: str, words: list[str], *, arguments: bool) -> Name:
-    valued, inline = _VALUED.get(program, frozenset()), _INLINE.get(program, ())
-    at = 1
-    if program in ("deno", "dotnet") and len(words) > 1 and words[1] in ("run", "exec", "task"):
-        at = 2
-    while at < len(words):
-        word = words[at]
-        if word in inline:
-            return Name(program=program, command=program, label=f"{program} {word}")
-        if word == "-m" and program in ("python", "pypy") and at + 1 < len(words):
-            return _scripted(program, words[at + 1], "-m ")
-        if program in ("python", "pypy") and re.match(r"-[bBdEhiIOqsSuvVx]*m$", word):
-            return _scripted(program, words[at + 1] if at + 1 < len(words) else "", "-m ")
-        if program == "java" and word == "-jar" and at + 1 < len(words):
-            return _scripted(program, base(words[at + 1]), "-jar ")
-        if word in valued:
-            at += 2
-        elif word.startswith("-") and word != "-":
-            at += 1
-        else:
-            break
-    script = words[at] if at < len(words) else ""
-    if program == "java" and script:
-        return _scripted(program, script.rpartition(".")[2], "")
+    script, flag, after = run_of(program, words)
     name = base(script)
     if not name or script == "-" or re.match(r"/(dev|proc)/", script):
-        return _named(program)
+        return Name(program=program, command=program, label=f"{program} {flag}".rstrip())
+    if flag in ("-m", "-jar"):
+        return _scripted(program, name, f"{flag} ")
     stem = re.sub(r"(-cli)?\.[cm]?js$", "", name)
     if stem in _SUBCOMMANDS:
-        known = _with_subcommands(stem, words[at + 1 :], arguments=arguments)
+        known = _with_subcommands(stem, words[after:], arguments=arguments)
         return Name(program=program, script=stem, command=known.command, label=known.label)
-    if "." not in name and re.search(r"/s?bin/", script) and "node_modules" not in script:
-        tool = clean(name, 40)  # an installed tool that happens to be a script
-        return Name(program=program, script=tool, command=tool, label=tool)
-    if program in ("node", "nodejs") and "/node_modules/" in script and "/.bin/" not in script:
-        name = script.rpartition("/node_modules/")[2].split("/")[0]
-    return _scripted(program, name, "")
+    in_package = "/node_modules/" in script
+    if "." not in name and re.search(r"/s?bin/", script) and not in_package:
+        if not _presentable(name):
+            return _named(program)
+        # an installed tool that happens to be a script
+        return Name(program=program, script=name, command=name, label=name)
+    if in_package and "/.bin/" not in script:
+        parts = script.rpartition("/node_modules/")[2].split("/")
+        name = parts[1] if parts[0].startswith("@") and len(parts) > 1 else parts[0]
+    return _scripted(program, name, "" if SCRIPT.fullmatch(name) or not flag else f"{flag} ")
 
 
 def _scripted(program: str, script: str, flag: str) -> Name:
     name = clean(script, 40)
-    if not name or _secretive(name):
+    if not _presentable(name):
         return _named(program)
     text = f"{program} {flag}{name}"
     return Name(program=program, script=name, command=text, label=text)
@@ -361,21 +392,31 @@ def _scripted(program: str, script: str, flag: str) -> Name:
 def _with_subcommands(program: str, words: list[str], *, arguments: bool) -> Name:
     name = clean(program) or "unknown"
     limit = _SUBCOMMANDS.get(program, 0)
+    switches = _SWITCHES.get(program, frozenset())
     kept: list[str] = []
     flags: list[str] = []
     for word in words if limit else ():
         if program in ("make", "gmake", "ninja") and _JOBS.match(word):
             flags.append(word)
-        elif word in _BARE_FLAGS:
+        elif word in switches:
             continue
         elif len(kept) < limit and _PLAIN.fullmatch(word) and not _secretive(word):
             kept.append(word)
+            if program not in _MAKES and word not in _NAMING:
+                break
         else:
             break
     text = " ".join([name, *flags, *kept])
     if arguments:
-        shown = [word for word in words if word not in kept and _harmless(word)]
-        text = clean(" ".join([text, *(word for word in shown if word not in flags)]))
+        shown = [
+            word
+            for before, word in zip(["", *words], words, strict=False)
+            if word not in kept
+            and word not in flags
+            and _harmless(word)
+            and not _SECRET.search(before)
+        ]
+        text = clean(" ".join([text, *shown]))
     return Name(program=name, command=text, label=clean(text))
 
 
@@ -383,7 +424,7 @@ def _secretive(word: str) -> bool:
     """Whether a word looks more like a key than like a name."""
     if len(word) > 32 or "=" in word or "://" in word or "@" in word:
         return True
-    if _FILE.fullmatch(word):
+    if SCRIPT.fullmatch(word):
         return False
     stem = word.rpartition(".")[0] or word
     digits = sum(character.isdigit() for character in stem)
@@ -392,7 +433,13 @@ def _secretive(word: str) -> bool:
     return len(stem) >= 16 and not re.search(r"[-_. ]", stem) and stem.lower() != stem
 
 
+def _presentable(name: str) -> bool:
+    """Whether it may be shown as what a program or a script is called."""
+    return bool(_NAME.fullmatch(name)) and not _secretive(name)
+
+
 def _harmless(word: str) -> bool:
+    """A long option, a few switches, or a plain word; ``-psesame`` is none of these."""
     return bool(
-        re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,20}|[A-Za-z][A-Za-z0-9_.-]{0,31}", word)
-    ) and (not _secretive(word))
+        re.fullmatch(r"--[A-Za-z][A-Za-z-]{0,20}|-[A-Za-z]{1,3}|[A-Za-z][A-Za-z0-9_.-]{0,31}", word)
+    ) and not _secretive(word)
