@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from publisher.ledger.interpreters import INTERPRETERS, SCRIPT, run_of
@@ -172,8 +172,7 @@ _SWITCHES = {
     for programs, switches in (
         (
             "make gmake",
-            "-s -k -B -i -w --silent --quiet --keep-going --always-make --ignore-errors "
-            "--no-print-directory",
+            "-s -k -B -i -w --silent --quiet --keep-going --always-make --no-print-directory",
         ),
         ("ninja", "-v --verbose --quiet"),
         ("apt apt-get", "-y -q -qq -V --yes --assume-yes --quiet"),
@@ -194,6 +193,10 @@ _JOBS = re.compile(r"^-j\d{0,4}$")
 _BUILTINS = _words(
     ": . [ [[ cd export set unset source eval echo printf read shift trap ulimit umask exit wait "
     "true false test sleep local declare typeset let return break continue shopt alias pushd popd"
+)
+_CHORES = _words(
+    "mkdir rmdir rm cp mv ln ls cat head tail tee dd seq yes touch chmod chown chgrp mktemp date "
+    "uname hostname id basename dirname readlink realpath which pwd wc expr"
 )
 _TOLD = ("true", "false", "echo", "printf", "read", "sleep", "wait")
 """Builtins that are more than bookkeeping: a loop may consist of nothing else."""
@@ -347,15 +350,27 @@ def _letters(shell: str, letters: str) -> tuple[str, str, str]:
 
 
 def _of_line(line: str, comm: str, shell: str, *, arguments: bool, depth: int) -> Name:
-    """``sh -c LINE``: by its first command that does some work."""
-    told = ""
-    for command in commands(line):
+    """``sh -c LINE``: by its first command that does some work; by the first chore otherwise."""
+    told, chore = "", None
+    for command in commands(line) if depth < 8 else ():
         program = program_of(command[0])
         if program in _BUILTINS:
             told = told or (program if program in _TOLD else "")
-        elif depth < 8 and _presentable(program):
-            return _of_command(command, comm, arguments=arguments, depth=depth + 1)
-    return Name(program=shell, command=shell, label=f"{shell} -c {told or '…'}")
+        elif _presentable(program):
+            name = _of_command(command, comm, arguments=arguments, depth=depth + 1)
+            if not _minor(name):
+                return name
+            chore = chore or name
+    return chore or Name(program=shell, command=shell, label=f"{shell} -c {told or '…'}")
+
+
+def _minor(name: Name) -> bool:
+    """Whether a command says little of what a script is about."""
+    return (
+        name.program in _CHORES
+        or name.program in _WRAPPERS
+        or (name.program in INTERPRETERS and not name.script)
+    )
 
 
 def _of_interpreter(program: str, words: list[str], *, arguments: bool) -> Name:
