@@ -105,14 +105,3 @@ class Outbox:
         with self._lock:
             self._unsent |= {topic: None for topic in self._states if topic not in without}
         self.wake()
-
-    def forget(self, topic: str) -> None:
-        """Drops the state of a topic that is no longer ours to publish."""
-        with self._lock:
-            self._states.pop(topic, None)
-            self._unsent.pop(topic, None)
-
-    @property
-    def waiting(self) -> int:
-        """How many messages wait."""
-        return len(self._unsent) + len(self._events) + len(self._answers)
