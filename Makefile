@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := .cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit broker faults homeassistant test-vm bench docs lock clean
+.PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,7 @@ test: $(STAMPS)/dev ## install what the tests need, then run every check and tes
 ifneq ($(WITHOUT_HOMEASSISTANT),1)
 	@scripts/homeassistant
 endif
+	@scripts/node-red >/dev/null
 	$(BIN)/python -m pytest
 
 lint: $(STAMPS)/dev ## style, types and the direction of imports
@@ -45,6 +46,10 @@ homeassistant: $(STAMPS)/dev ## the tests with a real Home Assistant, which is m
 	@scripts/system-packages
 	@scripts/homeassistant
 	$(BIN)/python -m pytest -m homeassistant
+
+nodered: $(STAMPS)/dev ## the tests with a real Node-RED, likewise
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m nodered
 
 test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold the daemon to them
 	PYTHON=$(BIN)/python tests/vm/run
