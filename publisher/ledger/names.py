@@ -28,6 +28,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
 _VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$")
 _NAME = re.compile(r"[\w.+@-]+")
 """What programs and scripts are called; code hardly ever looks so."""
+_NO_FILE = re.compile(r"/(dev|proc)/")
 _SECRET = re.compile(r"pass|pw|token|key|secret|cred|auth|cookie|-[aAkKpPsuUwW]$", re.IGNORECASE)
 """Options and subcommands behind which a secret may stand."""
 
@@ -330,10 +331,10 @@ def _of_shell(program: str, words: list[str], comm: str, *, arguments: bool, dep
     script = words[at] if at < len(words) else ""
     if told:
         return _of_line(script, comm, program, arguments=arguments, depth=depth)
-    if not script or stdin or re.match(r"/(dev|proc)/", script):
+    if not script or stdin or _NO_FILE.match(script):
         return Name(program=program, command=program, label=program, nameless=True)
     name = clean(base(script), 40)
-    if not _presentable(name):
+    if not _presentable(name) or script.endswith("/"):
         return unknown
     return Name(program=program, script=name, command=name, label=name)
 
@@ -356,7 +357,7 @@ def _of_line(line: str, comm: str, shell: str, *, arguments: bool, depth: int) -
         program = program_of(command[0])
         if program in _BUILTINS:
             told = told or (program if program in _TOLD else "")
-        elif _presentable(program):
+        elif _presentable(program) and command[0][0] != "-" and command[0][-1] != "/":
             name = _of_command(command, comm, arguments=arguments, depth=depth + 1)
             if not _minor(name):
                 return name
@@ -376,7 +377,7 @@ def _minor(name: Name) -> bool:
 def _of_interpreter(program: str, words: list[str], *, arguments: bool) -> Name:
     script, flag, after = run_of(program, words)
     name = base(script)
-    if not name or script == "-" or re.match(r"/(dev|proc)/", script):
+    if not name or script == "-" or script.endswith("/") or _NO_FILE.match(script):
         return Name(program=program, command=program, label=f"{program} {flag}".rstrip())
     if flag in ("-m", "-jar"):
         return _scripted(program, name, f"{flag} ")
