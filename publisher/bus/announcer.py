@@ -102,7 +102,9 @@ class Announcer:
     @property
     def due(self) -> float:
         """When there is something to do, in monotonic seconds."""
-        return self._speak_at
+        if self._heard_until is None or not self._reachable():
+            return _NEVER  # until it can be done: to wait for that is not to ask all the time
+        return max(self._speak_at, self._heard_until)
 
     def heard(self, request: Request, now: float) -> bool:
         """Takes a message in; whether it was one for us."""

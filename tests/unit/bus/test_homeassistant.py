@@ -324,6 +324,19 @@ def test_nothing_is_said_while_nobody_listens() -> None:
     assert stage.said == []
 
 
+def test_nobody_is_kept_awake_by_what_cannot_be_said_yet() -> None:
+    stage = Stage()
+    stage.hear("homeassistant/status", b"online")  # before what an earlier run left was heard
+    assert stage.announcer.due > stage.now + 1
+    stage.run(60)
+    stage.reachable = False
+    stage.hear("homeassistant/status", b"online")
+    stage.run(60)
+    assert stage.announcer.due == float("inf")
+    stage.reachable = True
+    assert stage.announcer.due <= stage.now
+
+
 def test_parts_as_devices_come_after_the_machine() -> None:
     stage = Stage(devices="via_device")
     stage.run(60)
