@@ -41,7 +41,7 @@ class Cgroups:
         self._files = files
         self.unified = self.cpuacct = ""
         try:
-            mounts = files.text("/proc/mounts").splitlines()
+            mounts = files.text("/proc/mounts").split("\n")
         except SourceError:
             mounts = []
         for line in mounts:
@@ -69,7 +69,8 @@ class Cgroups:
     def membership(self, lines: bytes) -> Membership:
         """Takes ``/proc/<pid>/cgroup`` apart."""
         unified = named = cpuacct = deepest = ""
-        for line in lines.decode("utf-8", "replace").splitlines():
+        # Not splitlines: a name may hold what Unicode or ASCII calls a separator, too.
+        for line in lines.decode("utf-8", "replace").split("\n"):
             _, _, rest = line.partition(":")
             controllers, _, path = rest.partition(":")
             path = path.removesuffix(" (deleted)")

@@ -133,7 +133,7 @@ def wireless(content: bytes) -> dict[str, float]:
     Drivers that use other scales, or are not connected, are left out.
     """
     found: dict[str, float] = {}
-    for line in content.decode("utf-8", "replace").splitlines()[2:]:
+    for line in content.decode("utf-8", "replace").split("\n")[2:]:
         name, _, rest = line.partition(":")
         words = rest.split()
         try:

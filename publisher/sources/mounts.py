@@ -77,7 +77,9 @@ def parse(content: bytes) -> list[Mount]:
     """
     mounts: dict[str, Mount] = {}
     broken = ""
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
+    # Not splitlines: a path may hold what Unicode or ASCII calls a separator, too; the kernel
+    # escapes blanks and newlines.
+    for line in content.decode("utf-8", "surrogateescape").rstrip("\n").split("\n"):
         head, separator, tail = line.partition(" - ")
         left, right = head.split(" "), tail.split(" ")
         if not separator or len(left) < 6 or len(right) < 3:

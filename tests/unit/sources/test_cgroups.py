@@ -41,6 +41,14 @@ def test_membership(tmp_path: Path, mounts: str, lines: str, expected: tuple[str
     assert cgroups.membership(lines.encode()) == Membership(*expected)
 
 
+@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\r"])
+def test_a_name_cannot_pass_for_another_line(tmp_path: Path, separator: str) -> None:
+    """Any user may make a cgroup below their own, and call it as they like."""
+    own = f"/user.slice/x{separator}0::/system.slice/postgresql.service"
+    cgroups = tree(tmp_path, {"proc/mounts": V2})
+    assert cgroups.membership(f"0::{own}\n".encode()) == Membership(own, own)
+
+
 def test_usage_of_version_2(tmp_path: Path) -> None:
     cgroups = tree(tmp_path, {
         "proc/mounts": V2,
