@@ -54,7 +54,7 @@ def command(
     files = [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
     size = sum(path.stat().st_size for path in files)
     print(f"{len(files)} files, {size / 1024:.0f} KiB in {directory}")
-    print("Masked: serial numbers, addresses, UUIDs, names of hosts and home directories.")
+    print("Masked: serial numbers, addresses, UUIDs, names of hosts and users.")
     print("Look through it before you send it: names of volumes and mount points are still there.")
 
 

@@ -105,6 +105,8 @@ def write(recording: Recording, directory: Path, mask: Masker) -> None:
                    files, folders)  # fmt: skip
     for path in recording.present:
         _place(recording.root, _resolve(recording.root, path, links), files, folders)
+    for path in (*links, *files):
+        mask.learn(path)
     for path in folders:
         (directory / mask.path(path)[1:]).mkdir(parents=True, exist_ok=True)
     for path, known in files.items():

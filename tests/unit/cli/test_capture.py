@@ -12,6 +12,7 @@ import pytest
 from publisher.cli import capture as command
 from publisher.errors import ConfigError, DeniedError, SourceError
 from publisher.sources import Sources
+from publisher.sources.block import disks
 from publisher.sources.capture import Captured, Recording, write
 from publisher.sources.files import KernelFiles
 from publisher.sources.masking import Masker
@@ -128,12 +129,30 @@ _SECRETS = {
     "battery": ("/sys/class/power_supply/BAT0/uevent", "POWER_SUPPLY_SERIAL_NUMBER=AB12345\n"),
     "t10": ("/sys/block/sdb/device/wwid", "t10.ATA     WDC WD40EFRX-68N32N0      WD-WCC7K7654321"),
     "host": ("/proc/sys/kernel/hostname", "gutenberg"),
+    "disk by name": ("/dev/disk/by-id/ata-ST4000VN008-2DR166_ZDH1C0DE-part1", ""),
+    "stick by name": ("/dev/disk/by-id/usb-Generic_Flash_ABCDEFGH-0:0", ""),
+    "nvme by name": ("/dev/disk/by-id/nvme-Samsung_SSD_980_S64ANX0T99_1", ""),
+    "fat": ("/dev/disk/by-uuid/8F2D-31AC", ""),
+    "lvm": ("/dev/disk/by-id/lvm-pv-uuid-aB3dEf-gh1J-kL2m-nOpQ-rS3t-uVwX-yZ4abc", ""),
+    "wireless with mac": ("/sys/class/net/wlx3cecefabcdef/operstate", "up"),
+    "board": ("/proc/cpuinfo", "Hardware\t: BCM2835\nSerial\t\t: 100000003d1d1c36\nModel\t: Pi\n"),
+    "media": ("/proc/self/mountinfo", "36 25 0:32 / /media/rosalind/USB rw - vfat /dev/sdb1 rw"),
+    "run media": ("/proc/mounts", "/dev/sdb1 /run/media/rosalind/USB vfat rw 0 0"),
+    "cifs user": ("/proc/self/mountinfo",
+                  "3 2 0:3 / /mnt rw - cifs //nas9/v rw,username=rosalind,domain=LABCORP,uid=0"),
+    "sshfs": ("/proc/mounts", "rosalind@kelvin.example:/vol /mnt fuse.sshfs rw,user_id=0 0 0"),
+    "sshfs relative": ("/proc/mounts", "rosalind@kelvin:music /mnt fuse.sshfs rw,user_id=0 0 0"),
+    "gluster": ("/proc/self/mountinfo", "41 25 0:37 / /g rw - fuse.glusterfs gfs3.example:vol rw"),
+    "ceph": ("/proc/self/mountinfo",
+             "42 25 0:3 / /c rw - ceph 10.9.8.7:6789,mon2.example:6789:/ rw,name=rosalind,acl"),
+    "iscsi": ("/dev/disk/by-path/ip-10.9.8.7:3260-iscsi-iqn.2004-04.com.qnap:ts-q1-lun-0", ""),
     "host in an array": ("/sys/block/md0/md/name", "gutenberg:0"),
 }  # fmt: skip
 _TELLTALES = (
     "3c:ec:ef", "3cecef123456", "10.11.12.13", "fd12:3456", "0D0C0B0A", "7d1f2c3a", "filer7",
     "5cb42cf9", "marguerite", "d6e7f809", "5b01234567", "S4EWNX0R123456", "AB12345", "WCC7K7654321",
-    "gutenberg",
+    "gutenberg", "ZDH1C0DE", "ABCDEFGH", "S64ANX0T99", "8F2D", "gh1J", "3cecefabcdef", "3d1d1c36",
+    "rosalind", "nas9", "LABCORP", "kelvin", "gfs3", "mon2", "10.9.8.7", "qnap",
 )  # fmt: skip
 
 
@@ -149,6 +168,8 @@ def test_nothing_that_tells_who_it_is_leaves_the_machine(tmp_path: Path) -> None
     assert [secret for secret in _TELLTALES if secret in everything] == []
     assert "WDC WD40EFRX-68N32N0" in everything, "the model is no secret"
     assert "naa.5000c50" in everything, "the maker is no secret"
+    for kept in ("ST4000VN008-2DR166_", "Samsung_SSD_980_", "BCM2835", "/USB", "rw,user_id=0"):
+        assert kept in everything, kept
 
 
 def test_the_same_secret_is_the_same_everywhere() -> None:
@@ -162,6 +183,37 @@ def test_the_same_secret_is_the_same_everywhere() -> None:
     mac = mask.content("/sys/class/net/eth0/address", b"3c:ec:ef:12:34:56")
     assert mask.content("/proc/net/arp", b"3c:ec:ef:12:34:56") == mac
     assert mask.content("/y", mac) == mac, "masking twice changes nothing"
+
+
+def test_a_serial_number_that_only_a_link_tells_is_masked(tmp_path: Path) -> None:
+    """With a world-wide name at hand, the file that holds the serial is not read."""
+    live, device = tmp_path / "live", "sys/devices/pci0000:00/ata1/0:0:0:0"
+    for name, content in {
+        f"{device}/block/sda/size": "100\n", f"{device}/block/sda/queue/rotational": "1\n",
+        f"{device}/wwid": "naa.5000c500a1b2c3d4\n", f"{device}/model": "ST4000VN008\n",
+        "dev/sda": "",
+    }.items():  # fmt: skip
+        (live / name).parent.mkdir(parents=True, exist_ok=True)
+        (live / name).write_text(content)
+    (live / device / "block/sda/device").symlink_to("../../../0:0:0:0")
+    (live / "sys/block").mkdir()
+    (live / "sys/block/sda").symlink_to(f"../../{device}/block/sda")
+    (live / "dev/disk/by-id").mkdir(parents=True)
+    for name in ("ata-ST4000VN008-2DR166_ZDH1C0DE", "wwn-0x5000c500a1b2c3d4"):
+        (live / "dev/disk/by-id" / name).symlink_to("../../sda")
+    recording = Recording(live)
+    (before,) = disks(recording)
+    write(recording, tmp_path / "case", Masker())
+
+    assert not [path for path in (tmp_path / "case").rglob("*") if "ZDH1C0DE" in path.name]
+    (after,) = disks(Captured(tmp_path / "case"))
+    assert (after.name, after.label) == (before.name, before.label)
+    assert after.identity.startswith("wwn-0x5000c50")
+
+
+def test_hierarchies_of_control_groups_keep_their_names() -> None:
+    line = b"cgroup /sys/fs/cgroup/systemd cgroup rw,xattr,name=systemd 0 0\n1:name=systemd:/x\n"
+    assert Masker().content("/proc/mounts", line) == line
 
 
 @pytest.mark.parametrize(
