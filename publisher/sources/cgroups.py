@@ -70,7 +70,7 @@ class Cgroups:
         """Takes ``/proc/<pid>/cgroup`` apart."""
         unified = named = cpuacct = deepest = ""
         # Not splitlines: a name may hold what Unicode or ASCII calls a separator, too.
-        for line in lines.decode("utf-8", "replace").split("\n"):
+        for line in lines.decode("utf-8", "replace").rstrip("\n").split("\n"):
             _, _, rest = line.partition(":")
             controllers, _, path = rest.partition(":")
             path = path.removesuffix(" (deleted)")
