@@ -26,8 +26,10 @@ _REST = 0.1
 _STEAL = 0.03
 _REST_AFTER_SECONDS = 20.0
 _STRETCH = 1.25
-# Samples out of turn: a load that flickers would else be sampled at every beat.
+# Samples before their time, and how many more may be taken each second: a load that flickers would
+# else be sampled at every beat.
 _EXTRA_SAMPLES = 4.0
+_EXTRA_PER_SECOND = 0.25
 _SHORTEST_GAP_SECONDS = 0.4
 _LOOK_SECONDS = 60.0
 
@@ -131,9 +133,16 @@ class Rhythm:
         """Something may have begun or ended: sample as soon as is seemly."""
         self._period = self.settings.period_seconds
         self._stirred_at = now
-        if self._extra >= 1 and self.next_sample > now:
+        if self.next_sample <= now:
+            return
+        # Whoever rested is only back in step.
+        in_turn = max(now, self._last_sample + self._period)
+        soon = max(now, self._last_sample + _SHORTEST_GAP_SECONDS)
+        if soon < in_turn and self._extra >= 1:
             self._extra -= 1
-            self.next_sample = max(now, self._last_sample + _SHORTEST_GAP_SECONDS)
+            self.next_sample = soon
+        else:
+            self.next_sample = min(self.next_sample, in_turn)
 
     def sampled(self, now: float, *, again_in: float | None = None) -> None:
         """Notes that a sample was taken.
@@ -142,8 +151,11 @@ class Rhythm:
             now: when.
             again_in: seconds after which a further sample would settle an open question.
         """
+        earned = _EXTRA_PER_SECOND * min(
+            now - self._last_sample, _EXTRA_SAMPLES / _EXTRA_PER_SECOND
+        )
+        self._extra = min(self._extra + earned, _EXTRA_SAMPLES)
         self._last_sample = now
-        self._extra = min(self._extra + 0.5, _EXTRA_SAMPLES)
         resting = self._pulse is not None and now - self._stirred_at >= _REST_AFTER_SECONDS
         if resting:
             self._period = min(

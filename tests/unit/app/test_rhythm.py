@@ -66,6 +66,27 @@ def test_an_end_is_noticed_as_fast_as_an_onset() -> None:
     assert min(t for t in times if t > end) - end <= 1.0
 
 
+def test_an_onset_is_seen_at_once_even_after_a_load_that_flickered_before_the_rest() -> None:
+    def course(now: float) -> float:
+        return float(int(now * 2) % 2) if now < 60 else float(now >= 100)
+
+    times = samples(course, until=102)
+    after = next(time for time in times if time >= 100)
+    assert after - 100 <= 0.5
+
+
+def test_with_nothing_to_spare_an_onset_at_rest_is_sampled_in_turn() -> None:
+    rhythm = Rhythm(SamplingSettings(), Load(lambda _: 0.0), now=0.0)  # type: ignore[arg-type]
+    for moment in range(0, 60, 4):
+        rhythm.sampled(float(moment))
+    rhythm._extra = 0.0
+    rhythm.sampled(60.0)
+    assert rhythm.next_sample == 66.0
+    rhythm._extra = 0.0
+    rhythm.hurry(60.5)
+    assert rhythm.next_sample == 62.0
+
+
 def test_a_flickering_load_does_not_double_our_cost() -> None:
     times = samples(lambda now: 2.0 if int(now * 2) % 2 else 0.0, until=200)
     assert len(times) <= 2 * 100
