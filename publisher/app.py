@@ -8,33 +8,32 @@ requests, on the way in.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import select
-import subprocess
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from publisher import __version__
 from publisher.bus.announcer import Announcer
 from publisher.bus.embedded import EmbeddedBroker, find_or_start
-from publisher.bus.homeassistant import Discovery, Host
 from publisher.bus.mqtt import Session
 from publisher.digest import Overview, evidence, signs, with_top
+from publisher.discovery import discovery_of, expiry_seconds
 from publisher.errors import FanwhyError, PrefixTakenError, SourceError
 from publisher.events.journal import Journal
 from publisher.events.outbox import Outbox
 from publisher.events.policy import Channel, Policy
 from publisher.explain.explainer import Explainer
+from publisher.inbox import Inbox
 from publisher.ledger import Balance, open_ledger
 from publisher.ledger.gpu import with_gpu
 from publisher.own_cost import OwnCost
 from publisher.picture import Day
+from publisher.reload import Reloader
 from publisher.rhythm import PressureTriggers, Pulse, Rhythm
 from publisher.schema import topics
 from publisher.schema.message import Message, Request
@@ -42,11 +41,9 @@ from publisher.schema.messages import (
     EventReading,
     ExplanationReading,
     InfoReading,
-    SelfReading,
 )
 from publisher.schema.metric import Reading
 from publisher.schema.payload import Envelope, encode, rfc3339, to_json
-from publisher.schema.printable import printable
 from publisher.senses import Senses
 from publisher.settings import Launch, Settings, state_dir
 from publisher.sources import Sources
@@ -57,17 +54,20 @@ from publisher.subsystems.gpu import Gpu
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 _STOP_SECONDS = 1.5
-_COMMAND_BYTES = 1024
 # How long to listen for another machine under our prefix before the first word.
 _LISTEN_SECONDS = 1.0
 # From the sample that opens the books to the first that tells something.
 _OPENING_SECONDS = 1.0
 # The health of senses may change several times in a row.
 _INFO_SECONDS = 10.0
-# Retained states outlive a few heartbeats, no more: a dead host must also show by age.
-_EXPIRY_HEARTBEATS = 3
+# What repeats the numbers of all other topics would else be sent whenever one of them is.
+_MIN_INTERVALS = {topics.OVERVIEW: 5.0}
+# What may stumble besides the senses, by the name under which host/info then says so.
+_LEDGER, _EXPLANATION = "ledger", "explanation"
+_DISCOVERY, _PUBLISHING = "discovery", "publishing"
 
 
 class App:
@@ -89,6 +89,10 @@ class App:
         self._journal = Journal(f"{home}/events" if (home := state_dir()) else None)
         self._outbox = Outbox(self._journal)
         self._listen_until: float | None = None
+        self._reloader = Reloader(self._call, self._apply)
+        self._explainer = Explainer(launch.settings.explain, state_dir=state_dir())
+        self._verdict: ExplanationReading | None = None
+        self._day = Day.open(state_dir())
         self._setup()
 
     @property
@@ -108,20 +112,17 @@ class App:
             options={"disk": settings.smart},
         )
         self._ledger = open_ledger(self._sources, settings.ledger)
-        self._explainer = Explainer(settings.explain, state_dir=state_dir())
         self._rhythm = Rhythm(settings.sampling, Pulse(self._sources.files), time.monotonic())
         self._channels: dict[str, Channel] = {}
         self._own_cost = OwnCost(self._sources.files)
-        self._day = Day.open(state_dir())
         self._overview = Overview(
             {cls.name: cls.reading for cls in SUBSYSTEMS} | {topics.EXPLANATION: ExplanationReading}
         )
         self._identity = self._launch.identity
         self._status_due = 0.0
-        self._known_topics = {*_TOP_BY, *topics.ALL}
         self._info_due = 0.0
         self._samples = 0
-        self._verdict: ExplanationReading | None = None
+        self._senses.note({_LEDGER: None, _EXPLANATION: None})
 
     def run(self) -> int:
         """Runs until ``stop``; the process's exit code.
@@ -146,9 +147,10 @@ class App:
                         self._rhythm.hurry(time.monotonic())
                 while self._calls:
                     self._calls.popleft()()
+                self._reloader.tick(self._launch.reload)
                 now = time.monotonic()
                 self._rhythm.beat(now)
-                self._announcer.tick(now)
+                self._guarded(_DISCOVERY, self._announcer.tick, now)
                 if self._listen_until and now >= self._listen_until and self._outbox.held:
                     self._outbox.release()
                 if now >= self._rhythm.next_sample and not self._stopping:
@@ -165,8 +167,37 @@ class App:
         self._stopping = True
 
     def reload(self) -> None:
-        """Reads the configuration again, in a child, and applies it. For SIGHUP."""
-        threading.Thread(target=self._read_again, name="reload", daemon=True).start()
+        """Reads the configuration again, and applies it. Safe to call from a signal handler."""
+        self._reloader.ask()
+
+    # -- what others ask for --------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Publishes everything anew."""
+        self._channels.clear()
+        self._outbox.repeat(without=self._announcer.topics)
+        self._announcer.again(time.monotonic())
+        self._rhythm.hurry(time.monotonic())
+
+    def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
+        """Says the verdict on a topic, once there is one."""
+        if self._verdict:
+            payload = self._payload(self._verdict)
+            self._outbox.put(
+                Message(topic=topic, payload=payload, qos=1, correlation_data=correlation_data)
+            )
+
+    def alone(self) -> None:
+        """The prefix is ours: an earlier run of this machine was the last to use it."""
+        self._outbox.release()
+
+    def not_alone(self, name: str) -> None:
+        """Refuses to share a prefix with another machine."""
+        self._failure = PrefixTakenError(
+            f"another machine, {name}, publishes under {self._topics.prefix}/ on "
+            "this broker; set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both"
+        )
+        self.stop()
 
     # -- from other threads -------------------------------------------------------------------
 
@@ -176,17 +207,8 @@ class App:
         with contextlib.suppress(BlockingIOError):  # it has plenty of reasons to wake already
             os.write(self._wake_write, b"\0")
 
-    def _read_again(self) -> None:
-        child = subprocess.run(self._launch.reload, capture_output=True, check=False, timeout=60)
-        if child.returncode:
-            for line in child.stderr.decode("utf-8", "replace").splitlines():
-                log.error("the configuration stays as it was: %s", printable(line))
-            return
-        launch = Launch.parse(child.stdout)
-        self._call(lambda: self._apply(launch))
-
     def _on_request(self, request: Request) -> None:
-        self._call(lambda: self._answer(request))
+        self._call(lambda: self._inbox.take(request))
 
     def _on_state(self, connected: bool, words: str) -> None:
         log.log(logging.INFO if connected else logging.WARNING, "%s", words)
@@ -198,6 +220,14 @@ class App:
     def _connect(self) -> None:
         settings = self._launch.settings
         self._announcer = self._make_announcer()
+        self._inbox = Inbox(
+            self,
+            of=self._topics,
+            machine_id=self._identity.machine_id,
+            homeassistant=settings.homeassistant,
+            subsystems=_TOP_BY.keys(),
+            announce=lambda request: self._announcer.heard(request, time.monotonic()),
+        )
         self._broker = find_or_start(settings.broker)
         if self._broker:
             log.info("%s", self._broker.line)
@@ -208,11 +238,7 @@ class App:
             will=self._status(topics.OFFLINE),
             boot_id=self._boot_id,
             feed=self._outbox,
-            subscriptions=[
-                self._topics.of(topics.COMMAND),
-                self._topics.of(topics.INFO),
-                *self._announcer.subscriptions,
-            ],
+            subscriptions=[*self._inbox.subscriptions, *self._announcer.subscriptions],
             on_request=self._on_request,
             on_state=self._on_state,
         )
@@ -220,9 +246,7 @@ class App:
         self._listen_until = None
         self._outbox.hold()
         self._outbox.put(self._status(topics.ONLINE))
-        self._outbox.put(
-            self._message(topics.CATALOGUE, self._launch.catalogue, qos=1, expires=False)
-        )
+        self._put_what_stays()
         self._session.start()
 
     def _apply(self, launch: Launch) -> None:
@@ -230,95 +254,51 @@ class App:
         before: Settings = self._launch.settings
         after = launch.settings
         logging.getLogger().setLevel(after.log_level.upper())
-        same_place = (before.broker, before.topics, before.host, before.homeassistant) == (
-            after.broker,
-            after.topics,
-            after.host,
-            after.homeassistant,
-        )
+        same_place = _seen_outside(before) == _seen_outside(after)
         self._senses.close()
         self._ledger.close()
         self._sources.files.close()
+        if before.explain == after.explain:
+            self._explainer.read_rules_again()  # the file may be another by now
+        else:
+            self._end_explanations()
+            self._explainer = Explainer(after.explain, state_dir=state_dir())
         if not same_place:
             self._disconnect()
             self._outbox = Outbox(self._journal)
         self._launch = launch
         self._setup()
         if same_place:
-            self._outbox.put(
-                self._message(topics.CATALOGUE, launch.catalogue, qos=1, expires=False)
-            )
+            self._put_what_stays()
         else:
             self._connect()
 
-    def _answer(self, request: Request) -> None:
-        if request.topic == self._topics.of(topics.INFO):
-            self._look_at_neighbour(request)
-            return
-        if self._announcer.heard(request, time.monotonic()):
-            return
-        if request.retain:
-            return  # a command left behind is not meant for now
-        command = request.payload[:_COMMAND_BYTES].decode("utf-8", "replace").strip()
-        if command == "refresh":
-            self._channels.clear()
-            self._outbox.repeat(without=self._announcer.topics)
-            self._announcer.again(time.monotonic())
-            self._rhythm.hurry(time.monotonic())
-        elif command == "why":
-            if (
-                request.response_topic
-                and self._verdict
-                and self._may_answer(request.response_topic)
-            ):
-                self._outbox.put(
-                    Message(
-                        topic=request.response_topic,
-                        payload=self._payload(self._verdict),
-                        qos=1,
-                        correlation_data=request.correlation_data,
-                    )
-                )
-        else:
-            log.warning("unknown command %s; known are refresh and why", printable(command[:40]))
-
-    def _may_answer(self, topic: str) -> bool:
-        """Whoever asks chooses where the answer goes; what others live by is not to be forged."""
-        leaf = self._topics.leaf(topic)
-        return (leaf is None or leaf not in self._known_topics) and not topic.startswith(
-            ("homeassistant/", "$")
+    def _put_what_stays(self) -> None:
+        """The catalogue; and nothing in place of what was switched off, now or before the start."""
+        settings = self._launch.settings
+        self._outbox.put(
+            self._message(topics.CATALOGUE, self._launch.catalogue, qos=1, expires=False)
         )
-
-    def _look_at_neighbour(self, request: Request) -> None:
-        """Refuses to share a prefix with another machine."""
-        try:
-            info = json.loads(request.payload)
-            machine_id, host = str(info["machine_id"]), str(info["host"])
-        except (ValueError, KeyError, TypeError):
-            return  # not ours, or withdrawn
-        if machine_id == self._identity.machine_id:
-            self._outbox.release()
-        else:
-            self._failure = PrefixTakenError(
-                f"another machine, {printable(host)}, publishes under {self._topics.prefix}/ on "
-                "this broker; set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both"
-            )
-            self.stop()
+        off = [name for name in _TOP_BY if name in settings.senses.disabled]
+        if not (settings.homeassistant.enabled and settings.homeassistant.picture):
+            off.append(topics.PICTURE)
+        for topic in off:
+            self._outbox.put(self._message(topic, b"", qos=1, expires=False))
 
     def _sample(self) -> None:
         began = time.thread_time()
         now = time.monotonic()
         readings = self._senses.read()
-        balance = self._guarded("ledger", self._balance)
+        balance = self._guarded(_LEDGER, self._balance)
         again_in: float | None = _OPENING_SECONDS
         if balance is not None:
-            verdict = self._guarded("explanation", lambda: self._judge(balance, readings, now))
+            verdict = self._guarded(_EXPLANATION, self._judge, balance, readings, now)
             if verdict is not None:
                 self._verdict = readings[topics.EXPLANATION] = verdict
-                self._draw(verdict, now)
+                self._guarded(topics.PICTURE, self._draw, verdict, now)
             again_in = self._explainer.wants_soon()
         if self._samples:
-            self._publish_all(readings, balance, now)
+            self._guarded(_PUBLISHING, self._publish_all, readings, balance, now)
         self._samples += 1
         if self._broker:
             self._broker.poll()
@@ -330,7 +310,7 @@ class App:
     ) -> None:
         """Sends what is due. The first sample of all has no rates and no books: it is not sent."""
         absent = [name for name, health in self._senses.health.items() if health.state == "absent"]
-        self._announcer.update(readings, absent, now)
+        self._guarded(_DISCOVERY, self._announcer.update, readings, absent, now)
         readings[topics.OVERVIEW] = self._overview.make(readings)
         if self._senses.changed and now >= self._info_due:
             self._info_due = now + _INFO_SECONDS
@@ -343,17 +323,21 @@ class App:
             connections=self._session.connections,
         )
         for topic, reading in readings.items():
-            channel = self._channel(topic)
-            ranked = with_top(reading, balance, _TOP_BY.get(topic))
-            if channel.due(ranked, now):
-                channel.sent(ranked, now)
-                self._publish(topic, ranked)
+            self._guarded(f"{_PUBLISHING}.{topic}", self._offer, topic, reading, balance, now)
         self._withdraw(
             [topic for topic in self._channels if topic not in readings and topic in _TOP_BY]
         )
         if now >= self._status_due:
             self._status_due = now + self._launch.settings.publishing.heartbeat_seconds
             self._outbox.put(self._status(topics.ONLINE))
+
+    def _offer(self, topic: str, reading: Reading, balance: Balance | None, now: float) -> None:
+        """Publishes a reading if it is worth a message now."""
+        channel = self._channel(topic)
+        ranked = with_top(reading, balance, _TOP_BY.get(topic))
+        if channel.due(ranked, now):
+            channel.sent(ranked, now)
+            self._publish(topic, ranked)
 
     def _balance(self) -> Balance | None:
         balance = self._ledger.sample()
@@ -369,14 +353,25 @@ class App:
         verdict = self._explainer.judge(
             balance, evidence(readings), now=now, wall=self._sources.wall(), signs=signs(readings)
         )
-        for event in self._explainer.transitions():
-            self._tell(event)
+        self._tell_transitions()
         return verdict
 
-    def _guarded(self, name: str, action: Callable[[], _T]) -> _T | None:
-        """Does ``action``; when it stumbles the senses go on, and what happened is said."""
+    def _end_explanations(self) -> None:
+        """Nothing that was told as begun is left without an end."""
+        self._guarded(_EXPLANATION, self._explainer.close)
+        if not self._failure:  # then it would be told in the name of another machine
+            self._guarded(_EXPLANATION, self._tell_transitions)
+
+    def _tell_transitions(self) -> None:
+        for event in self._explainer.transitions():
+            self._tell(event)
+
+    def _guarded(
+        self, name: str, action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T | None:
+        """Does ``action``; when it stumbles the rest goes on, and what happened is said."""
         try:
-            result = action()
+            result = action(*args, **kwargs)
         except Exception as error:  # whatever the machine holds, we go on
             log.debug("%s", name, exc_info=True)
             failure = (
@@ -384,7 +379,8 @@ class App:
             )
             self._senses.note({name: failure})
             return None
-        self._senses.note({name: None})
+        if name in self._senses.health:
+            self._senses.note({name: None})
         return result
 
     def _channel(self, topic: str) -> Channel:
@@ -394,7 +390,9 @@ class App:
             self._channels[topic] = Channel(
                 Policy(
                     heartbeat_seconds=None if topic == topics.INFO else heartbeat,
-                    min_interval_seconds=publishing.min_interval_seconds,
+                    min_interval_seconds=max(
+                        publishing.min_interval_seconds, _MIN_INTERVALS.get(topic, 0.0)
+                    ),
                 )
             )
         return self._channels[topic]
@@ -463,7 +461,7 @@ class App:
             payload=payload,
             qos=qos,
             retain=True,
-            expiry_seconds=_expiry(self._launch.settings, leaf) if expires else None,
+            expiry_seconds=expiry_seconds(self._launch.settings, leaf) if expires else None,
         )
 
     def _status(self, word: bytes) -> Message:
@@ -479,10 +477,10 @@ class App:
             self._broker = None
 
     def _close(self) -> None:
+        self._end_explanations()
         self._disconnect()
         self._senses.close()
         self._ledger.close()
-        self._explainer.close()
         self._day.save(state_dir())
         self._sources.files.close()
         self._journal.close()
@@ -491,29 +489,12 @@ class App:
 _TOP_BY = {cls.name: cls.top_by for cls in SUBSYSTEMS}
 
 
-def discovery_of(settings: Settings, identity: InfoReading) -> tuple[Host, Discovery]:
-    """What Home Assistant is shown of this machine."""
-    identity = replace(identity, fanwhy_version=__version__)
-    host = Host(settings.host, identity.machine_id or settings.host, identity)
-    contents: dict[str, type[Reading]] = {
-        cls.name: cls.reading for cls in SUBSYSTEMS if cls.name not in settings.senses.disabled
-    }
-    contents |= {
-        topics.EXPLANATION: ExplanationReading,
-        topics.INFO: InfoReading,
-        topics.SELF: SelfReading,
-    }
-    return host, Discovery(
-        host,
+def _seen_outside(settings: Settings) -> tuple[object, ...]:
+    """Where we are found, and what Home Assistant is shown: another one takes a new connection."""
+    return (
+        settings.broker,
         settings.topics,
-        contents,
+        settings.host,
         settings.homeassistant,
-        expire_seconds=lambda leaf: _expiry(settings, leaf),
+        settings.senses.disabled,
     )
-
-
-def _expiry(settings: Settings, leaf: str) -> int:
-    """The age at which a state is forgotten."""
-    publishing = settings.publishing
-    heartbeat = publishing.heartbeats.get(leaf, publishing.heartbeat_seconds)
-    return round(_EXPIRY_HEARTBEATS * heartbeat)

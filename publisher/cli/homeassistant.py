@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from publisher.app import discovery_of
 from publisher.bus.homeassistant import Discovery, Entity, Host
 from publisher.bus.rows import Rows
 from publisher.bus.visit import Visit
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
+from publisher.discovery import discovery_of
 from publisher.doctor import look
 from publisher.errors import BrokerError
 from publisher.schema import topics

@@ -60,7 +60,7 @@ class Mosquitto:
     def __init__(self, directory: Path, *, listeners: str = "", anonymous: bool = False) -> None:
         self.directory = directory
         self.port = free_port()
-        self.other_port = free_port() if listeners else 0
+        self.other_port = free_port() if "{port}" in listeners else 0
         self._process: subprocess.Popen[bytes] | None = None
         if anonymous:
             (directory / "config").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -102,11 +103,22 @@ def test_every_topic_is_there_and_valid_and_a_later_reader_finds_it(
     assert late.last("host/status").payload == b"online"
 
 
+@pytest.fixture
+def load() -> Iterator[int]:
+    """A process that keeps a core busy: without its parent a job of its own, not one of ours."""
+    start = "xz -9e -T1 -c /dev/zero >/dev/null 2>&1 & echo $!"
+    pid = int(subprocess.check_output(["sh", "-c", start], start_new_session=True))
+    yield pid
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_busy_program_is_named_and_its_end_noticed(
     broker: Any,
     watch: Callable[..., Any],
     run: Callable[..., Daemon],
     wait_until: Callable[..., None],
+    load: int,
 ) -> None:
     watcher = watch(broker)
     daemon = run(broker)
@@ -118,13 +130,8 @@ def test_a_busy_program_is_named_and_its_end_noticed(
             "'xz'" in cause["reason"] and cause["active"] for cause in verdict.get("causes", ())
         )
 
-    # Without its parent it is a job of its own, not a part of these tests.
-    start = "xz -9e -T1 -c /dev/zero >/dev/null 2>&1 & echo $!"
-    load = int(subprocess.check_output(["sh", "-c", start], start_new_session=True))
-    try:
-        watcher.wait(lambda _: blamed())
-    finally:
-        os.kill(load, signal.SIGKILL)
+    watcher.wait(lambda _: blamed())
+    os.kill(load, signal.SIGKILL)
     assert payload(watcher.last("host/explanation"))["state"] in ("busy", "pressure")
     watcher.wait(lambda _: not blamed(), timeout=30)
 
@@ -234,6 +241,54 @@ def test_two_machines_cannot_share_a_prefix(
     assert "other" in line
     assert "\x1b" not in line
     assert payload(other.last("host/info"))["machine_id"] == "somebody else"
+
+
+def test_nonsense_where_another_machine_would_stand_ends_nothing(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    other = watch(broker, username="fanwhy")
+    nested = b"[" * 200_000
+    other.publish("host/info", nested, retain=True)
+    watcher = watch(broker)
+    daemon = run(broker)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    other.publish("host/info", nested)
+    asker = watch(broker, "host/answer/#", username="homeassistant")
+    sender = watch(broker, "host/status", username="homeassistant")
+    sender.publish("host/command", b"why", response_topic="host/answer/me")
+    asker.wait_for("host/answer/me")
+    assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_what_goes_on_outlives_sighup_and_is_ended_at_the_end(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon], load: int
+) -> None:
+    watcher = watch(broker)
+    daemon = run(broker)
+
+    def told(kind: str) -> list[str]:
+        events = [payload(each) for each in watcher.messages if each.topic == "host/event"]
+        return [
+            event["message"]
+            for event in events
+            if event["event"] == kind and "(xz)" in event["message"]
+        ]
+
+    watcher.wait(lambda _: told("cause_began"), timeout=30)
+    assert watcher.last("host/memory").payload
+    daemon.write(senses="{ disabled = ['memory'] }")
+    daemon.process.send_signal(signal.SIGHUP)
+    watcher.wait_for("host/memory", b"")  # nobody takes an old value for a new one
+    seen = len(watcher.messages)
+    watcher.publish("host/command", b"refresh")
+    watcher.wait(lambda messages: {"cpu", "explanation"} <= leaves(messages[seen:]))
+    assert "memory" not in leaves(watcher.messages[seen:])
+    assert payload(watcher.last("host/explanation"))["causes"]
+    assert daemon.end(signal.SIGTERM) == 0
+    watcher.wait_for("host/status", b"offline")
+    watcher.wait(lambda _: told("cause_ended"))
+    assert len(told("cause_began")) == len(told("cause_ended")) == 1
+    assert told("cause_ended")[0].endswith("no longer watched")
 
 
 def test_sighup_applies_a_new_configuration_and_keeps_the_connection(
