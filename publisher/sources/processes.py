@@ -179,11 +179,14 @@ class LinuxProcesses:
         self.clocked = self._works() if clocked is None else clocked
 
     def _works(self) -> bool:
-        """Whether clocks answer for those whom ``/proc`` shows, and agree with it."""
-        if self._proc != "/proc":
-            return False
+        """Whether clocks answer for those whom ``/proc`` shows, and agree with it.
+
+        Clocks are asked for by our numbers of processes. Another root may show other numbers or
+        another machine's processes; it shows ours, as in a container that shares its host's, if
+        the one with our number began when we did.
+        """
         stat = self.stat(os.getpid())
-        if stat is None:
+        if stat is None or stat.start != _own_start():
             return False
         try:
             others = self._clock(clock_id(1))
@@ -348,6 +351,13 @@ class LinuxProcesses:
             return b""
         finally:
             os.close(descriptor)
+
+
+def _own_start() -> int | None:
+    try:
+        return parse_stat(Path("/proc/self/stat").read_bytes()).start
+    except (OSError, ValueError):
+        return None
 
 
 def clock_id(pid: int) -> int:

@@ -44,6 +44,20 @@ def test_a_clock_is_the_time_of_all_threads() -> None:
     assert before <= mark <= time.process_time_ns()
 
 
+def test_clocks_are_used_where_another_root_shows_our_own_processes(tmp_path: Path) -> None:
+    """As in a container that shares the host's numbers and has its /proc mounted elsewhere."""
+    (tmp_path / "proc").symlink_to("/proc")
+    assert LinuxProcesses(KernelFiles(tmp_path)).clocked
+
+
+def test_clocks_are_not_used_where_our_number_is_somebody_elses(tmp_path: Path) -> None:
+    (tmp_path / f"proc/{os.getpid()}").mkdir(parents=True)
+    (tmp_path / f"proc/{os.getpid()}/stat").write_bytes(LINE % (os.getpid(), b"x"))
+    processes = LinuxProcesses(KernelFiles(tmp_path))
+    assert processes.stat(os.getpid())
+    assert not processes.clocked
+
+
 def test_the_dead_are_told_from_the_living_in_any_order() -> None:
     with subprocess.Popen(["true"]) as child:
         pass
