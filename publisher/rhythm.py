@@ -172,6 +172,15 @@ class Rhythm:
         self.next_sample = now + wait
 
 
+def _of_this_kernel(files: KernelFiles) -> bool:
+    """Whether the files are of the kernel that we run on, as in a container those of its host."""
+    path = "/proc/sys/kernel/random/boot_id"
+    try:
+        return files.read(path, keep=False) == KernelFiles().read(path, keep=False)
+    except SourceError:
+        return False
+
+
 class PressureTriggers:
     """Asks the kernel to wake us when tasks stall on memory or I/O (PSI triggers).
 
@@ -184,8 +193,10 @@ class PressureTriggers:
 
     def __init__(self, files: KernelFiles) -> None:
         self.descriptors: list[int] = []
-        if files.root:
-            return  # a fixture or another mount has no triggers
+        if not _of_this_kernel(files):
+            return  # a fixture has no triggers
+        # Ours, not those below the root, which a container has read-only: the kernel counts the
+        # stalls of the whole machine in either.
         for resource in ("memory", "io"):
             try:
                 descriptor = os.open(

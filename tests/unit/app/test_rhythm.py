@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from publisher.rhythm import Pulse, Rhythm
+from publisher.rhythm import PressureTriggers, Pulse, Rhythm
 from publisher.settings import SamplingSettings
 from publisher.sources.files import KernelFiles
 
@@ -174,3 +174,17 @@ def test_a_processor_that_is_taken_away_is_no_work(tmp_path: Path) -> None:
 
 def test_a_pulse_that_cannot_be_felt_is_none(tmp_path: Path) -> None:
     assert Pulse(KernelFiles(tmp_path)).beat(0.0) is None
+
+
+def test_triggers_are_set_where_another_root_shows_this_kernel(tmp_path: Path) -> None:
+    """As in a container that has its host's /proc mounted elsewhere; a fixture has none."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/proc").symlink_to("/proc")
+    (tmp_path / "fixture/proc").mkdir(parents=True)
+    set_: list[int] = []
+    for root in ("/", tmp_path / "host", tmp_path / "fixture"):
+        triggers = PressureTriggers(KernelFiles(root))
+        set_.append(len(triggers.descriptors))
+        triggers.close()
+    assert set_[0] == set_[1], "as many as this kernel grants"
+    assert set_[2] == 0
