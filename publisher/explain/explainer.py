@@ -490,6 +490,7 @@ class Explainer:
                 message=message,
                 state=self._state,
                 causes=self._cause_readings(balance) if balance else (),
+                unwatched=None if balance else True,
                 **more,
             )
         )

@@ -315,6 +315,9 @@ class EventReading(Reading):
     duration_seconds: float | None = gauge(
         "Duration", "How long it lasted, once it is over.", unit=Unit.SECONDS, precision=1
     )
+    unwatched: bool | None = flag(
+        "No longer watched", "True where nobody saw the end, since fanwhy was stopped or set anew."
+    )
     cpu_seconds: float | None = gauge(
         "CPU time", "CPU time that the cause used.", unit=Unit.SECONDS, precision=1
     )
@@ -411,6 +414,12 @@ class SelfReading(Reading):
     )  # fmt: skip
 
 
+_OVERVIEW = (
+    "The few numbers that say how the machine is, and the sentence: one topic for simple readers. "
+    "Numbers that move are sent every five seconds at most, a new sentence at once."
+)
+
+
 def overview_of(subsystems: Mapping[str, type[Reading]]) -> type[Reading]:
     """The reading of ``host/overview``: every headline field, named ``<subsystem>_<field>``.
 
@@ -424,7 +433,7 @@ def overview_of(subsystems: Mapping[str, type[Reading]]) -> type[Reading]:
         )
     return dataclasses.make_dataclass(
         "OverviewReading", members, bases=(Reading,), frozen=True, slots=True, kw_only=True,
-        namespace={"__doc__": "The few numbers that say how the machine is, and the sentence."},
+        namespace={"__doc__": _OVERVIEW},
     )  # fmt: skip
 
 

@@ -370,6 +370,8 @@ def test_what_goes_on_at_the_end_is_told_as_ended_once(stage, make_account) -> N
         ("cause_ended", "Software build (make -j8): no longer watched"),
         ("alert_cleared", "No longer watched: CPU usage stays high: Software build (make -j8)"),
     ]
+    assert all(event.unwatched for event in ends)
+    assert not any(event.unwatched for event in stage.events)
     assert (ends[0].label, ends[0].began) == (began.label, began.began)
     assert 320 <= ends[0].duration_seconds <= 330
     assert 0 <= ends[1].duration_seconds <= 330
