@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from publisher.saving import save
 from publisher.schema.messages import CATEGORIES, ExplanationReading
 from publisher.schema.printable import printable
 
@@ -114,11 +114,8 @@ class Day:
             "points": self.points,
         }
         path = Path(state_dir, _FILE)
-        draft = path.with_suffix(".new")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(body, separators=(",", ":")), "utf-8")
-            os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
+            save(path, json.dumps(body, separators=(",", ":")))
         except OSError as error:
             log.warning("%s: the last day cannot be kept: %s", path, error.strerror)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from publisher.explain.drift import Drift
 from publisher.explain.energy import Energy
 from publisher.explain.habits import Habits
 from publisher.explain.heat import Episode
+from publisher.saving import save
 
 log = logging.getLogger(__name__)
 
@@ -116,11 +116,8 @@ class Notebook:
             "energy": self.energy.to_json(),
         }
         path = Path(state_dir, _FILE)
-        draft = path.with_suffix(".new")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(body, separators=(",", ":")), "utf-8")
-            os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
+            save(path, json.dumps(body, separators=(",", ":")))
         except OSError as error:
             log.warning("%s: what was learned cannot be kept: %s", path, error.strerror)
 

@@ -119,7 +119,7 @@ def part_of(files: KernelFiles, name: str, known: Iterable[Disk]) -> str | None:
 
     For a file system that udev knows no UUID of, as in a container.
     """
-    mapped = _text(files, f"/sys/block/{name}/dm/name")
+    mapped = files.hint(f"/sys/block/{name}/dm/name")
     if mapped:
         return f"dm-name-{mapped}"
     identities = {disk.name: disk.identity for disk in known}
@@ -127,7 +127,7 @@ def part_of(files: KernelFiles, name: str, known: Iterable[Disk]) -> str | None:
         return identities[name]
     target = files.link(f"/sys/class/block/{name}")
     disk = target.split("/")[-2] if target else ""
-    number = _text(files, f"/sys/class/block/{name}/partition")
+    number = files.hint(f"/sys/class/block/{name}/partition")
     return f"{identities[disk]}-part{number}" if disk in identities and number else None
 
 
@@ -153,7 +153,7 @@ def _candidates(
     same disk has the same identity in a container that has no ``/dev/disk``.
     """
     found: list[str] = []
-    wwid = _text(files, f"/sys/block/{name}/device/wwid") or _text(files, f"/sys/block/{name}/wwid")
+    wwid = files.hint(f"/sys/block/{name}/device/wwid") or files.hint(f"/sys/block/{name}/wwid")
     kind, _, number = wwid.partition(".")
     if kind == "naa":
         found.append(f"wwn-0x{number.lower()}")
@@ -162,8 +162,8 @@ def _candidates(
     found += [link for link in by_id if _WORLD_WIDE.fullmatch(link)]
     serial = (
         wwid
-        or _text(files, f"/sys/block/{name}/device/cid")  # MMC and SD cards
-        or _text(files, f"/sys/block/{name}/serial")  # virtio, as the hypervisor was told
+        or files.hint(f"/sys/block/{name}/device/cid")  # MMC and SD cards
+        or files.hint(f"/sys/block/{name}/serial")  # virtio, as the hypervisor was told
         or next((link for link in by_id if not link.startswith(("wwn-", "nvme-eui."))), "")
     )
     if serial:
@@ -192,18 +192,11 @@ def links(files: KernelFiles, folder: str, prefix: str = "") -> dict[str, tuple[
 
 def _label(files: KernelFiles, name: str) -> str:
     folder = f"/sys/block/{name}/device"
-    model = _text(files, f"{folder}/model") or _text(files, f"{folder}/name")
-    vendor = _text(files, f"{folder}/vendor") if name[:2] == "sd" else ""
+    model = files.hint(f"{folder}/model") or files.hint(f"{folder}/name")
+    vendor = files.hint(f"{folder}/vendor") if name[:2] == "sd" else ""
     if vendor in ("ATA", "NVMe"):  # the bus, not the maker
         vendor = ""
     return " ".join(f"{vendor} {model}".split()) or name
-
-
-def _text(files: KernelFiles, path: str) -> str:
-    try:
-        return files.text(path, keep=False)
-    except SourceError:
-        return ""
 
 
 def _integer(files: KernelFiles, path: str) -> int:

@@ -82,6 +82,13 @@ class KernelFiles:
         """The content as text without surrounding white space; undecodable bytes are replaced."""
         return self.read(path, keep=keep).decode("utf-8", "replace").strip()
 
+    def hint(self, path: str) -> str:
+        """The text of a file read once; empty where there is none, or none for us."""
+        try:
+            return self.text(path, keep=False)
+        except SourceError:
+            return ""
+
     def integer(self, path: str, *, keep: bool = True) -> int:
         """The one whole number that the file holds.
 

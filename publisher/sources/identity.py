@@ -36,8 +36,8 @@ def describe(files: KernelFiles, state: str | None = None) -> InfoReading:
         state: folder where an identity is kept for a machine that has none of its own.
     """
     name = os.uname() if hasattr(os, "uname") else None
-    booted = _number(_text(files, "/proc/stat"), r"^btime (\d+)$")
-    memory = _number(_text(files, "/proc/meminfo"), r"^MemTotal:\s+(\d+) kB$")
+    booted = _number(files.hint("/proc/stat"), r"^btime (\d+)$")
+    memory = _number(files.hint("/proc/meminfo"), r"^MemTotal:\s+(\d+) kB$")
     return InfoReading(
         machine_id=machine_id(files, state),
         operating_system=_operating_system(files),
@@ -60,7 +60,7 @@ def machine_id(files: KernelFiles, state: str | None = None) -> str:
     made from the host name.
     """
     for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        found = _text(files, path)
+        found = files.hint(path)
         if re.fullmatch(r"[0-9a-f]{32}", found):  # "uninitialized" in images not yet booted
             return _hashed(found)
     kept = _windows_id() or (_kept_id(Path(state, "machine-id")) if state else "")
@@ -110,7 +110,7 @@ def _windows_id() -> str:
 
 def _operating_system(files: KernelFiles) -> str | None:
     for path in ("/etc/os-release", "/usr/lib/os-release"):
-        match = re.search(r"^PRETTY_NAME=(.*)$", _text(files, path), re.MULTILINE)
+        match = re.search(r"^PRETTY_NAME=(.*)$", files.hint(path), re.MULTILINE)
         if match:
             try:
                 return " ".join(shlex.split(match[1])) or None
@@ -120,13 +120,13 @@ def _operating_system(files: KernelFiles) -> str | None:
 
 
 def _cpu_model(files: KernelFiles) -> str | None:
-    content = _text(files, "/proc/cpuinfo")
+    content = files.hint("/proc/cpuinfo")
     # x86, MIPS and RISC-V, then ARM boards that name the board, not the processor.
     for key in ("model name", "cpu model", "uarch", "Processor", "Model", "Hardware"):
         match = re.search(rf"^{key}\s*:\s*(\S.*)$", content, re.MULTILINE)
         if match:
             return re.sub(r"\s+", " ", match[1]).strip()
-    return _text(files, f"{_DEVICE_TREE}/model").rstrip("\0") or platform.processor() or None
+    return files.hint(f"{_DEVICE_TREE}/model").rstrip("\0") or platform.processor() or None
 
 
 def _physical_cores(files: KernelFiles) -> int | None:
@@ -134,22 +134,22 @@ def _physical_cores(files: KernelFiles) -> int | None:
         names = [name for name in files.names(_DEVICES) if re.fullmatch(r"cpu\d+", name)]
     except SourceError:
         return None
-    siblings = {_text(files, f"{_DEVICES}/{name}/topology/thread_siblings_list") for name in names}
+    siblings = {files.hint(f"{_DEVICES}/{name}/topology/thread_siblings_list") for name in names}
     return len(siblings - {""}) or None
 
 
 def _container(files: KernelFiles) -> str | None:
-    named = _text(files, "/run/systemd/container")
+    named = files.hint("/run/systemd/container")
     if named:
         return named
     if files.exists("/run/.containerenv"):
         return "podman"
     if files.exists("/.dockerenv"):
         return "docker"
-    match = re.search(r"container=([\w-]+)", _text(files, "/proc/1/environ").replace("\0", "\n"))
+    match = re.search(r"container=([\w-]+)", files.hint("/proc/1/environ").replace("\0", "\n"))
     if match:
         return match[1]
-    groups = _text(files, "/proc/1/cgroup")
+    groups = files.hint("/proc/1/cgroup")
     for mark, engine in (
         ("kubepods", "kubernetes"),
         ("libpod", "podman"),
@@ -185,34 +185,27 @@ _VENDORS = (
 
 
 def _hypervisor(files: KernelFiles) -> str | None:
-    release = _text(files, "/proc/sys/kernel/osrelease").lower()
+    release = files.hint("/proc/sys/kernel/osrelease").lower()
     if "microsoft" in release or "wsl" in release:
         return "wsl"
-    if "control_d" in _text(files, "/proc/xen/capabilities"):
+    if "control_d" in files.hint("/proc/xen/capabilities"):
         return None  # the privileged domain of Xen: this machine *is* the host
-    tree = _text(files, f"{_DEVICE_TREE}/hypervisor/compatible")
+    tree = files.hint(f"{_DEVICE_TREE}/hypervisor/compatible")
     if tree:
         return "xen" if "xen" in tree else "kvm" if "kvm" in tree else tree.split("\0")[0]
     flagged = bool(
-        re.search(r"^flags\s*:.*\bhypervisor\b", _text(files, "/proc/cpuinfo"), re.MULTILINE)
+        re.search(r"^flags\s*:.*\bhypervisor\b", files.hint("/proc/cpuinfo"), re.MULTILINE)
     )
     described = " ".join(
-        _text(files, f"/sys/class/dmi/id/{name}")
+        files.hint(f"/sys/class/dmi/id/{name}")
         for name in ("product_name", "sys_vendor", "board_vendor", "bios_vendor")
     )
     # Amazon's bare metal says "Amazon EC2" too; Google's servers sold as hardware say "Google".
     for mark, hypervisor in _VENDORS:
         if mark in described and (flagged or hypervisor not in ("amazon", "google")):
             return hypervisor
-    kind = _text(files, "/sys/hypervisor/type")
+    kind = files.hint("/sys/hypervisor/type")
     return kind or ("virtual machine" if flagged else None)
-
-
-def _text(files: KernelFiles, path: str) -> str:
-    try:
-        return files.text(path, keep=False)
-    except SourceError:
-        return ""
 
 
 def _number(content: str, pattern: str) -> int | None:

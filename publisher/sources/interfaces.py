@@ -123,7 +123,7 @@ def place_of(files: KernelFiles, name: str) -> str | None:
     place = f"pci-{pci[-1]}" if pci else f"platform-{board[-1] if board else leaf}"
     if _USB.fullmatch(leaf):  # the bus may have another number next time, the ports have not
         place += f"-usb-{leaf.partition('-')[2]}"
-    port = _text(files, f"/sys/class/net/{name}/dev_port")
+    port = files.hint(f"/sys/class/net/{name}/dev_port")
     return place if port in ("", "0") else f"{place}-port-{port}"
 
 
@@ -206,12 +206,5 @@ def _looks_like_a_card(files: KernelFiles, name: str) -> bool:
     return (
         not _PRETENDERS.match(name)
         and "." not in name
-        and _text(files, f"/sys/class/net/{name}/type") == str(_ETHERNET)
+        and files.hint(f"/sys/class/net/{name}/type") == str(_ETHERNET)
     )
-
-
-def _text(files: KernelFiles, path: str) -> str:
-    try:
-        return files.text(path, keep=False)
-    except SourceError:
-        return ""

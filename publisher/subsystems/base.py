@@ -7,7 +7,7 @@ Adding a sense takes one file with its reading and its ``Subsystem``, one line i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar, TypeVar
 
 from publisher.errors import SourceError
@@ -63,6 +63,12 @@ class Subsystem(ABC):
             return None
         self.health[sense] = None
         return value
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """The sum of those that are known; ``None`` where none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 class Rates:

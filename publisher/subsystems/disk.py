@@ -26,7 +26,7 @@ from publisher.schema.metric import (
 )
 from publisher.sources import Sources, block
 from publisher.subsystems.arrays import ArrayReading, Arrays
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, total
 from publisher.subsystems.filesystems import FilesystemReading, Filesystems
 from publisher.subsystems.pressure import Pressure
 from publisher.subsystems.smart import POWER_STATES, Health, Smart, SmartSettings
@@ -244,8 +244,8 @@ class Disk(Subsystem):
                 _known(item.used_percent for item in filesystems.values() if not item.read_only),
                 default=None,
             ),
-            read_bytes_per_second=_sum(item.read_bytes_per_second for item in devices.values()),
-            write_bytes_per_second=_sum(item.write_bytes_per_second for item in devices.values()),
+            read_bytes_per_second=total(item.read_bytes_per_second for item in devices.values()),
+            write_bytes_per_second=total(item.write_bytes_per_second for item in devices.values()),
             pressure_some_percent=some,
             pressure_full_percent=full,
             devices=devices,
@@ -338,8 +338,3 @@ def _rate(growth: float, seconds: float, limit: float = _LARGEST_PER_SECOND) -> 
 
 def _known(values: Iterable[float | None]) -> Iterable[float]:
     return (value for value in values if value is not None)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(_known(values))
-    return sum(known) if known else None

@@ -9,12 +9,13 @@ come round in secret.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from publisher.errors import SourceError
+from publisher.saving import save
 from publisher.sources.files import KernelFiles
 from publisher.sources.hwmon import STRONGEST
 
@@ -118,10 +119,7 @@ class Meters:
             },
         }
         try:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)  # noqa: PTH103, PTH120
-            with open(f"{self._path}.new", "w", encoding="utf-8") as file:  # noqa: PTH123
-                json.dump(content, file, indent=1)
-            os.replace(f"{self._path}.new", self._path)  # noqa: PTH105
+            save(Path(self._path), json.dumps(content, indent=1))
         except OSError as error:
             self.problem = SourceError(
                 f"energy counts start at 0 after a restart: {error.strerror or error}",

@@ -7,7 +7,6 @@ not read at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publisher.errors import AbsentError, SourceError
@@ -25,7 +24,7 @@ from publisher.schema.metric import (
 )
 from publisher.sources import Sources, interfaces
 from publisher.sources.interfaces import Interface, Sockets, Traffic
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, total
 
 STATES = ("up", "down", "dormant", "testing", "lower_layer_down", "not_present")
 
@@ -219,8 +218,8 @@ class Network(Subsystem):
         cards = {card.name: flows.pop(card.name) for card in self._cards}
         counts = self._sockets or _UNCOUNTED
         return NetworkReading(
-            receive_bytes_per_second=_sum(flow.received_bytes for flow in cards.values()),
-            transmit_bytes_per_second=_sum(flow.sent_bytes for flow in cards.values()),
+            receive_bytes_per_second=total(flow.received_bytes for flow in cards.values()),
+            transmit_bytes_per_second=total(flow.sent_bytes for flow in cards.values()),
             active_connections=counts.established,
             waiting_connections=counts.waiting,
             orphaned_connections=counts.orphaned,
@@ -231,8 +230,8 @@ class Network(Subsystem):
             },
             virtual=VirtualReading(
                 count=len(flows),
-                receive_bytes_per_second=_sum(flow.received_bytes for flow in flows.values()),
-                transmit_bytes_per_second=_sum(flow.sent_bytes for flow in flows.values()),
+                receive_bytes_per_second=total(flow.received_bytes for flow in flows.values()),
+                transmit_bytes_per_second=total(flow.sent_bytes for flow in flows.values()),
             ),
         )
 
@@ -330,8 +329,3 @@ def _rate(before: int, after: int, seconds: float, limit: float) -> float | None
         return None
     rate = (after - before) / seconds
     return rate if rate <= limit else None
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

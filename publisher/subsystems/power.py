@@ -7,7 +7,6 @@ Power of graphics cards is the gpu topic's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +23,7 @@ from publisher.schema.metric import (
 )
 from publisher.sources import Sources, hwmon, nut, powercap, supplies
 from publisher.sources.supplies import Supply
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, total
 from publisher.subsystems.energy import Meter, Meters
 from publisher.subsystems.supply import (
     SupplyReading,
@@ -167,12 +166,12 @@ class Power(Subsystem):
         if self._meters.problem or "power.energy_file" in self.health:
             self.health["power.energy_file"] = self._meters.problem
         cpu = self._cpu()
-        cpu_watts = _sum(part.meter.watts for part in cpu)
+        cpu_watts = total(part.meter.watts for part in cpu)
         system = self._system(cpu_watts)
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=_sum(part.meter.kilowatt_hours for part in cpu),
-            memory_power_watts=_sum(
+            cpu_energy_kilowatt_hours=total(part.meter.kilowatt_hours for part in cpu),
+            memory_power_watts=total(
                 gauge.meter.watts for name, gauge in self._gauges.items() if name.endswith("/dram")
             ),
             system_power_watts=system.watts if system else drawn(self._supplies),
@@ -290,8 +289,3 @@ class Power(Subsystem):
             return rapl
         remedy = rapl.remedy if rapl else ""
         return AbsentError("nothing measures power, and there is no battery or UPS", remedy=remedy)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

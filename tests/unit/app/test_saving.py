@@ -1,0 +1,29 @@
+"""Files that outlive the daemon: the old content or the new, never half of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from publisher.saving import save
+
+
+def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
+    path = tmp_path / "state/day.json"
+    save(path, "old")
+    with path.open() as reader:
+        save(path, "newer")
+        assert reader.read() == "old", "whoever had it open reads on"
+    assert path.read_text() == "newer"
+    assert [file.name for file in path.parent.iterdir()] == ["day.json"]
+
+
+def test_what_cannot_be_written_leaves_the_old_one_and_no_draft(tmp_path: Path) -> None:
+    path = tmp_path / "day.json"
+    save(path, "old")
+    (tmp_path / "day.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        save(path, "new")
+    assert path.read_text() == "old"
+    assert not (tmp_path / "day.new").is_symlink()
