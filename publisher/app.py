@@ -336,8 +336,8 @@ class App:
         channel = self._channel(topic)
         ranked = with_top(reading, balance, _TOP_BY.get(topic))
         if channel.due(ranked, now):
-            channel.sent(ranked, now)
             self._publish(topic, ranked)
+            channel.sent(ranked, now)
 
     def _balance(self) -> Balance | None:
         balance = self._ledger.sample()

@@ -1,0 +1,70 @@
+"""The daemon's wiring, without a broker: what one part does wrong stays with that part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.app import App
+from publisher.schema.messages import InfoReading
+from publisher.schema.metric import Reading
+from publisher.settings import Launch, PublishingSettings, Settings
+from publisher.subsystems.cpu import CpuReading
+from publisher.subsystems.memory import MemoryReading
+
+
+class Quiet:
+    """Stands where the broker's side would be."""
+
+    messages_sent = payload_sent_bytes = connections = 0
+    fails = False
+
+    def update(self, *_: object) -> None:
+        if self.fails:
+            raise ValueError("whatever")
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    settings = Settings(root=str(tmp_path), publishing=PublishingSettings(min_interval_seconds=2))
+    made = App(Launch(settings=settings, catalogue=b"{}", identity=InfoReading()))
+    made._announcer = made._session = Quiet()  # type: ignore[assignment]
+    yield made
+    made._senses.close()
+    made._ledger.close()
+
+
+def said(app: App, readings: dict[str, Reading], now: float) -> dict[str, Any]:
+    app._guarded("publishing", app._publish_all, readings, None, now)
+    return {message.topic: json.loads(message.payload or b"null") for message in app._outbox.take()
+            if message.topic != "host/status"}  # fmt: skip
+
+
+def test_a_number_that_json_has_not_silences_nobody_else(app: App) -> None:
+    wrong: dict[str, Reading] = {"cpu": CpuReading(usage_percent=float("nan")),
+                                 "memory": MemoryReading(used_percent=5.0)}  # fmt: skip
+    assert said(app, wrong, 0.0).keys() == {"host/memory", "host/self", "host/info"}
+    assert app._senses.health["publishing.cpu"].state == "failing"
+    right: dict[str, Reading] = {"cpu": CpuReading(usage_percent=1.0)}
+    assert said(app, right, 10.0)["host/cpu"]["usage_percent"] == 1.0
+    assert app._senses.health["publishing.cpu"].state == "ok"
+
+
+def test_discovery_that_stumbles_silences_nobody(app: App) -> None:
+    app._announcer.fails = True  # type: ignore[attr-defined]
+    assert "host/memory" in said(app, {"memory": MemoryReading(used_percent=5.0)}, 0.0)
+    assert app._senses.health["discovery"].state == "failing"
+
+
+def test_the_overview_is_sent_less_often_than_what_it_repeats(app: App) -> None:
+    counts = {"host/cpu": 0, "host/overview": 0}
+    for second in range(60):
+        readings: dict[str, Reading] = {"cpu": CpuReading(usage_percent=50.0 * (second % 2))}
+        for topic in said(app, readings, float(second)).keys() & counts.keys():
+            counts[topic] += 1
+    assert counts == {"host/cpu": 20, "host/overview": 12}
