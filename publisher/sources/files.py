@@ -15,10 +15,23 @@ from typing import ClassVar
 from publisher.errors import AbsentError, DeniedError, SourceError
 
 _CHUNK = 1 << 16
+_PATIENCE = 16  # times as many refused as may stay open: more than are read in any sample
 # What a vanished device or process answers through a descriptor that is still open.
 _GONE = {errno.ENODEV, errno.ESRCH, errno.ENXIO, errno.ESTALE, errno.EBADF}
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, *_GONE}
 _DENIED = {errno.EACCES, errno.EPERM}
+
+
+class _Open:
+    """A descriptor that is closed when nobody holds it any more, a reading thread included."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.close(self.number)
 
 
 class KernelFiles:
@@ -38,7 +51,9 @@ class KernelFiles:
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")
         self._held = held
-        self._descriptors: dict[str, int] = {}
+        self._descriptors: dict[str, _Open] = {}
+        self._used: set[str] = set()
+        self._refused = 0
 
     def read(self, path: str, *, keep: bool = True) -> bytes:
         """The whole content.
@@ -55,28 +70,43 @@ class KernelFiles:
         """
         descriptor = self._descriptors.get(path)
         if descriptor is not None:
+            self._used.add(path)
             try:
-                return self._whole(descriptor)
+                return self._whole(descriptor.number)
             except OSError as error:
-                self._drop(path)
+                self._descriptors.pop(path, None)
+                self._used.discard(path)
                 if error.errno not in _GONE:
                     raise translated(error, path) from error
         try:
-            descriptor = os.open(self.root + path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = _Open(os.open(self.root + path, os.O_RDONLY | os.O_CLOEXEC))
+            content = self._whole(descriptor.number)
         except OSError as error:
             raise translated(error, path) from error
-        try:
-            content = self._whole(descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            raise translated(error, path) from error
-        if keep and len(self._descriptors) < self._held:
-            # Senses that may hang read in threads of their own: the first to open a file wins.
-            kept = self._descriptors.setdefault(path, descriptor)
-            if kept == descriptor:
-                return content
-        os.close(descriptor)
+        if keep:
+            self._keep(path, descriptor)
         return content
+
+    def _keep(self, path: str, descriptor: _Open) -> None:
+        """Holds a descriptor if there is room, of which those make some that nobody reads.
+
+        A cgroup, process or device that is gone is never asked for again, so that its
+        descriptor would stay. Having refused many for want of room we let go of all that were
+        not read meanwhile; whoever reads more files in turn than may stay open loses none.
+        """
+        if len(self._descriptors) >= self._held:
+            self._refused += 1
+            if self._refused < _PATIENCE * self._held:
+                return
+            self._refused = 0
+            for known in list(self._descriptors):
+                if known not in self._used:
+                    self._descriptors.pop(known, None)
+            self._used.clear()
+            if len(self._descriptors) >= self._held:
+                return
+        # Senses that may hang read in threads of their own: the first to open a file wins.
+        self._descriptors.setdefault(path, descriptor)
 
     def text(self, path: str, *, keep: bool = True) -> str:
         """The content as text without surrounding white space; undecodable bytes are replaced."""
@@ -140,8 +170,8 @@ class KernelFiles:
 
     def close(self) -> None:
         """Closes every held descriptor."""
-        for path in list(self._descriptors):
-            self._drop(path)
+        self._descriptors.clear()
+        self._used.clear()
 
     @staticmethod
     def _whole(descriptor: int) -> bytes:
@@ -153,11 +183,6 @@ class KernelFiles:
             parts.append(content)
             offset += len(content)
         return b"".join(parts)
-
-    def _drop(self, path: str) -> None:
-        descriptor = self._descriptors.pop(path, None)
-        if descriptor is not None:
-            os.close(descriptor)
 
 
 def translated(error: OSError, path: str) -> SourceError:

@@ -45,6 +45,38 @@ def test_no_more_descriptors_stay_open_than_allowed(root: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_what_nobody_reads_any_more_makes_room(root: Path) -> None:
+    """Files of cgroups come and go, and those that went are not asked for again."""
+    for number in range(20):
+        (root / f"proc/{number}").write_text("1")
+    files = KernelFiles(root, held=4)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(4):
+        files.read(f"/proc/{number}")
+    for _ in range(80):
+        files.read("/proc/0")
+        files.read("/proc/9")
+    (root / "proc/0").unlink()
+    (root / "proc/9").unlink()
+    assert files.read("/proc/9"), "its descriptor is held"
+    assert files.read("/proc/0"), "its descriptor stayed"
+    assert len(os.listdir("/proc/self/fd")) - before <= 4
+    files.close()
+
+
+def test_who_reads_more_than_may_stay_open_loses_none_of_what_is_held(root: Path) -> None:
+    for number in range(9):
+        (root / f"proc/{number}").write_text("1")
+    files = KernelFiles(root, held=4)
+    for _ in range(40):
+        for number in range(9):
+            files.read(f"/proc/{number}")
+    for number in range(4):
+        (root / f"proc/{number}").unlink()
+        assert files.read(f"/proc/{number}") == b"1"
+    files.close()
+
+
 def test_what_is_not_there_is_absent(root: Path) -> None:
     files = KernelFiles(root)
     with pytest.raises(AbsentError, match="/proc/nothing: "):
