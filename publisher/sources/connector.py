@@ -23,6 +23,7 @@ _LISTEN = 1
 _FORK = 0x00000001
 _EXIT = 0x80000000
 _BUFFER = 8 << 20
+_UNKNOWN = {errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT}  # built without, or barred
 _SO_RCVBUFFORCE = 33  # not named by Python's socket module
 
 _HEADER = struct.Struct("=IHHII IIIIHH")  # nlmsghdr, then cn_msg
@@ -45,18 +46,26 @@ class Exit(NamedTuple):
 class Connector:
     """Listens from construction on.
 
+    Attributes:
+        lost: events were lost since this was last set to false: the buffer overflowed.
+
     Raises:
         DeniedError: this user may not.
         AbsentError: the kernel has no such thing.
+        SourceError: it cannot be had now, for want of memory or descriptors.
     """
 
     def __init__(self) -> None:
+        self.lost = False
         try:
             self._socket = socket.socket(
                 socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _CONNECTOR
             )
-        except (OSError, AttributeError) as error:
-            raise AbsentError(f"no proc connector: {error}", path="NETLINK_CONNECTOR") from None
+        except OSError as error:
+            kind = AbsentError if error.errno in _UNKNOWN else SourceError
+            raise kind(f"no proc connector: {error}", path="NETLINK_CONNECTOR") from None
+        except AttributeError:
+            raise AbsentError("no proc connector: not Linux", path="NETLINK_CONNECTOR") from None
         try:
             self._listen()
         except OSError as error:
@@ -94,6 +103,7 @@ class Connector:
                 return
             except OSError as error:
                 if error.errno == errno.ENOBUFS:
+                    self.lost = True
                     continue
                 raise SourceError(f"reading failed: {error}", path="NETLINK_CONNECTOR") from None
             if len(message) < _HEADER.size + _EVENT.size:

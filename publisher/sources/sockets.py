@@ -8,6 +8,7 @@ that one may look into.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -23,6 +24,7 @@ _INFO = 2  # INET_DIAG_INFO
 _STATES = 0xFFF & ~(1 << 10)  # all but listening
 _DONE, _ERROR = 3, 2
 _MESSAGE = 72  # struct inet_diag_msg; its last word is the inode
+_UNKNOWN = {errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOENT}  # built without, or barred
 _TRANSMITTED, _RECEIVED = 120, 128  # offsets of tcpi_bytes_acked and tcpi_bytes_received
 
 
@@ -36,7 +38,8 @@ def connections() -> list[Connection]:
     """Every TCP connection of this network namespace, with its bytes since it was made.
 
     Raises:
-        AbsentError: the kernel does not tell.
+        AbsentError: this kernel does not tell.
+        SourceError: it did not answer this time, for want of memory, descriptors or time.
     """
     found: list[Connection] = []
     try:
@@ -52,17 +55,29 @@ def connections() -> list[Connection]:
                 channel.send(header + request)
                 while _take(channel.recv(1 << 16), found):
                     pass
-    except (OSError, AttributeError, struct.error) as error:
-        raise AbsentError(f"no counters of connections: {error}", path="INET_DIAG") from None
+    except OSError as error:
+        kind = AbsentError if error.errno in _UNKNOWN else SourceError
+        raise kind(f"no counters of connections: {error}", path="INET_DIAG") from None
+    except AttributeError:
+        raise AbsentError("no counters of connections: not Linux", path="INET_DIAG") from None
+    except struct.error as error:
+        raise SourceError(f"not as sock_diag(7) has it: {error}", path="INET_DIAG") from None
     return found
 
 
 def _take(content: bytes, found: list[Connection]) -> bool:
-    """Takes one answer apart; tells whether more will come."""
+    """Takes one answer apart; tells whether more will come.
+
+    Raises:
+        OSError: the answer is a refusal.
+    """
     at = 0
     while at + 16 <= len(content):
         length, kind = struct.unpack_from("=IH", content, at)
-        if kind in (_DONE, _ERROR) or length < 16:
+        if kind == _ERROR:
+            (code,) = struct.unpack_from("=i", content, at + 16)
+            raise OSError(-code, os.strerror(-code))
+        if kind == _DONE or length < 16:
             return False
         (inode,) = struct.unpack_from("=I", content, at + 16 + _MESSAGE - 4)
         inner, end = at + 16 + _MESSAGE, at + length

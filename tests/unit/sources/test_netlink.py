@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
+import struct
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from publisher.errors import AbsentError, DeniedError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.connector import Connector, Exit, Fork
-from publisher.sources.sockets import connections, sockets_of, traffic
+from publisher.sources.sockets import _take, connections, sockets_of, traffic
 
 
 def _release() -> tuple[int, ...]:
@@ -51,6 +55,43 @@ def test_the_bytes_of_a_connection_and_whose_it_is() -> None:
                 assert found.received == 500
                 assert found.transmitted in range(1, 100_002)
                 assert inode in sockets_of("/proc", os.getpid())
+
+
+@contextmanager
+def no_descriptors_left() -> Iterator[None]:
+    """Nothing more can be opened, sockets included."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("ask", [connections, Connector])
+def test_what_fails_for_once_is_not_absent(ask: Callable[[], object]) -> None:
+    with pytest.raises(SourceError) as caught, no_descriptors_left():
+        ask()
+    assert type(caught.value) is SourceError
+
+
+def test_a_refusal_is_no_end_of_the_list() -> None:
+    refusal = struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -2) + bytes(16)
+    with pytest.raises(FileNotFoundError):
+        _take(refusal, [])
+    assert not _take(struct.pack("=IHHIIi", 20, 3, 2, 1, 0, 0), [])
+
+
+def test_an_overflow_of_the_buffer_is_told() -> None:
+    if os.geteuid() and _release() < (6, 6):
+        pytest.skip("nobody but root hears of forks here")
+    connector = Connector()
+    connector._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+    for _ in range(40):
+        subprocess.run(["true"], check=True)
+    list(connector.events())
+    connector.close()
+    assert connector.lost
 
 
 def test_of_the_gone_there_are_no_sockets() -> None:
