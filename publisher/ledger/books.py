@@ -13,7 +13,7 @@ import heapq
 import operator
 from collections.abc import Callable, Iterable
 from itertools import compress
-from typing import Generic
+from typing import Generic, TypeAlias
 
 from publisher.ledger.process import G, Keeper, Process
 from publisher.sources.processes import GONE, Census, ProcessSource, Stat
@@ -30,6 +30,10 @@ _REVISIT = 32  # numbers below the last one whose processes may not have been vi
 _LIST_EVERY = 15  # ticks with forks after which all of /proc is listed, whatever numbers say
 _FULL_EVERY = 30  # ticks after which everybody is read, however well the hot ones explain all
 _LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
+
+
+Dead: TypeAlias = dict[Process[G], Process[G] | None]
+"""Those found dead, in that order; to each an ancestor such that all between are dead, too."""
 
 
 class Books(Generic[G]):
@@ -147,8 +151,8 @@ class Books(Generic[G]):
             # Whoever waited for the dead worked too, but may not be among those we read.
             read = {process for process in moved if process not in self._unread}
             for process in list(dead):
-                self._read_reaper(process, dead, credit, read)
-        self._read_again(dead, credit)
+                self._read_reaper(process, dead, credit, found, read)
+        self._read_again(dead, credit, found)
         for process in dead:
             process.alive = False
         self._settle(dead, credit, recent)
@@ -181,7 +185,7 @@ class Books(Generic[G]):
 
     def _read(
         self, found: list[int], some: list[Process[G]] | None
-    ) -> tuple[dict[Process[G], None], dict[Process[G], int], list[Process[G]]]:
+    ) -> tuple[Dead[G], dict[Process[G], int], list[Process[G]]]:
         """Books what the living did; tells the dead, the credits, and who moved.
 
         An unchanged clock means unchanged ``reaped`` too, since reaping takes work. Of the hot,
@@ -202,13 +206,13 @@ class Books(Generic[G]):
                 if mark != self._marks[process.index]:
                     self._marks[process.index] = mark
                     changed.append((process, mark))
-        dead: dict[Process[G], None] = {}
+        dead: Dead[G] = {}
         credit: dict[Process[G], int] = {}
         moved: list[Process[G]] = []
         # Deaths stand first in everything: the credits read below already hold them.
         for process, mark in changed:
             if mark == GONE:
-                dead[process] = None
+                dead[process] = process.parent
         for process, mark in changed:
             if mark == GONE:
                 continue
@@ -219,14 +223,19 @@ class Books(Generic[G]):
                 continue
             stat = self._source.stat(process.pid)
             if stat is None:
-                dead[process] = None
+                dead[process] = process.parent
             elif stat.start != process.start:
-                dead[process] = None
+                dead[process] = process.parent
                 found.append(process.pid)
             else:
                 moved.append(process)
-                self._work(process, mark if self._source.clocked else stat.own)
-                self._take(process, stat, credit)
+                own = mark if self._source.clocked else stat.own
+                if process.kernel:  # its name tells what it did, and changes with that
+                    self._take(process, stat, credit)
+                    self._work(process, own)
+                else:
+                    self._work(process, own)
+                    self._take(process, stat, credit)
         return dead, credit, moved
 
     def _tells(self, process: Process[G], mark: int) -> bool:
@@ -260,7 +269,7 @@ class Books(Generic[G]):
         if changed:
             self._keeper.changed(process)
 
-    def _read_again(self, dead: dict[Process[G], None], credit: dict[Process[G], int]) -> None:
+    def _read_again(self, dead: Dead[G], credit: dict[Process[G], int], found: list[int]) -> None:
         """Finds those who died while we read, since they are inside a credit already.
 
         A reaper shows its credit before the clock of the reaped disappears, so the reaper of
@@ -279,16 +288,19 @@ class Books(Generic[G]):
             late = [
                 process
                 for process, mark in zip(suspects, marks, strict=True)
-                if mark < process.own and (mark == GONE or self._replaced(process))
+                if mark < process.own and (mark == GONE or self._replaced(process, found))
             ]
             if not late:
                 return
-            dead.update(dict.fromkeys(late))
+            dead.update((process, process.parent) for process in late)
             for process in late:
-                self._read_reaper(process, dead, credit)
+                self._read_reaper(process, dead, credit, found)
 
-    def _replaced(self, process: Process[G]) -> bool:
+    def _replaced(self, process: Process[G], found: list[int]) -> bool:
+        """Whether it is gone; whoever has its number now is found."""
         stat = self._source.stat(process.pid)
+        if stat is not None and stat.start != process.start:
+            found.append(process.pid)
         return stat is None or stat.start != process.start
 
     def _suspects(self, credit: dict[Process[G], int]) -> Iterable[Process[G]]:
@@ -307,8 +319,9 @@ class Books(Generic[G]):
     def _read_reaper(
         self,
         process: Process[G],
-        dead: dict[Process[G], None],
+        dead: Dead[G],
         credit: dict[Process[G], int],
+        found: list[int],
         read: set[Process[G]] | None = None,
     ) -> None:
         """Reads the ancestors of one who died until one of them shows it.
@@ -317,18 +330,21 @@ class Books(Generic[G]):
             process: it is gone.
             dead: likewise; grows.
             credit: grows.
+            found: numbers that others have now; grows.
             read: those who were read after the death already; grows.
         """
-        for above in list(process.ancestors()):
-            if above in dead:
-                continue
+        at = process
+        while (above := _alive_above(at, dead)) is not None:
+            at = above
             if read is not None:
                 if above in read:
                     return
                 read.add(above)
             stat = self._source.stat(above.pid)
             if stat is None or stat.start != above.start:
-                dead[above] = None
+                dead[above] = above.parent
+                if stat is not None:
+                    found.append(above.pid)
                 continue
             before = credit.get(above, 0)
             self._take(above, stat, credit)
@@ -337,13 +353,14 @@ class Books(Generic[G]):
 
     def _settle(
         self,
-        dead: dict[Process[G], None],
+        dead: Dead[G],
         credit: dict[Process[G], int],
         recent: dict[Process[G], int],
     ) -> None:
         """Weighs credits against debits, the deepest first; deficits float up."""
         waiting = set(credit) | set(dead) | self._owing
-        heap = [(-_depth(process), process) for process in waiting]
+        depths: dict[Process[G], int] = {}
+        heap = [(-_depth(process, depths), process) for process in waiting]
         heapq.heapify(heap)
         debit: dict[Process[G], int] = {}
         below: dict[Process[G], dict[Process[G], int]] = {}
@@ -372,10 +389,15 @@ class Books(Generic[G]):
             if parent is None or not (push or died):
                 continue
             debit[parent] = debit.get(parent, 0) + push
-            below.setdefault(parent, {}).update(died)
+            if beside := below.get(parent):
+                died, beside = sorted((died, beside), key=len)  # a long line is not copied
+                beside.update(died)
+                below[parent] = beside
+            else:
+                below[parent] = died
             if parent not in waiting:
                 waiting.add(parent)
-                heapq.heappush(heap, (-_depth(parent), parent))
+                heapq.heappush(heap, (-_depth(parent, depths), parent))
 
     def _lost(self, process: Process[G], credit: dict[Process[G], int]) -> bool:
         """Whether nobody was credited with a dead process, since its parent ignored SIGCHLD."""
@@ -448,7 +470,7 @@ class Books(Generic[G]):
             return
         above = self.table.get(parent) if parent else None
         # Within one clock tick start times tie, and numbers are used again: no circles.
-        if above is None or above.start > process.start or process in (above, *above.ancestors()):
+        if above is None or above.start > process.start or _is_below(above, process):
             init = self.table.get(1)  # above everybody, whomever we do not know yet
             above = None if init is process or not parent else init
         if above is not before:
@@ -507,5 +529,37 @@ class Books(Generic[G]):
         self._source.forget([process.pid for process in cold])
 
 
-def _depth(process: Process[G]) -> int:
-    return sum(1 for _ in process.ancestors())
+def _alive_above(process: Process[G], dead: Dead[G]) -> Process[G] | None:
+    """The nearest ancestor that is not dead; shortens the way there for those who ask next."""
+    line: list[Process[G]] = []
+    above = process.parent
+    while above is not None and above in dead:
+        line.append(above)
+        above = dead[above]
+    for one in line:
+        dead[one] = above
+    return above
+
+
+def _is_below(process: Process[G], other: Process[G]) -> bool:
+    """Whether ``process`` is ``other`` or below it; nobody is above who began later."""
+    above: Process[G] | None = process
+    while above is not None and above.start >= other.start:
+        if above is other:
+            return True
+        above = above.parent
+    return False
+
+
+def _depth(process: Process[G], known: dict[Process[G], int]) -> int:
+    """How many ancestors it has; ``known`` spares going up the same line twice, and grows."""
+    line: list[Process[G]] = []
+    above: Process[G] | None = process
+    while above is not None and above not in known:
+        line.append(above)
+        above = above.parent
+    depth = -1 if above is None else known[above]
+    for one in reversed(line):
+        depth += 1
+        known[one] = depth
+    return depth

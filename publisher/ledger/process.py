@@ -25,7 +25,7 @@ class Process(Generic[G]):
     __slots__ = (
         "alive", "children", "comm", "entered", "fresh", "group", "handle", "hot_until",
         "index", "kernel", "orphan", "owe", "own", "parent", "parent_pid", "pid",
-        "process_group", "reaped", "reaper", "rss", "session", "start", "terminal", "threads",
+        "process_group", "reaped", "reaper", "rss", "session", "start", "threads",
     )  # fmt: skip
 
     def __init__(self, stat: Stat, handle: int, own: int, entered: int = 0) -> None:
@@ -54,7 +54,6 @@ class Process(Generic[G]):
         self.comm = stat.comm
         self.session = stat.session
         self.process_group = stat.process_group
-        self.terminal = stat.terminal
         self.threads = stat.threads
         self.rss = stat.rss
 

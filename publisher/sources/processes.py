@@ -48,7 +48,6 @@ class Stat(NamedTuple):
     parent: int
     process_group: int
     session: int
-    terminal: int
     flags: int
     own: int
     reaped: int
@@ -78,7 +77,6 @@ def parse_stat(line: bytes) -> Stat:
         int(fields[1]),
         int(fields[2]),
         int(fields[3]),
-        int(fields[4]),
         int(fields[6]),
         (int(fields[11]) + int(fields[12])) * _TICK,
         (int(fields[13]) + int(fields[14])) * _TICK,

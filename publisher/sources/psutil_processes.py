@@ -64,7 +64,6 @@ class PsutilProcesses:
                     parent=process.ppid() or 0,
                     process_group=0,
                     session=0,
-                    terminal=0,
                     flags=0,
                     own=int((times.user + times.system) * _NANOSECONDS) if times else 0,
                     reaped=int(sum(times[2:4]) * _NANOSECONDS) if times else 0,

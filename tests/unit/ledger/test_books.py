@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -83,7 +86,7 @@ class SimulatedKernel:
             return None
         return Stat(
             pid=pid, comm=b"job %d" % task.job, state=b"Z" if task.zombie else b"S",
-            parent=task.parent.pid if task.parent else 0, process_group=0, session=0, terminal=0,
+            parent=task.parent.pid if task.parent else 0, process_group=0, session=0,
             flags=0, own=task.own if self.clocked else task.own // _TICK * _TICK,
             reaped=task.reaped_user // _TICK * _TICK + task.reaped_system // _TICK * _TICK,
             threads=1, start=task.start // 4, rss=0,
@@ -396,3 +399,113 @@ def test_a_million_dead_cost_one_credit() -> None:
     kernel.forks += 10**6
     tick(books, kernel, racing=0)
     assert recorder.by_job[root.job] == pytest.approx(10**12, rel=1e-6)
+
+
+def quiet_for(books: Books[int], kernel: SimulatedKernel, busy: Task, ticks: int) -> None:
+    """Only ``busy`` works, so that all others are not among those read first any more."""
+    for _ in range(ticks):
+        kernel.work(busy, 1_000_000)
+        kernel.now += 8
+        books.full(kernel.census(), lambda: True)
+
+
+def use_again(kernel: SimulatedKernel, gone: Task, parent: Task) -> Task:
+    """The numbering wraps around, and comes by the number of one that is gone."""
+    kernel.now += 8
+    kernel.last = gone.pid - 1
+    child = kernel.fork(parent)
+    assert child is not None
+    assert child.pid == gone.pid
+    return child
+
+
+def born(kernel: SimulatedKernel, parent: Task) -> Task:
+    child = kernel.fork(parent)
+    assert child is not None
+    kernel.now += 8
+    return child
+
+
+def test_whoever_has_the_number_of_a_dead_reaper_is_found() -> None:
+    kernel, books, _ = opened(Random(5), ignoring=False, past=0)
+    top = born(kernel, kernel.init)
+    reaper = born(kernel, top)
+    worker = born(kernel, reaper)
+    kernel.work(reaper, 9_000_000)
+    tick(books, kernel, racing=0)
+    quiet_for(books, kernel, worker, 12)
+    kernel.exit(worker)
+    kernel.wait(reaper)
+    kernel.exit(reaper)
+    kernel.wait(top)
+    stranger = use_again(kernel, reaper, kernel.init)
+    books.full(kernel.census(), lambda: True)
+    assert books.table[stranger.pid].start == stranger.start // 4
+
+
+def test_whoever_has_the_number_of_one_reaped_while_we_read_is_found() -> None:
+    kernel, books, _ = opened(Random(6), ignoring=False, past=0)
+    parent = born(kernel, kernel.init)
+    worker = born(kernel, parent)
+    sleeper = born(kernel, parent)
+    kernel.work(sleeper, 50_000_000)
+    kernel.work(parent, 1_000_000)
+    tick(books, kernel, racing=0)
+    quiet_for(books, kernel, parent, 12)
+    assert worker.pid in books.table
+    kernel.exit(sleeper)
+    kernel.wait(parent)
+    stranger = use_again(kernel, sleeper, kernel.init)
+    books.full(kernel.census(), lambda: True)
+    assert books.table[stranger.pid].start == stranger.start // 4
+
+
+def lines_run(action: Callable[[], object]) -> int:
+    """How many lines of Python an action takes, which is its cost without a clock."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def cost_of_a_chain(length: int) -> tuple[int, int]:
+    """Lines to enter a chain of processes, each the child of the one before; and to bury it."""
+    kernel, books, _ = opened(Random(7), ignoring=False, past=0)
+    chain = [kernel.init]
+    for pid in range(2, length + 2):
+        kernel.last = pid - 1
+        kernel.now += 1
+        kernel.forks += 1
+        task = Task(pid, kernel.now, 1, chain[-1])
+        chain[-1].children.append(task)
+        chain.append(task)
+        kernel.tasks[pid] = task
+        kernel.work(task, 30_000_000)
+        kernel.last = pid
+    entering = lines_run(lambda: books.full(kernel.census()))
+    assert len(books.table) == length + 1
+    for task in chain[:0:-1]:
+        kernel.exit(task)
+        assert task.parent is not None
+        kernel.random.seed(0)
+        kernel.wait(task.parent)
+    burying = lines_run(lambda: books.full(kernel.census(), lambda: True))
+    assert set(books.table) == {_INIT}
+    return entering, burying
+
+
+def test_a_long_line_of_processes_costs_by_its_length() -> None:
+    """Anybody may make one, and thousands of processes must not take their square of time."""
+    short, long = cost_of_a_chain(100), cost_of_a_chain(400)
+    assert long[0] < 5 * short[0]
+    assert long[1] < 5 * short[1]
