@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,6 +40,9 @@ _SWITCHERS = frozenset({"su", "sudo", "doas", "newgrp", "runuser"})
 # Names whose command line decides what they are; all others inside a group are its workers.
 _DECIDERS = SPAWNERS | SHELLS | _SWITCHERS | {"runc", "crun"}
 _MANAGERS = frozenset({b"systemd", b"init", b"runsv", b"supervisord", b"s6-supervise"})
+_SUBREAPERS = frozenset({b"systemd", b"init"})  # of a session: orphans are theirs to wait for
+_GRACE = 2  # windows that a dead leader's number still tells its job: orphans are found by then
+_EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
 _KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
 _FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
 
@@ -143,10 +147,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Tally:
-    """What was booked to the processes of one cgroup since its counter was read last."""
+    """What was booked to the processes of one cgroup since its counter was read last.
+
+    Attributes:
+        living: processes whose seats name it.
+    """
 
     account: str
     usage: int | None
+    living: int = 0
     booked: int = 0
     entries: Counter[Entry] = field(default_factory=Counter)
 
@@ -212,13 +221,16 @@ class Groups:
         self._look_up = look_up
         self._arguments = arguments
         self._hosts = _ancestors_of(processes, own)
-        self._lineage: dict[int, Entry] = {}
+        self._leaders: dict[int, Process[Seat]] = {}
+        self._ended: dict[Process[Seat], int] = {}
         self._alike: dict[bytes, Entry] = {}
 
     def seat(self, process: Process[Seat]) -> Seat:
         """Decides where a process sits; its parent's seat is known."""
         comm = process.comm.decode("utf-8", "replace")
         above = process.parent.group if process.parent is not None else None
+        if self._leaders.get(process.pid, process) is not process:
+            del self._leaders[process.pid]  # the number is another's now
         if process.pid == self._own:
             entry = self._open("own", GroupKind.PROGRAM, _FANWHY, own=True)
             return Seat(entry, self._tally_of(process), False, True, "fanwhy")
@@ -230,12 +242,12 @@ class Groups:
             above is not None
             and not above.spawner
             and comm not in _DECIDERS
-            and process.pid not in self._hosts
+            and not self._hosting(process)
         ):
             return above.inherited(comm)
         seat = self._described(process, comm, above)
         if seat.entry.group.kind is GroupKind.JOB:
-            self._remember(process, seat.entry)
+            self._remember(process)
         return seat
 
     def moved(self, process: Process[Seat]) -> Seat:
@@ -261,7 +273,7 @@ class Groups:
         return Seat(entry, self._tally(member.account), spawner, True, clean(program))
 
     def _spawns(self, process: Process[Seat], name: Name, comm: str) -> bool:
-        if process.pid == 1 or process.pid in self._hosts or comm in SPAWNERS:
+        if process.pid == 1 or self._hosting(process) or comm in SPAWNERS:
             return True
         if comm.startswith(_SPAWNER_PREFIXES):
             return True
@@ -275,6 +287,10 @@ class Groups:
             or process.session == process.pid
             or parent.group.program in _SWITCHERS
         )
+
+    def _hosting(self, process: Process[Seat]) -> bool:
+        """Whether fanwhy descends from it: from itself, not from who had its number before."""
+        return self._hosts.get(process.pid) == process.start
 
     def _entry(
         self,
@@ -322,19 +338,53 @@ class Groups:
 
     # -- lineage of those who lost their parent before we saw them --------------------------
 
-    def _remember(self, process: Process[Seat], entry: Entry) -> None:
-        """Notes the process group and session of a job, where they are the job's own."""
-        for leader in (process.process_group, process.session):
-            if leader == process.pid:
-                self._lineage[leader] = entry
+    def _remember(self, process: Process[Seat]) -> None:
+        """Notes who leads a process group or session of a job, where those are the job's own."""
+        if process.pid in (process.process_group, process.session):
+            self._leaders[process.pid] = process
 
     def _kin(self, process: Process[Seat]) -> Entry | None:
         """The job whose process group or session an orphan was born in."""
-        for leader in (process.process_group, process.session):
-            entry = self._lineage.get(leader)
-            if entry is not None and leader != process.pid:
-                return entry
+        for number in (process.process_group, process.session):
+            leader = self._leaders.get(number)
+            if leader is not None and leader is not process and self._is_job(leader.group.entry):
+                return leader.group.entry
         return self._heard.owner(process.pid)
+
+    def _is_job(self, entry: Entry) -> bool:
+        group = entry.group
+        return group.kind is GroupKind.JOB and self.entries.get(group.key) is entry
+
+    def died(self, process: Process[Seat]) -> None:
+        """A process is gone."""
+        if self._leaders.get(process.pid) is process:
+            self._ended[process] = _GRACE
+
+    def turn_page(self, window: int) -> None:
+        """Forgets, at the end of a window, numbers and cgroups that are nobody's any more."""
+        if due := [leader for leader, left in self._ended.items() if left <= 0]:
+            self._forget_leaders(due)
+        for leader in self._ended:
+            self._ended[leader] -= 1
+        if window % _EMPTY_EVERY == 0:
+            for tally in [tally for tally in self.tallies.values() if not tally.living]:
+                if self._cgroups.cpu_usage(tally.account) is None:
+                    del self.tallies[tally.account]
+
+    def _forget_leaders(self, due: list[Process[Seat]]) -> None:
+        """Forgets leaders of whose group and session nobody lives: the number is free again."""
+        numbers: dict[Entry, set[int]] = {}
+        for leader in due:
+            entry = leader.group.entry
+            if entry not in numbers:
+                numbers[entry] = {one.process_group for one in entry.processes}
+                numbers[entry].update(one.session for one in entry.processes)
+            if leader.pid in numbers[entry] and self._leaders.get(leader.pid) is leader:
+                self._ended[leader] = _GRACE
+                continue
+            del self._ended[leader]
+            if self._leaders.get(leader.pid) is leader:
+                del self._leaders[leader.pid]
 
     def _job_called(self, label: str) -> Entry | None:
         """A living job of that name: an orphan that is named alike is a part of it."""
@@ -385,8 +435,12 @@ class Groups:
             self.tallies[account] = tally
         return tally
 
-    def discover(self) -> None:
-        """Opens accounts for units and containers of whose processes we see none."""
+    def discover(self, window: int) -> None:
+        """Opens accounts for units and containers of whose processes we see none.
+
+        Args:
+            window: this one; they are kept as long as if they had worked in it.
+        """
         for path in self._cgroups.units():
             place = place_of(path)
             if place is None or path in self.tallies:
@@ -396,15 +450,18 @@ class Groups:
                 prefix = "unit" if place.kind is GroupKind.UNIT else f"container:{place.runtime}"
                 name = Name(place.label, label=place.label)
                 entry = self._open(f"{prefix}:{place.identity}", place.kind, name, place=place)
+                entry.last = window
                 tally.entries[entry] += 1
 
-    def close(self, entry: Entry) -> None:
-        """Forgets a group of which nobody lives and nothing is left to tell."""
-        self.entries.pop(entry.group.key, None)
-        self._lineage = {leader: kin for leader, kin in self._lineage.items() if kin is not entry}
-        self._alike = {comm: kin for comm, kin in self._alike.items() if kin is not entry}
+    def close(self, closed: AbstractSet[Entry]) -> None:
+        """Forgets groups of which nobody lives and nothing is left to tell."""
+        for entry in closed:
+            self.entries.pop(entry.group.key, None)
+        self._alike = {comm: kin for comm, kin in self._alike.items() if kin not in closed}
         for account, tally in list(self.tallies.items()):
-            if tally.entries.pop(entry, None) is not None and not tally.entries:
+            for entry in closed & tally.entries.keys():
+                del tally.entries[entry]
+            if not tally.entries and not tally.living:
                 del self.tallies[account]
 
 
@@ -419,11 +476,21 @@ def _bare(name: Name) -> Name:
     return Name(program=name.program, command=name.program, label=clean(name.program))
 
 
-def _ancestors_of(processes: ProcessDetails, pid: int) -> set[int]:
-    """Whoever started fanwhy hosts it; their other children are jobs of their own."""
-    found: set[int] = set()
+def waits_for_orphans(process: Process[Seat]) -> bool:
+    """Whether what a process reaps may be anybody's: init, a session manager, a subreaper."""
+    return process.reaper or process.comm in _SUBREAPERS
+
+
+def _ancestors_of(processes: ProcessDetails, pid: int) -> dict[int, int]:
+    """Whoever started fanwhy hosts it; their other children are jobs of their own.
+
+    Returns:
+        When each of them began, by number.
+    """
+    found: dict[int, int] = {}
     stat = processes.stat(pid)
     while stat is not None and stat.parent > 0 and stat.parent not in found:
-        found.add(stat.parent)
         stat = processes.stat(stat.parent)
+        if stat is not None:
+            found[stat.pid] = stat.start
     return found

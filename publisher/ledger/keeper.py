@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from publisher.ledger.groups import Entry, Groups, Seat, Tally
+from publisher.ledger.groups import Entry, Groups, Seat, Tally, waits_for_orphans
 from publisher.ledger.process import Keeper, Process
 from publisher.ledger.usage import Usage
 from publisher.sources.cgroups import Cgroups
@@ -59,6 +59,8 @@ class Bookkeeper(Keeper[Seat]):
     def place(self, process: Process[Seat]) -> Seat:
         seat = self._groups.seat(process)
         seat.entry.join(process)
+        if seat.tally is not None:
+            seat.tally.living += 1
         return seat
 
     def book(self, process: Process[Seat], nanoseconds: int) -> None:
@@ -90,7 +92,7 @@ class Bookkeeper(Keeper[Seat]):
             nanoseconds -= self._to_ended_jobs(nanoseconds, seat.entry, died)
         if not nanoseconds:
             return
-        if reaper.reaper and seat.spawner:
+        if seat.spawner and waits_for_orphans(reaper):
             # Any other subreaper is given its own descendants alone.
             self.orphans += nanoseconds
         elif seat.spawner and (started := self._started.get(reaper)):
@@ -120,11 +122,16 @@ class Bookkeeper(Keeper[Seat]):
     def changed(self, process: Process[Seat]) -> None:
         before = process.group
         comm = process.comm.decode("utf-8", "replace")
-        if process.kernel or before.entry.group.own:
+        if before.entry.group.own:
             return
         if before.program[:15] == comm and not before.described:
             return
         seat = process.group = self._groups.moved(process)
+        if seat.tally is not before.tally:
+            if before.tally is not None:
+                before.tally.living -= 1
+            if seat.tally is not None:
+                seat.tally.living += 1
         if seat.entry is not before.entry:
             before.entry.leave(process)
             seat.entry.join(process)
@@ -132,7 +139,11 @@ class Bookkeeper(Keeper[Seat]):
     def died(self, process: Process[Seat]) -> None:
         if process.entered and self._window - process.entered <= _MEMORY:
             self._glimpse(process, process.own)
-        process.group.entry.leave(process)
+        seat = process.group
+        seat.entry.leave(process)
+        if seat.tally is not None:
+            seat.tally.living -= 1
+        self._groups.died(process)
         self._usage.died(process)
         self._children_seen.pop(process, None)
         self._started.pop(process, None)
@@ -143,7 +154,7 @@ class Bookkeeper(Keeper[Seat]):
         entry.glimpsed[process.group.program] += min(nanoseconds, 10**9) + 1
         if parent is None or entry.group.own:
             return
-        if parent.reaper:
+        if waits_for_orphans(parent):
             self._orphans_seen[entry] += min(nanoseconds, 10**9) + 1
             self._last_seen = self._window
             return
@@ -198,6 +209,8 @@ class Bookkeeper(Keeper[Seat]):
         for tally in sorted(self._groups.tallies.values(), key=_depth, reverse=True):
             usage = self._cgroups.cpu_usage(tally.account)
             if usage is None:
+                if not tally.living:  # removed, as the cgroup of a session is that ended
+                    del self._groups.tallies[tally.account]
                 continue
             grown = usage - tally.usage if tally.usage is not None else 0
             gap = grown - tally.booked - explained[tally.account]

@@ -25,7 +25,8 @@ from publisher.sources.processes import LinuxProcesses, ProcessDetails
 _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
-_DISCOVER_EVERY = 15  # windows with a gap after which cgroups of unseen processes are looked for
+_DISCOVER_EVERY = 15  # windows at least between two searches for cgroups of unseen processes
+_STEPPED = 1.0  # seconds by which the start of the epoch must move to be told anew
 
 
 class Ledger(Protocol):
@@ -110,7 +111,7 @@ class BalancedLedger:
         self._length = 0.0
         self._window = 0
         self._carry = 0
-        self._gaps = 0
+        self._discover_from = 0
         self._left = 0
         self._epoch = 0.0
 
@@ -119,11 +120,11 @@ class BalancedLedger:
 
     def sample(self) -> Balance | None:
         now = self._sources.monotonic()
+        self._set_epoch()
         census = self._machine.census()
         window = self._machine.window()
         self._length, self._at = now - self._at, now
         if window is None:
-            self._epoch = self._machine.epoch(self._sources.wall())
             self._books.open(census)
             self._look_around()
             return None
@@ -147,6 +148,12 @@ class BalancedLedger:
             self._books.full(census, closed)
         return self._balance(window, self._length)
 
+    def _set_epoch(self) -> None:
+        """Follows steps of the wall clock, but not what the two clocks are read apart."""
+        epoch = self._machine.epoch(self._sources.wall())
+        if abs(epoch - self._epoch) >= _STEPPED:
+            self._epoch = epoch
+
     def account_of(self, pid: int) -> Account | None:
         process = self._books.table.get(pid)
         seat = process.group if process is not None else None
@@ -163,7 +170,7 @@ class BalancedLedger:
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
         worked = self._keeper.worked.items()
-        self._usage.read_disks(worked, self._books.opened)
+        self._usage.read_disks(self._keeper.worked, self._window, self._books.opened)
         self._usage.read_waiting(worked, busy, int(length * window.cores * 1e9))
         self._usage.read_memory(entries, self._window, self._at)
         self._network.read(worked, length)
@@ -173,9 +180,9 @@ class BalancedLedger:
         if self._carry > window.tolerance:
             unattributed = self._carry
             self._carry = 0
-            if self._gaps % _DISCOVER_EVERY == 0:
-                self._groups.discover()
-            self._gaps += 1
+            if self._window >= self._discover_from:
+                self._groups.discover(self._window)
+                self._discover_from = self._window + _DISCOVER_EVERY
         self._lineage.judge(unattributed + self._keeper.nobodys, busy)
         self._carry = max(self._carry, -2 * window.tolerance)
         self.health["ledger.disk"] = self._usage.disk_problem
@@ -234,7 +241,8 @@ class BalancedLedger:
     def _turn_page(self) -> None:
         """Clears what belongs to one window."""
         self._left = 0
-        for entry in list(self._groups.entries.values()):
+        closed: set[Entry] = set()
+        for entry in self._groups.entries.values():
             entry.previous = entry.cpu
             if entry.cpu >= _SHOWN:
                 entry.last = self._window
@@ -248,9 +256,12 @@ class BalancedLedger:
             elif entry.processes or self._window - entry.last <= _KEPT:
                 self._left += entry.cpu
             else:
-                self._groups.close(entry)
+                closed.add(entry)
                 self._usage.close(entry)
-                self._lineage.forget(entry)
+        if closed:
+            self._groups.close(closed)
+            self._lineage.forget(closed)
+        self._groups.turn_page(self._window)
         self._usage.used.clear()
 
     def _look_around(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Protocol
 
-from publisher.errors import SourceError
-from publisher.ledger.groups import Entry, Seat
+from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.ledger.groups import Entry, Seat, waits_for_orphans
 from publisher.ledger.process import Process
 from publisher.sources.connector import Connector, Exit, Fork
 
@@ -15,19 +17,35 @@ _PATIENCE = 2  # windows in a row
 _REST = 30  # windows without need after which we stop listening
 
 
+class Events(Protocol):
+    """The kernel's events; ``lost`` as ``Connector`` has it."""
+
+    lost: bool
+
+    def events(self) -> Iterable[Fork | Exit]:
+        """All that happened since the last call."""
+
+    def close(self) -> None:
+        """Stops listening."""
+
+
 class Lineage:
     """Listens to the kernel when needed, and remembers who descends from whom.
+
+    Args:
+        connect: begins to listen.
 
     Attributes:
         lives: nanoseconds that orphans who ended in this window had lived, by group.
         problem: why nothing can be heard, if so.
     """
 
-    def __init__(self, attribution: str) -> None:
+    def __init__(self, attribution: str, connect: Callable[[], Events] = Connector) -> None:
         self.lives: Counter[Entry] = Counter()
         self.problem: SourceError | None = None
         self._attribution = attribution
-        self._connector: Connector | None = None
+        self._connect = connect
+        self._connector: Events | None = None
         self._owners: dict[int, Entry] = {}
         self._born: dict[int, int] = {}
         self._parents: dict[int, int] = {}
@@ -43,10 +61,15 @@ class Lineage:
         self.lives.clear()
         if self._connector is None:
             return
-        for pid in self._leaving:
+        leaving = self._leaving
+        if self._connector.lost:
+            # Exits may be among the lost. By now the books know whoever was made and lives on.
+            leaving = leaving.union(self._parents.keys() - table.keys())
+            self._connector.lost = False
+        for pid in leaving:
             for memory in (self._owners, self._born, self._parents):
                 memory.pop(pid, None)
-        self._gone -= self._leaving
+        self._gone -= leaving
         self._leaving = set(self._gone)
         try:
             self._take(self._connector.events(), table)
@@ -64,6 +87,8 @@ class Lineage:
                 owner = self._owners.get(event.parent) or _owner(table.get(event.parent))
                 if owner is not None:
                     self._owners[event.child] = owner
+                else:
+                    self._owners.pop(event.child, None)  # of who had the number before
             else:
                 self._gone.add(event.pid)
                 owner = self._owners.get(event.pid)
@@ -82,7 +107,8 @@ class Lineage:
         if busy and nobodys > busy * _OPEN:
             self._needed += 1
             self._idle = 0
-            if self._needed >= _PATIENCE and self._connector is None and self.problem is None:
+            refused = isinstance(self.problem, AbsentError | DeniedError)
+            if self._connector is None and not refused and self._needed % _REST == _PATIENCE:
                 self._open()
             return
         self._needed = 0
@@ -92,13 +118,15 @@ class Lineage:
 
     def _open(self) -> None:
         try:
-            self._connector = Connector()
+            self._connector = self._connect()
         except SourceError as error:
             self.problem = error
+        else:
+            self.problem = None
 
-    def forget(self, entry: Entry) -> None:
-        """A group was closed."""
-        self._owners = {pid: owner for pid, owner in self._owners.items() if owner is not entry}
+    def forget(self, closed: AbstractSet[Entry]) -> None:
+        """Groups were closed."""
+        self._owners = {pid: owner for pid, owner in self._owners.items() if owner not in closed}
 
     def close(self) -> None:
         """Stops listening."""
@@ -111,6 +139,6 @@ class Lineage:
 
 def _owner(process: Process[Seat] | None) -> Entry | None:
     """Whose the children of a process are; a spawner's are their own."""
-    if process is None or process.reaper or process.group.spawner:
+    if process is None or waits_for_orphans(process) or process.group.spawner:
         return None
     return process.group.entry

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.ledger.groups import Entry, Seat
 from publisher.ledger.process import Process
 from publisher.sources.files import KernelFiles
-from publisher.sources.sockets import connections, sockets_of, traffic
+from publisher.sources.sockets import Connection, connections, sockets_of, traffic
 
 _MUCH = 250_000  # bytes a second on all wires from which it matters who moves them
 _MATTERS = 50_000  # bytes in a window that a connection must have moved for its owner to be sought
@@ -18,17 +18,23 @@ _MOST_SEARCHED = 16  # processes whose descriptors are looked through in a windo
 class Network:
     """Adds up connections.
 
+    Args:
+        ask: tells the bytes of every connection.
+
     Attributes:
         moved: bytes (received, transmitted) of groups in this window.
         watching: whether this window was looked at: a group without an entry moved nothing.
         problem: why connections or their owners cannot be known, if so.
     """
 
-    def __init__(self, files: KernelFiles) -> None:
+    def __init__(
+        self, files: KernelFiles, ask: Callable[[], list[Connection]] = connections
+    ) -> None:
         self.moved: dict[Entry, tuple[int, int]] = {}
         self.watching = False
         self.problem: SourceError | None = None
         self._files = files
+        self._ask = ask
         self._proc = f"{files.root}/proc"
         self._traffic: int | None = None
         self._before: dict[int, tuple[int, int]] | None = None
@@ -46,10 +52,13 @@ class Network:
             if before is None or total - before < _MUCH * seconds:
                 self._before = None
                 return
-            found = connections()
+            found = self._ask()
         except SourceError as error:
             self.problem = error
+            self._before = None  # what comes next is not of one window
             return
+        if not isinstance(self.problem, DeniedError):
+            self.problem = None
         last = self._before
         self._before = {one.inode: (one.received, one.transmitted) for one in found}
         if last is None:

@@ -6,7 +6,7 @@ of who worked, memory of who holds much, waiting of who worked while processors 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from publisher.errors import AbsentError, SourceError
@@ -32,10 +32,16 @@ _GROWTH_SECONDS = 20.0
 
 @dataclass(slots=True)
 class Disk:
-    """One process's bytes as last read, and what was booked of children it waited for."""
+    """One process's bytes as last read, and what was booked of children it waited for.
+
+    Attributes:
+        window: in which they were read; ``own``: its CPU time by then, in nanoseconds.
+    """
 
     read: int
     written: int
+    window: int
+    own: int
     owed_read: int = 0
     owed_written: int = 0
 
@@ -82,19 +88,20 @@ class Usage:
         self._reapers: dict[Process[Seat], Entry] = {}
         self._waited: dict[Process[Seat], int] = {}
         self._stalled: dict[Entry, int] = {}
-        self._units: dict[Entry, tuple[int, int]] = {}
+        self._units: dict[Entry, tuple[int, int, int]] = {}
         self._holdings: dict[Entry, Holding] = {}
 
     # -- disks -----------------------------------------------------------------------------
 
-    def read_disks(self, worked: Iterable[tuple[Process[Seat], int]], opened: int) -> None:
+    def read_disks(self, worked: Mapping[Process[Seat], int], window: int, opened: int) -> None:
         """Reads the bytes of those who worked.
 
         Args:
             worked: processes with the nanoseconds they used.
+            window: the number of this one.
             opened: the start time from which processes are younger than the books.
         """
-        busiest = sorted(worked, key=_nanoseconds, reverse=True)[:_MOST_READERS]
+        busiest = sorted(worked.items(), key=_nanoseconds, reverse=True)[:_MOST_READERS]
         entries: dict[Entry, None] = {}
         readers = {process: process.group.entry for process, used in busiest if used >= _WORKED}
         for process in dict.fromkeys([*readers, *self._reapers]):
@@ -103,12 +110,12 @@ class Usage:
             if process in self._unreadable:
                 continue
             entries[process.group.entry] = None
-            self._read_disk(process, opened)
+            self._read_disk(process, worked.get(process, 0), window, opened)
         self._reapers.clear()
         for entry in entries:
-            self._read_unit(entry)
+            self._read_unit(entry, window)
 
-    def _read_disk(self, process: Process[Seat], opened: int) -> None:
+    def _read_disk(self, process: Process[Seat], worked: int, window: int, opened: int) -> None:
         try:
             read, written = self._processes.io(process.pid)
         except AbsentError:
@@ -117,26 +124,24 @@ class Usage:
             self.disk_problem = error
             self._unreadable.add(process)
             return
-        before = self._disks.get(process)
-        if before is None:
-            young = process.start >= opened
-            self._disks[process] = Disk(read, written)
-            before = Disk(0, 0) if young else Disk(read, written)
-        else:
-            self._disks[process] = Disk(read, written)
-        now = self._disks[process]
+        now = Disk(read, written, window, process.own)
+        before = self._disks.get(process, now)
+        if before is now and process.entered and process.start >= opened:
+            before = Disk(0, 0, process.entered - 1, 0)
+        self._disks[process] = now
         more_read = read - before.read - before.owed_read
         more_written = written - before.written - before.owed_written
         # What children had booked already shows up in their parent when it waits for them.
         now.owed_read, now.owed_written = max(-more_read, 0), max(-more_written, 0)
+        part = _part(before, now, worked)
         entry = process.group.entry
         if process.group.spawner:
             entry = self._reapers.get(process, entry)
         used = self.used.setdefault(entry, Used())
-        used.read = (used.read or 0) + max(more_read, 0)
-        used.written = (used.written or 0) + max(more_written, 0)
+        used.read = (used.read or 0) + int(max(more_read, 0) * part)
+        used.written = (used.written or 0) + int(max(more_written, 0) * part)
 
-    def _read_unit(self, entry: Entry) -> None:
+    def _read_unit(self, entry: Entry, window: int) -> None:
         """Takes the cgroup's word where there is one: it knows who dirtied what was flushed."""
         if entry.place is None:
             return
@@ -144,11 +149,14 @@ class Usage:
         if counts is None:
             return
         before = self._units.get(entry)
-        self._units[entry] = counts
-        if before is not None:
-            used = self.used.setdefault(entry, Used())
-            used.read = max(counts[0] - before[0], 0)
-            used.written = max(counts[1] - before[1], 0)
+        self._units[entry] = *counts, window
+        if before is None:
+            return
+        used = self.used.setdefault(entry, Used())
+        windows = window - before[2]
+        if windows == 1 or used.read is None:
+            used.read = max(counts[0] - before[0], 0) // windows
+            used.written = max(counts[1] - before[1], 0) // windows
 
     def died(self, process: Process[Seat]) -> None:
         """Its bytes are its parent's now; what was booked of them is owed."""
@@ -225,6 +233,9 @@ class Usage:
             elif now - holding.marked_at >= _GROWTH_SECONDS:
                 holding.growth = (size - holding.marked) / (now - holding.marked_at)
                 holding.marked, holding.marked_at = size, now
+        for entry, holding in self._holdings.items():
+            if entry not in largest:  # what it does from now on is not seen
+                holding.growth, holding.marked_at = None, 0.0
 
     def _ratio(self, entry: Entry, members: list[Process[Seat]]) -> float:
         whole = resident(entry)
@@ -257,6 +268,17 @@ class Usage:
 def resident(entry: Entry) -> int:
     """The sum of its processes' resident sizes."""
     return entry.rss
+
+
+def _part(before: Disk, now: Disk, worked: int) -> float:
+    """What part of the bytes since ``before`` belongs to this window, in which it ``worked``.
+
+    A process that was not read for a while moved them in all that time: they are shared out by
+    the work it did, and at least evenly over the windows, since the work of those it waited for
+    is not in its own.
+    """
+    grown, windows = now.own - before.own, now.window - before.window
+    return 1.0 if worked >= grown or windows <= 1 else max(worked / grown, 1 / windows)
 
 
 def _nanoseconds(pair: tuple[Process[Seat], int]) -> int:

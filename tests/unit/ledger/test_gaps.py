@@ -91,7 +91,7 @@ def entry(label: str) -> Entry:
 
 
 def process(pid: int, group: Entry, *, spawner: bool = False) -> Process[Seat]:
-    stat = Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 0, 1, 1, 0)
+    stat = Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0)
     made: Process[Seat] = Process(stat, pid, 0)
     made.group = Seat(group, None, spawner, described=True, program="x")
     return made
@@ -117,7 +117,7 @@ def test_orphans_are_traced_to_who_began_their_line() -> None:
     assert lineage.lives == Counter({job: 7001})
     assert lineage.owner(13) is job
     assert lineage.owner(21) is None
-    lineage.forget(job)
+    lineage.forget({job})
     assert lineage.owner(13) is None
 
 
@@ -172,7 +172,7 @@ def test_top_prints_one_object() -> None:
     command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     document = json.loads(done.stdout)
-    assert document["seconds"] == pytest.approx(0.5, abs=0.4)
+    assert document["seconds"] >= 0.5
     parts = document["named_percent"] + document["unattributed_percent"]
     assert document["busy_percent"] == pytest.approx(parts, abs=0.05)
     group = document["groups"][0]

@@ -1,0 +1,576 @@
+"""The ledger over many windows, on a machine made of files: what it keeps, and what it lets go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from publisher.errors import AbsentError, SourceError
+from publisher.ledger import Account, Balance, GroupKind, LedgerSettings, WorkGroup
+from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.ledger import BalancedLedger, open_ledger
+from publisher.ledger.lineage import Lineage
+from publisher.ledger.names import Name
+from publisher.ledger.network import Network
+from publisher.ledger.process import Process
+from publisher.sources import Sources
+from publisher.sources.connector import Exit, Fork
+from publisher.sources.files import KernelFiles
+from publisher.sources.processes import Stat
+from publisher.sources.sockets import Connection
+
+KERNEL = 0x00200000
+MB = 1 << 20
+
+
+class Host:
+    """Processes as files, and a ledger that looks at them every two seconds.
+
+    Times are clock ticks of 10 ms. What the machine did in all is what its processes did, and
+    ``others`` besides.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.now = 0.0
+        self.wall = 1_600_000_000.0
+        self.others = 0
+        self.forks = 0
+        self.last = 2
+        self.own: dict[int, int] = {}
+        self.reaped: dict[int, int] = {}
+        self.lines: dict[int, tuple[str, int, int, int, int, int, int]] = {}
+        self.write("proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n")
+        self.write("proc/uptime", "1000.0 1.0\n")
+        # Not all are in cgroups, so that /proc/stat tells what the machine did.
+        self.start(1, 0, "systemd", command="/sbin/init", cgroup="/")
+        self.start(2, 0, "kthreadd", flags=KERNEL)
+        # A held descriptor of a file that was removed still reads; one of a cgroup does not.
+        sources = Sources(
+            files=KernelFiles(root, held=0),
+            monotonic=lambda: self.now,
+            wall=lambda: self.wall,
+        )
+        self._totals()
+        ledger = open_ledger(sources, LedgerSettings(attribution="light"))
+        assert isinstance(ledger, BalancedLedger)
+        self.ledger = ledger
+
+    def write(self, name: str, content: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    def start(
+        self,
+        pid: int,
+        parent: int,
+        comm: str,
+        *,
+        command: str = "",
+        own: int = 0,
+        cgroup: str = "",
+        group: int = 0,
+        session: int = 0,
+        flags: int = 0,
+        pages: int = 100,
+    ) -> None:
+        """A process begins; ``group`` and ``session`` are its own unless told."""
+        self.forks += 1
+        self.last = pid
+        began = int(self.now * 100) + 1
+        self.lines[pid] = (comm, parent, group or pid, session or pid, flags, began, pages)
+        self.own[pid] = self.reaped[pid] = 0
+        if command:
+            self.write(f"proc/{pid}/cmdline", command.replace(" ", "\0") + "\0")
+        if cgroup:
+            self.write(f"proc/{pid}/cgroup", f"0::{cgroup}\n")
+        self.work(pid, own)
+
+    def work(self, pid: int, ticks: int) -> None:
+        self.own[pid] += ticks
+        self._line(pid)
+
+    def reap(self, pid: int, ticks: int) -> None:
+        """It waits for children that used so much and that nobody saw."""
+        self.reaped[pid] += ticks
+        self._line(pid)
+
+    def show(self, pid: int, *, comm: str = "", parent: int = 0, pages: int = 0) -> None:
+        """Changes what its line says."""
+        line = self.lines[pid]
+        self.lines[pid] = (
+            comm or line[0], parent or line[1], *line[2:6], pages or line[6],
+        )  # fmt: skip
+        self.write(f"proc/{pid}/statm", f"{self.lines[pid][6]} {self.lines[pid][6]} 0 0 0 0 0\n")
+        self._line(pid)
+
+    def _line(self, pid: int) -> None:
+        comm, parent, group, session, flags, began, pages = self.lines[pid]
+        self.write(
+            f"proc/{pid}/stat",
+            f"{pid} ({comm}) S {parent} {group} {session} 0 -1 {flags} 0 0 0 0 {self.own[pid]} 0 "
+            f"{self.reaped[pid]} 0 20 0 1 0 {began} 0 {pages} 0 0\n",
+        )
+
+    def end(self, pid: int) -> None:
+        """It dies, and its parent waits for it."""
+        used, parent = self.own[pid] + self.reaped[pid], self.lines[pid][1]
+        self.others += self.own[pid] + self.reaped[pid]
+        if parent in self.reaped:
+            self.others -= used
+            self.reap(parent, used)
+        for facts in (self.own, self.reaped, self.lines):
+            del facts[pid]
+        self.write(f"proc/{pid}/stat", "")  # a descriptor that is held tells nothing either
+        shutil.rmtree(self.root / f"proc/{pid}")
+
+    def cgroup(self, path: str, ticks: int) -> None:
+        """All that was ever used in a cgroup."""
+        self.write(f"sys/fs/cgroup{path}/cpu.stat", f"usage_usec {ticks * 10_000}\n")
+
+    def moved_bytes(self, pid: int, read: int, written: int = 0) -> None:
+        """All that a process ever read and wrote."""
+        self.write(
+            f"proc/{pid}/io",
+            f"read_bytes: {read}\nwrite_bytes: {written}\ncancelled_write_bytes: 0\n",
+        )
+
+    def _totals(self) -> None:
+        used = sum(self.own.values()) + sum(self.reaped.values()) + self.others
+        self.write(
+            "proc/stat",
+            f"cpu  {used} 0 0 0 0 0 0 0 0 0\ncpu0 {used} 0 0 0 0 0 0 0 0 0\n"
+            f"processes {self.forks}\n",
+        )
+        self.write("proc/loadavg", f"0.0 0.0 0.0 1/{len(self.own)} {self.last}\n")
+
+    def open(self) -> None:
+        self._totals()
+        assert self.ledger.sample() is None
+
+    def sample(self, windows: int = 1) -> Balance:
+        for _ in range(windows):
+            self.now += 2.0
+            self.wall += 2.0
+            self._totals()
+            balance = self.ledger.sample()
+            assert balance is not None
+        return balance
+
+
+def used(balance: Balance, key: str) -> float:
+    return sum(a.cpu_seconds for a in balance.accounts if a.group.key == key)
+
+
+def labelled(balance: Balance, label: str) -> Account:
+    (found,) = [a for a in balance.accounts if a.group.label == label]
+    return found
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_a_kernel_thread_is_what_it_works_for(host: Host) -> None:
+    host.start(50, 2, "kworker/u8:2-events", flags=KERNEL)
+    host.open()
+    host.work(50, 100)
+    assert used(host.sample(), "kernel:kworker events") == pytest.approx(1.0)
+    host.show(50, comm="kworker/u8:2+kcryptd")
+    host.work(50, 70)
+    balance = host.sample()
+    assert used(balance, "kernel:kworker kcryptd") == pytest.approx(0.7)
+    assert used(balance, "kernel:kworker events") == 0
+
+
+def test_a_session_manager_is_not_charged_with_the_orphans_it_waits_for(host: Host) -> None:
+    host.start(700, 1, "systemd", command="/lib/systemd/systemd --user", cgroup="/user.slice/m")
+    host.start(710, 700, "runsv", command="runsv web", cgroup="/user.slice/m")
+    host.cgroup("/user.slice/m", 0)
+    host.open()
+    host.reap(700, 100)
+    balance = host.sample()
+    assert used(balance, "program:systemd") == 0
+    assert balance.unattributed_seconds == pytest.approx(1.0)
+    host.reap(710, 100)
+    balance = host.sample()
+    assert used(balance, "program:runsv") == pytest.approx(1.0), "its own children, no orphans"
+
+
+# -- jobs and the numbers of their leaders -----------------------------------------------------
+
+
+def prompt(host: Host) -> int:
+    host.start(800, 1, "sshd", command="/usr/sbin/sshd")
+    host.start(801, 800, "bash", command="-bash")
+    return 801
+
+
+def test_an_orphan_belongs_to_the_job_whose_leader_just_died(host: Host) -> None:
+    shell = prompt(host)
+    host.open()
+    host.start(900, shell, "make", command="make all", session=shell, own=5)
+    host.sample()
+    host.end(900)
+    host.start(902, 1, "cc1", command="cc1 a.c", group=900, session=shell, own=40)
+    assert labelled(host.sample(), "make all").cpu_seconds == pytest.approx(0.4, abs=0.06)
+
+
+def test_a_number_tells_its_job_while_one_of_its_orphans_lives(host: Host) -> None:
+    shell = prompt(host)
+    host.open()
+    host.start(900, shell, "make", command="make all", session=shell, own=5)
+    host.sample()
+    host.end(900)
+    host.start(902, 1, "cc1", command="cc1 a.c", group=900, session=shell, own=40)
+    host.sample(20)
+    host.start(904, 1, "as", command="as a.s", group=900, session=shell, own=30)
+    assert labelled(host.sample(), "make all").cpu_seconds == pytest.approx(0.3)
+
+
+def test_a_number_used_again_does_not_make_a_stranger_part_of_an_old_job(host: Host) -> None:
+    shell = prompt(host)
+    host.open()
+    host.start(900, shell, "make", command="make all", session=shell, own=5)
+    host.start(901, shell, "make", command="make all", session=shell, own=5)
+    host.sample()
+    host.end(900)
+    host.sample(5)
+    host.start(902, 1, "miner", command="miner", group=900, session=900, own=80)
+    balance = host.sample()
+    assert labelled(balance, "miner").cpu_seconds == pytest.approx(0.8)
+
+
+def test_a_loop_at_a_prompt_leaves_no_numbers_behind(host: Host) -> None:
+    shell = prompt(host)
+    host.open()
+    for pid in range(1000, 1060):
+        host.start(pid, shell, "sleep", command="sleep 2", session=shell)
+        host.sample()
+        host.end(pid)
+    host.sample(5)
+    assert not host.ledger._groups._leaders
+    assert not host.ledger._groups._ended
+
+
+def test_who_has_the_number_of_whoever_started_fanwhy_is_nobodys_host(host: Host) -> None:
+    own = os.getpid()
+    terminal = own + 1
+    host.start(terminal, 1, "python3", command="python3 starter.py")
+    host.start(own, terminal, "fanwhy-pub")
+    host.open()
+    ledger = open_ledger(host.ledger._sources, LedgerSettings(attribution="light"))
+    ledger.sample()
+    shell = prompt(host)
+    host.show(own, parent=1)
+    host.end(terminal)
+    host.now += 2.0
+    host.start(terminal, shell, "make", command="make all", own=1)
+    host.start(terminal + 1, terminal, "cc1", command="cc1 a.c", own=60)
+    host._totals()
+    balance = ledger.sample()
+    assert balance is not None
+    assert labelled(balance, "make all").cpu_seconds == pytest.approx(0.61)
+
+
+# -- cgroups -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rest", [1, 12, 40])
+def test_a_unit_whose_processes_are_hidden_is_found_whenever_it_begins(
+    host: Host, rest: int
+) -> None:
+    counted = 100
+    host.cgroup("/system.slice/backup.service", counted)
+    host.cgroup("/system.slice", counted)
+    host.open()
+    named = 0.0
+    for begins in range(2):
+        host.sample(rest + 20 * begins)  # long enough for its account to be closed again
+        for _ in range(30):
+            counted += 150
+            host.others += 150
+            host.cgroup("/system.slice/backup.service", counted)
+            host.cgroup("/system.slice", counted)
+            named += used(host.sample(), "unit:backup.service")
+    assert named >= 1.5 * 56, "all but the windows in which it was looked for"
+
+
+def test_the_cgroups_of_sessions_that_ended_are_forgotten(host: Host) -> None:
+    host.start(700, 1, "sshd", command="/usr/sbin/sshd", cgroup="/system.slice/ssh.service")
+    host.open()
+    for login in range(40):
+        pid, scope = 1000 + 3 * login, f"/user.slice/session-{login}.scope"
+        host.cgroup(scope, 0)
+        host.start(pid, 700, "sshd", command="/usr/sbin/sshd", cgroup=scope, own=2)
+        host.start(pid + 1, pid, "bash", command="-bash", cgroup=scope, own=2)
+        host.start(pid + 2, pid + 1, "make", command="make all", cgroup=scope, own=9)
+        host.sample()
+        assert scope in host.ledger._groups.tallies
+        for one in (pid + 2, pid + 1, pid):
+            host.end(one)
+        shutil.rmtree(host.root / f"sys/fs/cgroup{scope}")
+    host.sample(9)
+    assert not [name for name in host.ledger._groups.tallies if "session-" in name]
+
+
+def test_a_cgroup_keeps_its_tally_while_somebody_sits_in_it(host: Host) -> None:
+    scope = "/user.slice/session-1.scope"
+    host.cgroup(scope, 0)
+    host.start(700, 1, "sshd", command="/usr/sbin/sshd", cgroup=scope)
+    host.open()
+    (host.root / f"sys/fs/cgroup{scope}/cpu.stat").unlink()  # unreadable for a while
+    host.sample(20)
+    assert scope in host.ledger._groups.tallies
+    host.cgroup(scope, 0)
+    host.work(700, 50)
+    balance = host.sample()
+    assert used(balance, "program:sshd") == pytest.approx(0.5)
+
+
+# -- disks and memory --------------------------------------------------------------------------
+
+
+def test_bytes_of_windows_in_which_nobody_looked_are_not_of_this_window(host: Host) -> None:
+    """A database reads 2 MB a window all the time, but two dozen others use more of the CPU."""
+    for pid in range(100, 126):
+        host.start(pid, 1, f"w{pid}", command=f"w{pid}")
+        host.moved_bytes(pid, 0)
+    host.start(90, 1, "db", command="db")
+    host.moved_bytes(90, 0)
+    host.open()
+
+    def window(number: int, ticks: int) -> float | None:
+        for pid in range(100, 126):
+            host.work(pid, 2)
+        host.work(90, ticks)
+        host.moved_bytes(90, 2 * MB * number)
+        read = labelled(host.sample(), "db").disk_read_bytes_per_second
+        return None if read is None else 2 * read
+
+    assert window(1, 3) == 0, "what came before the first look is not to be told"
+    for number in range(2, 30):
+        assert window(number, 1) is None
+    read = window(30, 3)
+    assert read is not None
+    assert 2 * MB <= read < 8 * MB
+    assert window(31, 3) == pytest.approx(2 * MB)
+
+
+def test_the_life_of_a_process_before_the_first_look_is_not_of_this_window(host: Host) -> None:
+    for pid in range(100, 126):
+        host.start(pid, 1, f"w{pid}", command=f"w{pid}")
+        host.moved_bytes(pid, 0)
+    host.open()
+    host.sample()
+    host.start(200, 1, "dd", command="dd", own=1)
+    for number in range(1, 30):
+        for pid in range(100, 126):
+            host.work(pid, 2)
+        host.work(200, 1)
+        host.moved_bytes(200, 2 * MB * number)
+        host.sample()
+    host.work(200, 3)
+    host.moved_bytes(200, 2 * MB * 30)
+    read = labelled(host.sample(), "dd").disk_read_bytes_per_second
+    assert read is not None
+    assert 2 * MB <= 2 * read < 8 * MB
+
+
+def test_all_that_a_new_process_read_is_of_its_first_window(host: Host) -> None:
+    host.open()
+    host.sample()
+    host.start(200, 1, "dd", command="dd", own=20)
+    host.moved_bytes(200, 100 * MB)
+    read = labelled(host.sample(), "dd").disk_read_bytes_per_second
+    assert read == pytest.approx(50 * MB)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_cgroups_bytes_of_windows_in_which_nobody_looked_are_not_of_this_one(
+    host: Host, *, readable: bool
+) -> None:
+    """Its pages are written by the kernel, while its process sleeps."""
+    unit = "/system.slice/db.service"
+    host.cgroup(unit, 0)
+    host.start(90, 1, "db", command="db", cgroup=unit)
+    host.open()
+
+    looks = [3, 2, 1]
+
+    def window(number: int, ticks: int) -> float | None:
+        host.work(90, ticks)
+        if readable and ticks:
+            host.moved_bytes(90, 2 * MB * looks.pop())
+        host.write(f"sys/fs/cgroup{unit}/io.stat", f"8:0 rbytes={2 * MB * number} wbytes=0\n")
+        balance = host.sample()
+        found = [a for a in balance.accounts if a.group.label == "db"]
+        return found[0].disk_read_bytes_per_second if found else None
+
+    window(1, 5)
+    assert window(2, 5) == pytest.approx(1 * MB)
+    for number in range(3, 40):
+        window(number, 0)
+    read = window(40, 5)
+    assert read == pytest.approx(1 * MB)
+
+
+def test_growth_is_told_of_those_alone_who_are_watched(host: Host) -> None:
+    for pid in range(100, 107):
+        host.start(pid, 1, f"w{pid}", command=f"w{pid}", pages=1000 * (110 - pid))
+    host.open()
+    for step in range(30):
+        host.show(100, pages=50_000 + 1000 * step)
+        balance = host.sample()
+    growth = labelled(balance, "w100").memory_growth_bytes_per_second
+    assert growth is not None
+    assert growth > MB
+    host.show(100, pages=100)
+    host.work(100, 10)
+    balance = host.sample(20)
+    host.work(100, 10)
+    assert labelled(host.sample(), "w100").memory_growth_bytes_per_second is None
+
+
+# -- clocks ------------------------------------------------------------------------------------
+
+
+def test_when_a_group_began_follows_a_wall_clock_that_is_set(host: Host) -> None:
+    host.start(700, 1, "jellyfin", command="jellyfin")
+    host.open()
+    host.work(700, 50)
+    before = labelled(host.sample(), "jellyfin").since
+    assert before == pytest.approx(host.wall - 1000.0 + 0.01, abs=3)
+    host.wall += 259_200.0
+    host.work(700, 50)
+    after = labelled(host.sample(), "jellyfin").since
+    assert after == pytest.approx(host.wall - 1000.0 + 0.01, abs=3)
+    host.wall += 0.3
+    host.work(700, 50)
+    host.wall -= 2.0  # as much as the uptime of this machine stands still
+    assert labelled(host.sample(), "jellyfin").since == after
+
+
+# -- the network -------------------------------------------------------------------------------
+
+
+class Wires(KernelFiles):
+    """A hundred megabytes more at every look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def read(self, path: str, *, keep: bool = True) -> bytes:
+        del path, keep
+        self.total += 100 * MB
+        return b"\n\n eth0: %d 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0\n" % self.total
+
+
+def test_a_failure_to_tell_of_connections_does_not_last() -> None:
+    answers: list[list[Connection] | SourceError] = [
+        [], SourceError("timed out"), [Connection(1, 0, 0)], [Connection(1, 0, 500_000)],
+    ]  # fmt: skip
+
+    def ask() -> list[Connection]:
+        answer = answers.pop(0)
+        if isinstance(answer, SourceError):
+            raise answer
+        return answer
+
+    network = Network(Wires(), ask)
+    watching, problems = [], []
+    while answers:
+        network.read([], 2.0)
+        watching.append(network.watching)
+        problems.append(network.problem is not None)
+    assert problems == [False, False, True, False, False]
+    assert watching[-1]
+    assert not any(watching[:-1]), "what came in two windows is not told of one"
+
+
+def test_a_kernel_that_tells_of_no_connections_is_not_asked_again() -> None:
+    asked = []
+
+    def ask() -> list[Connection]:
+        asked.append(1)
+        raise AbsentError("no counters")
+
+    network = Network(Wires(), ask)
+    for _ in range(9):
+        network.read([], 2.0)
+    assert len(asked) == 1
+    assert network.problem is not None
+
+
+# -- events of the kernel ----------------------------------------------------------------------
+
+
+def entry(label: str) -> Entry:
+    return Entry(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
+
+
+def process(pid: int, group: Entry, *, spawner: bool = False) -> Process[Seat]:
+    made: Process[Seat] = Process(Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0), pid, 0)
+    made.group = Seat(group, None, spawner, described=True, program="x")
+    return made
+
+
+class Tape:
+    """Events of the kernel, window by window."""
+
+    def __init__(self, *windows: list[Fork | Exit]) -> None:
+        self.windows = list(windows)
+        self.lost = False
+
+    def events(self) -> list[Fork | Exit]:
+        return self.windows.pop(0)
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_child_of_a_prompt_inherits_nothing_from_who_had_its_number() -> None:
+    job, shell = entry("job"), entry("bash")
+    table = {10: process(10, job), 20: process(20, shell, spawner=True)}
+    lineage = Lineage("exact", lambda: Tape([Fork(10, 11, 1), Exit(11, 2), Fork(20, 11, 3)]))
+    lineage.listen(table)
+    assert lineage.owner(11) is None
+
+
+def test_when_events_were_lost_only_those_who_live_are_remembered() -> None:
+    job = entry("job")
+    table = {10: process(10, job)}
+    tape = Tape([Fork(10, pid, 1) for pid in range(1000, 3000)], [], [])
+    lineage = Lineage("exact", lambda: tape)
+    lineage.listen(table)
+    tape.lost = True
+    assert lineage.owner(2999) is job
+    table[1500] = process(1500, job)  # the books found it after that window
+    lineage.listen(table)
+    assert lineage.owner(1500) is job
+    assert lineage.owner(2999) is None
+    assert len(lineage._born) == len(lineage._parents) == len(lineage._owners) == 1
+    assert not tape.lost
+
+
+@pytest.mark.parametrize(
+    ("problem", "times"), [(SourceError("no memory"), 2), (AbsentError("no such thing"), 1)]
+)
+def test_what_cannot_be_heard_now_is_tried_again(problem: SourceError, times: int) -> None:
+    tried = []
+
+    def connect() -> Tape:
+        tried.append(1)
+        raise problem
+
+    lineage = Lineage("auto", connect)
+    for _ in range(40):
+        lineage.judge(50, 100)
+    assert len(tried) == times
+    assert lineage.problem is problem
