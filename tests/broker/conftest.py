@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +15,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from servers import REPOSITORY, Mosquitto, free_port, program, wait_until
 
 from publisher.bus.connection import Patience
 from publisher.bus.mqtt import Session, Timing
@@ -25,95 +23,39 @@ from publisher.events.outbox import Outbox
 from publisher.schema.broker import BrokerSettings
 from publisher.schema.message import Message, Request
 
-ROOT = Path(__file__).parents[2]
 PASSWORDS = {"fanwhy": "daemon's own", "reader": "read:only", "homeassistant": "ha!"}
 
 
-def program(name: str) -> str:
-    """The path of a server program, also where users without privilege do not look."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    assert path, f"{name} is missing; `make test` says how to install it"
-    return path
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 15, what: str = "") -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, what or "waited in vain"
-        time.sleep(0.01)
-
-
-class Mosquitto:
-    """A mosquitto with the shipped configuration, on a free port of loopback.
+class Shipped(Mosquitto):
+    """A mosquitto with the configuration that we ship, on a free port of loopback.
 
     Args:
         listeners: configuration of further listeners, with ``{port}`` where theirs goes.
-        anonymous: a broker for everybody instead of the shipped configuration.
     """
 
-    def __init__(self, directory: Path, *, listeners: str = "", anonymous: bool = False) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.other_port = free_port() if "{port}" in listeners else 0
-        self._process: subprocess.Popen[bytes] | None = None
-        if anonymous:
-            (directory / "config").mkdir()
-            self._write("mosquitto.conf", "allow_anonymous true\ninclude_dir config/listeners\n")
-        else:
-            shutil.copytree(ROOT / "mosquitto", directory / "config")
-            shutil.rmtree(directory / "config" / "listeners")
-            passwords = self._write("passwords", "")
-            for user, password in PASSWORDS.items():
-                command = [program("mosquitto_passwd"), "-b", passwords, user, password]
-                subprocess.run(command, check=True, capture_output=True)
-        (directory / "config" / "listeners").mkdir()
+    def __init__(self, directory: Path, listeners: str = "") -> None:
+        super().__init__(directory)
+        shutil.copytree(REPOSITORY / "mosquitto", directory / "config")
+        self.configuration = directory / "config/mosquitto.conf"
+        passwords = directory / "config/passwords"
+        passwords.touch()
+        for user, password in PASSWORDS.items():
+            command = [program("mosquitto_passwd"), "-b", passwords, user, password]
+            subprocess.run(command, check=True, capture_output=True)
         (directory / "data").mkdir()
-        text = f"listener {self.port} 127.0.0.1\n" + listeners.format(port=self.other_port)
-        # As root mosquitto would become another user, who may not enter our directory.
-        self._write("listeners/test.conf", text + "\nuser root\n")
-
-    def _write(self, name: str, text: str) -> Path:
-        path = self.directory / "config" / name
-        path.write_text(text)
-        return path
+        shutil.rmtree(directory / "config/listeners")
+        (directory / "config/listeners").mkdir()
+        self.other_port = free_port() if "{port}" in listeners else 0
+        (directory / "config/listeners/test.conf").write_text(
+            f"listener {self.port} 127.0.0.1\n{listeners.format(port=self.other_port)}\nuser root\n"
+        )
 
     @property
-    def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+    def said(self) -> str:
+        return self.log.read_text()
 
-    @property
-    def log(self) -> str:
-        return (self.directory / "log").read_text()
-
-    def start(self) -> Mosquitto:
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [program("mosquitto"), "-c", "config/mosquitto.conf"],
-                cwd=self.directory, stdout=log, stderr=log,
-            )  # fmt: skip
-        wait_until(lambda: self._answers() or not self.running)
-        assert self.running, self.log
-        return self
-
-    def stop(self) -> None:
-        """In an orderly way: what is retained is saved."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
-
-    def kill(self) -> None:
-        """At once: what was retained since the start is lost."""
-        if self._process:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
+    def start(self) -> Shipped:
+        return super().start(*filter(None, [self.other_port]))
 
     def restart(self, *, empty: bool = False) -> None:
         """On the same port; ``empty`` forgets what was retained."""
@@ -122,18 +64,6 @@ class Mosquitto:
             for path in (self.directory / "data").iterdir():
                 path.unlink()
         self.start()
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def _answers(self) -> bool:
-        try:
-            for port in filter(None, (self.port, self.other_port)):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            return False
-        return True
 
 
 @dataclass(frozen=True)
@@ -232,12 +162,15 @@ def _wait_until() -> Callable[..., None]:
 
 @pytest.fixture
 def mosquitto() -> Iterator[Callable[..., Mosquitto]]:
-    """Makes running brokers: ``mosquitto(listeners="…", anonymous=False)``."""
+    """Makes running brokers: ``mosquitto(listeners="…", anonymous=False)``.
+
+    Anonymous is one for everybody instead of the configuration that we ship.
+    """
     made: list[Mosquitto] = []
 
-    def make(**options: object) -> Mosquitto:
+    def make(listeners: str = "", *, anonymous: bool = False) -> Mosquitto:
         directory = Path(tempfile.mkdtemp(prefix="fanwhy-test-"))
-        made.append(Mosquitto(directory, **options))  # type: ignore[arg-type]
+        made.append(Mosquitto(directory) if anonymous else Shipped(directory, listeners))
         return made[-1].start()
 
     yield make
@@ -247,7 +180,7 @@ def mosquitto() -> Iterator[Callable[..., Mosquitto]]:
 
 
 @pytest.fixture
-def broker(mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+def broker(mosquitto: Callable[..., Mosquitto]) -> Shipped:
     """One running broker with the shipped configuration."""
     return mosquitto()
 

@@ -7,13 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import servers
 
 from publisher.cli.contract import contents
 from publisher.schema.model import json_schema
@@ -23,21 +23,13 @@ pytestmark = pytest.mark.broker
 ALWAYS = {"status", "catalogue", "info", "overview", "explanation", "cpu", "memory", "self"}
 
 
-class Daemon:
-    """``fanwhy-pub run`` in a process of its own, with a configuration file and a state folder."""
+class Daemon(servers.Daemon):
+    """A daemon of the user ``fanwhy``, on a broker with passwords, with these settings."""
 
     def __init__(self, folder: Path, port: int, **settings: str) -> None:
-        self.config = folder / "config.toml"
-        self.log = folder / "log"
+        super().__init__(folder)
         self.port = port
         self.write(**settings)
-        environment = {name: value for name, value in os.environ.items() if "FANWHY" not in name}
-        environment["STATE_DIRECTORY"] = str(folder / "state")
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "publisher", "run", "--config", str(self.config)],
-                env=environment, stderr=log,
-            )  # fmt: skip
 
     def write(self, **settings: str) -> None:
         (self.config.parent / "password").write_text("daemon's own\n")
@@ -48,10 +40,6 @@ class Daemon:
             f"password_file = '{self.config.parent}/password'\n"
         )
 
-    def end(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(10)
-
 
 @pytest.fixture
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daemon]]:
@@ -60,12 +48,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daem
 
     def start(broker: Any, **settings: str) -> Daemon:
         made.append(Daemon(tmp_path_factory.mktemp("daemon"), broker.port, **settings))
-        return made[-1]
+        return made[-1].start()
 
     yield start
     for daemon in made:
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
 
 
 def leaves(messages: list[Any]) -> set[str]:
@@ -144,7 +131,7 @@ def test_a_busy_program_is_named_and_its_end_noticed(
     watcher.wait(lambda _: kinds() >= {"cause_began", "cause_ended"})
     assert len({event["id"] for event in told()}) == len(told())
     # The broker has confirmed them all: nothing waits on disk.
-    wait_until(lambda: (daemon.config.parent / "state/events").read_bytes() == b"")
+    wait_until(lambda: (daemon.state / "events").read_bytes() == b"")
 
 
 def test_sigterm_says_offline_and_ends_well(
@@ -277,7 +264,7 @@ def test_what_goes_on_outlives_sighup_and_is_ended_at_the_end(
     watcher.wait(lambda _: told("cause_began"), timeout=30)
     assert watcher.last("host/memory").payload
     daemon.write(senses="{ disabled = ['memory'] }")
-    daemon.process.send_signal(signal.SIGHUP)
+    daemon.signal(signal.SIGHUP)
     watcher.wait_for("host/memory", b"")  # nobody takes an old value for a new one
     seen = len(watcher.messages)
     watcher.publish("host/command", b"refresh")
@@ -302,12 +289,12 @@ def test_sighup_applies_a_new_configuration_and_keeps_the_connection(
     watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
     daemon.write(hostname="'renamed'")
     watcher.clear()
-    daemon.process.send_signal(signal.SIGHUP)
+    daemon.signal(signal.SIGHUP)
     watcher.wait(
         lambda _: (last := watcher.last("host/cpu")) and payload(last)["host"] == "renamed"
     )
     daemon.write(hostnme="'typo'")
-    daemon.process.send_signal(signal.SIGHUP)
+    daemon.signal(signal.SIGHUP)
     wait_until(lambda: "hostname" in daemon.log.read_text())
     assert daemon.process.poll() is None
     assert daemon.end(signal.SIGTERM) == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from servers import free_port
 
 from publisher.bus.embedded import EmbeddedBroker, Program, find_or_start, programs
 from publisher.errors import BrokerError
@@ -24,9 +25,7 @@ NOTHING_SET = BrokerSettings()
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture(params=["mosquitto", "iotcore"])

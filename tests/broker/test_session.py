@@ -45,7 +45,7 @@ def test_speaking_3_1_1_when_told_to(broker, run, watch):
 
 def test_a_wrong_password_is_one_line(broker, run, wait_until):
     one = run(broker.url, password="wrong")
-    wait_until(lambda: broker.log.count("not authorised") >= 3)
+    wait_until(lambda: broker.said.count("not authorised") >= 3)
     assert one.states == [(False, f"{broker.url}: not authorised; check user name and password")]
 
 

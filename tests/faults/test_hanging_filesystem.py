@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +15,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from servers import Daemon, Mosquitto, wait_until
 
 from publisher.sources import Sources
 from publisher.subsystems.disk import Disk, DiskReading
@@ -133,27 +131,16 @@ class Reader:
     """A broker for everybody, and all that it was told, by topic."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port = sock.getsockname()[1]
-        path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        assert path, "mosquitto is missing; `make test` says how to install it"
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
-        self._broker = subprocess.Popen([path, "-c", configuration], stderr=subprocess.DEVNULL)
+        self.broker = Mosquitto(folder).start()
         self.payloads: defaultdict[str, list[bytes]] = defaultdict(list)
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("host/#")
         self._client.on_message = lambda *args: self.payloads[args[2].topic].append(args[2].payload)
-        self._client.connect_async("127.0.0.1", self.port)
-        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", self.broker.port)
         self._client.loop_start()
 
     def wait(self, condition: Callable[[], object]) -> None:
-        limit = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < limit, dict(self.payloads)
-            time.sleep(0.02)
+        wait_until(condition, 60, "see the payloads of the reader")
 
     def newest(self, topic: str) -> dict[str, object]:
         payloads = self.payloads[f"host/{topic}"]
@@ -162,8 +149,7 @@ class Reader:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-        self._broker.terminate()
-        self._broker.wait(10)
+        self.broker.stop()
 
 
 @pytest.fixture
@@ -176,24 +162,19 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 def test_the_daemon_keeps_its_rhythm_and_ends_in_time(
     hanging: str, reader: Reader, tmp_path: Path
 ) -> None:
-    configuration = tmp_path / "config.toml"
-    configuration.write_text("[publishing]\nheartbeat_seconds = 5\n")
-    environment = os.environ | {
-        "FANWHY_BROKER": f"mqtt://127.0.0.1:{reader.port}",
-        "STATE_DIRECTORY": str(tmp_path / "state"),
-    }
-    command = [sys.executable, "-m", "publisher", "run", "--config", configuration]
-    with (tmp_path / "log").open("wb") as log, subprocess.Popen(
-        command, env=environment, stderr=log
-    ) as daemon:  # fmt: skip
+    (tmp_path / "daemon").mkdir()
+    daemon = Daemon(
+        tmp_path / "daemon",
+        f"broker.url = '{reader.broker.url}'\npublishing.heartbeat_seconds = 5\n",
+    ).start()
+    try:
         reader.wait(lambda: "not_answering" in str(reader.newest("disk").get("filesystems")))
         before = {topic: len(payloads) for topic, payloads in reader.payloads.items()}
         regular = ("host/cpu", "host/memory", "host/disk", "host/network", "host/overview")
         reader.wait(
             lambda: all(len(reader.payloads[topic]) >= before[topic] + 2 for topic in regular)
         )
-
-        daemon.send_signal(signal.SIGTERM)
-
-        assert daemon.wait(2) == 0
+        assert daemon.end(signal.SIGTERM, timeout=2) == 0
+    finally:
+        daemon.kill()
     reader.wait(lambda: reader.payloads["host/status"][-1:] == [b"offline"])
