@@ -67,7 +67,7 @@ def wait_until(condition: Callable[[], Any], timeout: float = 15, what: str = ""
     deadline = time.monotonic() + timeout
     while not (found := condition()):
         assert time.monotonic() < deadline, what or "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
