@@ -10,18 +10,17 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-REPOSITORY = Path(__file__).parents[2]
+import servers
+from servers import REPOSITORY, Mosquitto, free_port, wait_until
+
 EXAMPLES = REPOSITORY / "examples" / "home-assistant"
 DASHBOARDS = """
 lovelace:
@@ -49,53 +48,10 @@ def environment(release: str = NEWEST) -> Path:
     return root
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = 15, what: str = "") -> Any:
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what or "waited in vain"
-        time.sleep(0.1)
-    return found
-
-
-class Broker:
+class Broker(Mosquitto):
     """A mosquitto for everybody, on a free port of loopback."""
 
-    def __init__(self, directory: Path, more: str = "") -> None:
-        self.port = free_port()
-        self._file = directory / "mosquitto.conf"
-        self._file.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{more}\n")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
-
-    def start(self) -> Broker:
-        path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        assert path, "mosquitto is missing; `make test` says how to install it"
-        self._process = subprocess.Popen(
-            [path, "-c", str(self._file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_until(self._answers)
-        return self
-
-    def stop(self) -> None:
-        """What was retained is lost."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-            return True
-        return False
+    close = Mosquitto.stop
 
 
 class Machine:
@@ -119,51 +75,12 @@ class Machine:
                 shutil.rmtree(path)
 
 
-class Daemon:
-    """``fanwhy-pub run`` as a user starts it."""
+class Daemon(servers.Daemon):
+    """A daemon that looks at the machine below ``root``; ``more`` are further settings."""
 
     def __init__(self, directory: Path, broker: Broker, root: Path, more: str = "") -> None:
-        self.log = directory / "fanwhy.log"
-        self.config = directory / "fanwhy.toml"
-        self.config.write_text(f'root = "{root}"\nhostname = "nas"\n{more}\n')
-        self._broker = broker
-        self._environment = os.environ | {"STATE_DIRECTORY": str(directory / "state")}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Another command of ours with the same settings."""
-        return subprocess.run(
-            [sys.executable, "-m", "publisher", *words, *self._where()],
-            cwd=REPOSITORY, env=self._environment, capture_output=True, text=True,
-            check=False, timeout=100,
-        )  # fmt: skip
-
-    def start(self) -> Daemon:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "publisher", "run", *self._where()],
-                cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log,
-            )  # fmt: skip
-        return self
-
-    def signal(self, number: int) -> None:
-        assert self._process
-        self._process.send_signal(number)
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
-
-    def _where(self) -> list[str]:
-        return ["--config", str(self.config), "--broker", self._broker.url]
+        configuration = f'root = "{root}"\nhostname = "nas"\n{more}\n'
+        super().__init__(directory, configuration, ["--broker", broker.url])
 
 
 class HomeAssistant:
