@@ -102,7 +102,8 @@ class _Search:
 
     def _own_name(self) -> str:
         """The name of the group itself: ``burner service`` for ``burner.service``."""
-        name = printable(self.group.label or self.clues.program or "unknown program")
+        names = (self.group.label.strip(), self.clues.program.strip(), "unknown program")
+        name = printable(next(filter(None, names)))
         unit = self.clues.unit.lower()
         plain = unit.startswith("app-") or name.lower().endswith("service")
         return f"{name} service" if unit.endswith(".service") and not plain else name
@@ -113,9 +114,8 @@ class _Search:
             "kernel", name.lower().split("/")[0]
         )
         if rule is None:
-            return Classification(
-                "system", f"kernel ({name})" if name else "kernel", ALIKE, "", "a kernel thread"
-            )
+            label = f"kernel ({printable(name)})" if name else "kernel"
+            return Classification("system", label, ALIKE, "", "a kernel thread")
         return self._said(rule, KNOWN, f"kernel thread {name!r}")
 
     def _container(self) -> Classification | None:
@@ -175,9 +175,10 @@ class _Search:
 
     def _root(self) -> Classification | None:
         """The program that a person started, where the job is all that it started."""
-        if self.group.kind is not GroupKind.JOB or not self.clues.command:
+        words = self.clues.command.lower().split()
+        if self.group.kind is not GroupKind.JOB or not words:
             return None
-        name = self.clues.command.lower().split()[0]
+        name = words[0]
         found = self._lookup(name)
         if found is None or found[0].role != "program":
             return None

@@ -340,6 +340,8 @@ class Explainer:
         """Shares out the energy of the window, to the day's rows and to the causes."""
         watts = evidence.power_watts
         if watts is None or seconds <= 0:
+            for cause in self._causes.values():
+                cause.power_watts = None
             return
         idle = min(self._warmth.rest.power or 0.0, watts)
         window = balance.window_seconds

@@ -58,7 +58,6 @@ _OPERATIONS: Final = {
     "antivirus": "virus scans",
     "file_sharing": "file sharing",
     "downloads": "downloads",
-    "cryptomining": "suspected cryptomining",
     "desktop": "desktop programs",
     "remote_access": "remote access",
     "monitoring": "monitoring",
@@ -257,11 +256,19 @@ def _folded(one: Named, other: Named) -> str:
 
 
 def counted(causes: Sequence[Named]) -> str:
-    """Causes counted by category: ``1 backup process, 2 development processes``."""
+    """Causes counted by category: ``1 backup process, 2 development processes``.
+
+    One or two suspected miners among others go first, by name.
+    """
+    miners = [named for named in causes if _is_miner(named)]
+    rest = [named for named in causes if not _is_miner(named)]
+    if not 0 < len(miners) <= _BY_NAME:
+        miners, rest = [], list(causes)
     counts: dict[str, int] = {}
-    for named in causes:
+    for named in rest:
         counts[named.category] = counts.get(named.category, 0) + 1
-    return ", ".join(_many(count, category) for category, count in counts.items())
+    names = [joined(miners)] if miners else []
+    return ", ".join([*names, *(_many(count, category) for category, count in counts.items())])
 
 
 def _many(count: int, category: str) -> str:
@@ -277,6 +284,6 @@ def operations(causes: Sequence[Named]) -> str:
     """Causes that are called alike by their label, several of one kind by what they do."""
     if len({named.label for named in causes}) == 1:
         return causes[0].label
-    if len({named.category for named in causes}) == 1:
+    if len({named.category for named in causes}) == 1 and not _is_miner(causes[0]):
         return _OPERATIONS.get(causes[0].category, _OPERATIONS["unknown"])
     return joined(causes)

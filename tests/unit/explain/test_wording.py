@@ -158,6 +158,13 @@ GOLDEN = [
         ),
     ),
     (
+        Picture(disk=[BORG, XMRIG, MAKE, VITE]),
+        (
+            "Suspected cryptomining: high disk I/O from XMRig cryptominer, 1 backup process, "
+            "2 development processes"
+        ),
+    ),
+    (
         Picture(network=[XMRIG]),
         "Suspected cryptomining: high network traffic from XMRig cryptominer",
     ),
