@@ -29,6 +29,7 @@ _HOT_LIMIT = 512
 _REVISIT = 32  # numbers below the last one whose processes may not have been visible yet
 _LIST_EVERY = 15  # ticks with forks after which all of /proc is listed, whatever numbers say
 _FULL_EVERY = 30  # ticks after which everybody is read, however well the hot ones explain all
+_MISSING_EVERY = 8  # ticks at least between two readings of everybody since some are missing
 _LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
 
 
@@ -57,6 +58,8 @@ class Books(Generic[G]):
         self._listed = 0
         self.opened = 0
         self._census = Census(0, 0)
+        self._threads = 0
+        self._surplus = 0
         self._order: list[Process[G]] = []
         self._handles: list[int] = []
         self._marks: list[int] = []
@@ -73,6 +76,7 @@ class Books(Generic[G]):
         """Enters everybody who lives now; nothing is booked for the time before."""
         self._census = census
         self._enter(self._source.pids(), opening=True)
+        self._surplus = self._threads - census.threads
         self.opened = max((process.start for process in self._order), default=0)
         self._source.forget(list(self.table))
 
@@ -90,7 +94,8 @@ class Books(Generic[G]):
             explain the window, or clocks are not to be had.
         """
         if (
-            census != self._census
+            census[:2] != self._census[:2]
+            or self._missing(census)
             or not self._source.clocked
             or self._tick - self._full >= _FULL_EVERY
         ):
@@ -118,7 +123,7 @@ class Books(Generic[G]):
         stat = self._source.stat(process.pid)
         if stat is None or stat.start != process.start or stat.comm != process.comm:
             return True
-        process.rss, process.threads = stat.rss, stat.threads
+        self._show(process, stat)
         return False
 
     # -- a full tick -----------------------------------------------------------------------
@@ -136,19 +141,33 @@ class Books(Generic[G]):
         due = not self._source.clocked or self._tick - self._full >= _FULL_EVERY
         if closes is not None and not due:
             self._pass(found, recent, self._hot)
-            if closes():
+            if closes() and not self._missing(census):
                 return
             found = []
         self._full = self._tick
         self._pass(found, recent, None)
+        self._surplus = self._threads - census.threads
+
+    def _missing(self, census: Census) -> bool:
+        """Whether more threads ended than we know of: somebody died who slept for long.
+
+        We may know more than there are, of those who ended since they were read, or fewer, where
+        some are hidden; what counts is whether that has grown since everybody was read.
+        """
+        return (
+            self._tick - self._full >= _MISSING_EVERY
+            and census.threads > 0
+            and self._threads - census.threads > self._surplus
+        )
 
     def _pass(
         self, found: list[int], recent: dict[Process[G], int], some: list[Process[G]] | None
     ) -> None:
         """Reads some of the known, or all, and weighs up what came of it."""
         dead, credit, moved = self._read(found, some)
-        if some is not None:
-            # Whoever waited for the dead worked too, but may not be among those we read.
+        if dead:
+            # Whoever waited for the dead worked too, but may not be among those we read, or
+            # only after its clock was.
             read = {process for process in moved if process not in self._unread}
             for process in list(dead):
                 self._read_reaper(process, dead, credit, found, read)
@@ -162,7 +181,7 @@ class Books(Generic[G]):
 
     def _candidates(self, census: Census) -> list[int]:
         """Numbers that may be new processes."""
-        last, forks = self._census
+        last, forks, _ = self._census
         self._census = census
         made, span = census.forks - forks, census.last - last
         # Threads are numbered, too. More than the span were made where the numbering wrapped
@@ -264,10 +283,14 @@ class Books(Generic[G]):
         self._unread.pop(process, None)
         changed = process.fresh or stat.comm != process.comm
         process.fresh = False
-        process.show(stat)
+        self._show(process, stat)
         self._adopt(process, stat.parent)
         if changed:
             self._keeper.changed(process)
+
+    def _show(self, process: Process[G], stat: Stat) -> None:
+        self._threads += stat.threads - process.threads
+        process.show(stat)
 
     def _read_again(self, dead: Dead[G], credit: dict[Process[G], int], found: list[int]) -> None:
         """Finds those who died while we read, since they are inside a credit already.
@@ -506,11 +529,13 @@ class Books(Generic[G]):
 
     def _append(self, process: Process[G], mark: int) -> None:
         process.index = len(self._order)
+        self._threads += process.threads
         self._order.append(process)
         self._handles.append(process.handle)
         self._marks.append(mark)
 
     def _remove(self, process: Process[G]) -> None:
+        self._threads -= process.threads
         last, handle, mark = self._order.pop(), self._handles.pop(), self._marks.pop()
         if last is not process:
             at = last.index = process.index

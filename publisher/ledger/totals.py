@@ -82,8 +82,8 @@ class LinuxMachine:
 
     def census(self) -> Census:
         self._next = read_totals(self._files)
-        last = self._files.read("/proc/loadavg").split()
-        return Census(int(last[-1]), self._next.forks)
+        words = self._files.read("/proc/loadavg").split()
+        return Census(int(words[-1]), self._next.forks, int(words[3].partition(b"/")[2]))
 
     def window(self) -> Window | None:
         after, before = self._next, self._totals

@@ -92,10 +92,12 @@ class Census(NamedTuple):
     Attributes:
         last: the number given out last.
         forks: processes and threads made since boot, on the whole machine.
+        threads: how many there are now, likewise; 0 where that is not known.
     """
 
     last: int
     forks: int
+    threads: int = 0
 
 
 class ProcessSource(Protocol):

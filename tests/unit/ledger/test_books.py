@@ -60,7 +60,7 @@ class SimulatedKernel:
     # -- what the books ask ------------------------------------------------------------------
 
     def census(self) -> Census:
-        return Census(self.last, self.forks)
+        return Census(self.last, self.forks, len(self.tasks))
 
     def pids(self) -> list[int]:
         self.race()
@@ -509,3 +509,53 @@ def test_a_long_line_of_processes_costs_by_its_length() -> None:
     short, long = cost_of_a_chain(100), cost_of_a_chain(400)
     assert long[0] < 5 * short[0]
     assert long[1] < 5 * short[1]
+
+
+def test_a_sleeper_that_dies_is_missed_though_nobody_works() -> None:
+    """Killed by a shell without a fork, and waited for by init: hardly any time is used."""
+    kernel, books, _ = opened(Random(8), ignoring=False, past=0)
+    busy = born(kernel, kernel.init)
+    sleeper = born(kernel, kernel.init)
+    tick(books, kernel, racing=0)
+    quiet_for(books, kernel, busy, 12)
+    assert sleeper.pid in books.table
+    kernel.exit(sleeper)
+    kernel.release(sleeper)
+    for _ in range(8):  # at most: everybody was read lately, since the sleeper was new
+        kernel.work(busy, 1_000_000)
+        if not books.quiet(kernel.census(), lambda _: True):
+            books.full(kernel.census(), lambda: True)
+    assert sleeper.pid not in books.table
+    full = books._full
+    quiet_for(books, kernel, busy, 12)
+    assert books._full == full, "nobody is missing any more"
+
+
+class LastMoment(SimulatedKernel):
+    """A worker dies, and its parent waits for it, when all clocks but its own have been read."""
+
+    doomed: Task | None = None
+
+    def _mark(self, pid: int) -> int:
+        task = self.doomed
+        if task is not None and pid == task.pid and task.parent is not None:
+            self.doomed, parent = None, task.parent
+            self.exit(task)
+            self.wait(parent)
+        return super()._mark(pid)
+
+
+def test_a_death_between_two_readings_leaves_init_no_debt() -> None:
+    kernel = LastMoment(Random(9), ignoring=False)
+    recorder = Recorder()
+    books: Books[int] = Books(kernel, recorder)
+    books.open(kernel.census())
+    parent = born(kernel, kernel.init)
+    worker = born(kernel, parent)
+    kernel.work(worker, 2 * 10**9)
+    tick(books, kernel, racing=0)
+    kernel.doomed = worker
+    for _ in range(3):
+        books.full(kernel.census())
+    assert books.table[_INIT].owe <= OWE_LIMIT
+    assert abs(recorder.by_job[parent.job] - kernel.used_by[parent.job]) <= OWE_LIMIT
