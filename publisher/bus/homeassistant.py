@@ -379,15 +379,15 @@ class Discovery:
         }
 
 
-# The causes and the evidence, a few of them; where even these are long, their names must do:
-# Home Assistant's database takes no more than 16,384 bytes of attributes.
+# The causes and the evidence, a few of them; where even these are long, the state must do: Home
+# Assistant's database takes no more than 16,384 bytes of attributes. One called "state" it drops.
 _ATTRIBUTES = (
-    "{% set all = {'state': value_json.state | default(none), "
+    "{% set all = {'host_state': value_json.state | default(none), "
     "'since': value_json.since | default(none), "
     "'hint': value_json.hint | default(none), "
     "'causes': (value_json.causes | default([]))[:5], "
     "'evidence': value_json.evidence | default({})} | tojson %}"
-    "{{ all if all | length < 5000 else {'state': value_json.state | default(none), "
+    "{{ all if all | length < 5000 else {'host_state': value_json.state | default(none), "
     "'since': value_json.since | default(none)} | tojson }}"
 )
 _EVENT = (

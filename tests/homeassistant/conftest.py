@@ -33,6 +33,7 @@ class House:
     machine: Machine
     daemon: Daemon
     assistant: HomeAssistant
+    release: str
 
 
 @pytest.fixture(scope="module", params=releases())
@@ -42,10 +43,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 def build(
-    directory: Path, *, broker: str = "", settings: str = "", configuration: str = "",
-    release: str | None = None,
-) -> Iterator[House]:  # fmt: skip
-    root = environment(release) if release else environment()
+    directory: Path, *, release: str, broker: str = "", settings: str = "", configuration: str = ""
+) -> Iterator[House]:
+    root = environment(release)
     server = Broker(directory, broker).start()
     machine = Machine(directory)
     daemon = Daemon(directory, server, machine.root, settings)
@@ -53,7 +53,7 @@ def build(
     try:
         daemon.start()
         assistant.start()
-        yield House(server, machine, daemon, assistant)
+        yield House(server, machine, daemon, assistant, release)
     finally:
         assistant.close()
         daemon.kill()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import servers
-from servers import REPOSITORY, Mosquitto, free_port, wait_until
+from servers import REPOSITORY, Mosquitto, Server, free_port, wait_until
 
 EXAMPLES = REPOSITORY / "examples" / "home-assistant"
 DASHBOARDS = """
@@ -37,7 +37,7 @@ def releases() -> list[str]:
     return os.environ.get("HOMEASSISTANT_RELEASES", NEWEST).split()
 
 
-def environment(release: str = NEWEST) -> Path:
+def environment(release: str) -> Path:
     """The root that ``scripts/homeassistant`` has made."""
     cache = os.environ.get("TESTS_CACHE") or Path.home() / ".cache" / "fanwhy-tests"
     root = Path(cache, f"homeassistant-{release}")
@@ -52,6 +52,57 @@ class Broker(Mosquitto):
     """A mosquitto for everybody, on a free port of loopback."""
 
     close = Mosquitto.stop
+
+
+class RabbitMq(Server):
+    """A RabbitMQ that speaks MQTT, on a free port of loopback, with everything in one folder.
+
+    The program that Debian installs asks to be root and changes to a user of its own; what it
+    starts in the end needs neither.
+    """
+
+    _SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "rabbitmq.log")
+        assert self._SERVER.exists(), "rabbitmq-server is missing; `make test` installs it"
+        self.port = free_port()
+        self._home = directory / "rabbitmq"
+        self._home.mkdir()
+        (self._home / "plugins").write_text("[rabbitmq_mqtt].\n")
+        (self._home / "rabbitmq.conf").write_text(
+            "listeners.tcp = none\n"
+            f"mqtt.listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            "mqtt.allow_anonymous = true\n"
+            "distribution.listener.interface = 127.0.0.1\n"
+        )
+        self._environment = os.environ | {
+            "HOME": str(self._home),
+            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "fanwhy@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(self._home / "data"),
+            "RABBITMQ_LOG_BASE": str(self._home / "log"),
+            "RABBITMQ_CONFIG_FILE": str(self._home / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "plugins"),
+        }
+        # Erlang's own register of names would else be started in the background, and stay.
+        self._names = subprocess.Popen(["epmd"], env=self._environment)
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> RabbitMq:
+        self.launch([self._SERVER], env=self._environment)
+        self.wait_for_ports(self.port, timeout=60)
+        return self
+
+    def close(self) -> None:
+        self.stop()
+        self._names.terminate()
+        self._names.wait(10)
 
 
 class Machine:
@@ -90,10 +141,14 @@ class HomeAssistant:
         root: the root it lives in.
         broker_port: of the broker that its MQTT integration uses.
         configuration: more lines of its ``configuration.yaml``.
+        protocol: version of MQTT.
     """
 
-    def __init__(self, root: Path, broker_port: int, configuration: str = "") -> None:
+    def __init__(
+        self, root: Path, broker_port: int, configuration: str = "", protocol: str = "5"
+    ) -> None:
         self._root = root
+        self._protocol = protocol
         (root / "srv").mkdir(exist_ok=True)
         self.config = Path(tempfile.mkdtemp(dir=root / "srv", prefix="config-"))
         self.log = self.config / "stdout.log"
@@ -187,6 +242,17 @@ class HomeAssistant:
             if entry["platform"] == "mqtt"
         }
 
+    def enable_everything(self) -> set[str]:
+        """As a user may: switches on what is disabled, and starts anew; the ids of that."""
+        disabled = {
+            entry["entity_id"] for entry in self.registry().values() if entry["disabled_by"]
+        }
+        for entity_id in disabled:
+            self.ask("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
+        self.stop()
+        self.start()
+        return disabled
+
     def devices(self) -> list[dict[str, Any]]:
         return [
             device
@@ -246,7 +312,7 @@ class HomeAssistant:
         entry = {
             "entry_id": "01J00000000000000000FANWHY", "domain": "mqtt", "version": 1,
             "minor_version": 2, "source": "user", "title": "broker", "unique_id": None,
-            "data": {"broker": "127.0.0.1", "port": broker_port, "protocol": "5"},
+            "data": {"broker": "127.0.0.1", "port": broker_port, "protocol": self._protocol},
             "options": {}, "discovery_keys": {}, "subentries": [], "disabled_by": None,
             "pref_disable_new_entities": False, "pref_disable_polling": False,
             "created_at": now, "modified_at": now,

@@ -45,6 +45,7 @@ def test_every_enabled_entity_has_a_state(house):
     why = states["sensor.nas_why"]
     assert why["state"]
     assert why["attributes"]["evidence"]
+    assert why["attributes"]["host_state"]
     assert states["sensor.nas_cpu_usage"]["attributes"]["unit_of_measurement"] == "%"
     memory = states["sensor.nas_fanwhy_memory"]["attributes"]
     assert (memory["device_class"], memory["unit_of_measurement"]) == ("data_size", "MiB")
@@ -66,16 +67,9 @@ def test_there_is_one_device_and_the_rest_is_there_but_disabled(house):
 def test_everything_can_be_enabled(house):
     """What is disabled is right, too: all units and classes are accepted, nothing is said."""
     entries = house.assistant.registry()
-    for entry in entries.values():
-        if entry["disabled_by"]:
-            house.assistant.ask(
-                "config/entity_registry/update", entity_id=entry["entity_id"], disabled_by=None
-            )
-    house.assistant.stop()
-    house.assistant.start()
+    disabled = house.assistant.enable_everything()
     wait_until(lambda: len(ours(house)) == len(entries), 30)
-    settle_but = {entry["entity_id"] for entry in entries.values() if entry["disabled_by"]}
-    wait_until(lambda: not set(silent(house)) - settle_but, 15)
+    wait_until(lambda: not set(silent(house)) - disabled, 15)
     assert house.assistant.complaints() == []
 
 

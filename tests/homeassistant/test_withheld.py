@@ -1,39 +1,91 @@
-"""A broker that hands nothing retained to Home Assistant, as RabbitMQ does with wildcards."""
+"""Brokers that hand Home Assistant nothing retained: we speak when it is born.
+
+RabbitMQ gives it to nobody who asks with a wildcard, and mosquitto can be told to keep nothing.
+"""
 
 from __future__ import annotations
 
 import pytest
-from harness import Broker, Daemon, HomeAssistant, Machine, Withholding, environment, wait_until
+from harness import (
+    Broker,
+    Daemon,
+    HomeAssistant,
+    Machine,
+    RabbitMq,
+    Withholding,
+    environment,
+    releases,
+    wait_until,
+)
+
+ENTITIES = ("why", "cause", "cpu_usage", "memory_usage", "fan", "fanwhy_cpu", "fanwhy_memory")
 
 
-@pytest.fixture
-def parts(tmp_path):
-    broker = Broker(tmp_path).start()
+@pytest.fixture(params=releases())
+def home(request, tmp_path):
+    """Makes a house around a broker: ``home(broker)``, ``home(broker, port, protocol="3.1.1")``."""
+    made = []
+
+    def make(broker, port=None, protocol="5"):
+        daemon = Daemon(tmp_path, broker, Machine(tmp_path).root)
+        root = environment(request.param)
+        assistant = HomeAssistant(root, port or broker.port, protocol=protocol)
+        made.append((broker, daemon, assistant))
+        broker.start()
+        daemon.start()
+        return daemon, assistant
+
+    yield make
+    for broker, daemon, assistant in made:
+        assistant.close()
+        daemon.kill()
+        broker.close()
+
+
+def everything(assistant: HomeAssistant) -> bool:
+    states = assistant.states()
+    return all(
+        states.get(f"sensor.nas_{name}", {}).get("state") not in (None, "unknown", "unavailable")
+        for name in ENTITIES
+    )
+
+
+def restart(assistant: HomeAssistant) -> None:
+    assistant.stop()
+    assistant.start()
+    wait_until(lambda: everything(assistant), 15)
+
+
+def test_a_proxy_that_withholds(home, tmp_path):
+    broker = Broker(tmp_path)
     between = Withholding(broker.port)
-    daemon = Daemon(tmp_path, broker, Machine(tmp_path).root).start()
-    assistant = HomeAssistant(environment(), between.port)
-    yield between, assistant
-    assistant.close()
-    daemon.kill()
+    _, assistant = home(broker, between.port)
+    assistant.start()
+    wait_until(lambda: everything(assistant), 15)
+    withheld = between.withheld
+    restart(assistant)
     between.close()
-    broker.stop()
-
-
-def test_we_speak_on_birth_and_everything_is_there(parts):
-    between, assistant = parts
-
-    def everything() -> bool:
-        states = assistant.states()
-        return all(
-            states.get(f"sensor.nas_{name}", {}).get("state")
-            not in (None, "unknown", "unavailable")
-            for name in ("why", "state", "cpu_usage", "memory_usage")
-        )
-
-    for _ in range(2):
-        withheld = between.withheld
-        assistant.start()
-        wait_until(everything, 30)
-        assistant.stop()
     assert between.withheld > withheld
+    assert assistant.complaints() == []
+
+
+def test_a_mosquitto_that_keeps_nothing(home, tmp_path):
+    daemon, assistant = home(Broker(tmp_path, "retain_available false"))
+    assistant.start()
+    wait_until(lambda: everything(assistant), 15)
+    restart(assistant)
+    assert daemon.log.read_text().count("no retained messages") == 1
+    assert assistant.complaints() == []
+
+
+def test_rabbitmq(home, tmp_path):
+    broker = RabbitMq(tmp_path)
+    _, assistant = home(broker, protocol="3.1.1")
+    assistant.start()
+    wait_until(lambda: everything(assistant), 15)
+    restart(assistant)
+    broker.stop()
+    wait_until(lambda: assistant.states()["sensor.nas_why"]["state"] == "unavailable")
+    broker.start()
+    wait_until(lambda: everything(assistant), 15)
     assert assistant.complaints() == []
