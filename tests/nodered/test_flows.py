@@ -7,21 +7,19 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import REPOSITORY, Daemon, Mosquitto, Server, free_port, wait_until
 
 from publisher.schema.messages import EventReading
 from publisher.schema.payload import Envelope, encode, to_json
 
-ROOT = Path(__file__).parents[2]
-FLOWS = ROOT / "examples/node-red/flows.json"
+FLOWS = REPOSITORY / "examples/node-red/flows.json"
 SETTINGS = """
 module.exports = {
     flowFile: "flows.json", uiHost: "127.0.0.1", uiPort: %d, credentialSecret: false,
@@ -32,28 +30,15 @@ module.exports = {
 pytestmark = [pytest.mark.nodered, pytest.mark.timeout(180)]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
-class NodeRed:
+class NodeRed(Server):
     """A Node-RED with our flows, and what it wrote to its console."""
 
     def __init__(self, folder: Path, broker_port: int) -> None:
+        super().__init__(folder / "node-red.log")
         made = subprocess.run(
-            [ROOT / "scripts/node-red"], check=True, capture_output=True, text=True
+            [REPOSITORY / "scripts/node-red"], check=True, capture_output=True, text=True
         )
         self.port = free_port()
-        self.log = folder / "node-red.log"
         flows = json.loads(FLOWS.read_text())
         for node in flows:
             if node["type"] == "mqtt-broker":
@@ -61,11 +46,7 @@ class NodeRed:
         (folder / "flows.json").write_text(json.dumps(flows))
         (folder / "settings.js").write_text(SETTINGS % self.port)
         red = Path(made.stdout.strip()) / "node_modules/node-red/red.js"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                ["node", red, "-u", folder, "-s", folder / "settings.js"],
-                stdout=log, stderr=subprocess.STDOUT, cwd=folder,
-            )  # fmt: skip
+        self.launch(["node", red, "-u", folder, "-s", folder / "settings.js"], cwd=folder)
 
     def said(self, by: str) -> list[str]:
         """What a debug node of that name printed."""
@@ -80,30 +61,17 @@ class NodeRed:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port = free_port()
-    config = tmp_path_factory.mktemp("broker") / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-    server = subprocess.Popen(
-        ["mosquitto", "-c", config], stderr=subprocess.DEVNULL, env={**os.environ, "PATH": path}
-    )
-    yield port
-    server.terminate()
-    server.wait()
+    server = Mosquitto(tmp_path_factory.mktemp("broker")).start()
+    yield server.port
+    server.stop()
 
 
 @pytest.fixture(scope="module")
 def daemon(broker: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("daemon")
-    (folder / "config.toml").write_text("")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "publisher", "run", "--config", folder / "config.toml",
-         "--broker", f"mqtt://127.0.0.1:{broker}"],
-        env={**os.environ, "STATE_DIRECTORY": str(folder)}, stderr=subprocess.DEVNULL, cwd=ROOT,
-    )  # fmt: skip
+    url = f"mqtt://127.0.0.1:{broker}"
+    server = Daemon(tmp_path_factory.mktemp("daemon"), options=["--broker", url]).start()
     yield
-    server.terminate()
-    server.wait()
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +80,11 @@ def node_red(
 ) -> Iterator[NodeRed]:
     del daemon
     red = NodeRed(tmp_path_factory.mktemp("node-red"), broker)
-    wait_for(lambda: "Connected to broker" in red.log.read_text(), "Node-RED does not connect")
+    wait_until(
+        lambda: "Connected to broker" in red.log.read_text(), 60, "Node-RED does not connect"
+    )
     yield red
-    red.process.terminate()
-    red.process.wait()
+    red.stop()
 
 
 def publish(port: int, event: EventReading) -> None:
@@ -129,19 +98,21 @@ def test_a_new_reason_is_told_once(node_red: NodeRed) -> None:
         ["sh", "-c", "xz -9 -T2 -c /dev/urandom >/dev/null"], start_new_session=True
     )
     try:
-        wait_for(lambda: any("xz" in line for line in node_red.said("Why")), "xz is not named")
+        wait_until(
+            lambda: any("xz" in line for line in node_red.said("Why")), 60, "xz is not named"
+        )
     finally:
         os.killpg(load.pid, signal.SIGKILL)
         load.wait()
-    wait_for(lambda: "xz" not in node_red.said("Why")[-1], "the end is not told")
+    wait_until(lambda: "xz" not in node_red.said("Why")[-1], 60, "the end is not told")
     told = node_red.said("Why")
     assert all(one != after for one, after in itertools.pairwise(told))
 
 
 def test_whoever_asks_is_answered(node_red: NodeRed) -> None:
-    wait_for(lambda: node_red.said("Why"), "no verdict yet")
+    wait_until(lambda: node_red.said("Why"), 60, "no verdict yet")
     node_red.press("fanwhy-ask")
-    wait_for(lambda: node_red.said("Answer"), "no answer")
+    wait_until(lambda: node_red.said("Answer"), 60, "no answer")
     assert node_red.said("Answer")[-1].strip()
 
 
@@ -155,7 +126,7 @@ def test_an_alert_and_the_end_of_a_backup_are_told_in_words(node_red: NodeRed, b
     )  # fmt: skip
     publish(broker, alert)
     publish(broker, ended)
-    wait_for(lambda: node_red.said("Backup"), "the end is not told")
+    wait_until(lambda: node_red.said("Backup"), 60, "the end is not told")
     assert alert.message in node_red.said("Alert")
     assert "Borg backup took 3.2 min" in node_red.said("Backup")
 
