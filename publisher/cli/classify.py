@@ -14,6 +14,7 @@ from publisher.explain.classify import Classification, Classifier
 from publisher.explain.rules import load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.places import unit_label
 from publisher.schema.printable import printable
 from publisher.settings import Settings
 from publisher.sources import Sources
@@ -83,7 +84,9 @@ def _of_name(name: str, script: str, unit: str, image: str, inside: str) -> tupl
         container_image=image,
         ancestors=(inside,) if inside else (),
     )
-    return WorkGroup(name, kind, unit or name), clues
+    # As the ledger calls it.
+    label = unit_label(unit) if unit else image.rpartition("/")[2] or name
+    return WorkGroup(name, kind, label), clues
 
 
 def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:

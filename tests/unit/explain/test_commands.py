@@ -46,6 +46,15 @@ def test_classify_takes_the_surroundings(run) -> None:
     assert json.loads(out)["category"] == "file_sharing"
 
 
+def test_classify_calls_units_and_containers_as_the_ledger_does(run) -> None:
+    _, out, _ = run("classify", "bash", "--unit", "burner.service", "--json")
+    answer = json.loads(out)
+    assert (answer["label"], answer["category"]) == ("burner service", "shell")
+    assert answer["group"] == {"kind": "unit", "label": "burner"}
+    _, out, _ = run("classify", "sh", "--image", "registry.example/mine/thing:3", "--json")
+    assert json.loads(out)["label"] == "thing:3"
+
+
 def test_classify_a_living_process(run) -> None:
     code, out, _ = run("classify", str(os.getpid()), "--json")
     assert (code, json.loads(out)["label"]) == (0, "fanwhy")
