@@ -17,6 +17,7 @@ from typing import Final
 
 from publisher.explain.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.names import SHELLS
 from publisher.schema.printable import printable
 
 KNOWN: Final = 0.95
@@ -230,7 +231,9 @@ class _Search:
         if program:
             yield program
         executable = _base(self.clues.executable.lower())
-        if executable and executable != program:
+        # The shell that a line was given to is not what the line runs.
+        line = executable in SHELLS and program and not self.clues.script
+        if executable and executable != program and not line:
             yield executable
 
     def _path(self) -> Classification | None:

@@ -182,6 +182,14 @@ def test_a_shell_job_is_not_named_by_who_works_less(book) -> None:
     assert found(book, **job, members=("bash", "frobnicate", "ffmpeg")).label == "Shell job"
 
 
+def test_the_shell_that_a_line_was_given_to_is_not_what_it_runs(book) -> None:
+    answer = found(
+        book, "job", "frobnicate", program="frobnicate", command="frobnicate",
+        executable="/usr/bin/bash", members=("frobnicate", "bash"),
+    )  # fmt: skip
+    assert (answer.category, answer.label) == ("unknown", "frobnicate")
+
+
 def test_what_a_script_also_started_does_not_name_it(book) -> None:
     answer = found(
         book, "job", "python3 bench.py", program="python3", script="bench.py",
