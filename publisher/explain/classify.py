@@ -232,8 +232,8 @@ class _Search:
             yield program
         executable = _base(self.clues.executable.lower())
         # The shell that a line was given to is not what the line runs.
-        line = executable in SHELLS and program and not self.clues.script
-        if executable and executable != program and not line:
+        line = self.group.kind is GroupKind.JOB and not self.clues.script and executable in SHELLS
+        if executable and executable != program and not (line and program):
             yield executable
 
     def _path(self) -> Classification | None:
