@@ -407,12 +407,12 @@ def test_an_unforeseen_failure_is_logged_once_and_survived(broker, run, fakes, c
 
 def test_stop_says_goodbye_after_the_last_message_was_acknowledged(broker, run, fakes):
     kinds = []
-    broker.handle = lambda peer, got: (kinds.append(got.kind), broker.behave(peer, got))
+    broker.handle = lambda peer, got: (broker._note(kinds, got.kind), broker.behave(peer, got))
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
     one.session.stop([fakes.state("host/status", b"offline", 1)], timeout=5)
-    broker.close()
+    broker.wait(lambda: fakes.DISCONNECT in kinds)
     assert kinds == [fakes.SUBSCRIBE, fakes.PUBLISH, fakes.DISCONNECT]
 
 
