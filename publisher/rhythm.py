@@ -25,6 +25,7 @@ _JUMP = 0.3
 _REST = 0.1
 _STEAL = 0.03
 _REST_AFTER_SECONDS = 20.0
+_LEVEL_WEIGHT = 0.1
 _STRETCH = 1.25
 # Samples before their time, and how many more may be taken each second: a load that flickers would
 # else be sampled at every beat.
@@ -106,6 +107,7 @@ class Rhythm:
         self._period = settings.period_seconds
         self._usual: float | None = None
         self._stirred_at = now
+        self._level = 0.0
         self._extra = _EXTRA_SAMPLES
 
     @property
@@ -123,7 +125,9 @@ class Rhythm:
             return
         if self._usual is None:
             self._usual = busy
-        if busy > _REST:
+        # What wakes up for a moment now and then is no work worth a closer look.
+        self._level += (busy - self._level) * _LEVEL_WEIGHT
+        if self._level > _REST:
             self._stirred_at = now
         if abs(busy - self._usual) >= _JUMP:
             self.hurry(now)

@@ -54,6 +54,15 @@ def test_a_resting_machine_is_sampled_at_the_rest_period_after_a_while() -> None
     assert found == sorted(found)
 
 
+def test_a_machine_on_which_something_wakes_up_now_and_then_rests_too() -> None:
+    times = samples(lambda now: 0.2 if now % 3 < 0.5 else 0.01, until=120)
+    assert gaps(times)[-1] == 6.0
+
+
+def test_a_machine_that_works_a_little_all_the_time_does_not_rest() -> None:
+    assert gaps(samples(lambda _: 0.15, until=120))[-1] == 2.0
+
+
 def test_an_onset_is_sampled_within_a_second_even_at_rest() -> None:
     onset = 103.7
     times = samples(lambda now: 1.0 if now > onset else 0.0, until=110)
