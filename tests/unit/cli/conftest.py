@@ -39,6 +39,7 @@ def fanwhy(tmp_path: Path, empty: Path) -> Callable[..., Outcome]:
             "HOME": str(tmp_path),
             "PYTHONPATH": str(_ROOT),
             "FANWHY_CONFIG": str(empty),
+            "STATE_DIRECTORY": str(tmp_path / "state"),
             **variables,
         }
         done = subprocess.run(

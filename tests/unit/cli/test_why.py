@@ -174,7 +174,7 @@ def test_what_the_daemon_learned_is_read_and_left_alone(tmp_path: Path) -> None:
 def home(tmp_path: Path, empty: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(_ROOT),
-        "FANWHY_CONFIG": str(empty), "XDG_STATE_HOME": str(tmp_path),
+        "FANWHY_CONFIG": str(empty), "STATE_DIRECTORY": str(tmp_path / "state"),
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from publisher.cli import main
 def _defaults(tmp_path, monkeypatch) -> None:
     """The defaults, whatever this machine has configured and learned."""
     (tmp_path / "config.toml").write_text("")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
 
 
 @pytest.fixture
