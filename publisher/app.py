@@ -49,7 +49,6 @@ from publisher.settings import Launch, Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
-from publisher.subsystems.gpu import Gpu
 
 log = logging.getLogger(__name__)
 
@@ -341,9 +340,8 @@ class App:
 
     def _balance(self) -> Balance | None:
         balance = self._ledger.sample()
-        gpu = self._senses.subsystem(Gpu.name)
-        if balance is not None and isinstance(gpu, Gpu):
-            balance = with_gpu(balance, gpu.users(), self._ledger.account_of)
+        if balance is not None:
+            balance = with_gpu(balance, self._senses.gpu_users(), self._ledger.account_of)
         self._senses.note(self._ledger.health)
         return balance
 

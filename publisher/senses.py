@@ -20,7 +20,9 @@ from publisher.schema.metric import Reading
 from publisher.schema.payload import rfc3339
 from publisher.schema.printable import printable
 from publisher.sources import Sources
+from publisher.sources.gpu import GpuUse
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.gpu import Gpu
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,11 @@ class Senses:
     def subsystem(self, name: str) -> Subsystem | None:
         """The running subsystem of a name, for what it tells beside its readings."""
         return next((sense.subsystem for sense in self._senses if sense.name == name), None)
+
+    def gpu_users(self) -> Mapping[int, GpuUse]:
+        """What each process uses of the GPUs, by pid; empty where there is none."""
+        gpu = self.subsystem(Gpu.name)
+        return gpu.users() if isinstance(gpu, Gpu) else {}
 
     @property
     def health(self) -> Mapping[str, Health]:

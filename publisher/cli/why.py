@@ -12,7 +12,7 @@ from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.digest import evidence, signs
 from publisher.explain.explainer import Explainer
-from publisher.ledger import Balance, Ledger, open_ledger
+from publisher.ledger import Ledger, open_ledger
 from publisher.ledger.gpu import with_gpu
 from publisher.schema.messages import ExplanationReading
 from publisher.schema.payload import Envelope, to_json
@@ -22,7 +22,6 @@ from publisher.settings import Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
-from publisher.subsystems.gpu import Gpu
 
 # Two windows make a verdict, and together they must outlast a blip.
 _STEP_SECONDS = 0.7
@@ -88,20 +87,13 @@ def follow(
     verdict = ExplanationReading()
     until = sources.monotonic() + seconds
     while True:
-        readings, balance = senses.read(), _balance(senses, ledger)
+        readings, balance = senses.read(), ledger.sample()
         now = sources.monotonic()
         if balance is not None:
+            balance = with_gpu(balance, senses.gpu_users(), ledger.account_of)
             verdict = explainer.judge(
                 balance, evidence(readings), now=now, wall=sources.wall(), signs=signs(readings)
             )
         if now >= until:
             return verdict
         pause(min(_STEP_SECONDS, max(until - now, 0.1)))
-
-
-def _balance(senses: Senses, ledger: Ledger) -> Balance | None:
-    balance = ledger.sample()
-    gpu = senses.subsystem(Gpu.name)
-    if balance is not None and isinstance(gpu, Gpu):
-        return with_gpu(balance, gpu.users(), ledger.account_of)
-    return balance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from publisher.sources.processes import Stat
 
@@ -73,16 +73,14 @@ class Process(Generic[G]):
             above = above.parent
 
 
-class Keeper(Generic[G]):
+class Keeper(Protocol[G]):
     """What the books ask of whoever knows names."""
 
     def place(self, process: Process[G]) -> G:
         """The work group of a process that was just found; its parent is already known."""
-        raise NotImplementedError
 
     def book(self, process: Process[G], nanoseconds: int) -> None:
         """This process itself used so much."""
-        raise NotImplementedError
 
     def book_unseen(
         self, reaper: Process[G], nanoseconds: int, died: dict[Process[G], int]
@@ -92,12 +90,9 @@ class Keeper(Generic[G]):
         ``reaper`` waited for them, or they waited for each other; what each of ``died`` had used
         in the tick before it died stands beside it.
         """
-        raise NotImplementedError
 
     def changed(self, process: Process[G]) -> None:
         """It runs another program now, or may do so: it was seen for the first time before."""
-        raise NotImplementedError
 
     def died(self, process: Process[G]) -> None:
         """It is gone, and all there is to book for it is booked."""
-        raise NotImplementedError
