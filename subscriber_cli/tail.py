@@ -35,6 +35,7 @@ LEAVES = (
 # host in which it says its name.
 _CATALOGUES = 0.3
 _ALL_RETAINED = 2.0  # the same, with every doubt, before calling a name unknown
+_PASSING_SECONDS = 3.0
 _IDENTITY = ("operating_system", "kernel", "cpu_model", "virtualization", "fanwhy_version")
 _MOST_NAMES = 1000  # that anyone who may publish can make us remember
 
@@ -66,6 +67,7 @@ class Tail:
         self._held: list[tuple[Received, Host | None]] = []
         self._hold_until: float | None = None
         self._trouble = ""
+        self._complain_at: float | None = None
         self._printed = 0
 
     def run(self) -> None:
@@ -78,13 +80,15 @@ class Tail:
         with self._stream:
             while not self._over():
                 self._take(self._stream.get(self._patience()))
+                self._complain()
                 self._release()
                 self._check()
         if self._trouble and not self._printed:
             raise BrokerError(self._trouble)
 
     def _patience(self) -> float | None:
-        ends = [at for at in (self._ends, self._check_at, self._hold_until) if at is not None]
+        waits = (self._ends, self._check_at, self._hold_until, self._complain_at)
+        ends = [at for at in waits if at is not None]
         return max(min(ends) - time.monotonic(), 0.0) if ends else None
 
     def _over(self) -> bool:
@@ -96,18 +100,26 @@ class Tail:
             if item.final:
                 raise BrokerError(item.text)
             if item.text != self._trouble:
-                _aside(f"{item.text}; trying again until it works")
-            self._trouble = item.text
+                self._trouble = item.text
+                if self._complain_at is None:
+                    self._complain_at = time.monotonic() + _PASSING_SECONDS
         elif isinstance(item, Connected):
-            if self._trouble:
+            if self._trouble and self._complain_at is None:
                 _aside(f"{item.endpoint}: connected")
-            self._trouble = ""
+            self._trouble, self._complain_at = "", None
             if not self._as_json and self._hold_until is None:
                 self._hold_until = time.monotonic() + _CATALOGUES
         elif isinstance(item, Notice):
             _aside(item.text)
         elif isinstance(item, Received):
             self._receive(item)
+
+    def _complain(self) -> None:
+        """Says what is wrong, unless it was over in a moment: a broker may be about to start."""
+        if self._complain_at is not None and time.monotonic() >= self._complain_at:
+            self._complain_at = None
+            again = " Trying" if self._trouble.endswith("?") else "; trying"
+            _aside(f"{self._trouble}{again} again until it works")
 
     def _receive(self, message: Received) -> None:
         host = self._fleet.apply(message, time.time())

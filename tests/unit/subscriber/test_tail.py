@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from publisher.schema.broker import parse_url
 from subscriber_cli.decode import Received
 from subscriber_cli.fleet import Fleet
 from subscriber_cli.settings import TerminalSettings
+from subscriber_cli.stream import Connected, Trouble
 from subscriber_cli.tail import Tail, json_line, line
 
 Say = Callable[..., Received]
@@ -97,6 +99,35 @@ def test_what_is_said_again_is_printed_once(
     assert said(first, capsys, *messages) == []
     assert len(said(first, capsys, say("status", "offline"), say("status", "online"))) == 2
     assert len(said(first, capsys, say("explanation", explanation, at=1.8e9 + 1))) == 1
+
+
+def test_a_broker_that_starts_a_moment_later_is_no_trouble(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = tail()
+    first._take(Trouble("nas: nothing listens there; is the broker running?", 1.0))
+    first._complain()
+    first._take(Connected(parse_url("mqtt://nas"), "MQTT 5"))
+    first._complain()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_trouble_that_lasts_is_told_once_and_so_is_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = tail()
+    for _ in range(2):
+        first._take(Trouble("nas: nothing listens there; is the broker running?", 1.0))
+        first._complain_at = first._complain_at and 0.0
+        first._complain()
+    first._take(Connected(parse_url("mqtt://nas"), "MQTT 5"))
+    assert capsys.readouterr().err.splitlines() == [
+        (
+            "fanwhy-sub: nas: nothing listens there; is the broker running? Trying again until it "
+            "works"
+        ),
+        "fanwhy-sub: mqtt://nas:1883: connected",
+    ]
 
 
 def test_programs_are_told_everything(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
