@@ -19,6 +19,7 @@ from publisher.explain.ranking import Ranking
 from publisher.explain.rules import RuleBook, load
 from publisher.explain.settings import ExplainSettings
 from publisher.explain.suspects import Suspect
+from publisher.explain.telling import Telling
 from publisher.explain.warmth import Warmth
 from publisher.explain.watches import Watch, watches
 from publisher.explain.wording import MINING, Named, Picture, headline, joined
@@ -84,6 +85,7 @@ class Explainer:
         self._state_since: float | None = None
         self._now: float | None = None
         self._high = Gate(_HIGH_SECONDS, float("inf"))
+        self._telling = Telling()
         self._dusty = False
         self._look_for_dust()
         self._events: list[EventReading] = []
@@ -133,7 +135,7 @@ class Explainer:
             conditions = self._alerts.from_signs(signs, now) + self._conditions(evidence, wall)
             self._alert(conditions, balance, start, now)
         self._learn(evidence, now, wall)
-        return self._reading(balance, evidence, wall)
+        return self._reading(balance, evidence, now, wall)
 
     def transitions(self) -> list[EventReading]:
         """What happened since the last call."""
@@ -372,7 +374,7 @@ class Explainer:
     # -- the verdict ----------------------------------------------------------------------------
 
     def _reading(
-        self, balance: Balance, evidence: EvidenceReading, wall: float
+        self, balance: Balance, evidence: EvidenceReading, now: float, wall: float
     ) -> ExplanationReading:
         if self._state_since is None:
             self._state_since = wall
@@ -383,7 +385,11 @@ class Explainer:
         estimate = warmth.quiet_in if error is not None else None
         return ExplanationReading(
             state=self._state,
-            headline=headline(self._picture(balance, wall)),
+            headline=self._telling.tell(
+                headline(self._picture(balance, wall)),
+                frozenset(str(cause.named) for cause in self._causes.values()),
+                now,
+            ),
             cause=causes[0].category if causes else None,
             causes=causes,
             evidence=evidence,

@@ -14,6 +14,11 @@ from publisher.schema.messages import EvidenceReading
 
 # Memory that a group is taking is worth more blame than memory it has long had.
 _GROWTH_SECONDS = 30.0
+# So many times the available memory that counts as pressure is plenty.
+_PLENTY = 4.0
+# What a group at work uses at least: cores, and bytes a second from and to disks.
+_LEAST_CORES = 0.05
+_LEAST_DISK = 1_000_000.0
 # fanwhy is left out of all blame unless it uses this much of a core: then it is said plainly.
 OWN_CORES: Final = 0.3
 
@@ -37,7 +42,7 @@ class Watch:
     resource: str
     level: Callable[[Balance, EvidenceReading], float | None]
     threshold: Callable[[Balance], float]
-    use: Callable[[Account, float], float]
+    use: Callable[[Account, float, EvidenceReading], float]
     gate: Gate
     suspects: Suspects
     leave_ratio: float
@@ -65,7 +70,7 @@ class Watch:
         uses = [
             (account, used)
             for account in balance.accounts
-            if (used := self.use(account, window)) > 0 and _blamable(account, window)
+            if (used := self.use(account, window, evidence)) > 0 and _blamable(account, window)
         ]
         total = sum(used for _, used in uses)
         least = 0.0
@@ -115,18 +120,18 @@ def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
         )
 
     return (
-        watch("memory", _memory_strain(settings), lambda _: 1.0, _memory_use),
+        watch("memory", _memory_strain(settings), lambda _: 1.0, _memory_use(settings)),
         watch(
             "cpu",
             _cores_used,
             lambda balance: max(settings.busy_cores, settings.busy_percent / 100 * balance.cores),
-            lambda account, window: account.cpu_seconds / window,
+            lambda account, window, _: account.cpu_seconds / window,
         ),
         watch(
             "gpu",
             lambda _, evidence: evidence.gpu_percent,
             lambda _: settings.busy_gpu_percent,
-            lambda account, _: account.gpu_percent or 0.0,
+            lambda account, *_: account.gpu_percent or 0.0,
         ),
         watch(
             "io",
@@ -144,7 +149,7 @@ def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
             "network",
             lambda _, evidence: evidence.network_bytes_per_second,
             lambda _: settings.busy_network_bytes_per_second,
-            lambda account, _: (
+            lambda account, *_: (
                 (account.network_receive_bytes_per_second or 0.0)
                 + (account.network_transmit_bytes_per_second or 0.0)
             ),
@@ -154,7 +159,7 @@ def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
 
 _Level = Callable[[Balance, EvidenceReading], float | None]
 _Threshold = Callable[[Balance], float]
-_Use = Callable[[Account, float], float]
+_Use = Callable[[Account, float, EvidenceReading], float]
 
 
 def _cores_used(balance: Balance, _: EvidenceReading) -> float:
@@ -179,12 +184,29 @@ def _memory_strain(settings: ExplainSettings) -> _Level:
     return strain
 
 
-def _memory_use(account: Account, _: float) -> float:
-    growth = max(account.memory_growth_bytes_per_second or 0.0, 0.0)
-    return (account.memory_bytes or 0) + _GROWTH_SECONDS * growth
+def _memory_use(settings: ExplainSettings) -> _Use:
+    def use(account: Account, window: float, evidence: EvidenceReading) -> float:
+        """What a group holds and takes.
+
+        Where the machine has plenty left, a limit is what makes somebody wait (a container's or
+        unit's ``memory.max``): of that whoever sleeps is innocent, however much it holds.
+        """
+        available = evidence.memory_available_percent
+        plenty = available is not None and available >= _PLENTY * settings.memory_available_percent
+        if plenty and not _at_work(account, window, evidence):
+            return 0.0
+        growth = max(account.memory_growth_bytes_per_second or 0.0, 0.0)
+        return (account.memory_bytes or 0) + _GROWTH_SECONDS * growth
+
+    return use
 
 
-def _disk_use(account: Account, _: float) -> float:
+def _at_work(account: Account, window: float, evidence: EvidenceReading) -> bool:
+    cores = account.cpu_seconds / window
+    return cores >= _LEAST_CORES or _disk_use(account, window, evidence) >= _LEAST_DISK
+
+
+def _disk_use(account: Account, _: float, __: EvidenceReading) -> float:
     return (account.disk_read_bytes_per_second or 0.0) + (
         account.disk_write_bytes_per_second or 0.0
     )

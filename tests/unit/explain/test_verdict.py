@@ -274,6 +274,49 @@ def test_memory_that_is_being_taken_counts_more_than_what_is_held(stage, make_ac
     assert verdict.causes[0].label == "train"
 
 
+def test_who_sleeps_is_innocent_of_pressure_under_a_limit(stage, make_account) -> None:
+    asleep = make_account("mysqld", memory_bytes=8 << 30)
+    limited = make_account("train", 0.2, memory_bytes=1 << 28)
+    pressed = {"pressure_memory_percent": 60.0}
+    verdict = stage.play(asleep, limited, lasting=10, memory_available_percent=70.0, **pressed)
+    assert [cause.label for cause in verdict.causes] == ["train"]
+    # Where all the machine is short of memory, whoever holds it has a part in that.
+    verdict = stage.play(asleep, limited, lasting=10, memory_available_percent=4.0, **pressed)
+    assert verdict.causes[0].label == "MySQL database"
+
+
+def test_who_reads_under_a_limit_is_at_work(stage, make_account) -> None:
+    asleep = make_account("mysqld", memory_bytes=8 << 30)
+    limited = make_account("train", memory_bytes=1 << 28, disk_read_bytes_per_second=2e6)
+    verdict = stage.play(
+        asleep, limited, lasting=10, memory_available_percent=70.0, pressure_memory_percent=60.0
+    )
+    assert [cause.label for cause in verdict.causes] == ["train"]
+
+
+def test_the_same_culprit_in_other_words_is_told_in_a_while(stage, make_account) -> None:
+    reads = make_account("train", 0.1, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
+    works = make_account("train", 3.6, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
+    disk = {"disk_bytes_per_second": 95e6}
+    stage.play(reads, lasting=1.5, seconds=0.5, **disk)
+    told = stage.now
+    stage.play(works, lasting=1, seconds=0.5, **disk)
+    while len(stage.headlines) < 3:
+        stage.step(works, seconds=0.5, pressure_memory_percent=60.0, **disk)
+    assert 2.5 <= stage.now - told <= 3.5
+    assert stage.headlines == [
+        NORMAL,
+        "High disk I/O from train",
+        "Memory pressure and CPU usage high due to: train",
+    ]
+    # Somebody else is told of at once.
+    make = make_account("cc1", 3.6, **MAKE)
+    changed = stage.now
+    while len(stage.headlines) < 4:
+        stage.step(make, works, seconds=0.5, pressure_memory_percent=60.0, **disk)
+    assert stage.now - changed <= 2.5
+
+
 def test_disk_and_network(stage, make_account) -> None:
     backup = make_account("backupd", 0.1, disk_read_bytes_per_second=90e6)
     verdict = stage.play(backup, lasting=10, disk_bytes_per_second=95e6)
