@@ -215,9 +215,10 @@ class Books(Generic[G]):
             marks = self._source.marks(self._handles)
             differ = list(map(operator.ne, marks, self._marks))
             changed = list(zip(compress(self._order, differ), compress(marks, differ), strict=True))
+            for process, mark in changed:  # the old list: of the rest it shares its numbers
+                self._marks[process.index] = mark
             moved_on = {process for process, _ in changed}
             changed += [(one, one.own) for one in self._unread if one not in moved_on]
-            self._marks = marks
         else:
             changed = []
             marks = self._source.marks([process.handle for process in some])
@@ -449,10 +450,12 @@ class Books(Generic[G]):
                 continue
             own = mark if self._source.clocked else stat.own
             process: Process[G] = Process(stat, handle, own, self._tick)
-            new[pid] = self.table[pid] = process
+            new[process.pid] = self.table[process.pid] = process
             self._append(process, mark)
         for process in new.values():
             self._adopt(process, process.parent_pid)
+            if process.parent is not None:
+                process.share(process.parent)
         for process in self._parents_first(new):
             process.fresh = not opening
             process.group = self._keeper.place(process)
@@ -525,7 +528,7 @@ class Books(Generic[G]):
             process.parent.children.pop(process, None)
         process.parent = above
         if above is not None:
-            above.children[process] = None
+            above.add_child(process)
 
     def _append(self, process: Process[G], mark: int) -> None:
         process.index = len(self._order)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from publisher.sources.processes import Stat
 
 G = TypeVar("G")
+
+_CHILDLESS: Final[dict[Any, None]] = {}  # most have none, and thousands sleep
 
 
 class Process(Generic[G]):
@@ -37,7 +39,7 @@ class Process(Generic[G]):
         self.owe = 0
         self.parent_pid = stat.parent
         self.parent: Process[G] | None = None
-        self.children: dict[Process[G], None] = {}  # a set would take three times the memory
+        self.children: dict[Process[G], None] = _CHILDLESS
         self.alive = True
         self.orphan = False
         self.reaper = stat.pid == 1
@@ -56,6 +58,22 @@ class Process(Generic[G]):
         self.process_group = stat.process_group
         self.threads = stat.threads
         self.rss = stat.rss
+
+    def share(self, above: Process[G]) -> None:
+        """Keeps nothing twice that is as with the process above it; most things are."""
+        if self.parent_pid == above.pid:
+            self.parent_pid = above.pid
+        if self.session == above.session:
+            self.session = above.session
+        if self.process_group == above.process_group:
+            self.process_group = above.process_group
+        if self.comm == above.comm:
+            self.comm = above.comm
+
+    def add_child(self, child: Process[G]) -> None:
+        if self.children is _CHILDLESS:
+            self.children = {}  # a set would take three times the memory
+        self.children[child] = None
 
     @property
     def total(self) -> int:
