@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := .cache
+UNIT := $(BIN)/python -m pytest tests/unit --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs lock clean
@@ -22,7 +23,8 @@ ifneq ($(WITHOUT_HOMEASSISTANT),1)
 	@scripts/homeassistant
 endif
 	@scripts/node-red >/dev/null
-	$(BIN)/python -m pytest
+	$(UNIT)
+	$(BIN)/python -m pytest --ignore tests/unit
 
 lint: $(STAMPS)/dev ## style, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -31,7 +33,7 @@ lint: $(STAMPS)/dev ## style, types and the direction of imports
 	$(BIN)/lint-imports --no-cache
 
 unit: $(STAMPS)/dev ## the tests that need no server
-	$(BIN)/python -m pytest tests/unit
+	$(UNIT)
 
 broker faults: $(STAMPS)/dev ## the tests with a real mosquitto, or with injected faults
 	$(BIN)/python -m pytest -m $@
