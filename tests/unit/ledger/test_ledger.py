@@ -119,10 +119,13 @@ class Prompt:
     """An interactive shell on a terminal, as a person has one."""
 
     def __init__(self, folder: Path) -> None:
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+        self._terminal, inside = pty.openpty()
+        self._shell = subprocess.Popen(
+            ["setsid", "--ctty", "bash", "--norc", "--noprofile", "-i"],
+            cwd=folder, stdin=inside, stdout=inside, stderr=inside,
+        )  # fmt: skip
+        os.close(inside)
+        self.pid = self._shell.pid
 
     def type(self, line: str) -> None:
         os.write(self._terminal, f" {line}\n".encode())
@@ -141,19 +144,23 @@ class Prompt:
         except OSError:  # how a terminal says that nobody is there
             pass
         _, _, usage = os.wait4(self.pid, 0)
+        self._shell.returncode = 0
         os.close(self._terminal)
         return usage.ru_utime + usage.ru_stime
+
+    def end(self) -> None:
+        """Ends it, if it did not leave."""
+        if self._shell.returncode is None:
+            self._shell.send_signal(signal.SIGHUP)
+            self._shell.wait()
+            os.close(self._terminal)
 
 
 @pytest.fixture
 def prompt(tmp_path: Path) -> Iterator[Prompt]:
     shell = Prompt(tmp_path)
     yield shell
-    try:
-        os.kill(shell.pid, signal.SIGHUP)
-    except ProcessLookupError:
-        return
-    os.waitpid(shell.pid, 0)
+    shell.end()
 
 
 def used(balance: Balance, label: str) -> float:
