@@ -21,6 +21,7 @@ from publisher import __version__
 from publisher.bus.announcer import Announcer
 from publisher.bus.embedded import EmbeddedBroker, find_or_start
 from publisher.bus.mqtt import Session
+from publisher.clock import Clock
 from publisher.digest import Overview, evidence, signs, with_top
 from publisher.discovery import discovery_of, expiry_seconds
 from publisher.errors import FanwhyError, PrefixTakenError, SourceError
@@ -48,6 +49,7 @@ from publisher.senses import Senses
 from publisher.settings import Launch, Settings, state_dir
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
+from publisher.sources.identity import boot_time
 from publisher.subsystems import SUBSYSTEMS
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class App:
         self._launch = launch
         self._boot_id = f"{time.time_ns():x}"
         self._started = time.time()
+        self._clock = Clock()
         self._calls: deque[Callable[[], None]] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
@@ -287,6 +290,8 @@ class App:
     def _sample(self) -> None:
         began = time.thread_time()
         now = time.monotonic()
+        if step := self._clock.stepped():
+            self._date_anew(step)
         readings = self._senses.read()
         balance = self._guarded(_LEDGER, self._balance)
         again_in: float | None = _OPENING_SECONDS
@@ -428,6 +433,13 @@ class App:
             started=rfc3339(self._started),
             senses={name: health.reading() for name, health in sorted(self._senses.health.items())},
         )
+
+    def _date_anew(self, step: float) -> None:
+        """Corrects what was dated by a clock that has been set since."""
+        self._started += step
+        self._explainer.clock_was_set(step)
+        self._identity = replace(self._identity, boot_time=boot_time(self._sources.files))
+        self._senses.changed = True
 
     def _draw(self, verdict: ExplanationReading, now: float) -> None:
         """Keeps the picture of the last 24 hours, and sends it when it is due."""

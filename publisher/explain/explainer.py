@@ -159,6 +159,13 @@ class Explainer:
             self._tell_alert(alert, f"No longer watched: {alert.condition.message}", None)
         self._notebook.save(self._state_dir, now)
 
+    def clock_was_set(self, step: float) -> None:
+        """Dates what goes on anew: the time of day jumped by so many seconds."""
+        if self._state_since is not None:
+            self._state_since += step
+        for cause in self._causes.values():
+            cause.wall += step
+
     def read_rules_again(self) -> None:
         """Forgets the rules; they are loaded anew when somebody is to be named."""
         self._classifier = None

@@ -45,6 +45,7 @@ _GRACE = 2  # windows that a dead leader's number still tells its job: orphans a
 _EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
 _KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
 _FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
+_MOST_ALIKE = 4096
 
 
 class Entry:
@@ -333,6 +334,8 @@ class Groups:
         entry = self._job_called(name.label) or self._open(
             f"program:{name.label}", GroupKind.PROGRAM, name
         )
+        if len(self._alike) >= _MOST_ALIKE:
+            self._alike.clear()  # some programs call each of their processes otherwise
         self._alike[process.comm] = entry
         return entry
 

@@ -36,7 +36,6 @@ def describe(files: KernelFiles, state: str | None = None) -> InfoReading:
         state: folder where an identity is kept for a machine that has none of its own.
     """
     name = os.uname() if hasattr(os, "uname") else None
-    booted = _number(files.hint("/proc/stat"), r"^btime (\d+)$")
     memory = _number(files.hint("/proc/meminfo"), r"^MemTotal:\s+(\d+) kB$")
     return InfoReading(
         machine_id=machine_id(files, state),
@@ -48,8 +47,14 @@ def describe(files: KernelFiles, state: str | None = None) -> InfoReading:
         logical_cores=os.cpu_count(),
         memory_total_bytes=None if memory is None else memory * 1024,
         virtualization=virtualization(files),
-        boot_time=None if booted is None else rfc3339(booted),
+        boot_time=boot_time(files),
     )
+
+
+def boot_time(files: KernelFiles) -> str | None:
+    """When the kernel started, by the clock as it is set now."""
+    booted = _number(files.hint("/proc/stat"), r"^btime (\d+)$")
+    return None if booted is None else rfc3339(booted)
 
 
 def machine_id(files: KernelFiles, state: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from publisher.app import App
 from publisher.schema.messages import InfoReading
 from publisher.schema.metric import Reading
+from publisher.schema.payload import rfc3339
 from publisher.settings import Launch, PublishingSettings, Settings
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.memory import MemoryReading
@@ -68,3 +70,19 @@ def test_the_overview_is_sent_less_often_than_what_it_repeats(app: App) -> None:
         for topic in said(app, readings, float(second)).keys() & counts.keys():
             counts[topic] += 1
     assert counts == {"host/cpu": 20, "host/overview": 12}
+
+
+def test_times_follow_a_clock_that_is_set_late(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/stat").write_text("btime 1780000000\n")
+    app._sample()
+    started, late = app._started, 86400.0 * 30
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + late)
+    app._sample()
+    (info,) = [json.loads(m.payload or b"") for m in app._outbox.take() if m.topic == "host/info"]
+    assert info["boot_time"] == "2026-05-28T20:26:40.000Z"
+    assert info["started"] == rfc3339(app._started)
+    assert abs(app._started - started - late) < 1

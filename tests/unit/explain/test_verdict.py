@@ -317,6 +317,22 @@ def test_the_same_culprit_in_other_words_is_told_in_a_while(stage, make_account)
     assert stage.now - changed <= 2.5
 
 
+def test_a_clock_that_is_set_late_dates_anew(stage, make_account) -> None:
+    make = make_account("cc1", 3.6, **MAKE)
+    before = stage.play(make, lasting=60)
+    month = 30 * 86400.0
+    stage.wall += month
+    stage.explainer.clock_was_set(month)
+    verdict = stage.step(make)
+    assert verdict.headline == before.headline == SENTENCE
+    assert (before.since, before.causes[0].since) == (
+        "2026-05-28T12:00:04.000Z", "2026-05-28T12:00:00.000Z",
+    )  # fmt: skip
+    assert (verdict.since, verdict.causes[0].since) == (
+        "2026-06-27T12:00:04.000Z", "2026-06-27T12:00:00.000Z",
+    )  # fmt: skip
+
+
 def test_disk_and_network(stage, make_account) -> None:
     backup = make_account("backupd", 0.1, disk_read_bytes_per_second=90e6)
     verdict = stage.play(backup, lasting=10, disk_bytes_per_second=95e6)
