@@ -9,13 +9,14 @@ class Telling:
     """Holds the sentence that was told last.
 
     A load shows itself in parts: first the disk it reads from, then the CPU, then the memory that
-    runs short. Who it is matters within the second; which of the parts it is, once they are seen.
+    runs short; and it ends in parts. Who it is matters within the second; which of the parts it
+    is, when that has settled.
     """
 
     def __init__(self) -> None:
         self._told = ""
         self._names: frozenset[str] = frozenset()
-        self._at = float("-inf")
+        self._differs_since: float | None = None
 
     def tell(self, sentence: str, names: frozenset[str], now: float) -> str:
         """What is told now.
@@ -25,9 +26,10 @@ class Telling:
             names: the culprits in it; empty when nobody is to blame.
             now: monotonic seconds.
         """
-        if sentence == self._told:
-            return sentence
-        if names and names == self._names and now - self._at < _SETTLE_SECONDS:
-            return self._told
-        self._told, self._names, self._at = sentence, names, now
+        if sentence != self._told and names and names == self._names:
+            if self._differs_since is None:
+                self._differs_since = now
+            if now - self._differs_since < _SETTLE_SECONDS:
+                return self._told
+        self._told, self._names, self._differs_since = sentence, names, None
         return sentence
