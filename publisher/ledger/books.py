@@ -13,8 +13,9 @@ import heapq
 import operator
 from collections.abc import Callable, Iterable
 from itertools import compress
-from typing import Generic, TypeAlias
+from typing import Generic
 
+from publisher.ledger.family import Dead, alive_above, depth, is_below
 from publisher.ledger.process import G, Keeper, Process
 from publisher.sources.processes import GONE, Census, ProcessSource, Stat
 
@@ -31,10 +32,6 @@ _LIST_EVERY = 15  # ticks with forks after which all of /proc is listed, whateve
 _FULL_EVERY = 30  # ticks after which everybody is read, however well the hot ones explain all
 _MISSING_EVERY = 8  # ticks at least between two readings of everybody since some are missing
 _LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
-
-
-Dead: TypeAlias = dict[Process[G], Process[G] | None]
-"""Those found dead, in that order; to each an ancestor such that all between are dead, too."""
 
 
 class Books(Generic[G]):
@@ -358,7 +355,7 @@ class Books(Generic[G]):
             read: those who were read after the death already; grows.
         """
         at = process
-        while (above := _alive_above(at, dead)) is not None:
+        while (above := alive_above(at, dead)) is not None:
             at = above
             if read is not None:
                 if above in read:
@@ -384,7 +381,7 @@ class Books(Generic[G]):
         """Weighs credits against debits, the deepest first; deficits float up."""
         waiting = set(credit) | set(dead) | self._owing
         depths: dict[Process[G], int] = {}
-        heap = [(-_depth(process, depths), process) for process in waiting]
+        heap = [(-depth(process, depths), process) for process in waiting]
         heapq.heapify(heap)
         debit: dict[Process[G], int] = {}
         below: dict[Process[G], dict[Process[G], int]] = {}
@@ -421,7 +418,7 @@ class Books(Generic[G]):
                 below[parent] = died
             if parent not in waiting:
                 waiting.add(parent)
-                heapq.heappush(heap, (-_depth(parent, depths), parent))
+                heapq.heappush(heap, (-depth(parent, depths), parent))
 
     def _lost(self, process: Process[G], credit: dict[Process[G], int]) -> bool:
         """Whether nobody was credited with a dead process, since its parent ignored SIGCHLD."""
@@ -496,7 +493,7 @@ class Books(Generic[G]):
             return
         above = self.table.get(parent) if parent else None
         # Within one clock tick start times tie, and numbers are used again: no circles.
-        if above is None or above.start > process.start or _is_below(above, process):
+        if above is None or above.start > process.start or is_below(above, process):
             init = self.table.get(1)  # above everybody, whomever we do not know yet
             above = None if init is process or not parent else init
         if above is not before:
@@ -555,39 +552,3 @@ class Books(Generic[G]):
         self._hot = [process for process in hot if process.hot_until >= self._tick][:_HOT_LIMIT]
         self._hot_handles = [process.handle for process in self._hot]
         self._source.forget([process.pid for process in cold])
-
-
-def _alive_above(process: Process[G], dead: Dead[G]) -> Process[G] | None:
-    """The nearest ancestor that is not dead; shortens the way there for those who ask next."""
-    line: list[Process[G]] = []
-    above = process.parent
-    while above is not None and above in dead:
-        line.append(above)
-        above = dead[above]
-    for one in line:
-        dead[one] = above
-    return above
-
-
-def _is_below(process: Process[G], other: Process[G]) -> bool:
-    """Whether ``process`` is ``other`` or below it; nobody is above who began later."""
-    above: Process[G] | None = process
-    while above is not None and above.start >= other.start:
-        if above is other:
-            return True
-        above = above.parent
-    return False
-
-
-def _depth(process: Process[G], known: dict[Process[G], int]) -> int:
-    """How many ancestors it has; ``known`` spares going up the same line twice, and grows."""
-    line: list[Process[G]] = []
-    above: Process[G] | None = process
-    while above is not None and above not in known:
-        line.append(above)
-        above = above.parent
-    depth = -1 if above is None else known[above]
-    for one in reversed(line):
-        depth += 1
-        known[one] = depth
-    return depth
