@@ -5,14 +5,18 @@ What is usual is no alert; what is rare and grave, such as a suspected miner, is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from publisher.explain.causes import Cause
 from publisher.explain.gates import Gate
 from publisher.explain.settings import ExplainSettings
+from publisher.explain.wording import joined
+from publisher.schema.messages import EvidenceReading
 
 OOM_LASTS_SECONDS: Final = 600.0
+_UNUSUAL_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,3 +141,48 @@ class Alerts:
             message = "The kernel killed a process for want of memory"
             conditions.append(Condition("oom_kill", "", "critical", message, 0.0))
         return conditions
+
+    def from_verdict(
+        self,
+        evidence: EvidenceReading,
+        causes: Sequence[Cause],
+        *,
+        hot: Sequence[str],
+        dusty: bool,
+        wall: float,
+    ) -> list[Condition]:
+        """The conditions that hold by what was measured and who is to blame for it.
+
+        Args:
+            evidence: what was measured.
+            causes: the most important first.
+            hot: what is near its limit of temperature.
+            dusty: warmer at rest than it used to be at equal power.
+            wall: seconds since the epoch.
+        """
+        settings = self.settings
+        found = []
+        usual = bool(causes) and causes[0].habit.usual
+        if (evidence.cpu_percent or 0) >= settings.alert_cpu_percent and not usual:
+            who = f": {joined([cause.named for cause in causes])}" if causes else ""
+            lasting = settings.alert_cpu_seconds
+            found.append(Condition("cpu", "", "warning", f"CPU usage stays high{who}", lasting))
+        available = evidence.memory_available_percent
+        if available is not None and available < settings.alert_memory_available_percent:
+            lasting = settings.alert_seconds
+            found.append(Condition("memory", "", "critical", "Memory is nearly used up", lasting))
+        for what in hot:
+            lasting = settings.alert_seconds
+            found.append(Condition("temperature", what, "critical", f"The {what} is hot", lasting))
+        for cause in causes:
+            name, surprise = str(cause.named), cause.habit.surprise
+            if cause.suspicious:
+                words = f"Suspected cryptomining: {name}"
+                found.append(Condition("cryptomining", name, "critical", words, 0.0))
+            elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
+                words = f"Unusual: {name}, {cause.habit.words()}"
+                found.append(Condition("unusual", name, "info", words, 0.0))
+        if dusty:
+            words = "Warmer at rest than it was at equal power: dust, a failing fan or the room"
+            found.append(Condition("dust", "", "warning", words, 0.0))
+        return found

@@ -73,6 +73,23 @@ class Cause:
             **_facts(self.account, self.classification, balance),
         )
 
+    def facts(self) -> dict[str, Any]:
+        """What an event tells of it."""
+        return {
+            "category": self.classification.category,
+            "label": str(self.named),
+            "resource": self.resource,
+            "began": rfc3339(self.wall),
+        }
+
+    def over(self, lasted: float) -> dict[str, Any]:
+        """What an event tells of it once it has ended after so many seconds."""
+        return self.facts() | {
+            "duration_seconds": lasted,
+            "cpu_seconds": self.cpu_seconds,
+            "energy_joules": self.energy_joules,
+        }
+
 
 def past_reading(account: Account, found: Classification) -> CauseReading:
     """A group that is over and whose heat is left."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -20,9 +19,10 @@ from publisher.explain.rules import RuleBook, load
 from publisher.explain.settings import ExplainSettings
 from publisher.explain.suspects import Suspect
 from publisher.explain.telling import Telling
+from publisher.explain.transitions import Transitions
 from publisher.explain.warmth import Warmth
 from publisher.explain.watches import Watch, watches
-from publisher.explain.wording import MINING, Named, Picture, headline, joined
+from publisher.explain.wording import MINING, Named, Picture, headline
 from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import (
     CauseReading,
@@ -33,10 +33,8 @@ from publisher.schema.messages import (
 )
 from publisher.schema.payload import rfc3339
 
-_MOST_EVENTS = 256
 _HIGH_SECONDS = 8.0
 _ONSET_SECONDS = 4.0
-_UNUSUAL_SECONDS = 60.0
 # Weather comes and goes by some degrees: what was told once is over when it is clearly over.
 _DUST_CELSIUS, _DUST_GONE_CELSIUS = 5.0, 2.5
 # Work below this many cores, or watts on a GPU, is not worth a look into the rules to book its
@@ -88,9 +86,7 @@ class Explainer:
         self._telling = Telling()
         self._dusty = False
         self._look_for_dust()
-        self._events: list[EventReading] = []
-        self._run = os.urandom(5).hex()
-        self._count = 0
+        self._transitions = Transitions()
 
     def judge(
         self,
@@ -132,15 +128,17 @@ class Explainer:
         self._book_energy(balance, evidence, now - start, wall)
         self._enter(self._judge_state(), balance)
         if self._settings.alerts:
-            conditions = self._alerts.from_signs(signs, now) + self._conditions(evidence, wall)
+            conditions = self._alerts.from_signs(signs, now) + self._alerts.from_verdict(
+                evidence, tuple(self._causes.values()),
+                hot=self._warmth.too_hot, dusty=self._dusty, wall=wall,
+            )  # fmt: skip
             self._alert(conditions, balance, start, now)
         self._learn(evidence, now, wall)
         return self._reading(balance, evidence, now, wall)
 
     def transitions(self) -> list[EventReading]:
         """What happened since the last call."""
-        events, self._events = self._events, []
-        return events
+        return self._transitions.take()
 
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
@@ -153,7 +151,7 @@ class Explainer:
         now = self._now or 0.0
         for cause in self._causes.values():
             words = f"{cause.named}: no longer watched"
-            self._tell("cause_ended", words, None, cause, duration_seconds=now - cause.since)
+            self._tell("cause_ended", words, None, **cause.over(now - cause.since))
         self._causes = {}
         for alert in self._alerts.close(now):
             self._tell_alert(alert, f"No longer watched: {alert.condition.message}", None)
@@ -212,7 +210,7 @@ class Explainer:
         for cause in ended:
             self._end(cause, balance, now)
         for cause in began:
-            self._tell("cause_began", f"{cause.named} began", balance, cause)
+            self._tell("cause_began", f"{cause.named} began", balance, **cause.facts())
 
     def _begin(self, watch: Watch, suspect: Suspect, now: float, wall: float) -> Cause:
         account = suspect.account
@@ -241,7 +239,7 @@ class Explainer:
 
     def _end(self, cause: Cause, balance: Balance, now: float) -> None:
         lasted = max(now - cause.since - self._settings.leave_seconds, 0.0)
-        self._tell("cause_ended", f"{cause.named} ended", balance, cause, duration_seconds=lasted)
+        self._tell("cause_ended", f"{cause.named} ended", balance, **cause.over(lasted))
 
     # -- states ---------------------------------------------------------------------------------
 
@@ -295,35 +293,6 @@ class Explainer:
             severity=alert.condition.severity if alert.raised else "info",
             duration_seconds=None if alert.raised else alert.lasted,
         )
-
-    def _conditions(self, evidence: EvidenceReading, wall: float) -> list[Condition]:
-        settings = self._settings
-        found = []
-        first = next(iter(self._causes.values()), None)
-        usual = first is not None and first.habit.usual
-        if (evidence.cpu_percent or 0) >= settings.alert_cpu_percent and not usual:
-            who = f": {joined(self._named())}" if self._causes else ""
-            lasting = settings.alert_cpu_seconds
-            found.append(Condition("cpu", "", "warning", f"CPU usage stays high{who}", lasting))
-        available = evidence.memory_available_percent
-        if available is not None and available < settings.alert_memory_available_percent:
-            lasting = settings.alert_seconds
-            found.append(Condition("memory", "", "critical", "Memory is nearly used up", lasting))
-        for what in self._warmth.too_hot:
-            lasting = settings.alert_seconds
-            found.append(Condition("temperature", what, "critical", f"The {what} is hot", lasting))
-        for cause in self._causes.values():
-            name, surprise = str(cause.named), cause.habit.surprise
-            if cause.suspicious:
-                words = f"Suspected cryptomining: {name}"
-                found.append(Condition("cryptomining", name, "critical", words, 0.0))
-            elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
-                words = f"Unusual: {name}, {cause.habit.words()}"
-                found.append(Condition("unusual", name, "info", words, 0.0))
-        if self._dusty:
-            words = "Warmer at rest than it was at equal power: dust, a failing fan or the room"
-            found.append(Condition("dust", "", "warning", words, 0.0))
-        return found
 
     # -- learning -------------------------------------------------------------------------------
 
@@ -426,9 +395,6 @@ class Explainer:
             return ()
         return causing.rejected(balance, self._causes, self.classify)
 
-    def _named(self) -> list[Named]:
-        return [cause.named for cause in self._causes.values()]
-
     def _picture(self, balance: Balance, wall: float) -> Picture:
         warmth = self._warmth
         blamed: dict[str, Sequence[Named]] = {
@@ -478,37 +444,13 @@ class Explainer:
             return f"since {time.strftime('%d %b %H:%M', time.localtime(cause.wall))}"
         return f"since {_clock(cause.wall)}"
 
-    def _tell(
-        self,
-        event: str,
-        message: str,
-        balance: Balance | None,
-        cause: Cause | None = None,
-        **more: Any,
-    ) -> None:
-        self._count += 1
-        if cause is not None:
-            more |= {
-                "category": cause.classification.category,
-                "label": str(cause.named),
-                "resource": cause.resource,
-                "began": rfc3339(cause.wall),
-            }
-            if event == "cause_ended":
-                more |= {"cpu_seconds": cause.cpu_seconds, "energy_joules": cause.energy_joules}
-        if len(self._events) >= _MOST_EVENTS:
-            self._events.pop(0)
-        self._events.append(
-            EventReading(
-                id=f"{self._run}-{self._count}",
-                event=event,
-                message=message,
-                state=self._state,
-                causes=self._cause_readings(balance) if balance else (),
-                unwatched=None if balance else True,
-                **more,
-            )
-        )
+    def _tell(self, event: str, message: str, balance: Balance | None, **more: Any) -> None:
+        """Notes an event; without a balance nobody watches any more."""
+        self._transitions.note(
+            event, message, state=self._state,
+            causes=self._cause_readings(balance) if balance else (),
+            unwatched=None if balance else True, **more,
+        )  # fmt: skip
 
 
 _STATE_WORDS = {
