@@ -46,7 +46,7 @@ from publisher.schema.messages import (
 from publisher.schema.metric import Reading
 from publisher.schema.payload import Envelope, encode, rfc3339, to_json
 from publisher.senses import Senses
-from publisher.settings import Launch, Settings, state_dir
+from publisher.settings import Launch, Settings
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import boot_time
@@ -76,10 +76,12 @@ class App:
 
     Args:
         launch: settings and catalogue, ready made.
+        home: the state folder; ``None`` keeps nothing.
     """
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, *, home: str | None = None) -> None:
         self._launch = launch
+        self._home = home
         self._boot_id = f"{time.time_ns():x}"
         self._started = time.time()
         self._clock = Clock()
@@ -88,13 +90,13 @@ class App:
         self._stopping = False
         self._failure: FanwhyError | None = None
         self._broker: EmbeddedBroker | None = None
-        self._journal = Journal(f"{home}/events" if (home := state_dir()) else None)
+        self._journal = Journal(f"{home}/events" if home else None)
         self._outbox = Outbox(self._journal)
         self._listen_until: float | None = None
         self._reloader = Reloader(self._call, self._apply)
-        self._explainer = Explainer(launch.settings.explain, state_dir=state_dir())
+        self._explainer = Explainer(launch.settings.explain, state_dir=home)
         self._verdict: ExplanationReading | None = None
-        self._day = Day.open(state_dir())
+        self._day = Day.open(home)
         self._setup()
 
     @property
@@ -106,7 +108,7 @@ class App:
         settings = self._launch.settings
         self._topics = settings.topics
         self._envelope = Envelope(settings.host)
-        self._sources = Sources(files=KernelFiles(settings.root), state_dir=state_dir())
+        self._sources = Sources(files=KernelFiles(settings.root), state_dir=self._home)
         self._senses = Senses(
             self._sources,
             SUBSYSTEMS,
@@ -264,9 +266,10 @@ class App:
             self._explainer.read_rules_again()  # the file may be another by now
         else:
             self._end_explanations()
-            self._explainer = Explainer(after.explain, state_dir=state_dir())
+            self._explainer = Explainer(after.explain, state_dir=self._home)
         if not same_place:
-            self._disconnect()
+            moved = (before.topics, before.broker.url) != (after.topics, after.broker.url)
+            self._disconnect(for_good=moved)
             self._outbox = Outbox(self._journal)
         self._launch = launch
         self._setup()
@@ -449,7 +452,7 @@ class App:
         wall = self._sources.wall()
         self._day.look(verdict, wall)
         if self._day.due(now):
-            self._day.save(state_dir())
+            self._day.save(self._home)
             picture = self._day.draw(wall).encode()
             message = self._message(topics.PICTURE, picture, qos=0, expires=False)
             self._outbox.put(replace(message, content_type="image/svg+xml"))
@@ -478,9 +481,14 @@ class App:
         message = self._message(topics.STATUS, word, qos=1, expires=word is topics.ONLINE)
         return replace(message, content_type="text/plain")
 
-    def _disconnect(self) -> None:
-        # The status of another machine under our prefix is not ours to change.
-        farewell = [] if self._failure else [self._status(topics.OFFLINE)]
+    def _disconnect(self, *, for_good: bool = False) -> None:
+        """Says goodbye; ``for_good`` leaves nothing behind where we were."""
+        farewell = [self._status(topics.OFFLINE)]
+        if self._failure:
+            farewell = []  # the status of another machine under our prefix is not ours to change
+        elif for_good:
+            left = (*self._channels, topics.CATALOGUE, topics.PICTURE, topics.STATUS)
+            farewell = [self._message(leaf, b"", qos=1, expires=False) for leaf in left]
         self._session.stop(farewell, timeout=_STOP_SECONDS)
         if self._broker:
             self._broker.stop()
@@ -491,7 +499,7 @@ class App:
         self._disconnect()
         self._senses.close()
         self._ledger.close()
-        self._day.save(state_dir())
+        self._day.save(self._home)
         self._sources.files.close()
         self._journal.close()
 

@@ -12,7 +12,8 @@ import sys
 
 from publisher.app import App
 from publisher.errors import FanwhyError
-from publisher.settings import Launch
+from publisher.saving import claim
+from publisher.settings import Launch, state_dir
 
 _LOG_FORMAT = "%(levelname)s %(message)s"
 
@@ -26,7 +27,17 @@ def main(launch: Launch) -> int:
     logging.addLevelName(logging.WARNING, "fanwhy: warning:")
     logging.addLevelName(logging.ERROR, "fanwhy: error:")
     try:
-        app = App(launch)
+        home = state_dir()
+        try:
+            # Held until the process ends.
+            _ = claim(home) if home else None
+        except OSError as error:
+            logging.getLogger(__name__).warning(
+                "state folder %s cannot be written: %s; what is learned is lost at the end",
+                home, error.strerror,
+            )  # fmt: skip
+            home = None
+        app = App(launch, home=home)
         signal.set_wakeup_fd(app.wake_descriptor, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: app.stop())

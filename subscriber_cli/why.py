@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from subscriber_cli.head import EDGE, head
 from subscriber_cli.settings import TerminalSettings
 from subscriber_cli.stream import Connected, Stream, Trouble
 from subscriber_cli.tail import json_line
+from subscriber_cli.values import clean
 
 _MOST_LINES = 50
 _ENDLESS = 10_000  # columns of what is no terminal
@@ -29,7 +31,11 @@ def why(
         BrokerError: none came in time, or only from hosts that are offline.
     """
     fleet, verdicts = _gather(settings, timeout)
-    hosts = [host for host in fleet if host.prefix in verdicts]
+    hosts = sorted((host for host in fleet if host.prefix in verdicts), key=_is_offline)
+    names = Counter(host.name for host in hosts)
+    for host in hosts:
+        if names[host.name] > 1:  # as a machine is that had another prefix before
+            host.name = f"{host.name} ({clean(host.prefix)})"
     for host in hosts:
         if as_json:
             print(json_line(verdicts[host.prefix]))
@@ -38,8 +44,12 @@ def why(
                 console.print()
             _print(host, console)
     if all(host.offline for host in hosts):
-        names = ", ".join(host.name for host in hosts)
-        raise BrokerError(f"{names}: offline; this was the last word")
+        gone = ", ".join(host.name for host in hosts)
+        raise BrokerError(f"{gone}: offline; this was the last word")
+
+
+def _is_offline(host: Host) -> bool:
+    return host.offline
 
 
 def _print(host: Host, console: Console) -> None:

@@ -42,6 +42,8 @@ from publisher.schema.message import Message, Request
 log = logging.getLogger(__name__)
 
 LOCAL = "mqtt://localhost"
+# So many connections in a row that did not last are no accident.
+_BRIEF = 3
 # Of the time to stop in, what saying goodbye and ending the thread may take.
 _LEAVING_SECONDS = 0.3
 _VERSION_NAMES: dict[int, str] = {MQTTv5: "MQTT 5", MQTTv311: "MQTT 3.1.1"}
@@ -219,6 +221,7 @@ class Session:
 
     def _run(self) -> None:
         gone_since = time.monotonic()
+        brief = 0
         while not self._stopping.is_set():
             began = time.monotonic()
             longest = self._timing.away
@@ -240,6 +243,14 @@ class Session:
                 gone_since = time.monotonic()
                 if gone_since - began >= self._timing.steady:
                     self._backoff.reset()
+                    brief = 0
+                else:
+                    brief += 1
+                if brief == _BRIEF:
+                    self._remark(
+                        f"{self._endpoint}: the connection is lost soon after it is made, again "
+                        f"and again; does another fanwhy use the client id {self._client_id}?"
+                    )
             self._stopping.wait(self._backoff.next(longest))
 
     def _live(self) -> None:

@@ -2,7 +2,8 @@
 
 Source: its ``recorder`` and ``history`` documentation: a row for each change of a state or of
 its attributes, none for a message that changes neither. The state of an event or an image is when
-the last one came: each is a row.
+the last one came: each is a row. An image has a token in its attributes besides, which is
+another every five minutes (TOKEN_CHANGE_INTERVAL in homeassistant/components/image).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from publisher.bus.shown import scaled
 from publisher.schema import topics
 
 _DAY_SECONDS = 86400
+_TOKENS_A_DAY = _DAY_SECONDS // 300
 _ATTRIBUTES = ("state", "since", "hint", "causes", "evidence")
 
 
@@ -59,9 +61,10 @@ class Rows:
 
     def a_day(self, seconds: float) -> dict[str, int]:
         """Rows a day by entity, when things go on as in these seconds; the most first."""
-        return {
-            key: round(count * _DAY_SECONDS / seconds) for key, count in self.counts.most_common()
-        }
+        found = {key: round(count * _DAY_SECONDS / seconds) for key, count in self.counts.items()}
+        for entity in self._by_leaf.get(topics.PICTURE, ()):
+            found[entity.key] += _TOKENS_A_DAY
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _state(entity: Entity, body: Mapping[str, Any]) -> Any:

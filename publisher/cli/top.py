@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +25,11 @@ from publisher.sources.files import KernelFiles
 
 _PERIOD = 2.0  # seconds of one window; what is asked for is made of these
 _ROWS = 20
+_WIDE = 1 << 16
+_LEAST_WHO, _MOST_WHO = 16, 40
+_TEXTS = ("who", "kind", "since")
+# What a narrow terminal goes without, the first of these first.
+_LEAST_WANTED = ("gone %", "waits %", "net", "procs", "since", "disk", "kind", "memory")
 
 
 def command(  # noqa: PLR0917  # options, never passed by position
@@ -63,7 +68,7 @@ def command(  # noqa: PLR0917  # options, never passed by position
             if as_json:
                 print_json(document(balance))
             else:
-                console().print(table(balance))
+                _show(console(), balance)
     finally:
         ledger.close()
         sources.files.close()
@@ -81,10 +86,23 @@ def _windows(ledger: Ledger, seconds: float) -> Iterator[Balance]:
 
 def _draw(ledger: Ledger, seconds: float) -> None:
     out = console()
-    with Live(console=out, screen=out.is_terminal, auto_refresh=False) as screen:
+    if not out.is_terminal:  # one table after the other, each at once
+        while True:
+            _show(out, merged(list(_windows(ledger, seconds))))
+    with Live(console=out, screen=True, auto_refresh=False) as screen:
         while True:
             balance = merged(list(_windows(ledger, seconds)))
-            screen.update(table(balance, rows=max(out.height - 4, 5)), refresh=True)
+            rows = max(out.height - 4, 5)
+            screen.update(table(balance, rows, out.width), refresh=True)
+
+
+def _show(out: Console, balance: Balance) -> None:
+    """Prints the table: as wide as the terminal, or as it likes where there is none."""
+    if out.is_terminal:
+        out.print(table(balance, width=out.width))
+    else:
+        out.print(table(balance), width=_WIDE, crop=False, no_wrap=True)
+    out.file.flush()
 
 
 def document(balance: Balance) -> dict[str, Any]:
@@ -131,7 +149,7 @@ def _whole(number: float | None) -> int | None:
     return None if number is None else round(number)
 
 
-def table(balance: Balance, rows: int = _ROWS) -> RenderableType:
+def table(balance: Balance, rows: int = _ROWS, width: int = _WIDE) -> RenderableType:
     """The balance in a line, then the groups that matter most."""
     percent = balance.percent
     line = (
@@ -147,24 +165,31 @@ def table(balance: Balance, rows: int = _ROWS) -> RenderableType:
     about = f"  (percent of one core of {balance.cores})"
     accounts = balance.accounts[:rows]
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for title, cells in _columns(accounts, balance).items():
-        if not any(cells):
-            continue
-        if title == "who":
-            shown.add_column(title, no_wrap=True, overflow="ellipsis", max_width=40)
-        else:
-            least = max(map(len, [title, *cells]))
-            text = title in ("kind", "since")
-            shown.add_column(
-                title, justify="left" if text else "right", no_wrap=True, min_width=least
-            )
-    columns = [cells for cells in _columns(accounts, balance).values() if any(cells)]
-    for row in zip(*columns, strict=True):
+    columns = _fitting(_columns(accounts, balance), width)
+    for title, cells in columns.items():
+        least = _LEAST_WHO if title == "who" else max(map(len, [title, *cells]))
+        justify: JustifyMethod = "left" if title in _TEXTS else "right"
+        shown.add_column(
+            title, justify=justify, no_wrap=True, overflow="ellipsis",
+            min_width=least, max_width=_MOST_WHO if title == "who" else None,
+        )  # fmt: skip
+    for row in zip(*columns.values(), strict=True):
         shown.add_row(*map(Text, row))
     lines = [Text.assemble((line, "bold"), (about, "dim"))]
     if apart:
         lines.append(Text(f"and {', '.join(apart)}, which no program did", "dim"))
     return Group(*lines, shown)
+
+
+def _fitting(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
+    """The columns of which something is known, as many as there is room for: none is cut."""
+    kept = {title: cells for title, cells in columns.items() if any(cells) or title == "who"}
+    widths = {title: 1 + max(map(len, [title, *cells])) for title, cells in kept.items()}
+    widths["who"] = 1 + _LEAST_WHO
+    for title in _LEAST_WANTED:
+        if sum(widths[name] for name in kept) > width:
+            kept.pop(title, None)
+    return kept
 
 
 def _columns(accounts: Sequence[Account], balance: Balance) -> dict[str, list[str]]:

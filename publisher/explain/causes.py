@@ -28,6 +28,14 @@ _USES = {
     "disk": "reads and writes much",
     "network": "receives and transmits much",
 }
+# While it is not known yet whether it has only paused.
+_USED = {
+    "cpu": "used much of the CPU time until just now",
+    "gpu": "used much of the GPU until just now",
+    "memory": "held or took much of the memory until just now",
+    "disk": "read and wrote much until just now",
+    "network": "received and transmitted much until just now",
+}
 
 
 @dataclass(slots=True)
@@ -61,7 +69,8 @@ class Cause:
 
     def reading(self, balance: Balance) -> CauseReading:
         """The cause as it is published."""
-        reason = f"{_USES[self.resource]}; {self.classification.reason}"
+        uses = _USES if self.share > 0 else _USED
+        reason = f"{uses[self.resource]}; {self.classification.reason}"
         return CauseReading(
             resource=self.resource,
             share_percent=100 * self.share,

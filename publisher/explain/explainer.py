@@ -117,16 +117,20 @@ class Explainer:
             watch.observe(balance, evidence, start=start, now=now)
             loaded = loaded or watch.gate.is_open
             onset = onset or watch.gate.pending
-        if loaded or self._causes or self._blamed:
-            self._follow(balance, now, wall)
         self._judge_high(balance, start, now)
         self._warmth.observe(
             balance, evidence, loaded=loaded, onset=onset,
             start=start, now=now, wall=wall, upkeep=signs.upkeep,
         )  # fmt: skip
+        before, self._state = self._state, self._judge_state()
+        if loaded or self._causes or self._blamed:
+            self._follow(balance, now, wall)
         self._upkeep = signs.upkeep[0] if signs.upkeep else ""
         self._book_energy(balance, evidence, now - start, wall)
-        self._enter(self._judge_state(), balance)
+        if self._state != before:
+            self._state_since = None
+            message = f"The machine is {_STATE_WORDS[self._state]}"
+            self._tell("state_changed", message, balance, previous_state=before)
         if self._settings.alerts:
             conditions = self._alerts.from_signs(signs, now) + self._alerts.from_verdict(
                 evidence, tuple(self._causes.values()),
@@ -268,14 +272,6 @@ class Explainer:
         self._high.update(above=above, below=False, start=start, now=now)
         if above and now - gate.since <= _ONSET_SECONDS:
             self._high.is_open = True
-
-    def _enter(self, state: str, balance: Balance) -> None:
-        if state == self._state:
-            return
-        previous, self._state = self._state, state
-        self._state_since = None
-        message = f"The machine is {_STATE_WORDS[state]}"
-        self._tell("state_changed", message, balance, previous_state=previous)
 
     def _alert(
         self, conditions: list[Condition], balance: Balance, start: float, now: float

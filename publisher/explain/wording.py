@@ -19,6 +19,8 @@ MINING: Final = "cryptomining"
 _SUSPECTED: Final = "Suspected cryptomining"
 _BY_NAME: Final = 2
 """So many causes are told by name; more are counted."""
+_KINDS_OF_WORK: Final = frozenset({"shell", "development"})
+"""Categories whose labels are no products' names."""
 _TWICE: Final = "2 \N{MULTIPLICATION SIGN} "
 
 _SINGULAR: Final = {
@@ -281,7 +283,13 @@ def _many(count: int, category: str) -> str:
 
 
 def operations(causes: Sequence[Named]) -> str:
-    """Causes that are called alike by their label, several of one kind by what they do."""
+    """Causes that are called alike by their label, several of one kind by what they do.
+
+    What is only a kind of work, such as ``File processing``, tells nobody which: it keeps the
+    name of the program.
+    """
+    if len(causes) <= _BY_NAME and all(named.category in _KINDS_OF_WORK for named in causes):
+        return joined(causes)
     if len({named.label for named in causes}) == 1:
         return causes[0].label
     if len({named.category for named in causes}) == 1 and not _is_miner(causes[0]):

@@ -145,6 +145,36 @@ def test_sigterm_says_offline_and_ends_well(
     watcher.wait_for("host/status", b"offline")
 
 
+def test_a_second_daemon_on_the_same_machine_says_so(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    daemon = run(broker)
+    watch(broker).wait_for("host/status", b"online")
+    second = daemon.command("run")
+    assert second.returncode == 1
+    (line,) = second.stderr.splitlines()
+    assert line.startswith(f"fanwhy-pub: fanwhy runs already (process {daemon.process.pid}) ")
+    assert str(daemon.state) in line
+
+
+def test_a_state_folder_that_cannot_be_written_is_said_once(
+    broker: Any, watch: Callable[..., Any], tmp_path: Path
+) -> None:
+    watcher = watch(broker)
+    daemon = Daemon(tmp_path, broker.port)
+    daemon.state.write_text("a file")
+    daemon.start()
+    try:
+        watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+        assert daemon.end(signal.SIGTERM) == 0
+    finally:
+        daemon.kill()
+    (warning,) = [line for line in daemon.log.read_text().splitlines() if "warning" in line]
+    assert warning.startswith(
+        f"fanwhy: warning: state folder {daemon.state} cannot be written: File exists; "
+    )
+
+
 def test_sigkill_is_told_by_the_will(
     broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
 ) -> None:
@@ -276,6 +306,20 @@ def test_what_goes_on_outlives_sighup_and_is_ended_at_the_end(
     watcher.wait(lambda _: told("cause_ended"))
     assert len(told("cause_began")) == len(told("cause_ended")) == 1
     assert told("cause_ended")[0].endswith("no longer watched")
+
+
+def test_a_prefix_that_is_left_is_left_empty(
+    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(broker)
+    daemon = run(broker)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    daemon.write(prefix="'host/nas'")
+    daemon.signal(signal.SIGHUP)
+    watcher.wait_for("host/nas/explanation")
+    kept = watch(broker)
+    kept.wait_for("host/nas/explanation")
+    assert {message.topic.rpartition("/")[0] for message in kept.messages} == {"host/nas"}
 
 
 def test_sighup_applies_a_new_configuration_and_keeps_the_connection(

@@ -54,6 +54,14 @@ def test_no_password_is_one_line(broker, run):
     assert "not authorised" in one.wait_state(False)
 
 
+def test_two_with_the_same_client_id_are_told_why_they_lose_each_other(
+    broker, run, wait_until, caplog
+):
+    one, other = run(broker.url), run(broker.url)
+    wait_until(lambda: any("fanwhy-0123456789ab?" in each.message for each in caplog.records))
+    assert one.session.connections + other.session.connections >= 3
+
+
 def test_a_password_that_is_put_right_lets_us_in(broker, run, tmp_path, passwords):
     file = tmp_path / "password"
     file.write_text("wrong\n")

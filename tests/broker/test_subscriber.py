@@ -161,6 +161,18 @@ def test_why_in_json_for_every_host(daemon: Daemon, run: Run) -> None:
     assert messages[0]["payload"] == VERDICT
 
 
+def test_why_of_a_machine_under_a_prefix_it_left(daemon: Daemon, run: Run) -> None:
+    daemon.say_all("host")
+    daemon.say("host/status", b"offline")
+    daemon.say_all("host/nas", headline="System load normal")
+
+    done = run("why")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "System load normal"
+    assert "nas (host) is offline" in done.stdout
+
+
 def test_why_without_a_verdict_is_one(run: Run) -> None:
     done = run("why", "--timeout", "0.5")
 

@@ -31,10 +31,10 @@ class Quiet:
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+def app(tmp_path: Path) -> Iterator[App]:
     settings = Settings(root=str(tmp_path), publishing=PublishingSettings(min_interval_seconds=2))
-    made = App(Launch(settings=settings, catalogue=b"{}", identity=InfoReading()))
+    launch = Launch(settings=settings, catalogue=b"{}", identity=InfoReading())
+    made = App(launch, home=str(tmp_path / "state"))
     made._announcer = made._session = Quiet()  # type: ignore[assignment]
     yield made
     made._senses.close()

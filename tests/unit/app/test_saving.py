@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from publisher.saving import save
+from publisher.errors import FanwhyError
+from publisher.saving import claim, save
 
 
 def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
@@ -27,3 +29,12 @@ def test_what_cannot_be_written_leaves_the_old_one_and_no_draft(tmp_path: Path) 
         save(path, "new")
     assert path.read_text() == "old"
     assert not (tmp_path / "day.new").is_symlink()
+
+
+def test_a_state_folder_has_one_daemon_at_a_time(tmp_path: Path) -> None:
+    folder = str(tmp_path / "state")
+    ours = claim(folder)
+    with pytest.raises(FanwhyError, match=rf"process {os.getpid()}\) .*{folder}"):
+        claim(folder)
+    os.close(ours)
+    os.close(claim(folder))

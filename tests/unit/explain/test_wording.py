@@ -81,7 +81,7 @@ GOLDEN = [
         Picture(cpu=[GZIP, MAKE, XZ]),
         "System load high due to: 2 batch processes, 1 development process",
     ),
-    (Picture(disk=[GZIP, XZ]), "High disk I/O from Compression"),
+    (Picture(disk=[GZIP, XZ]), "High disk I/O from Compression (gzip, xz)"),
     (
         Picture(cooling=[GZIP, XZ], ended="14:05"),
         "Still cooling after Compression (gzip, xz), which ended at 14:05",
