@@ -147,6 +147,7 @@ class Alerts:
         evidence: EvidenceReading,
         causes: Sequence[Cause],
         *,
+        on_cpu: Sequence[Cause],
         hot: Sequence[str],
         dusty: bool,
         wall: float,
@@ -156,15 +157,16 @@ class Alerts:
         Args:
             evidence: what was measured.
             causes: the most important first.
+            on_cpu: those of them that use the CPU.
             hot: what is near its limit of temperature.
             dusty: warmer at rest than it used to be at equal power.
             wall: seconds since the epoch.
         """
         settings = self.settings
         found = []
-        usual = bool(causes) and causes[0].habit.usual
+        usual = bool(on_cpu) and on_cpu[0].habit.usual
         if (evidence.cpu_percent or 0) >= settings.alert_cpu_percent and not usual:
-            who = f": {joined([cause.named for cause in causes])}" if causes else ""
+            who = f": {joined([cause.named for cause in on_cpu])}" if on_cpu else ""
             lasting = settings.alert_cpu_seconds
             found.append(Condition("cpu", "", "warning", f"CPU usage stays high{who}", lasting))
         available = evidence.memory_available_percent
@@ -176,12 +178,13 @@ class Alerts:
             found.append(Condition("temperature", what, "critical", f"The {what} is hot", lasting))
         for cause in causes:
             name, surprise = str(cause.named), cause.habit.surprise
+            key = cause.account.group.key
             if cause.suspicious:
                 words = f"Suspected cryptomining: {name}"
-                found.append(Condition("cryptomining", name, "critical", words, 0.0))
+                found.append(Condition("cryptomining", key, "critical", words, 0.0))
             elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
                 words = f"Unusual: {name}, {cause.habit.words()}"
-                found.append(Condition("unusual", name, "info", words, 0.0))
+                found.append(Condition("unusual", key, "info", words, 0.0))
         if dusty:
             words = "Warmer at rest than it was at equal power: dust, a failing fan or the room"
             found.append(Condition("dust", "", "warning", words, 0.0))

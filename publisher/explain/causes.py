@@ -46,6 +46,7 @@ class Cause:
         since: monotonic moment at which it began.
         wall: the same in seconds since the epoch.
         share: its part of the resource's use in the last window, 0 to 1.
+        told: how it was called when it was told to begin.
         power_watts: its part of the power above rest, where power is measured.
         cpu_seconds: what it used since it became a cause; likewise ``energy_joules``.
     """
@@ -61,6 +62,7 @@ class Cause:
     power_watts: float | None = None
     cpu_seconds: float = 0.0
     energy_joules: float | None = None
+    told: Named | None = None
 
     @property
     def suspicious(self) -> bool:
@@ -92,8 +94,12 @@ class Cause:
         }
 
     def over(self, lasted: float) -> dict[str, Any]:
-        """What an event tells of it once it has ended after so many seconds."""
+        """What an event tells of it once it has ended after so many seconds.
+
+        By the name under which it was told to begin, or nobody could tell the two belong together.
+        """
         return self.facts() | {
+            "label": str(self.told or self.named),
             "duration_seconds": lasted,
             "cpu_seconds": self.cpu_seconds,
             "energy_joules": self.energy_joules,
@@ -145,14 +151,18 @@ def _bare(text: str) -> str:
 
 
 def rejected(
-    balance: Balance, causes: Mapping[str, Cause], classify: Callable[[Account], Classification]
+    balance: Balance,
+    causes: Mapping[str, Cause],
+    classify: Callable[[Account], Classification],
+    *,
+    cpu_busy: bool,
 ) -> tuple[RejectedReading, ...]:
     """The greatest users of the machine that are not to blame, and why they are not."""
     found = []
     for account in balance.accounts:
         if account.group.key in causes or account.group.own:
             continue
-        reason = _innocent(account, balance)
+        reason = _innocent(account, balance, cpu_busy=cpu_busy)
         if reason:
             known = classify(account)
             found.append(RejectedReading(label=known.label, category=known.category, reason=reason))
@@ -161,9 +171,11 @@ def rejected(
     return tuple(found)
 
 
-def _innocent(account: Account, balance: Balance) -> str:
+def _innocent(account: Account, balance: Balance, *, cpu_busy: bool) -> str:
     if balance.percent(account.cpu_seconds) >= _REJECTED_CPU_PERCENT:
+        if not cpu_busy:
+            return "works too, but the CPU is not used much"
         return "works too, but its share of the CPU time is small"
     if (account.memory_bytes or 0) >= _REJECTED_MEMORY_BYTES:
-        return "holds much memory, but is not at work and memory is not short"
+        return "holds much memory, but is not at work"
     return ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from publisher.errors import ConfigError
 from publisher.explain import causes as causing
 from publisher.explain.alerts import Alert, Alerts, Condition, Signs
 from publisher.explain.causes import Cause
@@ -32,6 +34,8 @@ from publisher.schema.messages import (
     RejectedReading,
 )
 from publisher.schema.payload import rfc3339
+
+log = logging.getLogger(__name__)
 
 _HIGH_SECONDS = 8.0
 _ONSET_SECONDS = 4.0
@@ -134,6 +138,7 @@ class Explainer:
         if self._settings.alerts:
             conditions = self._alerts.from_signs(signs, now) + self._alerts.from_verdict(
                 evidence, tuple(self._causes.values()),
+                on_cpu=[self._causes[key] for key in self._blamed.get("cpu", ())],
                 hot=self._warmth.too_hot, dusty=self._dusty, wall=wall,
             )  # fmt: skip
             self._alert(conditions, balance, start, now)
@@ -167,20 +172,22 @@ class Explainer:
             self._state_since += step
         for cause in self._causes.values():
             cause.wall += step
+        self._warmth.clock_was_set(step)
 
     def read_rules_again(self) -> None:
         """Forgets the rules; they are loaded anew when somebody is to be named."""
         self._classifier = None
 
     def classify(self, account: Account) -> Classification:
-        """What kind of work an account's group does.
-
-        Raises:
-            ConfigError: the user's rules cannot be used.
-        """
+        """What kind of work an account's group does."""
         if self._classifier is None:
             # Not before somebody is to be named: a machine at rest needs no rules.
-            self._classifier = Classifier(load(self._settings.rules_file))
+            try:
+                rules = load(self._settings.rules_file)
+            except ConfigError as error:  # it was checked, and has changed since
+                log.warning("%s; the shipped rules alone are used until the next reload", error)
+                rules = load()
+            self._classifier = Classifier(rules)
         return self._classifier.classify(account.group, account.clues)
 
     # -- causes ---------------------------------------------------------------------------------
@@ -214,6 +221,7 @@ class Explainer:
         for cause in ended:
             self._end(cause, balance, now)
         for cause in began:
+            cause.told = cause.named
             self._tell("cause_began", f"{cause.named} began", balance, **cause.facts())
 
     def _begin(self, watch: Watch, suspect: Suspect, now: float, wall: float) -> Cause:
@@ -236,8 +244,10 @@ class Explainer:
 
     def _reconsider(self, cause: Cause, account: Account) -> None:
         """A surer answer replaces a guess; an equal one never changes the name."""
-        found = self.classify(account)
-        if found.confidence > cause.classification.confidence:
+        found, before = self.classify(account), cause.classification
+        # What a shell or a tool is called says little of the job.
+        tells_more = _telling(found) > _telling(before) and found.confidence >= before.confidence
+        if found.confidence > before.confidence or tells_more:
             cause.classification = found
             cause.named = causing.named(account, found)
 
@@ -389,7 +399,9 @@ class Explainer:
     def _rejected(self, balance: Balance) -> tuple[RejectedReading, ...]:
         if not self._causes:
             return ()
-        return causing.rejected(balance, self._causes, self.classify)
+        return causing.rejected(
+            balance, self._causes, self.classify, cpu_busy="cpu" in self._blamed
+        )
 
     def _picture(self, balance: Balance, wall: float) -> Picture:
         warmth = self._warmth
@@ -456,6 +468,11 @@ _STATE_WORDS = {
     "cooling": "cooling down",
     "pressure": "under pressure",
 }
+
+
+def _telling(found: Classification) -> int:
+    """How much a name says of the work, where two are as sure as each other."""
+    return 2 if found.category == MINING else int(found.category != "shell")
 
 
 def _clock(wall: float) -> str:

@@ -148,6 +148,15 @@ class Warmth:
                 part.rest.observe(part.body, now - start)
         self._wonder(_odd(evidence, upkeep), start, now)
 
+    def clock_was_set(self, step: float) -> None:
+        """Dates what was told anew: the time of day jumped by so many seconds."""
+        if self._loaded_at is not None:
+            self._loaded_at += step
+        if self.after is not None:
+            self.after.ended += step
+            if self.after.quiet_at is not None:
+                self.after.quiet_at += step
+
     @property
     def odd(self) -> str:
         """What fits when the machine is warm or loud without load; empty when it is not."""

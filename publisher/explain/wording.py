@@ -177,14 +177,15 @@ def _is_miner(named: Named) -> bool:
 
 def _mined(picture: Picture) -> str:
     """Suspected miners at work stand first and by name, whatever else is at work."""
+    parts = []
     for where, causes in (("CPU", picture.cpu), ("GPU", picture.gpu)):
         miners = [named for named in causes or () if _is_miner(named)]
         others = [named for named in causes or () if not _is_miner(named)]
         if miners and others:
-            return f"{joined(miners)}; {where} usage also high due to: {joined(others)}"
-        if miners:
-            return f"{where} usage high due to: {joined(miners)}"
-    return ""
+            parts.append(f"{joined(miners)}; {where} usage also high due to: {joined(others)}")
+        elif miners:
+            parts.append(f"{where} usage high due to: {joined(miners)}")
+    return "; ".join(parts)
 
 
 def _memory(picture: Picture) -> list[str]:

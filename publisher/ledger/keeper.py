@@ -15,6 +15,7 @@ The rest has no name.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 
 from publisher.ledger.groups import Entry, Groups, Seat, Tally, waits_for_orphans
 from publisher.ledger.process import Keeper, Process
@@ -147,6 +148,12 @@ class Bookkeeper(Keeper[Seat]):
         self._usage.died(process)
         self._children_seen.pop(process, None)
         self._started.pop(process, None)
+
+    def forget(self, closed: AbstractSet[Entry]) -> None:
+        """Groups were closed: nothing is owed to them any more."""
+        for counts in (self._orphans_seen, self._ignoring, *self._started.values()):
+            for entry in closed & counts.keys():
+                del counts[entry]
 
     def _glimpse(self, process: Process[Seat], nanoseconds: int) -> None:
         """Remembers who comes and goes: others like it came and went unseen."""

@@ -173,7 +173,8 @@ class BalancedLedger:
         self._usage.read_disks(self._keeper.worked, self._window, self._books.opened)
         self._usage.read_waiting(worked, busy, int(length * window.cores * 1e9))
         self._usage.read_memory(entries, self._window, self._at)
-        self._network.read(worked, length)
+        containers = (one for one in entries if one.group.kind is GroupKind.CONTAINER)
+        self._network.read(worked, containers, length)
         given = self._keeper.close_window(self._carry, window.tolerance, self._lineage.lives)
         self._carry -= given
         unattributed = 0
@@ -261,6 +262,7 @@ class BalancedLedger:
         if closed:
             self._groups.close(closed)
             self._lineage.forget(closed)
+            self._keeper.forget(closed)
         self._groups.turn_page(self._window)
         self._usage.used.clear()
 

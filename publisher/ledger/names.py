@@ -29,7 +29,9 @@ _VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$"
 _NAME = re.compile(r"[\w.+@-]+")
 """What programs and scripts are called; code hardly ever looks so."""
 _NO_FILE = re.compile(r"/(dev|proc)/")
-_SECRET = re.compile(r"pass|pw|token|key|secret|cred|auth|cookie|-[aAkKpPsuUwW]$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"pass|pw|token|key|secret|cred|auth|cookie|obscure|^-[A-Za-z]*[aAkKpPsuUwW]$", re.IGNORECASE
+)
 """Options and subcommands behind which a secret may stand."""
 
 
@@ -274,7 +276,11 @@ def _unwrapped(wrapper: str, words: list[str]) -> list[str]:
         if word == "--":
             at += 1
             break
-        if word in takes_value:
+        # Letters strung together: the last one may take the next word, as in ``sudo -Hu alice``.
+        strung = re.fullmatch(r"-[A-Za-z0-9]+", word) and not takes_value & {
+            f"-{letter}" for letter in word[1:-1]
+        }
+        if word in takes_value or (strung and f"-{word[-1]}" in takes_value):
             at += 2
         elif word.startswith("-") or ASSIGNMENT.match(word):
             at += 1

@@ -33,7 +33,7 @@ _BELOW = {
     "lxc.payload": "lxc", "buildkit": "docker",
 }  # fmt: skip
 _HEX = re.compile(rf"^{_ID}$")
-_ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
+_ESCAPED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
 
 _JOB_UNITS = re.compile(
     r"^(cron|crond|cronie|fcron|anacron|atd|sshd?|sshd@.*|ssh@.*|getty@.*|serial-getty@.*|"
@@ -137,5 +137,9 @@ def _application(stem: str) -> str:
 
 
 def unescape(text: str) -> str:
-    r"""Undoes systemd's ``\x2d``."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    r"""Undoes systemd's ``\x2d``; what is no ASCII is the bytes of UTF-8."""
+    return _ESCAPED.sub(_unescaped, text)
+
+
+def _unescaped(run: re.Match[str]) -> str:
+    return bytes.fromhex(run[0].replace(r"\x", "")).decode("utf-8", "replace")

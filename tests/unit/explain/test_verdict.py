@@ -128,7 +128,7 @@ def test_small_users_are_not_blamed_but_told(stage, make_account) -> None:
     reasons = {item.label: item.reason for item in verdict.rejected}
     assert reasons == {
         "System log": "works too, but its share of the CPU time is small",
-        "Java program": "holds much memory, but is not at work and memory is not short",
+        "Java program": "holds much memory, but is not at work",
     }
 
 
@@ -272,6 +272,57 @@ def test_memory_that_is_being_taken_counts_more_than_what_is_held(stage, make_ac
     hog = make_account("train", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30))
     verdict = stage.play(held, hog, lasting=10, memory_available_percent=2.0)
     assert verdict.causes[0].label == "train"
+
+
+def test_a_shell_gives_its_name_up_for_what_it_started(stage, make_account) -> None:
+    job = {"kind": "job", "label": "nightly.sh", "script": "nightly.sh", "command": "nightly.sh"}
+    stage.play(make_account("bash", 3.0, members=("bash",), **job), lasting=6)
+    mines = make_account("xmrig", 3.0, members=("xmrig", "bash"), **job)
+    verdict = stage.play(mines, lasting=60)
+    assert verdict.headline == (
+        "Suspected cryptomining: CPU usage high due to: XMRig cryptominer (nightly.sh)"
+    )
+    told = [event for event in stage.events if event.event == "alert_raised"]
+    assert [event.alert for event in told] == ["cryptomining"]
+    stage.play(lasting=60)
+    labels = {event.event: event.label for event in stage.events if event.label}
+    assert labels["cause_began"] == labels["cause_ended"] == "Shell job (nightly.sh)"
+
+
+def test_miners_on_both_are_named(stage, make_account) -> None:
+    xmrig, trex = make_account("xmrig", 3.0), make_account("t-rex", 0.1, gpu_percent=95.0)
+    verdict = stage.play(xmrig, trex, lasting=20, gpu_percent=96.0)
+    assert "XMRig cryptominer" in verdict.headline
+    assert "t-rex" in verdict.headline
+
+
+def test_the_alert_names_who_is_on_the_cpu(stage, make_account) -> None:
+    make = make_account("cc1", 3.9, **MAKE)
+    rclone = make_account("rclone", 0.03, network_transmit_bytes_per_second=60e6)
+    stage.play(make, rclone, lasting=400, network_bytes_per_second=61e6)
+    (alert,) = [event for event in stage.events if event.event == "alert_raised"]
+    assert alert.message == "CPU usage stays high: Software build (make -j8)"
+
+
+def test_an_event_tells_the_state_that_goes_with_it(stage, make_account) -> None:
+    stage.play(make_account("cc1", 3.6, **MAKE), lasting=20)
+    stage.play(lasting=20)
+    states = [(event.event, event.state) for event in stage.events]
+    assert states == [
+        ("cause_began", "busy"),
+        ("state_changed", "busy"),
+        ("cause_ended", "quiet"),
+        ("state_changed", "quiet"),
+    ]
+
+
+def test_rules_that_were_broken_since_they_were_checked_end_nothing(
+    make_stage, make_account, tmp_path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[half = {")
+    stage = make_stage(settings=ExplainSettings(rules_file=str(rules)))
+    assert stage.play(make_account("cc1", 3.6, **MAKE), lasting=10).headline == SENTENCE
 
 
 def test_who_sleeps_is_innocent_of_pressure_under_a_limit(stage, make_account) -> None:

@@ -472,6 +472,45 @@ class Wires(KernelFiles):
         return b"\n\n eth0: %d 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0\n" % self.total
 
 
+def test_containers_with_a_network_of_their_own(tmp_path: Path) -> None:
+    def wire(pid: int | str, received: int, transmitted: int) -> None:
+        folder = tmp_path / f"{pid}/net"
+        folder.mkdir(parents=True, exist_ok=True)
+        line = f"\n\n eth0: {received} 1 0 0 0 0 0 0 {transmitted} 1 0 0 0 0 0 0\n"
+        (folder / "dev").write_text(line)
+
+    def container(pid: int, cpu: int) -> Entry:
+        made = entry(f"container {pid}")
+        made.cpu = cpu
+        made.processes[process(pid, made)] = (0, 1)
+        return made
+
+    downloads, vpn, on_the_host, gone = (container(pid, 9 - pid) for pid in (1, 2, 3, 4))
+    wire("self", 0, 0)
+    wire(1, 1000, 500)
+    (tmp_path / "2/net").mkdir(parents=True)
+    (tmp_path / "2/net/dev").hardlink_to(tmp_path / "1/net/dev")  # shares the network of 1
+    (tmp_path / "3/net").mkdir(parents=True)
+    (tmp_path / "3/net/dev").hardlink_to(tmp_path / "self/net/dev")
+    network = Network(Wires(), list)
+    network._proc = str(tmp_path)
+    for _ in range(3):
+        network.read([], [vpn, downloads, on_the_host, gone], 2.0)
+        assert network.moved.keys() <= {downloads}
+        wire(1, 60_001_000, 4500)
+    network._inside = dict.fromkeys(network._inside, (1000, 500))
+    network.read([], [vpn, downloads, on_the_host, gone], 2.0)
+    assert network.moved == {downloads: (60_000_000, 4000)}
+
+
+def test_bytes_that_stay_on_the_machine_are_not_on_the_wire() -> None:
+    answers = [[Connection(1, 0, n * MB), Connection(2, 0, n * MB, inside=True)] for n in (1, 9)]
+    network = Network(Wires(), lambda: answers.pop(0))
+    for _ in range(3):
+        network.read([], [], 2.0)
+    assert network._before == {1: (9 * MB, 0)}
+
+
 def test_a_failure_to_tell_of_connections_does_not_last() -> None:
     answers: list[list[Connection] | SourceError] = [
         [], SourceError("timed out"), [Connection(1, 0, 0)], [Connection(1, 0, 500_000)],
@@ -486,7 +525,7 @@ def test_a_failure_to_tell_of_connections_does_not_last() -> None:
     network = Network(Wires(), ask)
     watching, problems = [], []
     while answers:
-        network.read([], 2.0)
+        network.read([], [], 2.0)
         watching.append(network.watching)
         problems.append(network.problem is not None)
     assert problems == [False, False, True, False, False]
@@ -503,7 +542,7 @@ def test_a_kernel_that_tells_of_no_connections_is_not_asked_again() -> None:
 
     network = Network(Wires(), ask)
     for _ in range(9):
-        network.read([], 2.0)
+        network.read([], [], 2.0)
     assert len(asked) == 1
     assert network.problem is not None
 

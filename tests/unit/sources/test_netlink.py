@@ -14,7 +14,7 @@ import pytest
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.connector import Connector, Exit, Fork
-from publisher.sources.sockets import _take, connections, sockets_of, traffic
+from publisher.sources.sockets import _take, connections, namespace_traffic, sockets_of, traffic
 
 
 def _release() -> tuple[int, ...]:
@@ -54,6 +54,7 @@ def test_the_bytes_of_a_connection_and_whose_it_is() -> None:
                 (found,) = [one for one in connections() if one.inode == inode]
                 assert found.received == 500
                 assert found.transmitted in range(1, 100_002)
+                assert found.inside
                 assert inode in sockets_of("/proc", os.getpid())
 
 
@@ -101,6 +102,16 @@ def test_of_the_gone_there_are_no_sockets() -> None:
         sockets_of("/proc", child.pid)
 
 
+def test_two_processes_of_one_network_are_told_to_be() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        ours, *moved = namespace_traffic("/proc", "self")
+        assert namespace_traffic("/proc", child.pid)[0] == ours
+        assert all(count >= 0 for count in moved)
+        child.kill()
+    with pytest.raises(AbsentError):
+        namespace_traffic("/proc", child.pid)
+
+
 def test_traffic_leaves_loopback_out() -> None:
     content = (
         b"Inter-|   Receive                            |  Transmit\n"
@@ -109,4 +120,4 @@ def test_traffic_leaves_loopback_out() -> None:
         b"  eth0: 100 1 0 0 0 0 0 0  20 1 0 0 0 0 0 0\n"
         b"wlan0:3 1 0 0 0 0 0 0 4 1 0 0 0 0 0 0\n"
     )
-    assert traffic(content) == 127
+    assert traffic(content) == (103, 24)
