@@ -17,6 +17,8 @@ from publisher.schema.messages import EvidenceReading
 
 OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
+_FULL_PERCENT: Final = 99.0
+_SLACK_PERCENT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,20 +110,25 @@ class Alerts:
             Alert(w.condition, raised=False, lasted=now - (w.gate.since or now)) for w in raised
         ]
 
+    def _slack(self, alert: str, subject: str) -> float:
+        """Percent by which what was told has to get better until it is over."""
+        watched = self._watched.get((alert, subject))
+        return _SLACK_PERCENT if watched is not None and watched.gate.is_open else 0.0
+
     def from_signs(self, signs: Signs, now: float) -> list[Condition]:
         """The conditions that hold by the signs alone."""
         settings = self.settings
-        conditions = [
-            Condition(
-                "disk_full",
-                mount,
-                "critical" if used >= 99 else "warning",
-                f"File system {mount} is nearly full",
-                settings.alert_seconds,
-            )
-            for mount, used in signs.disk_used_percent.items()
-            if used >= settings.alert_disk_used_percent
-        ]
+        conditions = []
+        lasting = settings.alert_seconds
+        for mount, used in signs.disk_used_percent.items():
+            nearly, full = self._slack("disk_full", mount), f"{mount} full"
+            is_full = used >= _FULL_PERCENT - self._slack("disk_full", full)
+            if is_full:
+                words = f"File system {mount} is full"
+                conditions.append(Condition("disk_full", full, "critical", words, lasting))
+            if used >= settings.alert_disk_used_percent - nearly and (nearly or not is_full):
+                words = f"File system {mount} is nearly full"
+                conditions.append(Condition("disk_full", mount, "warning", words, lasting))
         conditions += [
             Condition(
                 "raid_degraded",
@@ -170,7 +177,8 @@ class Alerts:
             lasting = settings.alert_cpu_seconds
             found.append(Condition("cpu", "", "warning", f"CPU usage stays high{who}", lasting))
         available = evidence.memory_available_percent
-        if available is not None and available < settings.alert_memory_available_percent:
+        least = settings.alert_memory_available_percent + self._slack("memory", "")
+        if available is not None and available < least:
             lasting = settings.alert_seconds
             found.append(Condition("memory", "", "critical", "Memory is nearly used up", lasting))
         for what in hot:

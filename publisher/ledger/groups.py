@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
@@ -46,6 +46,7 @@ _EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
 _KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
 _FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
 _MOST_ALIKE = 4096
+_ASK_AGAIN, _ASK_SELDOM = 8, 512  # windows after which an unknown container's name is asked for
 
 
 class Entry:
@@ -225,6 +226,7 @@ class Groups:
         self._leaders: dict[int, Process[Seat]] = {}
         self._ended: dict[Process[Seat], int] = {}
         self._alike: dict[bytes, Entry] = {}
+        self._nameless: dict[Entry, int] = {}
 
     def seat(self, process: Process[Seat]) -> Seat:
         """Decides where a process sits; its parent's seat is known."""
@@ -369,6 +371,7 @@ class Groups:
             self._forget_leaders(due)
         for leader in self._ended:
             self._ended[leader] -= 1
+        self._call_again(window)
         if window % _EMPTY_EVERY == 0:
             for tally in [tally for tally in self.tallies.values() if not tally.living]:
                 if self._cgroups.cpu_usage(tally.account) is None:
@@ -410,21 +413,35 @@ class Groups:
     ) -> Entry:
         entry = self.entries.get(key)
         if entry is None:
-            label, image = clean(place.label if place else name.label), ""
-            if place is not None and kind is GroupKind.CONTAINER:
-                label, image = self._called(place)
+            label = clean(place.label if place else name.label)
             group = WorkGroup(key, kind, label or "unknown", own)
             entry = self.entries[key] = Entry(group, name, place)
-            entry.image = image
+            if place is not None and kind is GroupKind.CONTAINER and not self._call(entry, place):
+                self._nameless[entry] = _ASK_AGAIN
         return entry
 
-    def _called(self, place: Place) -> tuple[str, str]:
-        """A container's label and image: its name, else its image, else runtime and id."""
+    def _call(self, entry: Entry, place: Place) -> bool:
+        """Gives a container its name, else its image's; whether anybody could tell.
+
+        Otherwise it keeps runtime and id: its runtime may be about to start, or not tell us.
+        """
         known = self._look_up(place)
         if known is None:
-            return place.label, ""
-        image = clean(known.image)
-        return clean(known.name) or image.rpartition("/")[2] or place.label, image
+            return False
+        entry.image = clean(known.image)
+        label = clean(known.name) or entry.image.rpartition("/")[2] or entry.group.label
+        entry.group = replace(entry.group, label=label)
+        return True
+
+    def _call_again(self, window: int) -> None:
+        """Asks for the names of containers that nobody could tell, ever more seldom."""
+        for entry, wait in list(self._nameless.items()):
+            if window % wait:
+                continue
+            if entry.place is not None and self._call(entry, entry.place):
+                del self._nameless[entry]
+            else:
+                self._nameless[entry] = min(2 * wait, _ASK_SELDOM)
 
     def _tally_of(self, process: Process[Seat]) -> Tally | None:
         return self._tally(self._cgroups.membership(self._processes.cgroups(process.pid)).account)
@@ -460,6 +477,7 @@ class Groups:
         """Forgets groups of which nobody lives and nothing is left to tell."""
         for entry in closed:
             self.entries.pop(entry.group.key, None)
+            self._nameless.pop(entry, None)
         self._alike = {comm: kin for comm, kin in self._alike.items() if kin not in closed}
         for account, tally in list(self.tallies.items()):
             for entry in closed & tally.entries.keys():

@@ -18,7 +18,8 @@ from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
 _TIMEOUT = 0.5  # seconds that a runtime's daemon may take for its whole answer
-_PAUSE = 10.0  # seconds in which one that took longer is not asked again
+_SLOW = 0.2  # seconds: one that takes so long has other things to do,
+_PAUSE = 10.0  # and is not asked again for so long
 _LIMIT = 4 << 20
 _STORAGES = ("/var/lib/containers/storage", "/run/containers/storage")
 _NAMESPACES = ("k8s.io", "default", "moby")
@@ -56,16 +57,20 @@ class Runtimes:
         return _bundle(files, identity)
 
     def _ask(self, resource: str) -> Any:
-        """What docker's daemon answers; one that is mute keeps us waiting once."""
-        if self._clock() < self._pause_until:
+        """What docker's daemon answers; one that is slow or mute keeps us waiting once."""
+        began = self._clock()
+        if began < self._pause_until:
             return None
         try:
-            return _ask(f"{self._files.root}/var/run/docker.sock", resource)
+            answer = _ask(f"{self._files.root}/var/run/docker.sock", resource)
         except TimeoutError:
-            self._pause_until = self._clock() + _PAUSE
+            self._pause_until = began + _PAUSE
+            return None
         except (OSError, ValueError):
-            pass
-        return None
+            return None
+        if self._clock() - began >= _SLOW:
+            self._pause_until = began + _PAUSE
+        return answer
 
 
 def _docker(facts: Any) -> Container | None:

@@ -47,6 +47,24 @@ def test_temperature(stage) -> None:
     assert told(stage) == [("alert_raised", "temperature")]
 
 
+def test_a_disk_that_fills_up_is_told_twice_and_wavers_once(stage) -> None:
+    def used(percent: float, lasting: float) -> None:
+        stage.play(lasting=lasting, signs=Signs(disk_used_percent={"/": percent}))
+
+    used(96.0, 60)
+    used(99.5, 60)
+    for _ in range(5):  # within the noise of a threshold
+        used(94.9, 120)
+        used(95.1, 120)
+    used(60.0, 120)
+    assert [(event.event, event.message) for event in stage.events] == [
+        ("alert_raised", "File system / is nearly full"),
+        ("alert_raised", "File system / is full"),
+        ("alert_cleared", "Over: File system / is full"),
+        ("alert_cleared", "Over: File system / is nearly full"),
+    ]
+
+
 def test_disks_and_arrays_are_told_one_by_one(stage) -> None:
     signs = Signs(
         disk_used_percent={"/": 97.0, "/srv": 99.6, "/home": 60.0}, raid_degraded=("md0",)
@@ -55,7 +73,7 @@ def test_disks_and_arrays_are_told_one_by_one(stage) -> None:
     assert told(stage) == [("alert_raised", "disk_full")] * 2 + [("alert_raised", "raid_degraded")]
     assert {(event.severity, event.message) for event in stage.events} == {
         ("warning", "File system / is nearly full"),
-        ("critical", "File system /srv is nearly full"),
+        ("critical", "File system /srv is full"),
         ("critical", "RAID array md0 lacks a disk"),
     }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -23,6 +24,7 @@ from publisher.ledger import (
     open_ledger,
 )
 from publisher.ledger.groups import Entry, Seat, kernel_label
+from publisher.ledger.keeper import Bookkeeper
 from publisher.ledger.lineage import Lineage
 from publisher.ledger.merge import merged
 from publisher.ledger.names import Name
@@ -166,6 +168,23 @@ def test_windows_add_up() -> None:
     assert by_label["a"].wait_seconds == 0.5
     assert by_label["b"].memory_bytes == 9
     assert by_label["b"].wait_seconds is None
+
+
+def test_a_closed_group_is_owed_nothing() -> None:
+    class Nothing:
+        tallies: ClassVar[dict[str, Any]] = {}
+
+        def cpu_usage(self, _: str) -> None:
+            return None
+
+    keeper = Bookkeeper(Nothing(), Nothing(), None, None)  # type: ignore[arg-type]
+    closed, alive = entry("closed"), entry("alive")
+    keeper._orphans_seen.update({closed: 10**9, alive: 10**6})
+    keeper._last_seen = keeper._window
+    keeper.forget({closed})
+    keeper.orphans = 500_000_000
+    assert keeper.close_window(500_000_000, 50_000_000, Counter()) == 500_000_000
+    assert (closed.cpu, alive.cpu) == (0, 500_000_000)
 
 
 def test_top_prints_one_object() -> None:

@@ -28,6 +28,7 @@ PLACES = {
     "/lxc.payload.web/system.slice/nginx.service": (C, "lxc", "web", "web"),
     "/lxc.payload/101/init.scope": (C, "lxc", "101", "101"),
     "/machine.slice/systemd-nspawn@deb.service/payload": (C, "nspawn", "deb", "deb"),
+    r"/system.slice/caf\xc3\xa9.service": (U, "systemd", "caf\u00e9.service", "caf\u00e9"),
     r"/machine.slice/machine-deb\x2d12.scope": (C, "nspawn", "deb-12", "deb-12"),
     r"/machine.slice/machine-qemu\x2d3\x2dwin10.scope/libvirt": (C, "qemu", "win10", "win10"),
     "/system.slice/jellyfin.service": (U, "systemd", "jellyfin.service", "jellyfin"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -454,6 +455,22 @@ def test_when_a_group_began_follows_a_wall_clock_that_is_set(host: Host) -> None
     host.work(700, 50)
     host.wall -= 2.0  # as much as the uptime of this machine stands still
     assert labelled(host.sample(), "jellyfin").since == after
+
+
+def test_a_container_gets_its_name_when_somebody_can_tell_it(host: Host) -> None:
+    identity = "ab" * 32
+    scope = f"/system.slice/docker-{identity}.scope"
+    host.start(700, 1, "php-fpm", cgroup=scope)
+    host.open()
+    host.work(700, 100)
+    assert labelled(host.sample(), f"docker {identity[:12]}").cpu_seconds == 1
+    facts = {"Name": "/nextcloud", "Config": {"Image": "nextcloud:30"}}
+    host.write(f"var/lib/docker/containers/{identity}/config.v2.json", json.dumps(facts))
+    host.sample(8)
+    host.work(700, 100)
+    found = labelled(host.sample(), "nextcloud")
+    assert found.cpu_seconds == 1
+    assert found.clues.container_image == "nextcloud:30"
 
 
 # -- the network -------------------------------------------------------------------------------
