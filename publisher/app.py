@@ -96,6 +96,7 @@ class App:
         self._reloader = Reloader(self._call, self._apply)
         self._explainer = Explainer(launch.settings.explain, state_dir=home)
         self._verdict: ExplanationReading | None = None
+        self._absent: list[str] = []
         self._day = Day.open(home)
         self._setup()
 
@@ -307,6 +308,8 @@ class App:
         if self._samples:
             self._guarded(_PUBLISHING, self._publish_all, readings, balance, now)
         self._samples += 1
+        if self._samples == 2:
+            self._say_what_is_absent()
         if self._broker:
             self._broker.poll()
         self._rhythm.sampled(now, again_in=again_in)
@@ -436,6 +439,15 @@ class App:
             started=rfc3339(self._started),
             senses={name: health.reading() for name, health in sorted(self._senses.health.items())},
         )
+
+    def _say_what_is_absent(self) -> None:
+        """One line of what this machine does not have, unless it was said before."""
+        health = self._senses.health
+        absent = [name for name in _TOP_BY if name in health and health[name].state == "absent"]
+        if absent != self._absent:
+            self._absent = absent
+            names = ", ".join(absent) or "nothing"
+            log.info("absent on this machine: %s (fanwhy-pub doctor says why)", names)
 
     def _date_anew(self, step: float) -> None:
         """Corrects what was dated by a clock that has been set since."""

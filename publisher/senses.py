@@ -143,9 +143,9 @@ class Senses:
             if known:
                 log.info("%s: works again", name)
         elif known is None or known.state != state:
-            # What a machine simply does not have is no news, unless it is a whole topic.
-            quiet = logging.DEBUG if "." in name else logging.INFO
-            level = {"absent": quiet, "denied": logging.INFO}.get(state, logging.WARNING)
+            # What a machine simply does not have is no news.
+            quiet = {"absent": logging.DEBUG, "denied": logging.INFO}
+            level = quiet.get(state, logging.WARNING)
             log.log(level, "%s: %s: %s%s", name, state, reason, f"; {remedy}" if remedy else "")
 
 

@@ -26,10 +26,10 @@ _TOPICS = """\
 
 <!-- Written by `fanwhy-pub docs` from the declarations in the code: change those instead. -->
 
-All topics live under the prefix, `host` unless [configured](configuration.md). Every payload is a
-JSON object in UTF-8 and says `host` (the machine's name), `time` (RFC 3339, UTC, milliseconds)
-and `schema_version`. A value that cannot be read is left out, never 0 or -1; `host/info` says
-why. `*_percent` is from 0 to 100; percent of one core is said so.
+All topics live under the prefix, `host` unless [configured](configuration.md). Every payload but
+those of `status` and `picture` is a JSON object in UTF-8 and says `host` (the machine's name),
+`time` (RFC 3339, UTC, milliseconds) and `schema_version`. A value that cannot be read is left out,
+never 0 or -1; `host/info` says why. `*_percent` is from 0 to 100; percent of one core is said so.
 
 "Sends" is the move of a value that is worth a message by itself; other values ride along.
 Everything is sent again at the heartbeat.
@@ -47,7 +47,15 @@ The JSON Schema of every topic below, retained: `#/properties/cpu` is the schema
 ## host/command
 
 Listened to. `refresh` publishes everything anew; `why` answers with the verdict on the response
-topic of the request (MQTT 5).
+topic of the request (MQTT 5), with its correlation data:
+
+    mosquitto_pub -h BROKER -t host/command -m refresh
+    mosquitto_rr -h BROKER -V 5 -t host/command -e host/reply/me -m why
+
+## host/picture
+
+The last 24 hours as a drawing, `image/svg+xml`, retained: the image in Home Assistant, at most
+every 15 minutes and only when it changed. `[homeassistant] picture = false` goes without.
 """
 
 

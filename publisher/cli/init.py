@@ -161,7 +161,10 @@ def _default_path() -> Path:
 
 def _write(path: Path, content: str, *, mode: int) -> None:
     """All of it or nothing: a reader never sees half a file, nor one with wider rights."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

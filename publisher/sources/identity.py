@@ -74,7 +74,7 @@ def machine_id(files: KernelFiles, state: str | None = None) -> str:
 
 def virtualization(files: KernelFiles) -> str | None:
     """What this machine runs in; ``None`` on the bare metal."""
-    found = [kind for kind in (_container(files), _hypervisor(files)) if kind]
+    found = [kind for kind in (_container(files), hypervisor(files)) if kind]
     return " on ".join(found) or None
 
 
@@ -189,7 +189,7 @@ _VENDORS = (
 )
 
 
-def _hypervisor(files: KernelFiles) -> str | None:
+def hypervisor(files: KernelFiles) -> str | None:
     release = files.hint("/proc/sys/kernel/osrelease").lower()
     if "microsoft" in release or "wsl" in release:
         return "wsl"

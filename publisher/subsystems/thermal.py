@@ -24,6 +24,7 @@ from publisher.schema.metric import (
     text,
 )
 from publisher.sources import Sources, hwmon, zones
+from publisher.sources.identity import hypervisor
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.throttling import Throttled, Throttling
 
@@ -33,10 +34,8 @@ _T = TypeVar("_T")
 _SLOW_SECONDS = 10.0
 _HIGHEST_LIMIT = 126.0
 _PROFILE = "/sys/firmware/acpi/platform_profile"
-_FIND_CHIP = (
-    "load the driver of the board's sensor chip (lm-sensors' sensors-detect finds it); "
-    "virtual machines have none"
-)
+_FIND_CHIP = "load the driver of the board's sensor chip (lm-sensors' sensors-detect finds it)"
+_NO_CHIP = "virtual machines have none"
 
 
 @reading
@@ -277,6 +276,7 @@ class Thermal(Subsystem):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._hwmon = hwmon.Hwmon(self.files)
+        self._remedy = _NO_CHIP if hypervisor(self.files) else _FIND_CHIP
         self._found: list[hwmon.Chip] | None = None
         self._chips: list[_Sensors] = []
         self._zones: list[_Temperature] = []
@@ -303,7 +303,7 @@ class Thermal(Subsystem):
             self._note(zone.identity, zone.refresh(slow=slow))
         self._collect()
         if not (self._temperatures or self._fans or self._throttled or self._profile):
-            raise AbsentError("no sensor of temperature or fan", remedy=_FIND_CHIP)
+            raise AbsentError("no sensor of temperature or fan", remedy=self._remedy)
         package = [
             sensor.reading.temperature_celsius
             for sensor in self._package
@@ -354,13 +354,15 @@ class Thermal(Subsystem):
             "cpu_temperature",
             None
             if self._package
-            else AbsentError("no sensor that is known to measure the processor", remedy=_FIND_CHIP),
+            else AbsentError(
+                "no sensor that is known to measure the processor", remedy=self._remedy
+            ),
         )
         self._note(
             "fans",
             None
             if len(temperatures) < len(sensors)
-            else AbsentError("no fan is readable", remedy=_FIND_CHIP),
+            else AbsentError("no fan is readable", remedy=self._remedy),
         )
         # What was wrong with a sensor that has gone is nobody's concern any more.
         present = {sensor.identity for sensor in sensors}
