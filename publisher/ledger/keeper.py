@@ -50,7 +50,7 @@ class Bookkeeper(Keeper[Seat]):
         self._processes = processes
         self._orphans_seen: Counter[Entry] = Counter()
         self._children_seen: Counter[Process[Seat]] = Counter()
-        self._ignoring: Counter[Entry] = Counter()
+        self._ignoring: list[Process[Seat]] = []
         self._started: dict[Process[Seat], Counter[Entry]] = {}
         self._window = 0
         self._last_seen = 0
@@ -151,7 +151,7 @@ class Bookkeeper(Keeper[Seat]):
 
     def forget(self, closed: AbstractSet[Entry]) -> None:
         """Groups were closed: nothing is owed to them any more."""
-        for counts in (self._orphans_seen, self._ignoring, *self._started.values()):
+        for counts in (self._orphans_seen, *self._started.values()):
             for entry in closed & counts.keys():
                 del counts[entry]
 
@@ -198,7 +198,7 @@ class Bookkeeper(Keeper[Seat]):
             if gap - given > tolerance:
                 given += self._to_ignorers(gap - given)
             else:
-                self._ignoring.clear()
+                self._ignoring = []
         if self._window - self._last_seen > _MEMORY:
             self._orphans_seen.clear()
         _fade(self._orphans_seen)
@@ -241,18 +241,25 @@ class Bookkeeper(Keeper[Seat]):
 
     def _to_ignorers(self, missing: int) -> int:
         shares: Counter[Entry] = Counter()
+        known = []
         for parent, used in self._children_seen.most_common(8):
-            if parent.alive and self._processes.ignores_children(parent.pid):
+            if self._ignores(parent):
                 shares[parent.group.entry] += used
-        before, self._ignoring = self._ignoring, shares
+                known.append(parent)
         if not shares:
-            # It may have ended in this window, having done as much as in the one before.
-            shares = Counter({entry: entry.previous for entry in before})
+            # None of their children was seen this time, or they have ended meanwhile: they may
+            # have had as many as in the window before.
+            shares.update({one.group.entry: one.group.entry.previous for one in self._ignoring})
+            known = [parent for parent in self._ignoring if self._ignores(parent)]
             missing = min(missing, sum(shares.values()))
+        self._ignoring = known
         if missing and shares:
             _spread(missing, shares)
             return missing
         return 0
+
+    def _ignores(self, parent: Process[Seat]) -> bool:
+        return parent.alive and self._processes.ignores_children(parent.pid)
 
 
 def _spread(nanoseconds: int, shares: Counter[Entry], *, seen: bool = False) -> None:

@@ -187,6 +187,35 @@ def test_a_closed_group_is_owed_nothing() -> None:
     assert (closed.cpu, alive.cpu) == (0, 500_000_000)
 
 
+def test_windows_in_which_no_child_of_an_ignorer_was_seen() -> None:
+    class Kernel:
+        def cpu_usage(self, _: str) -> None:
+            return None
+
+        def ignores_children(self, _: int) -> bool:
+            return True
+
+        tallies: ClassVar[dict[str, Any]] = {}
+
+    kernel = Kernel()
+    keeper = Bookkeeper(kernel, kernel, kernel, None)  # type: ignore[arg-type]
+    job = entry("job")
+    parent: Process[Seat] = Process(Stat(9, b"x", b"S", 1, 9, 9, 0, 0, 0, 1, 1, 0), 9, 0)
+    parent.group = Seat(job, None, False, described=True, program="x")
+
+    def window(gap: int) -> int:
+        job.previous, job.cpu = job.cpu, 0
+        return keeper.close_window(gap, 50_000_000, Counter())
+
+    keeper._children_seen[parent] = 10**6
+    assert window(10**9) == 10**9
+    assert window(10**9) == 10**9, "as much as in the window before"
+    assert window(4 * 10**9) == 10**9, "and no more"
+    parent.alive = False
+    assert window(10**9) == 10**9, "it ended in this one"
+    assert window(10**9) == 0
+
+
 def test_top_prints_one_object() -> None:
     command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
