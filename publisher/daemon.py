@@ -12,7 +12,7 @@ import sys
 
 from publisher.app import App
 from publisher.errors import FanwhyError
-from publisher.saving import claim
+from publisher.lock import claim
 from publisher.settings import Launch, state_dir
 
 _LOG_FORMAT = "%(levelname)s %(message)s"

@@ -246,7 +246,7 @@ class Explainer:
         """A surer answer replaces a guess; an equal one never changes the name."""
         found, before = self.classify(account), cause.classification
         # What a shell or a tool is called says little of the job.
-        tells_more = _telling(found) > _telling(before) and found.confidence >= before.confidence
+        tells_more = _meaning(found) > _meaning(before) and found.confidence >= before.confidence
         if found.confidence > before.confidence or tells_more:
             cause.classification = found
             cause.named = causing.named(account, found)
@@ -470,7 +470,7 @@ _STATE_WORDS = {
 }
 
 
-def _telling(found: Classification) -> int:
+def _meaning(found: Classification) -> int:
     """How much a name says of the work, where two are as sure as each other."""
     return 2 if found.category == MINING else int(found.category != "shell")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import FanwhyError
-from publisher.saving import claim, save
+from publisher.lock import claim
+from publisher.saving import save
 
 
 def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
