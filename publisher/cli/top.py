@@ -166,13 +166,14 @@ def table(balance: Balance, rows: int = _ROWS, width: int = _WIDE) -> Renderable
     accounts = balance.accounts[:rows]
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     columns = _fitting(_columns(accounts, balance), width)
-    for title, cells in columns.items():
-        least = _LEAST_WHO if title == "who" else max(map(len, [title, *cells]))
+    widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
+    rest = sum(1 + widths[title] for title in columns if title != "who")
+    widths["who"] = min(widths["who"], _MOST_WHO, max(width - rest - 1, _LEAST_WHO))
+    for title in columns:  # fixed, or all would be squeezed for the sake of a long name
         justify: JustifyMethod = "left" if title in _TEXTS else "right"
         shown.add_column(
-            title, justify=justify, no_wrap=True, overflow="ellipsis",
-            min_width=least, max_width=_MOST_WHO if title == "who" else None,
-        )  # fmt: skip
+            title, justify=justify, no_wrap=True, overflow="ellipsis", width=widths[title]
+        )
     for row in zip(*columns.values(), strict=True):
         shown.add_row(*map(Text, row))
     lines = [Text.assemble((line, "bold"), (about, "dim"))]

@@ -252,6 +252,33 @@ def test_the_balance_stays_on_its_line_whatever_stands_beside_it() -> None:
     assert second.rstrip() == "and irq 250 %, steal 1200 %, which no program did"
 
 
+@pytest.mark.parametrize("width", [24, 30, 40, 60, 80, 200])
+def test_top_leaves_columns_out_and_cuts_none(width: int) -> None:
+    hog = account(
+        "a program with a rather long name", cpu_seconds=1, memory_bytes=400 << 20,
+        disk_read_bytes_per_second=5e6, wait_seconds=0.5,
+    )  # fmt: skip
+    balance = Balance(window_seconds=1, cores=4, busy_seconds=1, accounts=(hog,))
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(table(balance, width=width))
+    heads, cells = (line.split() for line in shown.getvalue().splitlines()[-2:])
+    assert {"who", "CPU", "%"} <= set(heads)
+    assert set(heads) <= {"who", "kind", "CPU", "%", "waits", "memory", "disk", "procs", "since"}
+    assert "100.0" in cells
+    assert ("400.0" in cells) == ("memory" in heads)
+    assert ("memory" in heads) == (width >= 40)
+    assert ("disk" in heads) == (width >= 60)
+    assert ("waits" in heads) == (width >= 60)
+
+
+def test_top_is_live_in_a_pipe_too() -> None:
+    command = [sys.executable, "-m", "publisher", "top", "--live", "--seconds", "0.5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as live:
+        assert live.stdout is not None
+        assert live.stdout.readline().startswith("busy ")
+        live.kill()
+
+
 def test_top_cannot_be_live_and_json() -> None:
     command = [sys.executable, "-m", "publisher", "top", "--live", "--json"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
