@@ -45,6 +45,7 @@ class Cause:
     Attributes:
         since: monotonic moment at which it began.
         wall: the same in seconds since the epoch.
+        ending: when it seems to have stopped, while that is not certain yet.
         share: its part of the resource's use in the last window, 0 to 1.
         told: how it was called when it was told to begin.
         power_watts: its part of the power above rest, where power is measured.
@@ -63,6 +64,7 @@ class Cause:
     cpu_seconds: float = 0.0
     energy_joules: float | None = None
     told: Named | None = None
+    ending: float | None = None
 
     @property
     def suspicious(self) -> bool:

@@ -16,6 +16,7 @@ from publisher.explain.gates import Gate
 from publisher.explain.habits import Moment
 from publisher.explain.heat import gpu_watts
 from publisher.explain.notebook import Notebook
+from publisher.explain.onset import Onset
 from publisher.explain.ranking import Ranking
 from publisher.explain.rules import RuleBook, load
 from publisher.explain.settings import ExplainSettings
@@ -73,6 +74,7 @@ class Explainer:
         self._state_dir = known if keeps else None
         self._classifier = Classifier(rules) if rules else None
         self._watches = watches(settings)
+        self._onset = Onset()
         self._notebook = Notebook.open(known)
         self._warmth = Warmth(settings, self._notebook)
         self._alerts = Alerts(settings)
@@ -119,6 +121,8 @@ class Explainer:
         loaded = onset = False
         for watch in self._watches:
             watch.observe(balance, evidence, start=start, now=now)
+        self._onset.observe(self._watches, start=start, now=now)
+        for watch in self._watches:
             loaded = loaded or watch.gate.is_open
             onset = onset or watch.gate.pending
         self._judge_high(balance, start, now)
@@ -152,8 +156,9 @@ class Explainer:
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
         now = self._now or 0.0
-        waits = [wait for watch in self._watches if (wait := watch.wants_soon(now)) is not None]
-        return min(waits, default=None)
+        waits = [watch.wants_soon(now) for watch in self._watches]
+        waits.append(self._onset.wants_soon(now, self._settings.enter_seconds))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
         """Keeps what was learned; what goes on is told as ended, for nobody watches it any more."""
@@ -215,6 +220,7 @@ class Explainer:
                 cause.cpu_seconds += account.cpu_seconds
                 self._reconsider(cause, account)
             cause.resource, cause.share = watch.resource, suspect.share
+            cause.ending = watch.seems_over(suspect)
             current[key] = cause
         # A suspected miner deserves the most attention, however little it uses.
         self._causes = dict(sorted(current.items(), key=lambda item: not item[1].suspicious))
@@ -252,7 +258,8 @@ class Explainer:
             cause.named = causing.named(account, found)
 
     def _end(self, cause: Cause, balance: Balance, now: float) -> None:
-        lasted = max(now - cause.since - self._settings.leave_seconds, 0.0)
+        ended = now if cause.ending is None else cause.ending
+        lasted = max(ended - cause.since, 0.0)
         self._tell("cause_ended", f"{cause.named} ended", balance, **cause.over(lasted))
 
     # -- states ---------------------------------------------------------------------------------
@@ -369,7 +376,9 @@ class Explainer:
             state=self._state,
             headline=self._telling.tell(
                 headline(self._picture(balance, wall)),
-                frozenset(str(cause.named) for cause in self._causes.values()),
+                frozenset((*(str(c.named) for c in self._causes.values()), *warmth.too_hot))
+                if self._causes
+                else frozenset(),
                 now,
             ),
             cause=causes[0].category if causes else None,

@@ -33,7 +33,15 @@ class Gate:
     def pending(self) -> bool:
         return self.since is not None and not self.is_open
 
-    def update(self, *, above: bool, below: bool, start: float, now: float) -> bool:
+    def open(self, since: float) -> None:
+        """Opens it at once: the condition holds since then, others know."""
+        self.is_open, self.closing_since, self._windows = True, None, 0
+        if self.since is None or since < self.since:
+            self.since = since
+
+    def update(
+        self, *, above: bool, below: bool, start: float, now: float, hold: bool = False
+    ) -> bool:
         """Takes one window into account; whether the gate has just opened or closed.
 
         Args:
@@ -41,10 +49,11 @@ class Gate:
             below: it does not reach the lower one.
             start: monotonic begin of the window.
             now: its end.
+            hold: it does not close yet, however long it has been below.
         """
-        return (
-            self._closing(below, start, now) if self.is_open else self._opening(above, start, now)
-        )
+        if self.is_open:
+            return self._closing(below, start, now, hold=hold)
+        return self._opening(above, start, now)
 
     def _opening(self, above: bool, start: float, now: float) -> bool:
         if not above:
@@ -56,17 +65,17 @@ class Gate:
         # One window is enough where no dwell is asked for.
         enough = self._windows >= 2 or self.enter_seconds == 0
         if enough and now - self.since >= self.enter_seconds:
-            self.is_open, self.closing_since, self._windows = True, None, 0
+            self.open(self.since)
             return True
         return False
 
-    def _closing(self, below: bool, start: float, now: float) -> bool:
+    def _closing(self, below: bool, start: float, now: float, *, hold: bool) -> bool:
         if not below:
             self.closing_since = None
             return False
         if self.closing_since is None:
             self.closing_since = start
-        if now - self.closing_since >= self.leave_seconds:
+        if now - self.closing_since >= self.leave_seconds and not hold:
             self.is_open, self.since, self._windows = False, None, 0
             return True
         return False

@@ -40,15 +40,19 @@ class Suspects:
 
     Attributes:
         share: least part of the total for which a group is blamed.
+        absent: who used it while its gate opened is to blame, though it does not any more: whoever
+            waits for a disk does not move a byte meanwhile.
     """
 
     share: float
     join_seconds: float
     leave_seconds: float
+    absent: bool = False
     _all: dict[str, Suspect] = field(default_factory=dict)
     _total: float = 0.0
     _order: list[str] = field(default_factory=list)
     _newcomer: bool = False
+    _ending: bool = False
 
     def forget(self) -> None:
         """The resource is at rest: nobody is suspected of anything."""
@@ -65,6 +69,7 @@ class Suspects:
         least: float,
         start: float,
         now: float,
+        ending: bool = False,
     ) -> None:
         """Takes one window into account.
 
@@ -74,12 +79,14 @@ class Suspects:
             least: a use below this is not blamed however large its share.
             start: monotonic begin of the window.
             now: its end.
+            ending: the resource is hardly used any more, and will be at rest unless that changes:
+                whoever has used it stays its cause until then, or nobody would be.
         """
         fade = exp((start - now) / _MEMORY_SECONDS)
         self._total = self._total * fade + total * (now - start)
         for known in self._all.values():
             known.used *= fade
-        self._newcomer = False
+        self._newcomer, self._ending = False, ending
         seen = set()
         for account, used in uses:
             key = account.group.key
@@ -99,21 +106,22 @@ class Suspects:
                 below=share < self.share / 2 or used < least / 2,
                 start=start,
                 now=now,
+                hold=ending,
             )
         for key, gone in list(self._all.items()):
             if key not in seen:
                 gone.latest = gone.share = 0.0
-                gone.gate.update(above=False, below=True, start=start, now=now)
-                if not gone.gate.is_open:
+                gone.gate.update(above=False, below=True, start=start, now=now, hold=ending)
+                to_blame = self.absent and gone.used >= self.share * self._total
+                if not gone.gate.is_open and not to_blame:
                     del self._all[key]
 
     def convict(self, since: float) -> None:
         """The gate of the resource opens: whoever had the share while it did is a cause at once."""
         for suspect in self._all.values():
-            if self._total > 0 and suspect.used >= self.share * self._total and suspect.share > 0:
-                suspect.gate.is_open = True
-                if suspect.gate.since is None:
-                    suspect.gate.since = since
+            here = suspect.share > 0 or self.absent
+            if self._total > 0 and suspect.used >= self.share * self._total and here:
+                suspect.gate.open(suspect.gate.since if suspect.gate.since is not None else since)
 
     def causes(self) -> list[Suspect]:
         """Those to blame, whoever used the most first; the order changes only for a reason."""
@@ -132,12 +140,13 @@ class Suspects:
         """Seconds after which a further window could make someone a cause."""
         # Who came late in a window shows little of itself: look again at once.
         waits = [SOONEST] if self._newcomer else []
-        waits += [
-            wait
-            for suspect in self._all.values()
-            if (suspect.gate.pending or suspect.gate.closing_since is not None)
-            and (wait := suspect.gate.wants_soon(now)) is not None
-        ]
+        for suspect in self._all.values():
+            gate = suspect.gate
+            # Whoever ends with the whole resource is settled when that is.
+            leaving = gate.closing_since is not None and not self._ending
+            wait = gate.wants_soon(now) if gate.pending or leaving else None
+            if wait is not None:
+                waits.append(wait)
         return min(waits, default=None)
 
 

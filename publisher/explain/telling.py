@@ -1,8 +1,12 @@
-"""When a sentence is told: a new culprit at once, a known one in other words after a while."""
+"""When a sentence is told: news of the culprits at once, the same in other words after a while."""
 
 from __future__ import annotations
 
-_SETTLE_SECONDS = 3.0
+from typing import Final
+
+_SETTLE_SECONDS: Final = 3.0
+_SLOWER: Final = 4.0
+_LONGEST_SECONDS: Final = 60.0
 
 
 class Telling:
@@ -10,26 +14,37 @@ class Telling:
 
     A load shows itself in parts: first the disk it reads from, then the CPU, then the memory that
     runs short; and it ends in parts. Who it is matters within the second; which of the parts it
-    is, when that has settled.
+    is, when that has settled. A load that swings between its parts is not retold at every swing:
+    each other wording of the same news takes longer to be believed.
     """
 
     def __init__(self) -> None:
         self._told = ""
-        self._names: frozenset[str] = frozenset()
+        self._about: frozenset[str] = frozenset()
         self._differs_since: float | None = None
+        self._settle = _SETTLE_SECONDS
 
-    def tell(self, sentence: str, names: frozenset[str], now: float) -> str:
+    def tell(self, sentence: str, about: frozenset[str], now: float) -> str:
         """What is told now.
 
         Args:
             sentence: what there is to tell.
-            names: the culprits in it; empty when nobody is to blame.
+            about: the culprits in it and what is hot; empty when nobody is to blame.
             now: monotonic seconds.
         """
-        if sentence != self._told and names and names == self._names:
+        if sentence == self._told:
+            self._differs_since = None
+        elif about and about == self._about:
             if self._differs_since is None:
                 self._differs_since = now
-            if now - self._differs_since < _SETTLE_SECONDS:
-                return self._told
-        self._told, self._names, self._differs_since = sentence, names, None
-        return sentence
+            if now - self._differs_since >= self._settle:
+                self._say(sentence)
+                self._settle = min(self._settle * _SLOWER, _LONGEST_SECONDS)
+        else:
+            self._say(sentence)
+            self._settle = _SETTLE_SECONDS
+        self._about = about
+        return self._told
+
+    def _say(self, sentence: str) -> None:
+        self._told, self._differs_since = sentence, None

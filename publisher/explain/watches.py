@@ -8,7 +8,7 @@ from typing import Final
 
 from publisher.explain.gates import Gate
 from publisher.explain.settings import ExplainSettings
-from publisher.explain.suspects import Suspects
+from publisher.explain.suspects import Suspect, Suspects
 from publisher.ledger.accounts import Account, Balance
 from publisher.schema.messages import EvidenceReading
 
@@ -36,6 +36,7 @@ class Watch:
         least: part of the threshold below which a group's use is not blamed.
         blames_by_level: the level and the uses are of one unit, so that shares are parts of it;
             else shares are parts of what the groups use together.
+        part: the level in the last window, as a part of the threshold.
     """
 
     name: str
@@ -48,14 +49,16 @@ class Watch:
     leave_ratio: float
     least: float = 0.25
     blames_by_level: bool = True
+    part: float = 0.0
 
     def observe(
         self, balance: Balance, evidence: EvidenceReading, *, start: float, now: float
-    ) -> bool:
-        """Takes one window into account; whether the gate has just opened or closed."""
+    ) -> None:
+        """Takes one window into account."""
         level = self.level(balance, evidence)
         threshold = self.threshold(balance)
         value = level or 0.0
+        self.part = value / threshold
         gate = self.gate
         moved = gate.update(
             above=value >= threshold,
@@ -65,7 +68,7 @@ class Watch:
         )
         if gate.since is None:
             self.suspects.forget()
-            return moved
+            return
         window = balance.window_seconds
         uses = [
             (account, used)
@@ -76,10 +79,20 @@ class Watch:
         least = 0.0
         if self.blames_by_level:
             total, least = max(total, value), self.least * threshold
-        self.suspects.observe(uses, total, least=least, start=start, now=now)
+        ending = gate.is_open and gate.closing_since is not None
+        self.suspects.observe(uses, total, least=least, start=start, now=now, ending=ending)
         if moved and gate.is_open:
             self.suspects.convict(gate.since)
-        return moved
+
+    def open(self, since: float) -> None:
+        """The resource is used much since then, whatever its own gate knows."""
+        self.gate.open(since)
+        self.suspects.convict(since)
+
+    def seems_over(self, suspect: Suspect) -> float | None:
+        """Since when one to blame uses it no more, or nobody does; ``None`` while it goes on."""
+        moments = (self.gate.closing_since, suspect.gate.closing_since)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which a further window could settle something."""
@@ -98,25 +111,23 @@ def _blamable(account: Account, window: float) -> bool:
 def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
     """All watches, with the user's thresholds."""
 
-    def gate(factor: float = 1.0) -> Gate:
-        return Gate(settings.enter_seconds * factor, settings.leave_seconds)
-
-    def suspects() -> Suspects:
-        return Suspects(
-            settings.cause_share_percent / 100, settings.join_seconds, settings.leave_seconds
-        )
-
     def watch(name: str, level: _Level, threshold: _Threshold, use: _Use) -> Watch:
+        waiting = name in ("memory", "io")
         return Watch(
             name=name,
             resource="disk" if name == "io" else name,
             level=level,
             threshold=threshold,
             use=use,
-            gate=gate(1.5 if name in ("memory", "io") else 1.0),
-            suspects=suspects(),
+            gate=Gate(settings.enter_seconds * (1.5 if waiting else 1.0), settings.leave_seconds),
+            suspects=Suspects(
+                settings.cause_share_percent / 100,
+                settings.join_seconds,
+                settings.leave_seconds,
+                absent=waiting,
+            ),
             leave_ratio=settings.leave_ratio,
-            blames_by_level=name not in ("memory", "io"),
+            blames_by_level=not waiting,
         )
 
     return (
