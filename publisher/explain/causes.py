@@ -16,6 +16,8 @@ from publisher.schema.payload import rfc3339
 from publisher.schema.printable import printable
 
 _MOST_REJECTED = 3
+# Who is blocked and moves fewer bytes a second than this waits for the disk, rather than works it.
+_MOVES_BYTES = 1_000_000.0
 # A GPU at work, not one that draws a desktop.
 _GPU_HEAT_WATTS = 20.0
 _REJECTED_CPU_PERCENT = 2.0
@@ -73,8 +75,11 @@ class Cause:
 
     def reading(self, balance: Balance) -> CauseReading:
         """The cause as it is published."""
-        uses = _USES if self.share > 0 else _USED
-        reason = f"{uses[self.resource]}; {self.classification.reason}"
+        uses = (_USES if self.share > 0 else _USED)[self.resource]
+        waits = self.resource == "disk" and self.account.blocked_count
+        if waits and (_disk_bytes(self.account) or 0.0) < _MOVES_BYTES:
+            uses = "waits for a disk"
+        reason = f"{uses}; {self.classification.reason}"
         return CauseReading(
             resource=self.resource,
             share_percent=100 * self.share,
@@ -123,7 +128,6 @@ def past_reading(account: Account, found: Classification) -> CauseReading:
 
 
 def _facts(account: Account, found: Classification, balance: Balance) -> dict[str, Any]:
-    disk = (account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
     return {
         "category": found.category,
         "label": found.label,
@@ -131,10 +135,15 @@ def _facts(account: Account, found: Classification, balance: Balance) -> dict[st
         "group": account.group.label,
         "cpu_percent": balance.percent(account.cpu_seconds),
         "memory_bytes": account.memory_bytes,
-        "disk_bytes_per_second": None if disk == (None, None) else sum(x or 0.0 for x in disk),
+        "disk_bytes_per_second": _disk_bytes(account),
         "process_count": account.process_count,
         "confidence": found.confidence,
     }
+
+
+def _disk_bytes(account: Account) -> float | None:
+    disk = (account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
+    return None if disk == (None, None) else sum(x or 0.0 for x in disk)
 
 
 def named(account: Account, found: Classification) -> Named:

@@ -19,6 +19,8 @@ _PLENTY = 4.0
 # What a group at work uses at least: cores, and bytes a second from and to disks.
 _LEAST_CORES = 0.05
 _LEAST_DISK = 1_000_000.0
+# What a process that waits for a disk counts as having moved: a slow one moves hardly more.
+_WAITING_DISK = 1_000_000.0
 # fanwhy is left out of all blame unless it uses this much of a core: then it is said plainly.
 OWN_CORES: Final = 0.3
 
@@ -148,7 +150,7 @@ def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
             "io",
             lambda _, evidence: evidence.pressure_io_percent,
             lambda _: settings.io_pressure_percent,
-            _disk_use,
+            _disk_strain,
         ),
         watch(
             "disk",
@@ -215,6 +217,11 @@ def _memory_use(settings: ExplainSettings) -> _Use:
 def _at_work(account: Account, window: float, evidence: EvidenceReading) -> bool:
     cores = account.cpu_seconds / window
     return cores >= _LEAST_CORES or _disk_use(account, window, evidence) >= _LEAST_DISK
+
+
+def _disk_strain(account: Account, window: float, evidence: EvidenceReading) -> float:
+    """Who moves much makes others wait; on a slow or dying disk those who wait are to be told."""
+    return _disk_use(account, window, evidence) + _WAITING_DISK * account.blocked_count
 
 
 def _disk_use(account: Account, _: float, __: EvidenceReading) -> float:

@@ -76,6 +76,7 @@ class Account:
         wait_seconds: time that its processes could have run but waited for a processor, added up
             over those that were read.
         since: when its oldest living process began, seconds since the epoch.
+        blocked_count: its processes that waited for a disk when the window ended.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.
     """
@@ -97,6 +98,7 @@ class Account:
     gpu_memory_bytes: int | None = None
     gpu_power_watts: float | None = None
     wait_seconds: float | None = None
+    blocked_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class Books(Generic[G]):
     Attributes:
         table: every living process by number.
         opened: the start time from which on a process is younger than the books.
+        lately: who worked in the last ticks.
     """
 
     def __init__(self, source: ProcessSource, keeper: Keeper[G]) -> None:
@@ -60,7 +61,7 @@ class Books(Generic[G]):
         self._order: list[Process[G]] = []
         self._handles: list[int] = []
         self._marks: list[int] = []
-        self._hot: list[Process[G]] = []
+        self.lately: list[Process[G]] = []
         self._hot_handles: list[int] = []
         self._owing: set[Process[G]] = set()
         self._recent: dict[Process[G], int] = {}
@@ -102,7 +103,7 @@ class Books(Generic[G]):
             return False
         worked = [
             (process, mark - process.own)
-            for process, mark in zip(self._hot, marks, strict=True)
+            for process, mark in zip(self.lately, marks, strict=True)
             if mark > process.own
         ]
         if not closes(worked) or any(process.fresh for process, _ in worked):
@@ -137,7 +138,7 @@ class Books(Generic[G]):
         recent, self._recent = self._recent, {}
         due = not self._source.clocked or self._tick - self._full >= _FULL_EVERY
         if closes is not None and not due:
-            self._pass(found, recent, self._hot)
+            self._pass(found, recent, self.lately)
             if closes() and not self._missing(census):
                 return
             found = []
@@ -546,9 +547,9 @@ class Books(Generic[G]):
         for process in moved:
             process.hot_until = self._tick + _HOT_FOR
         candidates = dict.fromkeys(moved)
-        candidates.update(dict.fromkeys(self._hot))
+        candidates.update(dict.fromkeys(self.lately))
         hot = [process for process in candidates if process.alive]
         cold = [process for process in hot if process.hot_until < self._tick]
-        self._hot = [process for process in hot if process.hot_until >= self._tick][:_HOT_LIMIT]
-        self._hot_handles = [process.handle for process in self._hot]
+        self.lately = [process for process in hot if process.hot_until >= self._tick][:_HOT_LIMIT]
+        self._hot_handles = [process.handle for process in self.lately]
         self._source.forget([process.pid for process in cold])

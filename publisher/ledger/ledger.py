@@ -7,6 +7,7 @@ from typing import Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
+from publisher.ledger.blocked import Blocked
 from publisher.ledger.books import Books
 from publisher.ledger.groups import Entry, Groups, Seat
 from publisher.ledger.keeper import Bookkeeper
@@ -105,6 +106,7 @@ class BalancedLedger:
         )
         self._usage = Usage(processes, cgroups)
         self._network = Network(sources.files)
+        self._blocked = Blocked(processes)
         self._keeper = Bookkeeper(self._groups, cgroups, processes, self._usage)
         self._books: Books[Seat] = Books(processes, self._keeper)
         self._at = 0.0
@@ -175,6 +177,8 @@ class BalancedLedger:
         self._usage.read_memory(entries, self._window, self._at)
         containers = (one for one in entries if one.group.kind is GroupKind.CONTAINER)
         self._network.read(worked, containers, length)
+        everybody = self._books.table.values()
+        self._blocked.look(window.blocked, self._books.lately, everybody, self._window)
         given = self._keeper.close_window(self._carry, window.tolerance, self._lineage.lives)
         self._carry -= given
         unattributed = 0
@@ -189,10 +193,10 @@ class BalancedLedger:
         self.health["ledger.disk"] = self._usage.disk_problem
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
-        busiest, large = self._shown()
+        busiest, others = self._shown()
         shown = sum(entry.cpu for entry in busiest)
         accounts = [self._account(entry, entry.cpu) for entry in busiest]
-        accounts += [self._account(entry, 0) for entry in large]
+        accounts += [self._account(entry, 0) for entry in others]
         balance = Balance(
             window_seconds=length,
             cores=window.cores,
@@ -207,12 +211,13 @@ class BalancedLedger:
         return balance
 
     def _shown(self) -> tuple[list[Entry], list[Entry]]:
-        """Those who worked, the busiest first, and others among the largest in memory."""
+        """Those who worked, the busiest first; others who wait or are the largest in memory."""
         entries = self._groups.entries.values()
         worked = [entry for entry in entries if entry.cpu >= _SHOWN]
         worked.sort(key=lambda entry: entry.cpu, reverse=True)
         largest = sorted(entries, key=resident, reverse=True)[:_LARGEST]
-        return worked, [entry for entry in largest if entry.cpu < _SHOWN]
+        others = dict.fromkeys((*self._blocked.waiting, *largest))
+        return worked, [entry for entry in others if entry.cpu < _SHOWN]
 
     def _account(self, entry: Entry, cpu: int) -> Account:
         length = self._length
@@ -237,6 +242,7 @@ class BalancedLedger:
             network_receive_bytes_per_second=None if moved is None else moved[0] / length,
             network_transmit_bytes_per_second=None if moved is None else moved[1] / length,
             wait_seconds=None if used.wait is None else used.wait / 1e9,
+            blocked_count=self._blocked.waiting.get(entry, 0),
         )
 
     def _turn_page(self) -> None:

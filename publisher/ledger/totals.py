@@ -16,7 +16,11 @@ _TICK = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") els
 
 
 class Totals(NamedTuple):
-    """Nanoseconds since boot, as ``/proc/stat`` tells them (man 5 proc_stat)."""
+    """Nanoseconds since boot, as ``/proc/stat`` tells them (man 5 proc_stat).
+
+    Attributes:
+        blocked: how many tasks wait for a disk now.
+    """
 
     busy: int
     irq: int
@@ -24,6 +28,7 @@ class Totals(NamedTuple):
     guest: int
     cores: int
     forks: int
+    blocked: int = 0
 
 
 class Window(NamedTuple):
@@ -33,6 +38,7 @@ class Window(NamedTuple):
         busy: what programs used; without those outside all cgroups where ``partly``.
         tolerance: how far ``busy`` may be from the sum of all clocks.
         partly: ``busy`` leaves out kernel threads, who are in no cgroup.
+        blocked: how many tasks wait for a disk at its end; 0 where nobody can tell.
     """
 
     busy: int
@@ -42,6 +48,7 @@ class Window(NamedTuple):
     steal: int
     guest: int
     cores: int
+    blocked: int = 0
 
 
 class Machine(Protocol):
@@ -100,6 +107,7 @@ class LinuxMachine:
             steal=max(after.steal - before.steal, 0),
             guest=max(after.guest - before.guest, 0),
             cores=after.cores,
+            blocked=after.blocked,
         )
 
     def _busy(self, before: Totals | None, after: Totals) -> tuple[int, int, bool]:
@@ -175,8 +183,8 @@ def read_totals(files: KernelFiles) -> Totals:
     line, _, rest = content.partition(b"\n")
     try:
         numbers = [int(word) * _TICK for word in line.split()[1:11]] + [0] * 10
-        start = content.index(b"\nprocesses ") + 11
-        forks = int(content[start : content.index(b"\n", start)])
+        forks = _number(content, b"\nprocesses ")
+        blocked = _number(content, b"\nprocs_blocked ") if b"\nprocs_blocked " in content else 0
     except ValueError:
         raise SourceError("not as man 5 proc_stat has it", path="/proc/stat") from None
     user, nice, system, _, _, irq, softirq, steal, guest, guest_nice = numbers[:10]
@@ -187,4 +195,10 @@ def read_totals(files: KernelFiles) -> Totals:
         guest=guest + guest_nice,
         cores=rest.count(b"\ncpu") + rest.startswith(b"cpu"),
         forks=forks,
+        blocked=blocked,
     )
+
+
+def _number(content: bytes, name: bytes) -> int:
+    start = content.index(name) + len(name)
+    return int(content[start : content.index(b"\n", start)])

@@ -74,6 +74,23 @@ def test_who_waits_for_a_disk_and_moves_nothing_meanwhile_is_named(stage, make_a
     assert verdict.headline == "High disk I/O from ClamAV virus scan"
 
 
+def test_who_is_stuck_on_a_dying_disk_is_named_though_it_never_moved_a_byte(
+    stage, make_account
+) -> None:
+    stage.play(lasting=20)
+    stuck = make_account("clamscan", 0.0, blocked_count=1)
+    verdict = stage.play(stuck, lasting=10, seconds=1, pressure_io_percent=99.0)
+    assert stage.headlines == [NORMAL, "High disk I/O from ClamAV virus scan"]
+    assert verdict.causes[0].reason.startswith("waits for a disk; ")
+
+
+def test_who_makes_others_wait_is_named_before_those_who_wait(stage, make_account) -> None:
+    copy = make_account("rsync", 0.1, disk_read_bytes_per_second=30 * MEGABYTE)
+    waiting = make_account("clamscan", 0.0, blocked_count=2)
+    verdict = stage.play(waiting, copy, lasting=10, seconds=1, pressure_io_percent=80.0)
+    assert [cause.label for cause in verdict.causes] == ["rsync file copy"]
+
+
 def test_whoever_used_it_last_is_named_until_the_end_is_told(stage, make_account) -> None:
     stage.play(scan(make_account, 0.1, 60), lasting=20, disk_bytes_per_second=60e6)
     stage.step(seconds=1, disk_bytes_per_second=60e6)  # its last bytes are on their way
