@@ -80,7 +80,10 @@ class Notebook:
             return cls._parse(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # OverflowError: JSON as Python reads it knows an infinity, which is no day.
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError,
+        ) as error:  # fmt: skip
             log.warning("%s cannot be used (%s); learning starts afresh", path, error)
             return cls()
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from publisher.ledger.interpreters import INTERPRETERS, SCRIPT, run_of
 from publisher.ledger.shell_lines import ASSIGNMENT, commands
@@ -33,6 +34,12 @@ _SECRET = re.compile(
     r"pass|pw|token|key|secret|cred|auth|cookie|obscure|^-[A-Za-z]*[aAkKpPsuUwW]$", re.IGNORECASE
 )
 """Options and subcommands behind which a secret may stand."""
+_TAKES_SECRETS = _words(
+    "htpasswd htdigest mosquitto_passwd wpa_passphrase sshpass smbpasswd chpasswd rabbitmqctl "
+    "ldapadd ldapmodify ldapsearch redis-cli mysqladmin htdbm dbmmanage cryptsetup vault pass op "
+    "bw gopass keyctl secret-tool kinit net"
+)
+"""Programs that take a secret as a bare word: of theirs, options alone are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,14 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     "unbuffer": ("", 0),
     "ccache": ("-d -F -k -M -o -X --max-size --max-files --set-config --get-config", 0),
     "distcc": ("", 0),
+    "numactl": (
+        (
+            "-i -p -P -m -w -N -C -c --interleave --preferred --preferred-many --membind "
+            "--weighted-interleave --cpunodebind --physcpubind"
+        ),
+        0,
+    ),
+    "valgrind": ("", 0),
     "command": ("", 0),
     "exec": ("-a", 0),
     "xargs": (
@@ -248,7 +263,7 @@ def _of_command(words: list[str], comm: str, *, arguments: bool, depth: int) -> 
             return _of_command(rest, comm, arguments=arguments, depth=depth + 1)
         if program == "busybox" and len(words) > 1 and _presentable(words[1]):
             return _of_command(words[1:], comm, arguments=arguments, depth=depth + 1)
-        if program in ("su", "runuser") and (line := _option(words, "-c", "--command")):
+        if program in ("su", "runuser") and (line := _line_of_su(words)):
             return _of_line(line, comm, "sh", arguments=arguments, depth=depth)
     if program in SHELLS:
         return _of_shell(program, words, comm, arguments=arguments, depth=depth)
@@ -294,10 +309,11 @@ def _unwrapped(wrapper: str, words: list[str]) -> list[str]:
     return words[at:]
 
 
-def _option(words: list[str], *names: str) -> str:
-    for at, word in enumerate(words[:-1]):
-        if word in names:
-            return words[at + 1]
+def _line_of_su(words: list[str]) -> str:
+    """What ``su`` hands to a shell: behind ``-c``, also strung to other letters, as in ``-lc``."""
+    for word, after in pairwise(words):
+        if word == "--command" or re.fullmatch(r"-[flmpP]*c", word):
+            return after
     return ""
 
 
@@ -435,6 +451,7 @@ def _with_subcommands(program: str, words: list[str], *, arguments: bool) -> Nam
             for before, word in zip(["", *words], words, strict=False)
             if word not in kept
             and word not in flags
+            and (word.startswith("-") or program not in _TAKES_SECRETS)
             and _harmless(word)
             and not _SECRET.search(before)
         ]

@@ -37,7 +37,17 @@ def test_what_is_saved_is_read_again(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"{}", b'{"version":99}', b"\xff\xfe", b'{"version":2,"habits":3}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"version":99}',
+        b"\xff\xfe",
+        b'{"version":2,"habits":3}',
+        b'{"version":2,"habits":{"came":{"x":[[Infinity,1]]},"watched":{}}}',
+    ],
 )
 def test_a_broken_notebook_is_started_afresh(tmp_path, caplog, content) -> None:
     (tmp_path / "learned.json").write_bytes(content)

@@ -47,6 +47,8 @@ LABELS = {
     "nohup ./train.sh": "train.sh",
     "busybox tar c x": "tar",
     "su - bob -c 'make all'": "make all",
+    "su -lc 'make all' bob": "make all",
+    "numactl -N 0 --membind=0 ffmpeg -i x": "ffmpeg",
     "strace -f -o log make test": "make test",
     "xargs -n 1 -P 4 gzip": "gzip",
     "/bin/sh /usr/local/bin/backup": "backup",

@@ -204,12 +204,15 @@ def test_titles_do_not_show_what_follows_a_name(secret: str, disguise: str) -> N
     ("command", "label"),
     [
         ("mysql --password hunter", "mysql --password"),
-        ("sshpass -p sesame ssh host", "sshpass -p ssh host"),
-        ("sshpass -psesame ssh host", "sshpass ssh host"),
+        ("sshpass -p sesame ssh host", "sshpass -p"),
+        ("sshpass -psesame ssh host", "sshpass"),
+        ("htpasswd -b file alice sesame", "htpasswd -b"),
+        ("wpa_passphrase network sesame", "wpa_passphrase"),
+        ("rabbitmqctl add_user bob sesame", "rabbitmqctl"),
         ("vncserver --token sesame", "vncserver --token"),
         ("keytool -storepass sesame -list", "keytool"),
         ("openssl passwd sesame", "openssl passwd"),
-        ("vault write auth-token sesame", "vault write auth-token"),
+        ("vault write auth-token sesame", "vault"),
         ("rsync -avz --delete home backup", "rsync -avz --delete home backup"),
     ],
 )
