@@ -77,7 +77,7 @@ class Cause:
         """The cause as it is published."""
         uses = (_USES if self.share > 0 else _USED)[self.resource]
         waits = self.resource == "disk" and self.account.blocked_count
-        if waits and (_disk_bytes(self.account) or 0.0) < _MOVES_BYTES:
+        if waits and (self.account.disk_bytes_per_second or 0.0) < _MOVES_BYTES:
             uses = "waits for a disk"
         reason = f"{uses}; {self.classification.reason}"
         return CauseReading(
@@ -135,15 +135,10 @@ def _facts(account: Account, found: Classification, balance: Balance) -> dict[st
         "group": account.group.label,
         "cpu_percent": balance.percent(account.cpu_seconds),
         "memory_bytes": account.memory_bytes,
-        "disk_bytes_per_second": _disk_bytes(account),
+        "disk_bytes_per_second": account.disk_bytes_per_second,
         "process_count": account.process_count,
         "confidence": found.confidence,
     }
-
-
-def _disk_bytes(account: Account) -> float | None:
-    disk = (account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
-    return None if disk == (None, None) else sum(x or 0.0 for x in disk)
 
 
 def named(account: Account, found: Classification) -> Named:

@@ -225,6 +225,4 @@ def _disk_strain(account: Account, window: float, evidence: EvidenceReading) -> 
 
 
 def _disk_use(account: Account, _: float, __: EvidenceReading) -> float:
-    return (account.disk_read_bytes_per_second or 0.0) + (
-        account.disk_write_bytes_per_second or 0.0
-    )
+    return account.disk_bytes_per_second or 0.0

@@ -100,6 +100,12 @@ class Account:
     wait_seconds: float | None = None
     blocked_count: int = 0
 
+    @property
+    def disk_bytes_per_second(self) -> float | None:
+        """Read and written together; ``None`` where neither is known."""
+        disk = (self.disk_read_bytes_per_second, self.disk_write_bytes_per_second)
+        return None if disk == (None, None) else sum(one or 0.0 for one in disk)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
