@@ -4,5 +4,5 @@
 ``host/catalogue`` what the fields are, ``fleet`` remembers the newest of every host; the rest
 shows it: ``watch`` on a full screen, ``tail`` line by line, ``why`` once.
 
-It knows of the publisher what the broker tells, and ``publisher.schema``.
+It knows of the publisher what the broker tells, and ``publisher.contract``.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from subscriber_cli.app import main
+from subscriber_cli.command_line import main
 
 if __name__ == "__main__":
     main()

@@ -14,17 +14,17 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from publisher.contract import topics
+from publisher.contract.printable import printable
 from publisher.errors import BrokerError, ConfigError
-from publisher.schema import topics
-from publisher.schema.printable import printable
-from subscriber_cli import theme
-from subscriber_cli.catalogue import Column
-from subscriber_cli.decode import Notice, Received
-from subscriber_cli.fleet import Fleet, Host
-from subscriber_cli.settings import TerminalSettings
-from subscriber_cli.show import summary
-from subscriber_cli.stream import Connected, Stream, Trouble
-from subscriber_cli.values import moment, words
+from subscriber_cli.client import Connected, Stream, Trouble
+from subscriber_cli.model.catalogue import Column
+from subscriber_cli.model.decode import Notice, Received
+from subscriber_cli.model.fleet import Fleet, Host
+from subscriber_cli.model.values import moment, words
+from subscriber_cli.render import theme
+from subscriber_cli.render.show import summary
+from subscriber_cli.terminal_settings import TerminalSettings
 
 LEAVES = (
     topics.STATUS, topics.CATALOGUE, topics.INFO, topics.OVERVIEW, topics.EXPLANATION,

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from subscriber_cli.board import View, compose
-from subscriber_cli.screen import Key, Painter, Resized, Suspended, fullscreen
-from subscriber_cli.settings import TerminalSettings
-from subscriber_cli.stream import Stream
+from subscriber_cli.client import Stream
+from subscriber_cli.render.board import View, compose
+from subscriber_cli.render.screen import Key, Painter, Resized, Suspended, fullscreen
+from subscriber_cli.terminal_settings import TerminalSettings
 
 _FASTEST = 0.2  # seconds between two drawings, however much comes in
 

@@ -7,15 +7,15 @@ from collections import Counter
 
 from rich.console import Console
 
+from publisher.contract import topics
 from publisher.errors import BrokerError
-from publisher.schema import topics
-from subscriber_cli.decode import Received
-from subscriber_cli.fleet import Fleet, Host
-from subscriber_cli.head import EDGE, head
-from subscriber_cli.settings import TerminalSettings
-from subscriber_cli.stream import Connected, Stream, Trouble
+from subscriber_cli.client import Connected, Stream, Trouble
+from subscriber_cli.model.decode import Received
+from subscriber_cli.model.fleet import Fleet, Host
+from subscriber_cli.model.values import clean
+from subscriber_cli.render.head import EDGE, head
 from subscriber_cli.tail import json_line
-from subscriber_cli.values import clean
+from subscriber_cli.terminal_settings import TerminalSettings
 
 _MOST_LINES = 50
 _ENDLESS = 10_000  # columns of what is no terminal

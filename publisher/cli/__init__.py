@@ -21,8 +21,8 @@ import typer
 from typer.core import TyperGroup
 
 from publisher import __version__
+from publisher.contract.printable import printable
 from publisher.errors import FanwhyError
-from publisher.schema.printable import printable
 
 COMMANDS = {
     "run": "publisher.cli.run",

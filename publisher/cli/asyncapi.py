@@ -9,10 +9,10 @@ from typing import Any
 
 from publisher import __version__
 from publisher.cli.contract import contents
-from publisher.schema import topics
-from publisher.schema.broker import parse_url
-from publisher.schema.model import json_schema
-from publisher.settings import Settings
+from publisher.contract import topics
+from publisher.contract.model import json_schema
+from publisher.daemon.settings import Settings
+from publisher.mqtt.broker import parse_url
 
 _LOCAL = "mqtt://localhost"
 _FIRM = frozenset({topics.INFO, topics.EXPLANATION, topics.EVENT, topics.CATALOGUE, topics.STATUS})

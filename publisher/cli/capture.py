@@ -15,11 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from publisher.cli.options import Config, settings_of
+from publisher.contract.payload import to_json
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.schema.payload import to_json
 from publisher.sources import Sources
-from publisher.sources.capture import Captured, Recording, write
 from publisher.sources.masking import Masker
+from publisher.sources.recording import Captured, Recording, write
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 

@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 from rich.text import Text
 
+from publisher.cli.examination import Finding, examine
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.doctor import Finding, examine
-from publisher.schema.printable import printable
+from publisher.contract.printable import printable
 
 
 def command(

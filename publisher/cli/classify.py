@@ -9,14 +9,14 @@ import typer
 
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
+from publisher.contract.printable import printable
+from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.explain.classify import Classification, Classifier
-from publisher.explain.rules import load
+from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.rules import load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.places import unit_label
-from publisher.schema.printable import printable
-from publisher.settings import Settings
+from publisher.ledger.naming.cgroup_names import unit_label
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from publisher.schema import topics
-from publisher.schema.messages import (
+from publisher.contract import topics
+from publisher.contract.metric import Reading
+from publisher.contract.readings import (
     EventReading,
     ExplanationReading,
     InfoReading,
     SelfReading,
     overview_of,
 )
-from publisher.schema.metric import Reading
 from publisher.subsystems import SUBSYSTEMS
 
 

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from publisher.cli.contract import contents
-from publisher.cli.template import first_paragraph, section_class, toml
+from publisher.config.template import first_paragraph, section_class, toml
+from publisher.config.walk import Declared, declared
+from publisher.contract.metric import Field, Kind, Reading, fields_of
+from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.schema.declared import Declared, declared
-from publisher.schema.metric import Field, Kind, Reading, fields_of
-from publisher.settings import Settings
 
 _BEGIN = "<!-- reference: begin; written by `fanwhy-pub docs` -->"
 _END = "<!-- reference: end -->"

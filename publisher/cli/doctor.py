@@ -13,16 +13,16 @@ from rich.text import Text
 
 from publisher import __version__
 from publisher.cli.check import print_findings
+from publisher.cli.examination import Look, examine, look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.doctor import Look, examine, look
-from publisher.schema.messages import InfoReading
-from publisher.schema.payload import to_json
-from publisher.schema.printable import printable
-from publisher.senses import Health
-from publisher.settings import state_dir
+from publisher.config.state import state_dir
+from publisher.contract.payload import to_json
+from publisher.contract.printable import printable
+from publisher.contract.readings import InfoReading
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import describe
+from publisher.subsystems.runner import Health
 
 _STYLES = {"ok": "green", "absent": "dim", "denied": "yellow", "failing": "red", "hanging": "red"}
 

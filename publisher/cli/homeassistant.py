@@ -9,21 +9,22 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from publisher.bus.homeassistant import Discovery, Entity, Host
-from publisher.bus.rows import Rows
-from publisher.bus.visit import Visit
+from publisher.cli.examination import look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.discovery import discovery_of
-from publisher.doctor import look
+from publisher.config.state import state_dir
+from publisher.contract import topics
+from publisher.contract.messages import Message, Request
+from publisher.contract.metric import Reading
+from publisher.contract.printable import printable
+from publisher.contract.readings import InfoReading
+from publisher.daemon.discovery_of import discovery_of
+from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError
-from publisher.schema import topics
-from publisher.schema.broker import BrokerSettings
-from publisher.schema.message import Message, Request
-from publisher.schema.messages import InfoReading
-from publisher.schema.metric import Reading
-from publisher.schema.printable import printable
-from publisher.settings import Settings, state_dir
+from publisher.homeassistant.discovery import Discovery, Entity, Host
+from publisher.homeassistant.recorder import RecorderEstimate
+from publisher.mqtt.broker import BrokerSettings
+from publisher.mqtt.short_connection import ShortConnection
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import describe
 
@@ -128,7 +129,7 @@ def rows(
     """
     settings = settings_of(broker, prefix, config).settings
     _, _, entities = _entities(settings)
-    counter = Rows(entities)
+    counter = RecorderEstimate(entities)
     silent = [True]
 
     def heard(request: Request) -> None:
@@ -168,6 +169,6 @@ def _identity(settings: Settings) -> InfoReading:
     return describe(KernelFiles(settings.root), state_dir())
 
 
-def _visit(settings: Settings) -> Visit:
+def _visit(settings: Settings) -> ShortConnection:
     broker: BrokerSettings = replace(settings.broker, url=settings.broker.url or _LOCAL)
-    return Visit(broker, settings.topics.of("visit"))
+    return ShortConnection(broker, settings.topics.of("visit"))

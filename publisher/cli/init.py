@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import typer
 
 from publisher.cli.options import Broker, Config, Prefix
-from publisher.cli.template import render
+from publisher.config.load import CONFIG_VARIABLE, system_config, user_config
+from publisher.config.template import render
+from publisher.contract.printable import printable
+from publisher.contract.topics import Topics
+from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
-from publisher.schema.broker import parse_url
-from publisher.schema.configuration import CONFIG_VARIABLE, system_config, user_config
-from publisher.schema.printable import printable
-from publisher.schema.topics import Topics
-from publisher.settings import Settings
+from publisher.mqtt.broker import parse_url
 
 _SHARED_PREFIX = "host/{hostname}"
 _PASSWORD_FILE = "broker-password"  # noqa: S105  # the name of the file

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from publisher.cli.examination import look
+from publisher.cli.loading import SUBSYSTEM_NAMES
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, panel, print_json
-from publisher.config import SUBSYSTEM_NAMES
-from publisher.doctor import look
+from publisher.config.walk import nearest
+from publisher.contract.payload import Envelope, to_json
+from publisher.contract.printable import printable
 from publisher.errors import ConfigError
-from publisher.schema.declared import nearest
-from publisher.schema.payload import Envelope, to_json
-from publisher.schema.printable import printable
 
 
 def command(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from publisher.config import load_settings
-from publisher.schema.configuration import Loaded
-from publisher.schema.printable import printable
-from publisher.settings import Settings
+from publisher.cli.loading import load_settings
+from publisher.config.load import Loaded
+from publisher.contract.printable import printable
+from publisher.daemon.settings import Settings
 
 _PANEL = "Configuration"
 

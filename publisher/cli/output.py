@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from publisher.schema.metric import Field, Kind, Reading, Unit, fields_of, is_list
-from publisher.schema.payload import to_json
-from publisher.schema.printable import printable
+from publisher.contract.metric import Field, Kind, Reading, Unit, fields_of, is_list
+from publisher.contract.payload import to_json
+from publisher.contract.printable import printable
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _TITLE_WIDTH = 24

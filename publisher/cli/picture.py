@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from publisher.config.state import state_dir
+from publisher.daemon.timeline import Timeline
 from publisher.errors import FanwhyError
-from publisher.picture import Day
-from publisher.settings import state_dir
 
 
 def command(
@@ -24,7 +24,7 @@ def command(
     Examples:
         fanwhy-pub picture last-night.svg
     """
-    day = Day.open(state_dir())
+    day = Timeline.open(state_dir())
     if not day.spans and not day.points:
         raise FanwhyError("nothing is known of the last 24 hours: does the daemon run here?")
     file.write_text(day.draw(time.time()), encoding="utf-8")

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from publisher.cli.contract import contents
 from publisher.cli.options import Broker, Config, Prefix, settings_of
+from publisher.config.load import Loaded
+from publisher.config.state import state_dir
+from publisher.contract.model import json_schema
+from publisher.contract.payload import Envelope, encode
+from publisher.daemon.launch import Launch
+from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.schema.configuration import Loaded
-from publisher.schema.model import json_schema
-from publisher.schema.payload import Envelope, encode
-from publisher.settings import Launch, Settings, state_dir
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import describe
 
@@ -38,7 +40,7 @@ def command(broker: Broker = None, prefix: Prefix = None, config: Config = None)
     """
     launch = prepare(settings_of(broker, prefix, config), broker, prefix, config)
     if sys.platform == "win32" or not sys.executable:
-        from publisher import daemon  # noqa: PLC0415  # only where nothing can be executed
+        from publisher.daemon import __main__ as daemon  # noqa: PLC0415  # only where nothing can be executed
 
         return daemon.main(launch)
     descriptor = launch.hand_over()

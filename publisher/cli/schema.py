@@ -10,7 +10,7 @@ from publisher.cli.asyncapi import asyncapi
 from publisher.cli.contract import contents
 from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.cli.output import print_json
-from publisher.schema.model import json_schema
+from publisher.contract.model import json_schema
 
 
 def command(

@@ -15,11 +15,11 @@ from rich.text import Text
 
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, humanise, print_json
+from publisher.contract.metric import Unit
+from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 from publisher.ledger import Account, Balance, Ledger, open_ledger
 from publisher.ledger.merge import merged
-from publisher.schema.metric import Unit
-from publisher.schema.printable import printable
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 

@@ -10,18 +10,19 @@ import typer
 
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
-from publisher.digest import evidence, signs
+from publisher.config.state import state_dir
+from publisher.contract.payload import Envelope, to_json
+from publisher.contract.printable import printable
+from publisher.contract.readings import ExplanationReading
+from publisher.daemon.settings import Settings
 from publisher.explain.explainer import Explainer
+from publisher.explain.inputs import evidence, signs
 from publisher.ledger import Ledger, open_ledger
-from publisher.ledger.gpu import with_gpu
-from publisher.schema.messages import ExplanationReading
-from publisher.schema.payload import Envelope, to_json
-from publisher.schema.printable import printable
-from publisher.senses import Senses
-from publisher.settings import Settings, state_dir
+from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
+from publisher.subsystems.runner import SubsystemRunner
 
 # Two windows make a verdict, and together they must outlast a blip.
 _STEP_SECONDS = 0.7
@@ -58,7 +59,7 @@ def command(
 def watch(settings: Settings, seconds: float) -> ExplanationReading:
     """The verdict on the next seconds; what the daemon has learned is taken into account."""
     sources = Sources(files=KernelFiles(settings.root))
-    senses = Senses(
+    senses = SubsystemRunner(
         sources,
         SUBSYSTEMS,
         disabled=settings.senses.disabled,
@@ -76,7 +77,7 @@ def watch(settings: Settings, seconds: float) -> ExplanationReading:
 
 def follow(
     sources: Sources,
-    senses: Senses,
+    senses: SubsystemRunner,
     ledger: Ledger,
     explainer: Explainer,
     *,

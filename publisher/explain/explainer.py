@@ -7,34 +7,34 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from publisher.errors import ConfigError
-from publisher.explain import causes as causing
-from publisher.explain.alerts import Alert, Alerts, Condition, Signs
-from publisher.explain.causes import Cause
-from publisher.explain.classify import Classification, Classifier
-from publisher.explain.gates import Gate
-from publisher.explain.habits import Moment
-from publisher.explain.heat import gpu_watts
-from publisher.explain.notebook import Notebook
-from publisher.explain.onset import Onset
-from publisher.explain.ranking import Ranking
-from publisher.explain.rules import RuleBook, load
-from publisher.explain.settings import ExplainSettings
-from publisher.explain.suspects import Suspect
-from publisher.explain.telling import Telling
-from publisher.explain.transitions import Transitions
-from publisher.explain.warmth import Warmth
-from publisher.explain.watches import Watch, watches
-from publisher.explain.wording import MINING, Named, Picture, headline
-from publisher.ledger.accounts import Account, Balance
-from publisher.schema.messages import (
+from publisher.contract.payload import rfc3339
+from publisher.contract.readings import (
     CauseReading,
     EventReading,
     EvidenceReading,
     ExplanationReading,
     RejectedReading,
 )
-from publisher.schema.payload import rfc3339
+from publisher.errors import ConfigError
+from publisher.explain.detect.hysteresis import Gate
+from publisher.explain.detect.onset import Onset
+from publisher.explain.detect.ranking import Ranking
+from publisher.explain.detect.resources import Watch, watches
+from publisher.explain.detect.suspects import Suspect
+from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.learned.habits import Moment
+from publisher.explain.learned.store import Notebook
+from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.rules import RuleBook, load
+from publisher.explain.report import causes as causing
+from publisher.explain.report.alerts import Alert, Alerts, Condition, Signs
+from publisher.explain.report.causes import Cause
+from publisher.explain.report.events import Transitions
+from publisher.explain.report.stability import Telling
+from publisher.explain.report.wording import MINING, Named, Picture, headline
+from publisher.explain.thermal.heat import gpu_watts
+from publisher.explain.thermal.state import Warmth
+from publisher.ledger.accounts import Account, Balance
 
 log = logging.getLogger(__name__)
 

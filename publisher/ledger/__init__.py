@@ -2,7 +2,7 @@
 
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
 from publisher.ledger.ledger import Ledger, open_ledger
-from publisher.ledger.settings import LedgerSettings
+from publisher.ledger.ledger_settings import LedgerSettings
 
 __all__ = [
     "Account",

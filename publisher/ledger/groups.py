@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.names import SHELLS, Name, clean, describe, program_of
-from publisher.ledger.places import Place, place_of
-from publisher.ledger.process import Process
+from publisher.ledger.cpu.process import Process
+from publisher.ledger.naming.cgroup_names import Place, place_of
+from publisher.ledger.naming.names import SHELLS, Name, clean, describe, program_of
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container
 from publisher.sources.processes import ProcessDetails

@@ -7,17 +7,17 @@ from typing import Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
-from publisher.ledger.blocked import Blocked
-from publisher.ledger.books import Books
+from publisher.ledger.cpu.attribution import Bookkeeper
+from publisher.ledger.cpu.books import Books
+from publisher.ledger.cpu.lineage import Lineage
+from publisher.ledger.cpu.machine import LinuxMachine, Machine, PortableMachine, Window
+from publisher.ledger.cpu.process import Process
 from publisher.ledger.groups import Entry, Groups, Seat
-from publisher.ledger.keeper import Bookkeeper
-from publisher.ledger.lineage import Lineage
-from publisher.ledger.network import Network
-from publisher.ledger.places import Place
-from publisher.ledger.process import Process
-from publisher.ledger.settings import LedgerSettings
-from publisher.ledger.totals import LinuxMachine, Machine, PortableMachine, Window
-from publisher.ledger.usage import Usage, Used, resident
+from publisher.ledger.ledger_settings import LedgerSettings
+from publisher.ledger.naming.cgroup_names import Place
+from publisher.ledger.usage.disk import Usage, Used, resident
+from publisher.ledger.usage.network import Network
+from publisher.ledger.usage.waiting import Blocked
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes

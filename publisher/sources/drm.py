@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from publisher.errors import SourceError
-from publisher.sources import gpu, hwmon
+from publisher.sources import gpu_use as gpu
+from publisher.sources import hwmon
 from publisher.sources.drm_clients import Clients
 from publisher.sources.files import KernelFiles
-from publisher.sources.gpu import Cadence, Facts, GpuUse, Look, Rest
+from publisher.sources.gpu_use import Cadence, Facts, GpuUse, Look, Rest
 
 CLASS = "/sys/class/drm"
 _CARD = re.compile(r"card\d+")

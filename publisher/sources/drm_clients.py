@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from publisher.errors import DeniedError, SourceError
 from publisher.sources.files import KernelFiles
-from publisher.sources.gpu import GpuUse
+from publisher.sources.gpu_use import GpuUse
 
 _DEVICES = "/dev/dri/"
 _COMPUTE = "/dev/kfd"

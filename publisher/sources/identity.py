@@ -18,9 +18,9 @@ import sys
 import uuid
 from pathlib import Path
 
+from publisher.contract.payload import rfc3339
+from publisher.contract.readings import InfoReading
 from publisher.errors import SourceError
-from publisher.schema.messages import InfoReading
-from publisher.schema.payload import rfc3339
 from publisher.sources.files import KernelFiles
 
 _KEY = b"fanwhy"

@@ -15,11 +15,11 @@ from dataclasses import replace
 from typing import Any
 
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.sources import gpu
+from publisher.sources import gpu_use as gpu
 from publisher.sources import nvml_device as answers
 from publisher.sources.bounded import Bounded, HangingError
 from publisher.sources.files import KernelFiles
-from publisher.sources.gpu import Facts, GpuUse, Look, Rest
+from publisher.sources.gpu_use import Facts, GpuUse, Look, Rest
 from publisher.sources.nvml_device import Device
 
 DRIVER = "/sys/bus/pci/drivers/nvidia"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from publisher.sources import gpu
-from publisher.sources.gpu import Cadence, Facts, GpuUse, Look
+from publisher.sources import gpu_use as gpu
+from publisher.sources.gpu_use import Cadence, Facts, GpuUse, Look
 
 # Answers of NVML by number (nvmlReturn_t).
 INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE = 2, 3, 4, 6, 7

@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar, TypeVar
 
+from publisher.contract.metric import Reading
 from publisher.errors import SourceError
-from publisher.schema.metric import Reading
 from publisher.sources import Sources
 
 _T = TypeVar("_T")

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from publisher.errors import AbsentError, SourceError
-from publisher.schema.messages import ConsumerReading
-from publisher.schema.metric import (
+from publisher.contract.metric import (
     Reading,
     Unit,
     choice,
@@ -22,9 +20,20 @@ from publisher.schema.metric import (
     records,
     text,
 )
+from publisher.contract.readings import ConsumerReading
+from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
 from publisher.sources.drm import Cards
-from publisher.sources.gpu import ACTIVE, ASLEEP, LOST, RESTING, UNREACHABLE, GpuUse, Look, Shares
+from publisher.sources.gpu_use import (
+    ACTIVE,
+    ASLEEP,
+    LOST,
+    RESTING,
+    UNREACHABLE,
+    GpuUse,
+    Look,
+    Shares,
+)
 from publisher.sources.nvml import Nvidia, by_pid
 from publisher.subsystems.base import Subsystem
 

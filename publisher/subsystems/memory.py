@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
+from publisher.contract.metric import Reading, Unit, counter, gauge, reading, records
+from publisher.contract.readings import ConsumerReading
 from publisher.errors import SourceError
-from publisher.schema.messages import ConsumerReading
-from publisher.schema.metric import Reading, Unit, counter, gauge, reading, records
 from publisher.sources import Sources
 from publisher.subsystems.base import Rates, Subsystem
 from publisher.subsystems.pressure import Pressure

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from publisher.errors import AbsentError, SourceError
-from publisher.schema.messages import ConsumerReading
-from publisher.schema.metric import (
+from publisher.contract.metric import (
     Reading,
     Unit,
     choice,
@@ -22,6 +20,8 @@ from publisher.schema.metric import (
     records,
     text,
 )
+from publisher.contract.readings import ConsumerReading
+from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, interfaces
 from publisher.sources.interfaces import Interface, Sockets, Traffic
 from publisher.subsystems.base import Subsystem, total

@@ -17,11 +17,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from servers import REPOSITORY, Mosquitto, free_port, program, wait_until
 
-from publisher.bus.connection import Patience
-from publisher.bus.mqtt import Session, Timing
-from publisher.events.outbox import Outbox
-from publisher.schema.broker import BrokerSettings
-from publisher.schema.message import Message, Request
+from publisher.contract.messages import Message, Request
+from publisher.mqtt.broker import BrokerSettings
+from publisher.mqtt.connection import Patience
+from publisher.mqtt.outbox import Outbox
+from publisher.mqtt.session import Session, Timing
 
 PASSWORDS = {"fanwhy": "daemon's own", "reader": "read:only", "homeassistant": "ha!"}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from publisher.config import load_settings
-from publisher.doctor import Finding, examine, state_dir
-from publisher.schema.configuration import Loaded
-from publisher.settings import Settings
+from publisher.cli.examination import Finding, examine, state_dir
+from publisher.cli.loading import load_settings
+from publisher.config.load import Loaded
+from publisher.daemon.settings import Settings
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import machine_id
 

@@ -16,7 +16,7 @@ import pytest
 import servers
 
 from publisher.cli.contract import contents
-from publisher.schema.model import json_schema
+from publisher.contract.model import json_schema
 
 pytestmark = pytest.mark.broker
 

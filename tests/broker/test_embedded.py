@@ -14,9 +14,9 @@ import psutil
 import pytest
 from servers import free_port
 
-from publisher.bus.embedded import EmbeddedBroker, Program, find_or_start, programs
 from publisher.errors import BrokerError
-from publisher.schema.broker import BrokerSettings
+from publisher.mqtt.broker import BrokerSettings
+from publisher.mqtt.embedded import EmbeddedBroker, Program, find_or_start, programs
 
 pytestmark = pytest.mark.broker
 
@@ -105,7 +105,7 @@ def test_a_port_taken_by_something_else_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(10)
         port = other.getsockname()[1]
-        command = "from publisher.bus.embedded import *; find_or_start(BrokerSettings(), port={})"
+        command = "from publisher.mqtt.embedded import *; find_or_start(BrokerSettings(), port={})"
         client = subprocess.Popen(
             [sys.executable, "-c", command.format(port)], stderr=subprocess.PIPE, text=True
         )
@@ -161,8 +161,8 @@ def test_stop_leaves_nothing(port, program, capfd):
 
 DAEMON = """
 import sys, threading
-from publisher.bus.embedded import find_or_start, programs
-from publisher.schema.broker import BrokerSettings
+from publisher.mqtt.embedded import find_or_start, programs
+from publisher.mqtt.broker import BrokerSettings
 choice = [each for each in programs() if each.name == sys.argv[2]]
 broker = find_or_start(BrokerSettings(), port=int(sys.argv[1]), choice=choice)
 print(broker.pid, flush=True)

@@ -152,10 +152,10 @@ def test_an_orderly_end_is_told_at_once_and_without_the_will(broker, run, watch)
 
 VICTIM = """
 import sys, threading
-from publisher.bus.mqtt import Session
-from publisher.events.outbox import Outbox
-from publisher.schema.broker import BrokerSettings
-from publisher.schema.message import Message
+from publisher.mqtt.session import Session
+from publisher.mqtt.outbox import Outbox
+from publisher.mqtt.broker import BrokerSettings
+from publisher.contract.messages import Message
 def status(word):
     return Message(topic="host/status", payload=word, qos=1, retain=True)
 outbox = Outbox()

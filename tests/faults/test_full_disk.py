@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.events.journal import Journal
-from publisher.schema.message import Message
+from publisher.contract.messages import Message
+from publisher.mqtt.journal import Journal
 
 pytestmark = pytest.mark.faults
 

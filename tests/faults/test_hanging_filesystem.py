@@ -18,8 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from servers import Daemon, Mosquitto, wait_until
 
 from publisher.sources import Sources
-from publisher.subsystems.disk import Disk, DiskReading
-from publisher.subsystems.filesystems import FilesystemReading
+from publisher.subsystems.disk.disk import Disk, DiskReading
+from publisher.subsystems.disk.filesystems import FilesystemReading
 
 pytestmark = pytest.mark.faults
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from servers import REPOSITORY, Daemon, Mosquitto, Server, free_port, wait_until
 
-from publisher.schema.messages import EventReading
-from publisher.schema.payload import Envelope, encode, to_json
+from publisher.contract.payload import Envelope, encode, to_json
+from publisher.contract.readings import EventReading
 
 FLOWS = REPOSITORY / "examples/node-red/flows.json"
 SETTINGS = """

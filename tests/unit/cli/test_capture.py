@@ -13,9 +13,9 @@ from publisher.cli import capture as command
 from publisher.errors import ConfigError, DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.block import disks
-from publisher.sources.capture import Captured, Recording, write
 from publisher.sources.files import KernelFiles
 from publisher.sources.masking import Masker
+from publisher.sources.recording import Captured, Recording, write
 from publisher.subsystems import SUBSYSTEMS
 
 _MACHINES = Path(__file__).parents[2] / "fixtures/machines"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from publisher.cli.contract import contents
 from publisher.cli.docs import configuration_reference, topics_page
-from publisher.schema.declared import declared
-from publisher.schema.metric import fields_of
-from publisher.settings import Settings
+from publisher.config.walk import declared
+from publisher.contract.metric import fields_of
+from publisher.daemon.settings import Settings
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
 

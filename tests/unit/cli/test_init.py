@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config import load_settings
-from publisher.schema.broker import resolve_password, resolve_username
-from publisher.settings import Settings
+from publisher.cli.loading import load_settings
+from publisher.daemon.settings import Settings
+from publisher.mqtt.broker import resolve_password, resolve_username
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from publisher.cli.output import humanise, panel
-from publisher.schema.metric import (
+from publisher.contract.metric import (
     Reading,
     Unit,
     flag,

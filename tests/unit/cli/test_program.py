@@ -17,10 +17,10 @@ import pytest
 from publisher import __version__
 from publisher.cli import COMMANDS, main
 from publisher.cli.contract import contents
+from publisher.cli.loading import load_settings
 from publisher.cli.run import environment, prepare
-from publisher.config import load_settings
-from publisher.schema.model import json_schema
-from publisher.settings import Launch
+from publisher.contract.model import json_schema
+from publisher.daemon.launch import Launch
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SHOWN = [name for name in COMMANDS if name not in ("config", "docs")]

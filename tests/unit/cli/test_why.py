@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 
 from publisher.cli.why import follow
-from publisher.digest import evidence
+from publisher.contract.metric import Reading
+from publisher.contract.readings import ExplanationReading
+from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.explain.settings import ExplainSettings
+from publisher.explain.inputs import evidence
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
-from publisher.ledger.gpu import with_gpu
-from publisher.schema.messages import ExplanationReading
-from publisher.schema.metric import Reading
-from publisher.senses import Senses
+from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.sources import Sources
-from publisher.sources.gpu import GpuUse
-from publisher.subsystems.arrays import ArrayReading
+from publisher.sources.gpu_use import GpuUse
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
-from publisher.subsystems.disk import DiskReading
+from publisher.subsystems.disk.arrays import ArrayReading
+from publisher.subsystems.disk.disk import DiskReading
 from publisher.subsystems.gpu import Gpu, GpuDeviceReading, GpuReading
+from publisher.subsystems.runner import SubsystemRunner
 
 _ROOT = Path(__file__).resolve().parents[3]
 OLLAMA = Account(
@@ -104,7 +104,7 @@ class Stage:
     def __init__(self, subsystems: list[type[Subsystem]]) -> None:
         self.now = 0.0
         self.sources = Sources(monotonic=lambda: self.now, wall=lambda: 1.8e9 + self.now)
-        self.senses = Senses(self.sources, subsystems)
+        self.senses = SubsystemRunner(self.sources, subsystems)
         self.explainer = Explainer(ExplainSettings())
 
     def wait(self, seconds: float) -> None:

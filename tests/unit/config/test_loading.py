@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.config import load_settings
+from publisher.cli.loading import load_settings
+from publisher.config.load import Loaded, load
+from publisher.config.setting import setting
+from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
-from publisher.schema.broker import BrokerSettings, resolve_password, resolve_username
-from publisher.schema.configuration import Loaded, load
-from publisher.schema.setting import setting
-from publisher.settings import Settings
+from publisher.mqtt.broker import BrokerSettings, resolve_password, resolve_username
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.template import render, toml
-from publisher.config import load_settings
+from publisher.cli.loading import load_settings
+from publisher.config.load import load
+from publisher.config.template import render, toml
+from publisher.config.walk import Declared, declared
+from publisher.contract.readings import InfoReading
+from publisher.daemon.launch import Launch
+from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.schema.configuration import load
-from publisher.schema.declared import Declared, declared
-from publisher.schema.messages import InfoReading
-from publisher.settings import Launch, Settings
 
 _ALL = list(declared(Settings))
 
@@ -97,7 +98,7 @@ class TestLaunch:
     def test_through_exec(self) -> None:
         descriptor = self._LAUNCH.hand_over()
         program = (
-            "import sys; from publisher.settings import Launch; "
+            "import sys; from publisher.daemon.launch import Launch; "
             "print(len(Launch.take_over(int(sys.argv[1])).catalogue))"
         )
         found = subprocess.run(
@@ -116,7 +117,7 @@ class TestLaunch:
             Launch.take_over(987)
 
     def test_the_daemon_loads_its_settings_without_pydantic(self) -> None:
-        program = "import sys, publisher.settings; print('pydantic' in sys.modules)"
+        program = "import sys, publisher.daemon.launch; print('pydantic' in sys.modules)"
         found = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )

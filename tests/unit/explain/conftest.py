@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from publisher.explain.alerts import Signs
+from publisher.contract.readings import EvidenceReading, ExplanationReading
+from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.explain.settings import ExplainSettings
+from publisher.explain.report.alerts import Signs
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
-from publisher.schema.messages import EvidenceReading, ExplanationReading
 
 MIDNIGHT = 1_780_000_000.0 // 86400 * 86400
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from publisher.explain.alerts import Signs
-from publisher.explain.settings import ExplainSettings
+from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.report.alerts import Signs
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8"}
 

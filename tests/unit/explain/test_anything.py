@@ -8,16 +8,16 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.explain.alerts import Signs
+from publisher.contract.payload import encode, to_json
+from publisher.contract.readings import EvidenceReading, ExplanationReading
+from publisher.explain.detect.ranking import MOST_CAUSES
+from publisher.explain.detect.resources import OWN_CORES
+from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.explain.ranking import MOST_CAUSES
-from publisher.explain.rules import RuleBook, load
-from publisher.explain.settings import ExplainSettings
-from publisher.explain.watches import OWN_CORES
-from publisher.explain.wording import LONGEST
+from publisher.explain.naming.rules import RuleBook, load
+from publisher.explain.report.alerts import Signs
+from publisher.explain.report.wording import LONGEST
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
-from publisher.schema.messages import EvidenceReading, ExplanationReading
-from publisher.schema.payload import encode, to_json
 
 KNOWN = [
     "make", "cc1", "xmrig", "borg", "postgres", "python3", "bash", "gzip", "node", "java",

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from publisher.explain.settings import ExplainSettings
+from publisher.explain.explain_settings import ExplainSettings
 
 NORMAL = "System load normal"
 BUSY = "GPU usage high due to: Ollama language model"

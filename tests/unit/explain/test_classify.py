@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from publisher.explain.classify import Classifier
-from publisher.explain.rules import load
+from publisher.explain.naming.classify import Classifier
+from publisher.explain.naming.rules import load
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.explain.energy import IDLE, OTHERS, UNATTRIBUTED, Energy
+from publisher.explain.learned.energy import IDLE, OTHERS, UNATTRIBUTED, Energy
 
 amounts = st.floats(0, 1e4, allow_nan=False)
 windows = st.lists(

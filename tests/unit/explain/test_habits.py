@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from publisher.explain.habits import Habits
+from publisher.explain.learned.habits import Habits
 
 DAY = 86400
 TWO_AT_NIGHT = 2 * 3600

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from publisher.explain.alerts import Signs
+from publisher.explain.report.alerts import Signs
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8", "ancestors": ("make",)}
 NAME = "Software build (make -j8)"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from publisher.explain.classify import Classification, Classifier
-from publisher.explain.rules import load
+from publisher.contract.readings import CATEGORIES
+from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.rules import load
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.schema.messages import CATEGORIES
 
 LIST = Path(__file__).with_name("labelled.tsv")
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from publisher.explain.telling import Telling
+from publisher.explain.report.stability import Telling
 
 NORMAL = "System load normal"
 COMPUTES = "CPU usage high due to: ClamAV virus scan (clamscan)"

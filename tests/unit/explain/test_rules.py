@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
+from publisher.contract.readings import CATEGORIES
 from publisher.errors import ConfigError
-from publisher.explain.rules import PLACES, check, fold, load, shipped
-from publisher.schema.messages import CATEGORIES
+from publisher.explain.naming.rules import PLACES, check, fold, load, shipped
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from publisher.explain.settings import ExplainSettings
+from publisher.contract.payload import to_json
+from publisher.contract.readings import EvidenceReading
+from publisher.explain.explain_settings import ExplainSettings
 from publisher.ledger.accounts import Balance
-from publisher.schema.messages import EvidenceReading
-from publisher.schema.payload import to_json
 
 MAKE = {
     "kind": "job",

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from publisher.explain.wording import LONGEST, Named, Picture, counted, headline
+from publisher.explain.report.wording import LONGEST, Named, Picture, counted, headline
 
 TIME_MACHINE = Named("Time Machine backup", "backupd", "backup")
 BORG = Named("Borg backup", "", "backup")

@@ -151,7 +151,7 @@ def elsewhere(tmp_path: Path) -> Any:
             "from publisher.sources import Sources",
             "from publisher.sources.files import KernelFiles",
             "from publisher.subsystems.gpu import Gpu",
-            "from publisher.schema.payload import to_json",
+            "from publisher.contract.payload import to_json",
             "seconds = 0.0",
             "clocks = dict(monotonic=lambda: 1e3 + seconds, wall=lambda: 1.75e9 + seconds)",
             "sources = Sources(files=KernelFiles(sys.argv[1]), **clocks)",

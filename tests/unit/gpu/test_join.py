@@ -11,10 +11,10 @@ import pytest
 
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
-from publisher.ledger.gpu import with_gpu
-from publisher.ledger.settings import LedgerSettings
+from publisher.ledger.ledger_settings import LedgerSettings
+from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.sources import Sources
-from publisher.sources.gpu import GpuUse
+from publisher.sources.gpu_use import GpuUse
 
 
 def _account(name: str, seconds: float) -> Account:

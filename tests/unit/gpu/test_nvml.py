@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from publisher.contract.payload import to_json
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.schema.payload import to_json
 from publisher.subsystems.gpu import GpuDeviceReading
 
 CARD = "0000:01:00.0"

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.books import OWE_LIMIT, Books
-from publisher.ledger.process import Keeper, Process
+from publisher.ledger.cpu.books import OWE_LIMIT, Books
+from publisher.ledger.cpu.process import Keeper, Process
 from publisher.sources.processes import GONE, Census, Stat
 
 _TICK = 10_000_000  # nanoseconds that user and system time are cut to when shown

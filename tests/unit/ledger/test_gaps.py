@@ -23,12 +23,12 @@ from publisher.ledger import (
     WorkGroup,
     open_ledger,
 )
+from publisher.ledger.cpu.attribution import Bookkeeper
+from publisher.ledger.cpu.lineage import Lineage
+from publisher.ledger.cpu.process import Process
 from publisher.ledger.groups import Entry, Seat, kernel_label
-from publisher.ledger.keeper import Bookkeeper
-from publisher.ledger.lineage import Lineage
 from publisher.ledger.merge import merged
-from publisher.ledger.names import Name
-from publisher.ledger.process import Process
+from publisher.ledger.naming.names import Name
 from publisher.sources import Sources
 from publisher.sources.connector import Exit, Fork
 from publisher.sources.files import KernelFiles

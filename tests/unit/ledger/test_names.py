@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.ledger.names import LABEL_LIMIT, clean, describe
+from publisher.ledger.naming.names import LABEL_LIMIT, clean, describe
 
 LABELS = {
     "make -j8": "make -j8",

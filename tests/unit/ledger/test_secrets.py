@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.interpreters import INTERPRETERS
-from publisher.ledger.names import Name, describe
+from publisher.ledger.naming.interpreters import INTERPRETERS
+from publisher.ledger.naming.names import Name, describe
 
 # Every way that we know of to hand an interpreter its program on the command line.
 CODE = {

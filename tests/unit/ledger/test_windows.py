@@ -11,12 +11,12 @@ import pytest
 
 from publisher.errors import AbsentError, SourceError
 from publisher.ledger import Account, Balance, GroupKind, LedgerSettings, WorkGroup
+from publisher.ledger.cpu.lineage import Lineage
+from publisher.ledger.cpu.process import Process
 from publisher.ledger.groups import Entry, Seat
 from publisher.ledger.ledger import BalancedLedger, open_ledger
-from publisher.ledger.lineage import Lineage
-from publisher.ledger.names import Name
-from publisher.ledger.network import Network
-from publisher.ledger.process import Process
+from publisher.ledger.naming.names import Name
+from publisher.ledger.usage.network import Network
 from publisher.sources import Sources
 from publisher.sources.connector import Exit, Fork
 from publisher.sources.files import KernelFiles

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from publisher.schema.messages import (
+from publisher.contract.metric import Reading, Unit, flag, gauge, instances, reading, records
+from publisher.contract.model import json_schema
+from publisher.contract.payload import Envelope, rfc3339, to_json
+from publisher.contract.readings import (
     CauseReading,
     ConsumerReading,
     EvidenceReading,
@@ -16,11 +19,8 @@ from publisher.schema.messages import (
     InfoReading,
     SenseReading,
 )
-from publisher.schema.metric import Reading, Unit, flag, gauge, instances, reading, records
-from publisher.schema.model import json_schema
-from publisher.schema.payload import Envelope, rfc3339, to_json
-from subscriber_cli.decode import Received
-from subscriber_cli.fleet import Fleet
+from subscriber_cli.model.decode import Received
+from subscriber_cli.model.fleet import Fleet
 
 NOW = 1_800_000_000.0
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publisher.errors import BrokerError
-from publisher.schema.broker import parse_url
-from subscriber_cli.board import View, compose
-from subscriber_cli.decode import Notice, Received
-from subscriber_cli.fleet import Fleet
-from subscriber_cli.stream import Connected, Trouble
+from publisher.mqtt.broker import parse_url
+from subscriber_cli.client import Connected, Trouble
+from subscriber_cli.model.decode import Notice, Received
+from subscriber_cli.model.fleet import Fleet
+from subscriber_cli.render.board import View, compose
 
 Say = Callable[..., Received]
 SIZES = [(20, 5), (40, 12), (80, 24), (120, 40), (200, 60), (300, 10)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from subscriber_cli.catalogue import Catalogue, present
+from subscriber_cli.model.catalogue import Catalogue, present
 
 
 def test_columns_come_from_the_schema(catalogue: dict[str, Any]) -> None:

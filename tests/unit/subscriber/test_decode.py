@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.errors import ConfigError
-from subscriber_cli.decode import LARGEST, Notice, Received, Scope, decode
+from subscriber_cli.model.decode import LARGEST, Notice, Received, Scope, decode
 
 SCOPE = Scope("host")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from subscriber_cli.decode import Received
-from subscriber_cli.fleet import Fleet, lead
+from subscriber_cli.model.decode import Received
+from subscriber_cli.model.fleet import Fleet, lead
 
 Say = Callable[..., Received]
 

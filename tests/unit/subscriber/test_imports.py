@@ -22,4 +22,4 @@ def test_it_loads_no_sense_and_no_driver() -> None:
     assert "paho.mqtt.client" in loaded
     assert not loaded & {"psutil", "pynvml"}
     of_publisher = {name for name in loaded if name.startswith("publisher.")}
-    assert {name.split(".")[1] for name in of_publisher} == {"errors", "schema"}
+    assert {name.split(".")[1] for name in of_publisher} == {"config", "contract", "errors", "mqtt"}

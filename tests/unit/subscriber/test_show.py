@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_cli.bars import bar, sparkline, strip
-from subscriber_cli.units import duration, humanise
-from subscriber_cli.values import moment, number, numbers, words
+from subscriber_cli.model.values import moment, number, numbers, words
+from subscriber_cli.render.bars import bar, sparkline, strip
+from subscriber_cli.render.units import duration, humanise
 
 
 @pytest.mark.parametrize(

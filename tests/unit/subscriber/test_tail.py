@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from publisher.schema.broker import parse_url
-from subscriber_cli.decode import Received
-from subscriber_cli.fleet import Fleet
-from subscriber_cli.settings import TerminalSettings
-from subscriber_cli.stream import Connected, Trouble
+from publisher.mqtt.broker import parse_url
+from subscriber_cli.client import Connected, Trouble
+from subscriber_cli.model.decode import Received
+from subscriber_cli.model.fleet import Fleet
 from subscriber_cli.tail import Tail, json_line, line
+from subscriber_cli.terminal_settings import TerminalSettings
 
 Say = Callable[..., Received]
 

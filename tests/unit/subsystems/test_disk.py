@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from publisher.cli.capture import replay
+from publisher.contract.payload import Change, change
 from publisher.errors import AbsentError, SourceError
-from publisher.schema.payload import Change, change
 from publisher.sources import Sources, block
-from publisher.sources.capture import Captured
-from publisher.subsystems.disk import Disk, DiskReading
+from publisher.sources.recording import Captured
+from publisher.subsystems.disk.disk import Disk, DiskReading
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures" / "disk"
 _SDA = "sys/block/sda/stat"

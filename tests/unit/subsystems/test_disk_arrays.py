@@ -13,8 +13,8 @@ import pytest
 from publisher.errors import SourceError
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.arrays import ArrayReading, mdstat, scans
-from publisher.subsystems.disk import Disk
+from publisher.subsystems.disk.arrays import ArrayReading, mdstat, scans
+from publisher.subsystems.disk.disk import Disk
 
 _HEAD = b"Personalities : [raid1] [raid6] [raid5] [raid4] [raid0] [linear]\n"
 _TAIL = b"\nunused devices: <none>\n"

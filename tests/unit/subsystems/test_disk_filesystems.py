@@ -10,9 +10,9 @@ import pytest
 
 from publisher.errors import SourceError
 from publisher.sources import Sources, mounts
-from publisher.sources.capture import Captured
-from publisher.subsystems.disk import Disk
-from publisher.subsystems.filesystems import Figures, FilesystemReading
+from publisher.sources.recording import Captured
+from publisher.subsystems.disk.disk import Disk
+from publisher.subsystems.disk.filesystems import Figures, FilesystemReading
 
 _ROOT = "27 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw"
 

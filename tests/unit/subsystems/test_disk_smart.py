@@ -16,8 +16,8 @@ import pytest
 from publisher.errors import DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.disk import DeviceReading, Disk
-from publisher.subsystems.smart import Health, SmartSettings, diagnosis
+from publisher.subsystems.disk.disk import DeviceReading, Disk
+from publisher.subsystems.disk.smart import Health, SmartSettings, diagnosis
 
 _ANSWERS = Path(__file__).parents[2] / "fixtures" / "smart"
 _MACHINE = Path(__file__).parents[2] / "fixtures" / "disk" / "nas"

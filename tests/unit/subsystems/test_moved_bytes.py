@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from publisher.sources import Sources
-from publisher.subsystems.disk import Disk
+from publisher.subsystems.disk.disk import Disk
 from publisher.subsystems.network import Network
 
 _ATTEMPTS = 10  # others use the same disks meanwhile: one quiet window is enough

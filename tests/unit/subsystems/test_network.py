@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from publisher.cli.capture import replay
+from publisher.contract.payload import Change, change, to_json
 from publisher.errors import AbsentError, SourceError
-from publisher.schema.payload import Change, change, to_json
 from publisher.sources import Sources, interfaces
-from publisher.sources.capture import Captured
+from publisher.sources.recording import Captured
 from publisher.subsystems.network import InterfaceReading, Network, NetworkReading
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures" / "network"

@@ -10,9 +10,9 @@ import pytest
 from publisher.errors import SourceError
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.energy import Meter, Meters
-from publisher.subsystems.power import Power
-from publisher.subsystems.supply import on_battery, ups_reading, ups_watts
+from publisher.subsystems.power.meters import Meter, Meters
+from publisher.subsystems.power.power import Power
+from publisher.subsystems.power.supply import on_battery, ups_reading, ups_watts
 
 _RAPL = "sys/class/powercap/intel-rapl:0"
 _BOOT = "proc/sys/kernel/random/boot_id"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from publisher.cli.capture import replay
-from publisher.schema.payload import Change, change
+from publisher.contract.payload import Change, change
 from publisher.sources import Sources
-from publisher.sources.capture import Recording
-from publisher.subsystems.thermal import Thermal, ThermalReading
+from publisher.sources.recording import Recording
+from publisher.subsystems.thermal.thermal import Thermal, ThermalReading
 
 _MACHINES = Path(__file__).parents[2] / "fixtures/machines"
 

@@ -1,0 +1,83 @@
+"""From flags, environment and file to the daemon's ``Settings``.
+
+What can be wrong in a way that types do not show is checked here; the rest is
+``publisher.config.load``, which the terminal shares.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+from publisher.config.load import Loaded, load
+from publisher.config.walk import nearest
+from publisher.contract import topics
+from publisher.contract.printable import printable
+from publisher.daemon.settings import Settings
+from publisher.errors import ConfigError
+from publisher.explain.naming import rules
+from publisher.subsystems import SUBSYSTEMS
+
+SUBSYSTEM_NAMES = tuple(cls.name for cls in SUBSYSTEMS)
+# Those with a heartbeat: what is retained and changes.
+TOPIC_NAMES = (*SUBSYSTEM_NAMES, topics.INFO, topics.OVERVIEW, topics.EXPLANATION, topics.SELF)
+
+
+def load_settings(
+    *,
+    broker: str | None = None,
+    prefix: str | None = None,
+    config: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Loaded[Settings]:
+    """The settings that are in force.
+
+    Args:
+        broker: what ``--broker`` says.
+        prefix: what ``--prefix`` says.
+        config: what ``--config`` says.
+        environment: variables.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong, with its place.
+    """
+    loaded = load(
+        Settings,
+        flags={"broker.url": broker, "prefix": prefix},
+        config=config,
+        environment=environment,
+    )
+    problems = list(_problems(loaded))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return loaded
+
+
+def _problems(loaded: Loaded[Settings]) -> Iterator[str]:
+    settings = loaded.settings
+    try:
+        _ = settings.topics
+    except ConfigError as error:
+        problem = str(error).removeprefix("prefix ")
+        yield f"{loaded.where('prefix')}: {printable(problem)}"
+    yield from _unknown(
+        loaded.where("senses.disabled"), settings.senses.disabled, SUBSYSTEM_NAMES, "subsystem"
+    )
+    yield from _unknown(
+        loaded.where("publishing.heartbeats"), settings.publishing.heartbeats, TOPIC_NAMES, "topic"
+    )
+    if settings.explain.rules_file:
+        try:
+            rules.load(settings.explain.rules_file)
+        except ConfigError as error:
+            problem = str(error).removeprefix("explain.rules_file: ")
+            yield f"{loaded.where('explain.rules_file')}: {printable(problem)}"
+    if not os.path.isdir(settings.root):  # noqa: PTH112  # as a word, not as a path of ours
+        yield f"{loaded.where('root')}: no such folder: {printable(settings.root)}"
+
+
+def _unknown(place: str, names: Iterable[str], known: tuple[str, ...], what: str) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) or f"; there are {', '.join(known)}"
+            yield f"{place}: no {what} {printable(name)}{hint}"

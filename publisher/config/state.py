@@ -1,0 +1,46 @@
+"""The state folder: where what outlives the daemon is kept, and how its small files are written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def save(path: Path, content: str) -> None:
+    """Replaces the file; whoever reads it meanwhile gets the old content or the new.
+
+    It is not forced onto the disk: on a busy one that takes seconds, in which we ought to find
+    out who keeps it busy. After a power failure the content of the last half minute may be
+    missing, and readers have to bear with a file that is not as it should be.
+
+    Raises:
+        OSError: as the operating system says; the old file is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    try:
+        draft.write_text(content, "utf-8")
+        os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def state_dir() -> str | None:
+    """Where what was learned is kept: systemd's, else the user's; ``None`` where neither is.
+
+    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification.
+    """
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return directory.split(":")[0]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "/var/lib/fanwhy"
+    base = os.environ.get("XDG_STATE_HOME")
+    if not base:
+        home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where there is no home
+        if not home.startswith("/"):
+            return None
+        base = f"{home}/.local/state"
+    return f"{base}/fanwhy"

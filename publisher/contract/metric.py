@@ -1,0 +1,263 @@
+"""A metric is declared once, where its value is read; everything else is derived from here.
+
+A *reading* is a frozen dataclass whose fields are made by the specifiers below::
+
+    @reading
+    class FanReading(Reading):
+        \"\"\"One fan at one instant.\"\"\"
+
+        speed_rpm: int | None = gauge(
+            "Speed", "Tachometer speed; absent without a tachometer wire.",
+            unit=Unit.RPM, precision=0, deadband=60)
+
+From that one declaration come the payload's key and rounding (``payload``), what counts as a
+change (``change``), JSON Schema and AsyncAPI (``model``), Home Assistant's entity, the
+terminal's column and the row in ``docs/topics.md``.
+
+Readings are plain dataclasses, not pydantic models, so that the resident daemon need not load
+pydantic (16 MB); ``publisher.contract.model`` derives the pydantic models for everyone else
+(docs/adr/0002-readings-are-dataclasses.md).
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, TypeVar, dataclass_transform
+
+from publisher.contract.units import Unit
+
+__all__ = [
+    "Field",
+    "Kind",
+    "Metric",
+    "Reading",
+    "Unit",
+    "choice",
+    "counter",
+    "fields_of",
+    "flag",
+    "gauge",
+    "group",
+    "instances",
+    "reading",
+    "records",
+    "text",
+    "timestamp",
+]
+
+
+_T = TypeVar("_T")
+
+
+class Kind(StrEnum):
+    """What a field holds, in OpenTelemetry's words where it has them."""
+
+    GAUGE = "gauge"  # a number that goes up and down
+    COUNTER = "counter"  # a number that only grows; it restarts at zero with its source
+    FLAG = "flag"  # true or false
+    CHOICE = "choice"  # one of a few known words
+    TEXT = "text"  # words
+    TIMESTAMP = "timestamp"  # RFC 3339, UTC
+    INSTANCES = "instances"  # stable identity -> reading of one device
+    RECORDS = "records"  # a ranked list of readings
+    GROUP = "group"  # one reading inside another
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """All that is known of a field besides its name and type.
+
+    Attributes:
+        deadband: the smallest move, in ``unit``, that is worth a message. ``None``: a change of
+            this field alone sends nothing; the value rides along with the next message.
+        deadband_percent: a move must also reach this share of the value last sent.
+        precision: decimal places published; ``None`` leaves the number as it is.
+        headline: among the few numbers of ``host/overview``.
+        enabled: shown by Home Assistant without the user switching it on.
+        diagnostic: about the machine or about fanwhy rather than about its work.
+        device_class: Home Assistant's class where the unit alone does not tell it (a battery).
+        icon: Material Design icon for Home Assistant where no class gives one.
+    """
+
+    kind: Kind
+    title: str
+    description: str
+    unit: Unit = Unit.COUNT
+    precision: int | None = None
+    deadband: float | None = None
+    deadband_percent: float = 0.0
+    options: tuple[str, ...] = ()
+    headline: bool = False
+    enabled: bool = False
+    diagnostic: bool = False
+    device_class: str | None = None
+    icon: str | None = None
+    of: type[Reading] | None = None
+
+
+def gauge(
+    title: str,
+    description: str,
+    *,
+    unit: Unit = Unit.COUNT,
+    precision: int | None = None,
+    deadband: float | None = None,
+    deadband_percent: float = 0.0,
+    **hints: Any,
+) -> Any:
+    """A number that goes up and down; the field's type may be a number or a list of numbers."""
+    return _field(
+        Metric(
+            kind=Kind.GAUGE,
+            title=title,
+            description=description,
+            unit=unit,
+            precision=precision,
+            deadband=deadband,
+            deadband_percent=deadband_percent,
+            **hints,
+        )
+    )
+
+
+def counter(
+    title: str,
+    description: str,
+    *,
+    unit: Unit = Unit.COUNT,
+    precision: int | None = None,
+    deadband: float | None = None,
+    **hints: Any,
+) -> Any:
+    """A number that only grows until its source restarts."""
+    return _field(
+        Metric(
+            kind=Kind.COUNTER,
+            title=title,
+            description=description,
+            unit=unit,
+            precision=precision,
+            deadband=deadband,
+            **hints,
+        )
+    )
+
+
+def flag(title: str, description: str, **hints: Any) -> Any:
+    """True or false; every change is sent at once."""
+    return _field(Metric(kind=Kind.FLAG, title=title, description=description, **hints))
+
+
+def choice(title: str, description: str, *, options: tuple[str, ...], **hints: Any) -> Any:
+    """One of ``options``; every change is sent at once."""
+    return _field(
+        Metric(kind=Kind.CHOICE, title=title, description=description, options=options, **hints)
+    )
+
+
+def text(title: str, description: str, *, triggers: bool = True, **hints: Any) -> Any:
+    """Words; every change is sent at once, unless ``triggers`` is false."""
+    deadband = 0.0 if triggers else None
+    return _field(
+        Metric(kind=Kind.TEXT, title=title, description=description, deadband=deadband, **hints)
+    )
+
+
+def timestamp(title: str, description: str, **hints: Any) -> Any:
+    """A moment as RFC 3339 text in UTC; it rides along with other changes."""
+    return _field(Metric(kind=Kind.TIMESTAMP, title=title, description=description, **hints))
+
+
+def instances(of: type[Reading], title: str, description: str, **hints: Any) -> Any:
+    """A mapping from stable identity to the reading of one device; ``{}`` when there is none."""
+    metric = Metric(kind=Kind.INSTANCES, title=title, description=description, of=of, **hints)
+    return field(default_factory=dict, metadata={"metric": metric})
+
+
+def records(
+    of: type[Reading], title: str, description: str, *, triggers: bool = True, **hints: Any
+) -> Any:
+    """A ranked list of readings, each with a ``label``.
+
+    A new leader is worth a message, unless ``triggers`` is false.
+    """
+    metric = Metric(
+        kind=Kind.RECORDS,
+        title=title,
+        description=description,
+        deadband=0.0 if triggers else None,
+        of=of,
+        **hints,
+    )
+    return field(default=(), metadata={"metric": metric})
+
+
+def group(of: type[Reading], title: str, description: str, **hints: Any) -> Any:
+    """One reading inside another; it rides along with other changes."""
+    metric = Metric(kind=Kind.GROUP, title=title, description=description, of=of, **hints)
+    return field(default=None, metadata={"metric": metric})
+
+
+def _field(metric: Metric) -> Any:
+    return field(default=None, metadata={"metric": metric})
+
+
+# No field specifiers are named: type checkers then take what they return for defaults, which is
+# what they are. Every field of every reading may be absent.
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def reading(cls: type[_T]) -> type[_T]:
+    """Makes a class of declared fields a frozen, slotted dataclass."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+class Reading:
+    """Typed values of one device, or one topic, at one instant. ``None`` means: not readable."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A declared field: its key in the payload, what it is, and its Python type."""
+
+    name: str
+    metric: Metric
+    type: Any
+
+
+_FIELDS: dict[type[Reading], tuple[Field, ...]] = {}
+
+
+def fields_of(cls: type[Reading]) -> tuple[Field, ...]:
+    """The declared fields of a reading, in order of declaration."""
+    if cls not in _FIELDS:
+        _FIELDS[cls] = _declared(cls)
+    return _FIELDS[cls]
+
+
+def _declared(cls: type[Reading]) -> tuple[Field, ...]:
+    hints = typing.get_type_hints(cls)
+    return tuple(
+        Field(
+            name=item.name, metric=_metric_of(cls, item.metadata, item.name), type=hints[item.name]
+        )
+        for item in fields(cls)  # type: ignore[arg-type]  # every Reading is a dataclass
+    )
+
+
+def is_list(annotation: Any) -> bool:
+    """Whether a field's type is a list of numbers rather than one number."""
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return any(is_list(arm) for arm in typing.get_args(annotation))
+    return typing.get_origin(annotation) in (list, tuple)
+
+
+def _metric_of(cls: type[Reading], metadata: Mapping[str, Any], name: str) -> Metric:
+    metric = metadata.get("metric", MISSING)
+    if not isinstance(metric, Metric):
+        raise TypeError(f"{cls.__name__}.{name} is not declared with a field specifier")
+    return metric

@@ -1,0 +1,452 @@
+"""The topics that belong to no subsystem: who this host is, the verdict, the overview, our cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from publisher.contract.metric import (
+    Field,
+    Kind,
+    Reading,
+    Unit,
+    choice,
+    counter,
+    fields_of,
+    flag,
+    gauge,
+    group,
+    instances,
+    reading,
+    records,
+    text,
+    timestamp,
+)
+
+STATES = ("quiet", "busy", "hot", "cooling", "pressure")
+GROUP_KINDS = ("container", "unit", "job", "program", "kernel")
+RESOURCES = ("cpu", "memory", "disk", "network", "gpu")
+EVENT_KINDS = ("cause_began", "cause_ended", "state_changed", "alert_raised", "alert_cleared")
+ALERTS = (
+    "cpu",
+    "memory",
+    "disk_full",
+    "temperature",
+    "raid_degraded",
+    "oom_kill",
+    "cryptomining",
+    "unusual",
+    "dust",
+)
+SEVERITIES = ("info", "warning", "critical")
+SENSE_STATES = ("ok", "absent", "denied", "failing", "hanging")
+CATEGORIES = (
+    "backup",
+    "development",
+    "database",
+    "media",
+    "ai",
+    "gaming",
+    "web",
+    "virtualization",
+    "indexing",
+    "updates",
+    "antivirus",
+    "file_sharing",
+    "downloads",
+    "cryptomining",
+    "desktop",
+    "remote_access",
+    "monitoring",
+    "smart_home",
+    "shell",
+    "system",
+    "unknown",
+)
+
+
+@reading
+class ConsumerReading(Reading):
+    """One work group among those that use the most of a resource."""
+
+    label: str | None = text("Label", "The name a person would use for it.")
+    kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
+    cpu_percent: float | None = gauge(
+        "CPU", "CPU time it used, in percent of one core.", unit=Unit.PERCENT, precision=1
+    )
+    memory_bytes: int | None = gauge(
+        "Memory", "Memory resident for its processes.", unit=Unit.BYTES, precision=0
+    )
+    disk_read_bytes_per_second: float | None = gauge(
+        "Disk reads", "Bytes it had read from disks.", unit=Unit.BYTES_PER_SECOND, precision=0
+    )
+    disk_write_bytes_per_second: float | None = gauge(
+        "Disk writes",
+        "Bytes it caused to be written to disks, by whoever flushed them.",
+        unit=Unit.BYTES_PER_SECOND,
+        precision=0,
+    )
+    gpu_percent: float | None = gauge(
+        "GPU", "Share of the GPUs' time it used.", unit=Unit.PERCENT, precision=1
+    )
+    gpu_memory_bytes: int | None = gauge(
+        "GPU memory", "GPU memory it holds.", unit=Unit.BYTES, precision=0
+    )
+    process_count: int | None = gauge("Processes", "Processes in it now.")
+    since: str | None = timestamp("Since", "When its oldest process began.")
+
+
+@reading
+class CauseReading(Reading):
+    """One work group that the verdict holds responsible, and why."""
+
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
+    label: str | None = text("Label", "The name a person would use for it.")
+    kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
+    group: str | None = text(
+        "Group", "The container, unit, job or program behind it, as `top` calls it."
+    )
+    resource: str | None = choice(
+        "Resource", "What it uses so much of that it is named here.", options=RESOURCES
+    )
+    share_percent: float | None = gauge(
+        "Share", "Its part of all that was used of that resource.", unit=Unit.PERCENT, precision=0
+    )
+    cpu_percent: float | None = gauge(
+        "CPU", "CPU time it used, in percent of one core.", unit=Unit.PERCENT, precision=0
+    )
+    memory_bytes: int | None = gauge("Memory", "Memory it holds.", unit=Unit.BYTES, precision=0)
+    disk_bytes_per_second: float | None = gauge(
+        "Disk", "Bytes it reads and writes.", unit=Unit.BYTES_PER_SECOND, precision=0
+    )
+    power_watts: float | None = gauge(
+        "Power", "Its part of the measured power.", unit=Unit.WATTS, precision=1
+    )
+    process_count: int | None = gauge("Processes", "Processes in it now.")
+    since: str | None = timestamp("Since", "When it became a cause.")
+    active: bool | None = flag("Active", "Still at work; false when only its heat is left.")
+    confidence: float | None = gauge(
+        "Confidence", "How sure the category and label are, from 0 to 1.", precision=2
+    )
+    usual: str | None = text(
+        "Usual", "What is known of its habits: as on 6 of the last 7 nights, not seen before."
+    )
+    reason: str | None = text("Reason", "One sentence: what speaks for it.")
+
+
+@reading
+class RejectedReading(Reading):
+    """One work group that was looked at and is not to blame."""
+
+    label: str | None = text("Label", "The name a person would use for it.")
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
+    reason: str | None = text("Reason", "Why it is not to blame.")
+
+
+@reading
+class EnergyReading(Reading):
+    """Energy that one work group used.
+
+    With "idle", "other programs" and "unattributed" the rows add up to what was measured.
+    """
+
+    label: str | None = text("Label", "The name a person would use for it.")
+    today_joules: float | None = counter(
+        "Energy today", "Energy it used since midnight.", unit=Unit.JOULES, precision=0
+    )
+    week_joules: float | None = counter(
+        "Energy this week", "Energy it used today and on the six days before.",
+        unit=Unit.JOULES, precision=0,
+    )  # fmt: skip
+
+
+@reading
+class EvidenceReading(Reading):
+    """What was measured on the machine when the verdict was made."""
+
+    cpu_percent: float | None = gauge(
+        "CPU", "Busy share of all cores.", unit=Unit.PERCENT, precision=0
+    )
+    memory_available_percent: float | None = gauge(
+        "Available memory", "Memory that new work could have.", unit=Unit.PERCENT, precision=0
+    )
+    pressure_cpu_percent: float | None = gauge(
+        "CPU pressure", "Time in which some task waited for a CPU.", unit=Unit.PERCENT, precision=0
+    )
+    pressure_memory_percent: float | None = gauge(
+        "Memory pressure",
+        "Time in which some task waited for memory.",
+        unit=Unit.PERCENT,
+        precision=0,
+    )
+    pressure_io_percent: float | None = gauge(
+        "I/O pressure", "Time in which some task waited for I/O.", unit=Unit.PERCENT, precision=0
+    )
+    disk_bytes_per_second: float | None = gauge(
+        "Disk", "Bytes read and written by all disks.", unit=Unit.BYTES_PER_SECOND, precision=0
+    )
+    network_bytes_per_second: float | None = gauge(
+        "Network",
+        "Bytes received and transmitted by all interfaces.",
+        unit=Unit.BYTES_PER_SECOND,
+        precision=0,
+    )
+    gpu_percent: float | None = gauge(
+        "GPU", "Utilisation of the busiest GPU.", unit=Unit.PERCENT, precision=0
+    )
+    fan_speed_rpm: int | None = gauge(
+        "Fan", "Speed of the fastest fan.", unit=Unit.RPM, precision=0
+    )
+    cpu_temperature_celsius: float | None = gauge(
+        "CPU temperature", "The CPU package's temperature.", unit=Unit.CELSIUS, precision=0
+    )
+    cpu_temperature_limit_celsius: float | None = gauge(
+        "CPU temperature limit",
+        "Temperature that the sensor itself calls high or critical.",
+        unit=Unit.CELSIUS,
+        precision=0,
+    )
+    fan_duty_percent: float | None = gauge(
+        "Fan duty", "How hard the fastest fan is driven.", unit=Unit.PERCENT, precision=0
+    )
+    throttling: bool | None = flag("Throttling", "Heat or power holds the CPU back.")
+    gpu_temperature_celsius: float | None = gauge(
+        "GPU temperature", "The hottest GPU's temperature.", unit=Unit.CELSIUS, precision=0
+    )
+    gpu_headroom_celsius: float | None = gauge(
+        "GPU headroom",
+        "Degrees until heat slows a GPU down: the fewest of all sensors that have a limit.",
+        unit=Unit.CELSIUS,
+        precision=0,
+    )
+    gpu_throttling: bool | None = flag("GPU throttling", "Heat holds a GPU back.")
+    gpu_fan_percent: float | None = gauge(
+        "GPU fan", "How hard the fastest GPU fan is driven.", unit=Unit.PERCENT, precision=0
+    )
+    gpu_power_watts: float | None = gauge(
+        "GPU power", "Measured power of the GPUs.", unit=Unit.WATTS, precision=0
+    )
+    power_watts: float | None = gauge(
+        "Power", "Measured power of the CPU packages and GPUs.", unit=Unit.WATTS, precision=0
+    )
+
+
+@reading
+class ExplanationReading(Reading):
+    """The verdict: why this machine is busy, hot or loud, and who did it."""
+
+    state: str | None = choice("State", "How the machine is.", options=STATES, icon="mdi:fan-alert")
+    headline: str | None = text(
+        "Why",
+        "One sentence of at most 255 characters; it changes when the causes change.",
+        enabled=True,
+        headline=True,
+        icon="mdi:fan",
+    )
+    cause: str | None = choice(
+        "Cause",
+        "Category of the first cause; absent when there is none.",
+        options=CATEGORIES,
+        enabled=True,
+        icon="mdi:magnify",
+    )
+    causes: tuple[CauseReading, ...] = records(
+        CauseReading, "Causes", "Who is to blame, the most important first.", triggers=False
+    )
+    evidence: EvidenceReading | None = group(
+        EvidenceReading, "Evidence", "What was measured when the verdict was made."
+    )
+    unattributed_percent: float | None = gauge(
+        "Unattributed",
+        "Part of the busy CPU time that no work group could be named for.",
+        unit=Unit.PERCENT,
+        precision=0,
+        diagnostic=True,
+    )
+    since: str | None = timestamp("Since", "When this state began.")
+    rejected: tuple[RejectedReading, ...] = records(
+        RejectedReading,
+        "Rejected",
+        "What else was looked at, and why it is not to blame.",
+        triggers=False,
+    )
+    quiet_in_seconds: float | None = gauge(
+        "Quiet in",
+        "Estimate of when the machine will have cooled down, once that has been learned.",
+        unit=Unit.SECONDS,
+        precision=0,
+    )
+    quiet_in_error_percent: float | None = gauge(
+        "Estimate's error",
+        "How far off earlier estimates were, in the median.",
+        unit=Unit.PERCENT,
+        precision=0,
+        diagnostic=True,
+    )
+    hint: str | None = text(
+        "Hint", "What fits when heat or noise do not come from load; never a certainty."
+    )
+    energy: tuple[EnergyReading, ...] = records(
+        EnergyReading,
+        "Energy",
+        "Who used how much energy, where power is measured.",
+        triggers=False,
+    )
+
+
+@reading
+class EventReading(Reading):
+    """Something happened: a cause began or ended, the state changed, an alert came or went."""
+
+    id: str | None = text("Id", "Unique; a reader that keeps ids takes nothing twice.")
+    event: str | None = choice("Event", "What happened.", options=EVENT_KINDS)
+    message: str | None = text("Message", "One sentence for people.")
+    state: str | None = choice("State", "How the machine is now.", options=STATES)
+    previous_state: str | None = choice(
+        "Previous state", "How it was before, where the state changed.", options=STATES
+    )
+    alert: str | None = choice("Alert", "What the alert is about.", options=ALERTS)
+    severity: str | None = choice("Severity", "How much it matters.", options=SEVERITIES)
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
+    label: str | None = text("Label", "The name a person would use for the cause.")
+    resource: str | None = choice("Resource", "What it uses so much of.", options=RESOURCES)
+    began: str | None = timestamp("Began", "When it began.")
+    duration_seconds: float | None = gauge(
+        "Duration", "How long it lasted, once it is over.", unit=Unit.SECONDS, precision=1
+    )
+    unwatched: bool | None = flag(
+        "No longer watched", "True where nobody saw the end, since fanwhy was stopped or set anew."
+    )
+    cpu_seconds: float | None = gauge(
+        "CPU time", "CPU time that the cause used.", unit=Unit.SECONDS, precision=1
+    )
+    energy_joules: float | None = gauge(
+        "Energy", "Energy that the cause used, where power is measured.",
+        unit=Unit.JOULES, precision=0,
+    )  # fmt: skip
+    causes: tuple[CauseReading, ...] = records(
+        CauseReading, "Causes", "Who was to blame when it happened.", triggers=False
+    )
+
+
+@reading
+class SenseReading(Reading):
+    """Whether one sense of this machine works, and if not, why and what would mend it."""
+
+    state: str | None = choice("State", "How the sense is.", options=SENSE_STATES)
+    since: str | None = timestamp("Since", "Since when it has been so.")
+    reason: str | None = text("Reason", "Why there is no value.")
+    remedy: str | None = text("Remedy", "What the machine's owner can do about it.")
+
+
+@reading
+class InfoReading(Reading):
+    """Who this host is, what it can tell, and what it cannot and why."""
+
+    machine_id: str | None = text(
+        "Machine id",
+        "Stable identity of this installation, derived from /etc/machine-id by a keyed hash, "
+        "as machine-id(5) asks.",
+        diagnostic=True,
+    )
+    fanwhy_version: str | None = text("fanwhy version", "Version of this daemon.", diagnostic=True)
+    operating_system: str | None = text("Operating system", "Its name and release.")
+    kernel: str | None = text("Kernel", "Kernel name and release.")
+    architecture: str | None = text("Architecture", "Processor architecture.")
+    cpu_model: str | None = text("CPU model", "The processor's name.")
+    physical_cores: int | None = gauge("Physical cores", "Processor cores.", deadband=1)
+    logical_cores: int | None = gauge(
+        "Logical cores", "Processors that the kernel schedules on.", deadband=1
+    )
+    memory_total_bytes: int | None = gauge("Memory", "Usable memory.", unit=Unit.BYTES, precision=0)
+    virtualization: str | None = text(
+        "Virtualization", "The hypervisor or container engine that this host runs in."
+    )
+    boot_time: str | None = timestamp(
+        "Boot time", "When the kernel started.", diagnostic=True, device_class="timestamp"
+    )
+    started: str | None = timestamp("Started", "When this daemon started.", diagnostic=True)
+    senses: dict[str, SenseReading] = instances(
+        SenseReading, "Senses", "Every sense of this machine by name, and how it is."
+    )
+
+
+@reading
+class SelfReading(Reading):
+    """What fanwhy itself costs this machine."""
+
+    cpu_percent: float | None = gauge(
+        "CPU",
+        "CPU time of the daemon in percent of one core, over the last minute.",
+        unit=Unit.PERCENT,
+        precision=2,
+        deadband=0.5,
+        diagnostic=True,
+        enabled=True,
+        icon="mdi:cpu-64-bit",
+    )
+    memory_bytes: int | None = gauge(
+        "Memory",
+        "Proportional set size of the daemon (PSS; resident size where there is no PSS).",
+        unit=Unit.BYTES,
+        precision=0,
+        deadband=4 << 20,
+        diagnostic=True,
+        enabled=True,
+    )
+    samples: int | None = counter("Samples", "Samples taken since the start.", diagnostic=True)
+    messages_sent: int | None = counter(
+        "Messages sent", "MQTT messages published since the start.", diagnostic=True
+    )
+    payload_sent_bytes: int | None = counter(
+        "Payload sent",
+        "Bytes of payload published since the start.",
+        unit=Unit.BYTES,
+        diagnostic=True,
+    )
+    connections: int | None = counter(
+        "Connections", "Times the broker was reached since the start.", diagnostic=True
+    )
+    sample_milliseconds: float | None = gauge(
+        "Sample", "CPU time of one sample, median of the last ones.", unit=Unit.MILLISECONDS,
+        precision=2, diagnostic=True,
+    )  # fmt: skip
+
+
+_OVERVIEW = (
+    "The few numbers that say how the machine is, and the sentence: one topic for simple readers. "
+    "Numbers that move are sent every five seconds at most, a new sentence at once."
+)
+
+
+def overview_of(subsystems: Mapping[str, type[Reading]]) -> type[Reading]:
+    """The reading of ``host/overview``: every headline field, named ``<subsystem>_<field>``.
+
+    The verdict's headline keeps its plain name.
+    """
+    members: list[tuple[str, Any, Any]] = []
+    for leaf, field in headlines(subsystems):
+        name = overview_key(leaf, field)
+        members.append(
+            (name, field.type, dataclasses.field(default=None, metadata={"metric": field.metric}))
+        )
+    return dataclasses.make_dataclass(
+        "OverviewReading", members, bases=(Reading,), frozen=True, slots=True, kw_only=True,
+        namespace={"__doc__": _OVERVIEW},
+    )  # fmt: skip
+
+
+def headlines(subsystems: Mapping[str, type[Reading]]) -> list[tuple[str, Field]]:
+    """(topic, field) of every field that the overview shows, in the order of declaration."""
+    return [
+        (leaf, field)
+        for leaf, cls in subsystems.items()
+        for field in fields_of(cls)
+        if field.metric.headline and field.metric.kind not in (Kind.INSTANCES, Kind.RECORDS)
+    ]
+
+
+def overview_key(leaf: str, field: Field) -> str:
+    """The overview's name for a headline field of a topic."""
+    return field.name if leaf == "explanation" else f"{leaf}_{field.name}"

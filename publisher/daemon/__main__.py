@@ -1,0 +1,65 @@
+"""The resident process: ``python -m publisher.daemon DESCRIPTOR``, started by ``fanwhy-pub run``.
+
+A process of its own, so that what the command line needs (typer, pydantic, rich) is not resident.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+
+from publisher.config.state import state_dir
+from publisher.daemon.app import App
+from publisher.daemon.launch import Launch
+from publisher.daemon.lock import claim
+from publisher.errors import FanwhyError
+
+_LOG_FORMAT = "%(levelname)s %(message)s"
+
+
+def main(launch: Launch) -> int:
+    """Runs the daemon until a signal ends it; the exit code."""
+    logging.basicConfig(
+        level=launch.settings.log_level.upper(), format=_LOG_FORMAT, stream=sys.stderr
+    )
+    logging.addLevelName(logging.INFO, "fanwhy:")
+    logging.addLevelName(logging.WARNING, "fanwhy: warning:")
+    logging.addLevelName(logging.ERROR, "fanwhy: error:")
+    try:
+        home = state_dir()
+        try:
+            # Held until the process ends.
+            _ = claim(home) if home else None
+        except OSError as error:
+            logging.getLogger(__name__).warning(
+                "state folder %s cannot be written: %s; what is learned is lost at the end",
+                home, error.strerror,
+            )  # fmt: skip
+            home = None
+        app = App(launch, home=home)
+        signal.set_wakeup_fd(app.wake_descriptor, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: app.stop())
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: app.reload())
+        # What was loaded and built so far stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        return app.run()
+    except FanwhyError as error:
+        print(f"fanwhy-pub: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:  # a mistake of ours; what follows is for a report of it
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        print(
+            f"fanwhy-pub: unexpected {type(error).__name__}: {error!s:.200}; "
+            "run with log_level = 'debug' (FANWHY_LOG_LEVEL=debug) for a report",
+            file=sys.stderr,
+        )
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Launch.take_over(int(sys.argv[1]))))

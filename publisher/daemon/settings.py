@@ -1,0 +1,61 @@
+"""All that can be set: the sections, gathered from the layers that obey them."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+
+from publisher.config.setting import setting
+from publisher.contract.topics import DEFAULT_PREFIX, Topics
+from publisher.daemon.scheduler import SamplingSettings
+from publisher.explain.explain_settings import ExplainSettings
+from publisher.homeassistant.discovery import HomeAssistantSettings
+from publisher.ledger.ledger_settings import LedgerSettings
+from publisher.mqtt.broker import BrokerSettings
+from publisher.publishing.policy import PublishingSettings
+from publisher.subsystems.disk.smart import SmartSettings
+from publisher.subsystems.runner import SensesSettings
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Sections are tables of the file."""
+
+    prefix: str = setting(
+        DEFAULT_PREFIX,
+        "First levels of every topic. With several machines on one broker: host/{hostname}.",
+        example="host/{hostname}",
+    )
+    hostname: str | None = setting(
+        None, "The name this machine goes by. Unset: the one the machine has.", example="nas"
+    )
+    root: str = setting(
+        "/",
+        "Where the machine's /proc and /sys are found; /host, for one, in a container that has "
+        "them mounted there.",
+    )
+    log_level: str = setting("info", "The least that is worth a line.", options=LOG_LEVELS)
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    publishing: PublishingSettings = field(default_factory=PublishingSettings)
+    senses: SensesSettings = field(default_factory=SensesSettings)
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
+    smart: SmartSettings = field(default_factory=SmartSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
+
+    @property
+    def host(self) -> str:
+        """The name that payloads carry."""
+        return self.hostname or socket.gethostname() or "unnamed"
+
+    @property
+    def topics(self) -> Topics:
+        """The topics under the resolved prefix.
+
+        Raises:
+            ConfigError: the prefix makes no usable topic.
+        """
+        return Topics.for_host(self.prefix, self.host)

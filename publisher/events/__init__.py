@@ -1,1 +1,0 @@
-"""When a message goes out, and what waits while nobody can be told."""

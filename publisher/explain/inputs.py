@@ -1,0 +1,128 @@
+"""What the verdict is made from besides the ledger: evidence and signs, out of the readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from publisher.contract.metric import Reading
+from publisher.contract.printable import printable
+from publisher.contract.readings import EvidenceReading
+from publisher.explain.report.alerts import Signs
+
+# What arrays do to themselves, by kind and activity.
+_UPKEEP = {
+    ("md", "check"): "RAID check",
+    ("md", "resync"): "RAID resync",
+    ("md", "recovery"): "RAID rebuild",
+    ("md", "repair"): "RAID repair",
+    ("md", "reshape"): "RAID reshape",
+    ("zfs", "scrub"): "ZFS scrub",
+    ("zfs", "recovery"): "ZFS resilver",
+    ("btrfs", "scrub"): "btrfs scrub",
+    ("btrfs", "reshape"): "btrfs balance",
+}
+
+
+def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
+    """What speaks for or against a verdict, out of whatever senses this machine has."""
+    used = _value(readings, "memory", "used_percent")
+    return EvidenceReading(
+        cpu_percent=_value(readings, "cpu", "usage_percent"),
+        memory_available_percent=None if used is None else 100 - used,
+        pressure_cpu_percent=_value(readings, "cpu", "pressure_some_percent"),
+        pressure_memory_percent=_value(readings, "memory", "pressure_some_percent"),
+        pressure_io_percent=_value(readings, "disk", "pressure_some_percent"),
+        disk_bytes_per_second=_sum(
+            readings, "disk", "read_bytes_per_second", "write_bytes_per_second"
+        ),
+        network_bytes_per_second=_sum(
+            readings, "network", "receive_bytes_per_second", "transmit_bytes_per_second"
+        ),
+        gpu_percent=_value(readings, "gpu", "usage_percent"),
+        fan_speed_rpm=_whole(_value(readings, "thermal", "fan_speed_rpm")),
+        fan_duty_percent=_value(readings, "thermal", "fan_duty_percent"),
+        throttling=getattr(readings.get("thermal"), "throttled", None),
+        cpu_temperature_celsius=_value(readings, "thermal", "cpu_temperature_celsius"),
+        cpu_temperature_limit_celsius=_cpu_limit(readings),
+        gpu_temperature_celsius=_value(readings, "gpu", "temperature_celsius"),
+        gpu_headroom_celsius=_gpu_headroom(readings),
+        gpu_throttling=getattr(readings.get("gpu"), "thermal_throttling", None),
+        gpu_fan_percent=_value(readings, "gpu", "fan_percent"),
+        gpu_power_watts=_value(readings, "gpu", "power_watts"),
+        power_watts=_add(
+            _value(readings, "power", "cpu_power_watts"), _value(readings, "gpu", "power_watts")
+        ),
+    )
+
+
+def signs(readings: Mapping[str, Reading]) -> Signs:
+    """What else deserves an alert, or explains why disks are at work."""
+    disk = readings.get("disk")
+    filesystems = getattr(disk, "filesystems", {}).values()
+    arrays = getattr(disk, "arrays", {}).items()
+    return Signs(
+        oom_kills=_whole(_value(readings, "memory", "oom_kills")),
+        disk_used_percent={
+            each.label or "": each.used_percent
+            for each in filesystems
+            if each.used_percent is not None and not each.read_only
+        },
+        raid_degraded=tuple(
+            each.label or name for name, each in arrays if each.state == "degraded"
+        ),
+        upkeep=tuple(
+            f"{words} ({printable(each.label or name)})"
+            for name, each in arrays
+            if (words := _UPKEEP.get((each.kind, each.activity)))
+        ),
+    )
+
+
+def _value(readings: Mapping[str, Reading], topic: str, name: str) -> float | None:
+    reading = readings.get(topic)
+    value: float | None = getattr(reading, name, None)
+    return value
+
+
+def _sum(readings: Mapping[str, Reading], topic: str, *names: str) -> float | None:
+    return _add(*(_value(readings, topic, name) for name in names))
+
+
+def _add(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _cpu_limit(readings: Mapping[str, Reading]) -> float | None:
+    """The limit of the sensor that measures the processor."""
+    now = _value(readings, "thermal", "cpu_temperature_celsius")
+    if now is None:
+        return None
+    for sensor in getattr(readings["thermal"], "temperatures", {}).values():
+        if sensor.temperature_celsius == now and (
+            limit := sensor.high_celsius or sensor.critical_celsius
+        ):
+            return float(limit)
+    return None
+
+
+def _gpu_headroom(readings: Mapping[str, Reading]) -> float | None:
+    """The fewest degrees that are left to a sensor of a GPU; drivers tell no limit as 0, too."""
+    gpus = getattr(readings.get("gpu"), "devices", {}).values()
+    return min(
+        (
+            limit - temperature
+            for gpu in gpus
+            for temperature, limit in (
+                (gpu.temperature_celsius, gpu.slowdown_temperature_celsius),
+                (gpu.hotspot_temperature_celsius, gpu.hotspot_temperature_limit_celsius),
+                (gpu.memory_temperature_celsius, gpu.memory_temperature_limit_celsius),
+            )
+            if temperature and limit
+        ),
+        default=None,
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,269 @@
+"""The rules by which work is named: read from TOML, checked, and folded into look-up tables.
+
+A rule file holds one table a category and in it one line a product::
+
+    [backup]
+    time-machine = { label = "Time Machine backup", program = ["backupd", "backupd-helper"] }
+
+What may stand in a rule is told in docs/explanation.md. A rule of the user's with the name of a
+shipped one is laid over it: words replace words, lists are added to lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from publisher.contract.readings import CATEGORIES
+from publisher.errors import ConfigError
+
+PLACES: Final = ("program", "kernel", "path", "script", "command", "unit", "image", "word")
+"""Where a rule may look. Each holds a list of exact names; ``*`` stands for any characters."""
+
+ROLES: Final = ("program", "tool", "interpreter", "host")
+"""How a program stands to its job.
+
+A *tool* works for whoever started it, an *interpreter* for its script; a *host* (a shell, a
+terminal, cron) lends its name to nothing that it starts; a *program* answers for itself and for
+the tools below it.
+"""
+
+_WORDS: Final = {"label": str, "role": str, "confidence": float, "disabled": bool}
+# The kernel keeps 15 bytes of a program's name (TASK_COMM_LEN in linux/sched.h is 16).
+COMM_LENGTH: Final = 15
+_CUT: Final = "cut"
+
+Document = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a matching rule says.
+
+    Attributes:
+        confidence: ``None`` leaves it to how the rule was matched.
+    """
+
+    name: str
+    category: str
+    label: str
+    role: str = "program"
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All rules in little memory: each place's names stand in one string, with their rule's number.
+
+    Thousands of names as a dictionary would cost the daemon a megabyte for a question that it
+    asks a few times an hour.
+
+    Attributes:
+        rules: each rule as a line of tab-separated words.
+        exact: place -> lines of name and number, each between line feeds.
+        patterns: place -> (what stands before the first star, the pattern, number).
+    """
+
+    rules: list[str] = field(default_factory=list)
+    exact: dict[str, str] = field(default_factory=dict)
+    patterns: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)
+
+    def find(self, place: str, name: str) -> Rule | None:
+        """The rule for a lower-case name at a place; an exact name goes before a pattern."""
+        rule = self.find_exact(place, name)
+        if rule is not None:
+            return rule
+        for prefix, pattern, number in self.patterns.get(place, ()):
+            if name.startswith(prefix) and _matches(pattern, name):
+                return self._rule(number)
+        return None
+
+    def find_exact(self, place: str, name: str) -> Rule | None:
+        """The rule that has this very name at a place."""
+        if "\n" in name or "\t" in name:
+            return None
+        names = self.exact.get(place, "")
+        at = names.find(f"\n{name}\t")
+        if at < 0:
+            return None
+        at += len(name) + 2
+        return self._rule(int(names[at : names.index("\n", at)]))
+
+    def _rule(self, number: int) -> Rule:
+        name, category, label, role, confidence = self.rules[number].split("\t")
+        return Rule(name, category, label, role, float(confidence) if confidence else None)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a pattern, in which only stars are special, fits the whole name."""
+    head, *middle, tail = pattern.split("*")
+    if len(name) < len(head) + len(tail) or not (name.startswith(head) and name.endswith(tail)):
+        return False
+    at, end = len(head), len(name) - len(tail)
+    for part in middle:
+        at = name.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def load(rules_file: str | None = None) -> RuleBook:
+    """The shipped rules with the user's laid over them.
+
+    Raises:
+        ConfigError: the user's file cannot be read or is not a file of rules.
+    """
+    return fold(shipped(), _user_document(rules_file) if rules_file else {})
+
+
+def shipped() -> Document:
+    """The rules that come with fanwhy."""
+    text = resources.files("publisher.explain.naming").joinpath("rules.toml").read_text("utf-8")
+    return _parsed(text, "rules.toml")
+
+
+def fold(base: Document, over: Document) -> RuleBook:
+    """Folds two documents into one book; ``over`` goes first wherever both claim a name."""
+    merged: dict[str, tuple[str, dict[str, Any]]] = {}
+    for document in (base, over):
+        for category, name, body in _rules_of(document):
+            kept = merged.get(name, (category, {}))[1]
+            merged[name] = (category, _laid_over(kept, body))
+    ours = {name for _, name, _ in _rules_of(over)}
+    book = RuleBook()
+    names: dict[str, dict[str, int]] = {place: {} for place in (*PLACES, _CUT)}
+    for name in sorted(merged, key=lambda name: name not in ours):
+        category, body = merged[name]
+        if body.get("disabled"):
+            continue
+        confidence = body.get("confidence", "")
+        words = (name, category, body.get("label", name), body.get("role", "program"), confidence)
+        book.rules.append("\t".join(" ".join(str(word).split()) for word in words))
+        for place in PLACES:
+            for text in _listed(body.get(place, ())):
+                _enter(book, names, place, " ".join(text.lower().split()))
+    # A whole name goes before one that the kernel has cut to the same letters.
+    names["program"] |= {
+        text: n for text, n in names.pop(_CUT).items() if text not in names["program"]
+    }
+    for place, numbers in names.items():
+        lines = "".join(f"{text}\t{number}\n" for text, number in numbers.items())
+        book.exact[place] = f"\n{lines}"
+    return book
+
+
+def _enter(book: RuleBook, names: dict[str, dict[str, int]], place: str, text: str) -> None:
+    """Enters a name for the newest rule; the first rule to claim a name keeps it."""
+    number = len(book.rules) - 1
+    if "*" in text:
+        entry = (text.partition("*")[0], text, number)
+        book.patterns.setdefault(place, []).append(entry)
+        return
+    names[place].setdefault(text, number)
+    if place == "program" and len(text) > COMM_LENGTH:
+        names[_CUT].setdefault(text[:COMM_LENGTH].rstrip(), number)
+
+
+def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if key in PLACES:
+            merged[key] = [*_listed(value), *merged.get(key, ())]
+        else:
+            merged[key] = value
+    return merged
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _rules_of(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for category, rules in document.items():
+        for name, body in rules.items():
+            yield category, name, body
+
+
+def _parsed(text: str, source: str) -> Document:
+    # Loaded here only: the parser is not needed once the rules are folded.
+    import tomllib  # noqa: PLC0415
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from None
+
+
+def _user_document(rules_file: str) -> Document:
+    path = Path(rules_file).expanduser()
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"explain.rules_file: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"explain.rules_file: {path}: not UTF-8 text") from None
+    document = _parsed(text, str(path))
+    check(document, str(path))
+    return document
+
+
+def check(document: Mapping[str, Any], source: str) -> None:
+    """Whether a parsed document is a file of rules.
+
+    Raises:
+        ConfigError: for the first thing wrong: file, rule, what was expected, and the nearest
+            known word for an unknown one.
+    """
+    known_labels = None
+    for category, rules in document.items():
+        if category not in CATEGORIES:
+            raise ConfigError(f"{source}: [{category}]: unknown category{_near(category)}")
+        if not isinstance(rules, Mapping):
+            raise ConfigError(f"{source}: {category}: must be a table of rules, as in [{category}]")
+        for name, body in rules.items():
+            where = f"{source}: {category}.{name}"
+            if not isinstance(body, Mapping):
+                raise ConfigError(f'{where}: must be a rule, as in {name} = {{ label = "…" }}')
+            _check_rule(where, body)
+            if "label" not in body and not body.get("disabled"):
+                if known_labels is None:
+                    known_labels = {rule for _, rule, _ in _rules_of(shipped())}
+                if source == "rules.toml" or name not in known_labels:
+                    raise ConfigError(f"{where}: a new rule needs a label")
+
+
+def _check_rule(where: str, body: Mapping[str, Any]) -> None:
+    for key, value in body.items():
+        if key in PLACES:
+            _check_names(f"{where}.{key}", value)
+        elif key not in _WORDS:
+            raise ConfigError(f"{where}: unknown key {key!r}{_near(key, (*PLACES, *_WORDS))}")
+        elif not isinstance(value, (float, int) if key == "confidence" else _WORDS[key]):
+            raise ConfigError(f"{where}.{key}: must be a {_WORDS[key].__name__}, not {value!r}")
+    if body.get("role", "program") not in ROLES:
+        near = _near(str(body["role"]), ROLES)
+        raise ConfigError(f"{where}.role: must be one of {', '.join(ROLES)}{near}")
+    if not 0 < body.get("confidence", 1) <= 1:
+        raise ConfigError(f"{where}.confidence: must be above 0 and at most 1")
+    if not body.get("label", "x").strip():
+        raise ConfigError(f"{where}.label: must not be empty")
+
+
+def _check_names(where: str, value: Any) -> None:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{where}: must be a name or a list of names")
+    for name in names:
+        if not name.strip("* "):
+            raise ConfigError(f"{where}: {name!r} would match everything")
+
+
+def _near(word: str, known: tuple[str, ...] = CATEGORIES) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  # only to word an error
+
+    found = get_close_matches(word, known, n=1)
+    return f"; did you mean {found[0]!r}?" if found else f"; known: {', '.join(known)}"

@@ -1,0 +1,46 @@
+"""Who descends from whom, among processes of which some are dead."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from publisher.ledger.cpu.process import G, Process
+
+Dead: TypeAlias = dict[Process[G], Process[G] | None]
+"""Those found dead, in that order; to each an ancestor such that all between are dead, too."""
+
+
+def alive_above(process: Process[G], dead: Dead[G]) -> Process[G] | None:
+    """The nearest ancestor that is not dead; shortens the way there for those who ask next."""
+    line: list[Process[G]] = []
+    above = process.parent
+    while above is not None and above in dead:
+        line.append(above)
+        above = dead[above]
+    for one in line:
+        dead[one] = above
+    return above
+
+
+def is_below(process: Process[G], other: Process[G]) -> bool:
+    """Whether ``process`` is ``other`` or below it; nobody is above who began later."""
+    above: Process[G] | None = process
+    while above is not None and above.start >= other.start:
+        if above is other:
+            return True
+        above = above.parent
+    return False
+
+
+def depth(process: Process[G], known: dict[Process[G], int]) -> int:
+    """How many ancestors it has; ``known`` spares going up the same line twice, and grows."""
+    line: list[Process[G]] = []
+    above: Process[G] | None = process
+    while above is not None and above not in known:
+        line.append(above)
+        above = above.parent
+    depth = -1 if above is None else known[above]
+    for one in reversed(line):
+        depth += 1
+        known[one] = depth
+    return depth

@@ -1,0 +1,25 @@
+"""What a machine's owner may decide about attribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from publisher.config.setting import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """How hard fanwhy tries to name who used the machine."""
+
+    attribution: str = setting(
+        "auto",
+        "How CPU time of processes that die at once, their parents already gone, is traced. "
+        "light: from counters alone. auto: fork events of the kernel while counters leave more "
+        "than 5 % open, where permitted. exact: fork events always, where permitted.",
+        options=("light", "auto", "exact"),
+    )
+    publish_arguments: bool = setting(
+        False,
+        "Show the words after the command in labels. Off, since arguments may hold secrets; "
+        "what looks like one is left out even then.",
+    )

@@ -1,0 +1,340 @@
+"""Disks: what each one does and how busy it is, how full the file systems are, who waits for I/O.
+
+Sources: those of ``publisher.sources.block``, ``/proc/pressure/io``, and those that
+``filesystems``, ``arrays`` and ``smart`` name. The topic's sums count disks only: what goes through
+partitions, md and device mapper arrives there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from publisher.contract.metric import (
+    Reading,
+    Unit,
+    choice,
+    counter,
+    flag,
+    gauge,
+    instances,
+    reading,
+    records,
+    text,
+)
+from publisher.contract.readings import ConsumerReading
+from publisher.errors import AbsentError, SourceError
+from publisher.sources import Sources, block
+from publisher.subsystems.base import Subsystem, total
+from publisher.subsystems.disk.arrays import ArrayReading, Arrays
+from publisher.subsystems.disk.filesystems import FilesystemReading, Filesystems
+from publisher.subsystems.disk.smart import POWER_STATES, Health, Smart, SmartSettings
+from publisher.subsystems.pressure import Pressure
+
+# How often disks are looked for; udev names a new one a moment after the kernel does.
+_LOOK_PERIOD = 10.0
+# More than any disk does: such a step is a counter that was set anew, not work.
+_LARGEST_BYTES_PER_SECOND = 1e12
+_LARGEST_PER_SECOND = 1e9
+_MEGABYTE = 1 << 20
+
+
+@reading
+class DeviceReading(Reading):
+    """One disk."""
+
+    label: str | None = text("Model", "The disk's model.")
+    device: str | None = text(
+        "Device", "The kernel's name of it, which may change with each boot.",
+        triggers=False, diagnostic=True,
+    )  # fmt: skip
+    size_bytes: int | None = gauge(
+        "Size", "Space on it.", unit=Unit.BYTES, precision=0, diagnostic=True
+    )
+    read_bytes_per_second: float | None = gauge(
+        "Reads", "Bytes read from it.",
+        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
+    )  # fmt: skip
+    write_bytes_per_second: float | None = gauge(
+        "Writes", "Bytes written to it.",
+        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
+    )  # fmt: skip
+    reads_per_second: float | None = gauge(
+        "Read operations", "Reads that it completed.", unit=Unit.PER_SECOND, precision=1
+    )
+    writes_per_second: float | None = gauge(
+        "Write operations", "Writes that it completed.", unit=Unit.PER_SECOND, precision=1
+    )
+    busy_percent: float | None = gauge(
+        "Busy", "Time in which it had something to do; a disk that does many things at once may "
+        "have room left at 100 %.",
+        unit=Unit.PERCENT, precision=1, deadband=15,
+    )  # fmt: skip
+    latency_milliseconds: float | None = gauge(
+        "Latency", "Mean time that a read or write took, waiting included; absent while idle.",
+        unit=Unit.MILLISECONDS, precision=2,
+    )  # fmt: skip
+    queue_depth: float | None = gauge(
+        "Queue depth", "Mean number of requests that were waiting or being served.", precision=2
+    )
+    power_state: str | None = choice(
+        "Power state", "Works; rests, and may have spun down by its own timer, which only a "
+        "question that disturbs it could tell; or sleeps.",
+        options=POWER_STATES,
+    )  # fmt: skip
+    healthy: bool | None = flag("Healthy", "What SMART says of the whole disk.", diagnostic=True)
+    reallocated_sectors: int | None = gauge(
+        "Reallocated sectors", "Bad sectors that were replaced.", deadband=1, diagnostic=True
+    )
+    pending_sectors: int | None = gauge(
+        "Pending sectors", "Sectors that could not be read and wait for a verdict.",
+        deadband=1, diagnostic=True,
+    )  # fmt: skip
+    media_errors: int | None = counter(
+        "Media errors", "Times that data could not be had back.", deadband=1, diagnostic=True
+    )
+    life_used_percent: float | None = gauge(
+        "Life used", "Part of the write endurance that is used up, by the maker's estimate.",
+        unit=Unit.PERCENT, precision=0, deadband=1, diagnostic=True,
+    )  # fmt: skip
+    spare_percent: float | None = gauge(
+        "Spare", "Spare space that is left.",
+        unit=Unit.PERCENT, precision=0, deadband=1, diagnostic=True,
+    )  # fmt: skip
+    power_on_seconds: int | None = counter(
+        "Power-on time", "Time that it has been switched on.", unit=Unit.SECONDS, diagnostic=True
+    )
+
+
+@reading
+class DiskReading(Reading):
+    """All disks and file systems, together and one by one."""
+
+    busy_percent: float | None = gauge(
+        "Busiest disk", "Time in which the busiest disk had something to do.",
+        unit=Unit.PERCENT, precision=1, deadband=15, headline=True, icon="mdi:harddisk",
+    )  # fmt: skip
+    fullest_percent: float | None = gauge(
+        "Fullest file system", "Usage of the fullest file system that can be written.",
+        unit=Unit.PERCENT, precision=1, deadband=1, headline=True, icon="mdi:chart-donut",
+    )  # fmt: skip
+    read_bytes_per_second: float | None = gauge(
+        "Reads", "Bytes read from all disks.",
+        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
+    )  # fmt: skip
+    write_bytes_per_second: float | None = gauge(
+        "Writes", "Bytes written to all disks.",
+        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
+    )  # fmt: skip
+    pressure_some_percent: float | None = gauge(
+        "I/O pressure", "Time in which some task waited for I/O.",
+        unit=Unit.PERCENT, precision=1, deadband=10,
+    )  # fmt: skip
+    pressure_full_percent: float | None = gauge(
+        "Full I/O pressure", "Time in which every task that could work waited for I/O.",
+        unit=Unit.PERCENT, precision=1, deadband=10,
+    )  # fmt: skip
+    devices: dict[str, DeviceReading] = instances(
+        DeviceReading, "Disks", "Each disk by an identity that no renumbering changes."
+    )
+    filesystems: dict[str, FilesystemReading] = instances(
+        FilesystemReading, "File systems", "Each file system by its UUID or source."
+    )
+    arrays: dict[str, ArrayReading] = instances(
+        ArrayReading, "Arrays", "Disks bound together by md, ZFS or btrfs."
+    )
+    top: tuple[ConsumerReading, ...] = records(
+        ConsumerReading, "Top", "Who reads and writes the most."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a disk did between two reads, a second."""
+
+    read_bytes: float | None
+    write_bytes: float | None
+    reads: float | None
+    writes: float | None
+    busy_percent: float | None
+    latency_milliseconds: float | None
+    queue_depth: float | None
+    any: bool
+
+    @classmethod
+    def between(cls, before: block.Activity, after: block.Activity, seconds: float) -> Work:
+        """A counter that ran backwards, or further than any disk runs, gives no rate."""
+        reads, writes = after.reads - before.reads, after.writes - before.writes
+        waited = (after.read_milliseconds - before.read_milliseconds) + (
+            after.write_milliseconds - before.write_milliseconds
+        )
+        bytes_limit = _LARGEST_BYTES_PER_SECOND
+        busy = _rate(after.busy_milliseconds - before.busy_milliseconds, seconds)
+        return cls(
+            read_bytes=_rate(
+                (after.sectors_read - before.sectors_read) * block.SECTOR, seconds, bytes_limit
+            ),
+            write_bytes=_rate(
+                (after.sectors_written - before.sectors_written) * block.SECTOR,
+                seconds, bytes_limit,
+            ),
+            reads=_rate(reads, seconds),
+            writes=_rate(writes, seconds),
+            busy_percent=None if busy is None else min(busy / 10, 100.0),
+            latency_milliseconds=waited / (reads + writes)
+            if reads >= 0 and writes >= 0 and reads + writes > 0 and waited >= 0
+            else None,
+            queue_depth=_rate(
+                (after.queued_milliseconds - before.queued_milliseconds) / 1000, seconds
+            ),
+            any=reads + writes > 0,
+        )  # fmt: skip
+
+
+_IDLE = Work(0.0, 0.0, 0.0, 0.0, 0.0, None, 0.0, any=False)
+_UNKNOWN = Work(None, None, None, None, None, None, None, any=False)
+_NO_HEALTH = Health()
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A disk, what its counters were, and what was said of it last, from what."""
+
+    disk: block.Disk
+    content: bytes = b""
+    activity: block.Activity | None = None
+    work: Work = _UNKNOWN
+    told: tuple[Work, Health, str | None] | None = None
+    reading: DeviceReading | None = None
+
+
+class Disk(Subsystem):
+    name = "disk"
+    reading = DiskReading
+    top_by = "disk_bytes_per_second"
+
+    def __init__(self, sources: Sources, settings: SmartSettings | None = None) -> None:
+        super().__init__(sources)
+        self._pressure = Pressure(self, "io")
+        self._filesystems = Filesystems(self)
+        self._arrays = Arrays(self, self._filesystems.mount_point)
+        self._smart = Smart(self, settings or SmartSettings())
+        self._watched: list[_Watched] = []
+        self._names: list[str] = []
+        self._fresh = True
+        self._read_at = float("-inf")
+        self._look_at = float("-inf")
+
+    def read(self) -> DiskReading:
+        now = self.sources.monotonic()
+        if now >= self._look_at:
+            self.part("devices", lambda: self._look(now))
+        seconds, self._read_at = now - self._read_at, now
+        for watched in self._watched:
+            self._work(watched, seconds)
+        busy = {watched.disk.identity for watched in self._watched if watched.work.any}
+        self._smart.read(busy, now)
+        devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
+        filesystems = self._filesystems.read(now)
+        arrays = self._arrays.read(now, at_work=bool(busy))
+        some, full = self._pressure.read(now)
+        return DiskReading(
+            busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),
+            fullest_percent=max(
+                _known(item.used_percent for item in filesystems.values() if not item.read_only),
+                default=None,
+            ),
+            read_bytes_per_second=total(item.read_bytes_per_second for item in devices.values()),
+            write_bytes_per_second=total(item.write_bytes_per_second for item in devices.values()),
+            pressure_some_percent=some,
+            pressure_full_percent=full,
+            devices=devices,
+            filesystems=filesystems,
+            arrays=arrays,
+        )
+
+    def close(self) -> None:
+        self._filesystems.close()
+        self._arrays.close()
+        self._smart.close()
+
+    def _work(self, watched: _Watched, seconds: float) -> None:
+        """What the disk did since the last read."""
+        name = watched.disk.name
+        before = watched.activity
+        try:
+            content = self.files.read(block.stat_of(name))
+            if content == watched.content and before:
+                watched.work = _IDLE
+                return
+            after = block.activity(content, name)
+        except SourceError as error:
+            watched.content, watched.activity, watched.work = b"", None, _UNKNOWN
+            self._look_at = self._read_at  # it may have been pulled out
+            self.health["disk.devices"] = error
+            return
+        watched.content, watched.activity = content, after
+        watched.work = Work.between(before, after, seconds) if before else _UNKNOWN
+        if before and after.reads < before.reads:
+            self._fresh, self._look_at = True, self._read_at  # another one may have got the name
+
+    def _look(self, now: float) -> None:
+        """Finds out which disks there are, and who each of them is.
+
+        Raises:
+            AbsentError: there is none.
+        """
+        self._look_at = now + _LOOK_PERIOD
+        names = self.files.names("/sys/block")
+        if names != self._names or self._fresh:
+            self._fresh = names != self._names  # once more, when udev has had its say
+            self._names = names
+            disks = block.disks(self.files)
+            known = {(item.disk.identity, item.disk.name): item for item in self._watched}
+            self._watched = [
+                known.get((disk.identity, disk.name)) or _Watched(disk) for disk in disks
+            ]
+            self._smart.watch(disks, now)
+        if not self._watched:
+            raise AbsentError("no disks to be seen", path="/sys/block")
+
+    def _device(self, watched: _Watched, now: float) -> DeviceReading:
+        disk, work = watched.disk, watched.work
+        health = self._smart.health(disk.identity) or _NO_HEALTH
+        power = self._smart.power_state(disk.identity, now)
+        known = watched.reading
+        if known and watched.told == (work, health, power):
+            return known
+        watched.told = (work, health, power)
+        watched.reading = DeviceReading(
+            label=disk.label,
+            device=disk.name,
+            size_bytes=disk.size_bytes,
+            read_bytes_per_second=work.read_bytes,
+            write_bytes_per_second=work.write_bytes,
+            reads_per_second=work.reads,
+            writes_per_second=work.writes,
+            busy_percent=work.busy_percent,
+            latency_milliseconds=work.latency_milliseconds,
+            queue_depth=work.queue_depth,
+            power_state=power,
+            healthy=health.passed,
+            reallocated_sectors=health.reallocated,
+            pending_sectors=health.pending,
+            media_errors=health.media_errors,
+            life_used_percent=health.life_used_percent,
+            spare_percent=health.spare_percent,
+            power_on_seconds=health.power_on_seconds,
+        )
+        return watched.reading
+
+
+def _rate(growth: float, seconds: float, limit: float = _LARGEST_PER_SECOND) -> float | None:
+    if growth < 0 or seconds <= 0:
+        return None
+    rate = growth / seconds
+    return rate if rate <= limit else None
+
+
+def _known(values: Iterable[float | None]) -> Iterable[float]:
+    return (value for value in values if value is not None)

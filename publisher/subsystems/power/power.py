@@ -1,0 +1,291 @@
+"""Power: what the processor and the machine draw, what it runs on, and how long that lasts.
+
+Sources: RAPL counters (``publisher.sources.powercap``), power and energy channels of hwmon,
+``/sys/class/power_supply``, a NUT server on this machine, a Raspberry Pi's under-voltage bit.
+Power of graphics cards is the gpu topic's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from publisher.contract.metric import (
+    Reading,
+    Unit,
+    counter,
+    flag,
+    gauge,
+    instances,
+    reading,
+    text,
+)
+from publisher.errors import AbsentError, SourceError
+from publisher.sources import Sources, hwmon, nut, powercap, supplies
+from publisher.sources.supplies import Supply
+from publisher.subsystems.base import Subsystem, total
+from publisher.subsystems.power.meters import Meter, Meters
+from publisher.subsystems.power.supply import (
+    SupplyReading,
+    charge,
+    drawn,
+    on_battery,
+    supply_reading,
+    ups_reading,
+    ups_watts,
+)
+from publisher.subsystems.thermal.throttling import firmware_word, throttled_word, under_voltage
+
+# Batteries answer through the slow controller that also serves the keyboard.
+_SUPPLY_SECONDS = 10.0
+_NUT_SECONDS = 30.0
+_NO_NUT_SECONDS = 300.0
+_RESCAN_SECONDS = 300.0
+# Chips that measure the processor where RAPL does not count it.
+_CPU_CHIPS = ("fam15h_power", "zenpower")
+# ACPI's power meter measures what the whole machine draws from the wall.
+_SYSTEM_CHIP = "power_meter"
+
+
+@reading
+class MeterReading(Reading):
+    """One meter of power."""
+
+    label: str | None = text("Label", "What is measured.", triggers=False)
+    power_watts: float | None = gauge(
+        "Power", "What it draws.", unit=Unit.WATTS, precision=1, deadband=10, deadband_percent=25
+    )
+    energy_kilowatt_hours: float | None = counter(
+        "Energy", "What it has drawn since fanwhy first saw it, while fanwhy ran.",
+        unit=Unit.KILOWATT_HOURS, precision=3,
+    )  # fmt: skip
+
+
+@reading
+class PowerReading(Reading):
+    """Power, energy and supplies."""
+
+    cpu_power_watts: float | None = gauge(
+        "CPU power", "What the processor packages draw.",
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=25, headline=True, enabled=True,
+    )  # fmt: skip
+    memory_power_watts: float | None = gauge(
+        "Memory power", "What the memory draws.",
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=25,
+    )  # fmt: skip
+    system_power_watts: float | None = gauge(
+        "System power", "What the whole machine draws, where something measures that.",
+        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=20, headline=True, enabled=True,
+    )  # fmt: skip
+    cpu_energy_kilowatt_hours: float | None = counter(
+        "CPU energy", "What the processors have drawn since fanwhy first ran, while it ran.",
+        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
+    )  # fmt: skip
+    system_energy_kilowatt_hours: float | None = counter(
+        "System energy", "What the machine has drawn since fanwhy first ran, while it ran.",
+        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
+    )  # fmt: skip
+    on_battery: bool | None = flag(
+        "On battery", "The machine, or its UPS, runs on a battery.", icon="mdi:power-plug-battery"
+    )
+    battery_percent: float | None = gauge(
+        "Battery", "How full the machine's batteries are.",
+        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery",
+    )  # fmt: skip
+    under_voltage: bool | None = flag(
+        "Under-voltage", "The board gets too little voltage: a weak supply or cable.",
+        device_class="problem",
+    )  # fmt: skip
+    meters: dict[str, MeterReading] = instances(
+        MeterReading, "Meters", "Every part of the machine whose power is measured."
+    )
+    supplies: dict[str, SupplyReading] = instances(
+        SupplyReading, "Supplies", "Every battery, adapter and UPS."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A meter at work: what it is called, what it counts, and the chip it is on, if it is."""
+
+    label: str
+    meter: Meter
+    chip: hwmon.Chip | None
+
+
+class Power(Subsystem):
+    name = "power"
+    reading = PowerReading
+    # Batteries, buses and servers have been seen to hang.
+    blocking = True
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__(sources)
+        self._meters = Meters(self.files, sources.state_dir)
+        self._hwmon = hwmon.Hwmon(self.files)
+        self._domains: list[powercap.Domain] = []
+        self._looked_at = float("-inf")
+        self._gauges: dict[str, Gauge] = {}
+        self._supplies: list[Supply] = []
+        self._supplies_at = float("-inf")
+        self._upses: dict[str, SupplyReading] = {}
+        self._upses_at = float("-inf")
+        self._firmware: str | None = None
+        self._under_voltage: bool | None = None
+
+    def read(self) -> PowerReading:
+        now = self.sources.monotonic()
+        chips = self._hwmon.chips(now)
+        if now - self._looked_at >= _RESCAN_SECONDS:
+            self._looked_at = now
+            self._firmware = firmware_word(self.files)
+            self._domains = self.part("rapl", lambda: powercap.find(self.files)) or []
+        self._gauges = {
+            name: kept
+            for name, kept in self._gauges.items()
+            if kept.chip is None or kept.chip in chips
+        }
+        if self._domains:
+            self.part("rapl", lambda: self._count(now))
+        for chip in chips:
+            self._measure(chip, now)
+        if now >= self._supplies_at:
+            # Samples come a little early or late.
+            self._supplies_at = now + _SUPPLY_SECONDS * 0.95
+            self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
+            self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
+        address = self.sources.nut
+        if address and now >= self._upses_at:
+            self._upses_at = now + _NUT_SECONDS * 0.95
+            self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
+        supplied = {f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
+        supplied |= self._upses
+        if not (self._gauges or supplied or self._under_voltage is not None):
+            raise self._nothing()
+        self._meters.save(now)
+        if self._meters.problem or "power.energy_file" in self.health:
+            self.health["power.energy_file"] = self._meters.problem
+        cpu = self._cpu()
+        cpu_watts = total(part.meter.watts for part in cpu)
+        system = self._system(cpu_watts)
+        return PowerReading(
+            cpu_power_watts=cpu_watts,
+            cpu_energy_kilowatt_hours=total(part.meter.kilowatt_hours for part in cpu),
+            memory_power_watts=total(
+                gauge.meter.watts for name, gauge in self._gauges.items() if name.endswith("/dram")
+            ),
+            system_power_watts=system.watts if system else drawn(self._supplies),
+            system_energy_kilowatt_hours=system.kilowatt_hours if system else None,
+            on_battery=on_battery(self._supplies, self._upses),
+            battery_percent=charge(self._supplies),
+            under_voltage=self._under_voltage,
+            meters={
+                name: MeterReading(
+                    label=part.label,
+                    power_watts=part.meter.watts,
+                    energy_kilowatt_hours=part.meter.kilowatt_hours,
+                )
+                for name, part in self._gauges.items()
+            },
+            supplies=supplied,
+        )
+
+    def close(self) -> None:
+        self._meters.save(self.sources.monotonic(), due=True)
+
+    def _count(self, now: float) -> None:
+        for domain in self._domains:
+            name = f"rapl/{domain.identity}"
+            try:
+                raw = domain.energy()
+            except SourceError:
+                # Asked again when it is looked for again.
+                self._domains = []
+                self._gauges = {
+                    name: kept for name, kept in self._gauges.items() if kept.chip is not None
+                }
+                raise
+            if name not in self._gauges:
+                self._gauges[name] = Gauge(domain.identity, self._meters.of(name), None)
+            self._gauges[name].meter.count(raw, now, domain.range_microjoules)
+
+    def _measure(self, chip: hwmon.Chip, now: float) -> None:
+        # Batteries show as chips, too.
+        if chip.graphics or "/power_supply/" in chip.device:
+            return
+        channels = [*chip.of("power"), *chip.of("energy")]
+        if not channels:
+            return
+        try:
+            due = chip.due(now)
+        except AbsentError:
+            self._hwmon.chips(now, again=True)
+            return
+        if due:
+            began = self.sources.monotonic()
+            for channel in channels:
+                self.part(channel.identity, partial(self._gauge, chip, channel, now))
+            chip.was_read(now, self.sources.monotonic() - began)
+        elif chip.stale(now):
+            for channel in channels:
+                self._meters.of(channel.identity).integrate(None, now)
+
+    def _gauge(self, chip: hwmon.Chip, channel: hwmon.Channel, now: float) -> None:
+        name = channel.identity
+        meter = self._meters.of(name)
+        if channel.kind == "energy":
+            raw = channel.value("input")
+            if raw is not None:
+                meter.count(raw, now, None)
+        else:
+            raw = channel.value("input" if "input" in channel.attributes else "average")
+            meter.watts = None
+            meter.integrate(None if raw is None else hwmon.watts(raw), now)
+        if raw is not None and name not in self._gauges:
+            self._gauges[name] = Gauge(f"{chip.name} {channel.label}", meter, chip)
+
+    def _cpu(self) -> list[Gauge]:
+        packages = [g for name, g in self._gauges.items() if name.startswith("rapl/package-")
+                    and name.count("/") == 1]  # fmt: skip
+        return packages or [
+            g for g in self._gauges.values() if g.chip and g.chip.name in _CPU_CHIPS
+        ]
+
+    def _system(self, cpu_watts: float | None) -> Meter | None:
+        for kept in self._gauges.values():
+            if kept.chip and kept.chip.name == _SYSTEM_CHIP:
+                return kept.meter
+        # Boards that do not feed the platform's counter leave it at less than the processor's.
+        psys = self._gauges.get("rapl/psys")
+        if psys and psys.meter.watts and psys.meter.watts >= (cpu_watts or 0.0):
+            return psys.meter
+        return None
+
+    def _voltage(self, chips: list[hwmon.Chip]) -> bool | None:
+        for chip in chips:
+            if chip.name == "rpi_volt":
+                return bool(self.files.integer(f"{chip.path}/in0_lcrit_alarm"))
+        if self._firmware:
+            return under_voltage(throttled_word(self.files, self._firmware))
+        return None
+
+    def _ask(self, address: tuple[str, int], now: float) -> dict[str, SupplyReading]:
+        try:
+            found = nut.upses(address)
+        except AbsentError:
+            self._upses_at = now + _NO_NUT_SECONDS
+            raise
+        readings: dict[str, SupplyReading] = {}
+        for name, variables in found.items():
+            identity = f"nut/{hwmon.slug(name)}"
+            meter = self._meters.of(identity)
+            meter.integrate(ups_watts(variables), now)
+            readings[identity] = ups_reading(name, variables, meter)
+        return readings
+
+    def _nothing(self) -> SourceError:
+        rapl = self.health.get("power.rapl")
+        if rapl and not isinstance(rapl, AbsentError):
+            return rapl
+        remedy = rapl.remedy if rapl else ""
+        return AbsentError("nothing measures power, and there is no battery or UPS", remedy=remedy)

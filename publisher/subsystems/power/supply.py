@@ -1,0 +1,202 @@
+"""What a battery, an adapter or a UPS says, and what that means for the machine.
+
+A battery of the kernel's speaks in properties of ``power_supply``, a UPS of NUT's in variables
+(NUT's developer guide, names of variables; RFC 9271 for ``ups.status``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from publisher.contract.metric import Reading, Unit, choice, counter, flag, gauge, reading, text
+from publisher.sources.supplies import Supply
+from publisher.subsystems.power.meters import Meter
+
+KINDS = ("battery", "mains", "ups", "usb", "wireless")
+STATES = ("charging", "discharging", "full", "idle")
+
+_STATES = {
+    "Charging": "charging",
+    "Discharging": "discharging",
+    "Full": "full",
+    "Not charging": "idle",
+}
+_FULL_PERCENT = 99.0
+
+
+@reading
+class SupplyReading(Reading):
+    """One battery, adapter or UPS."""
+
+    label: str | None = text("Label", "Its model, or its name.", triggers=False)
+    kind: str | None = choice("Kind", "What sort of supply it is.", options=KINDS)
+    online: bool | None = flag("Online", "Power comes in through it.")
+    state: str | None = choice("State", "What its battery does.", options=STATES)
+    charge_percent: float | None = gauge(
+        "Charge", "How full its battery is.",
+        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery",
+    )  # fmt: skip
+    low: bool | None = flag("Low", "Its battery is nearly empty.", device_class="battery")
+    load_percent: float | None = gauge(
+        "Load", "How much of what it can give it gives.",
+        unit=Unit.PERCENT, precision=0, deadband=10,
+    )  # fmt: skip
+    power_watts: float | None = gauge(
+        "Power", "What flows in or out of a battery, or out of a UPS.",
+        unit=Unit.WATTS, precision=1,
+    )  # fmt: skip
+    voltage_volts: float | None = gauge(
+        "Voltage", "At its battery, or at a UPS's input.", unit=Unit.VOLTS, precision=1
+    )
+    remaining_seconds: float | None = gauge(
+        "Remaining", "How long its battery lasts, by its own estimate.",
+        unit=Unit.SECONDS, precision=0,
+    )  # fmt: skip
+    health_percent: float | None = gauge(
+        "Health", "What its battery holds when full, of what it was made for.",
+        unit=Unit.PERCENT, precision=0, deadband=1, diagnostic=True,
+    )  # fmt: skip
+    cycle_count: int | None = gauge(
+        "Cycles", "Times that its battery was charged.", deadband=1, diagnostic=True
+    )
+    energy_kilowatt_hours: float | None = counter(
+        "Energy", "What a UPS has given since fanwhy first saw it, while fanwhy ran.",
+        unit=Unit.KILOWATT_HOURS, precision=3,
+    )  # fmt: skip
+
+
+def supply_reading(supply: Supply) -> SupplyReading:
+    """What the kernel knows of a supply."""
+    state = _STATES.get(supply.word("STATUS"))
+    battery = supply.kind == "battery"
+    level = supply.word("CAPACITY_LEVEL")
+    online = supply.number("ONLINE")
+    cycles = supply.number("CYCLE_COUNT") or 0
+    return SupplyReading(
+        label=supply.word("MODEL_NAME") or supply.name,
+        kind=supply.kind if supply.kind in KINDS else None,
+        online=None if online is None else online > 0,
+        state=state,
+        charge_percent=_charge(supply),
+        low=level in ("Low", "Critical") if battery and level not in ("", "Unknown") else None,
+        power_watts=_watts(supply),
+        voltage_volts=supply.micro("VOLTAGE_NOW"),
+        remaining_seconds=_remaining(supply) if state == "discharging" else None,
+        health_percent=_percent(supply.share("FULL", "FULL_DESIGN")),
+        # Controllers that do not count say 0, or less.
+        cycle_count=cycles if cycles > 0 else None,
+    )
+
+
+def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> SupplyReading:
+    """What a NUT server knows of a UPS."""
+    status = variables.get("ups.status", "").split()
+    on_mains, on_own = "OL" in status, "OB" in status
+    full = _number(variables, "battery.charge")
+    state = None
+    if "CHRG" in status:
+        state = "charging"
+    elif on_own or "DISCHRG" in status:
+        state = "discharging"
+    elif on_mains:
+        state = "full" if full is not None and full >= _FULL_PERCENT else "idle"
+    return SupplyReading(
+        label=variables.get("device.model") or variables.get("ups.model") or name,
+        kind="ups",
+        online=on_mains if on_mains or on_own else None,
+        state=state,
+        charge_percent=_percent(full),
+        low="LB" in status if status else None,
+        load_percent=_percent(_number(variables, "ups.load"), most=200.0),
+        power_watts=meter.watts,
+        voltage_volts=_number(variables, "input.voltage"),
+        remaining_seconds=_number(variables, "battery.runtime"),
+        energy_kilowatt_hours=meter.kilowatt_hours if meter.watts is not None else None,
+    )
+
+
+def ups_watts(variables: Mapping[str, str]) -> float | None:
+    """What a UPS gives: measured, or its load of what it is made for."""
+    measured = _number(variables, "ups.realpower")
+    if measured is not None:
+        return measured
+    load = _number(variables, "ups.load")
+    most = _number(variables, "ups.realpower.nominal")
+    return None if load is None or most is None else load * most / 100
+
+
+def drawn(supplies: Sequence[Supply]) -> float | None:
+    """What the machine draws from its batteries; ``None`` when they do not feed it."""
+    flows = [
+        _watts(supply)
+        for supply in supplies
+        if supply.kind == "battery" and supply.word("STATUS") == "Discharging"
+    ]
+    known = [flow for flow in flows if flow]
+    return sum(known) if known else None
+
+
+def charge(supplies: Sequence[Supply]) -> float | None:
+    """How full the machine's batteries are together."""
+    batteries = [supply for supply in supplies if supply.kind == "battery"]
+    now, full = (
+        [supply.number(f"{measure}{suffix}") for supply in batteries]
+        for measure, suffix in (("ENERGY_", "NOW"), ("ENERGY_", "FULL"))
+    )
+    if len(batteries) > 1 and all(now) and all(full):
+        return _percent(100 * sum(filter(None, now)) / sum(filter(None, full)))
+    levels = [level for level in map(_charge, batteries) if level is not None]
+    return sum(levels) / len(levels) if levels else None
+
+
+def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -> bool | None:
+    """Whether a battery feeds the machine or its UPS; ``None`` when nobody tells."""
+    batteries = [supply for supply in supplies if supply.kind in ("battery", "ups")]
+    if not batteries and not upses:
+        return None
+    if any(ups.online is False for ups in upses.values()):
+        return True
+    if any(supply.number("ONLINE") for supply in supplies if supply.kind in ("mains", "usb")):
+        return False
+    states = {_STATES.get(supply.word("STATUS")) for supply in batteries}
+    if "discharging" in states:
+        return True
+    return False if states != {None} or upses else None
+
+
+def _charge(supply: Supply) -> float | None:
+    capacity = supply.number("CAPACITY")
+    return _percent(supply.share("NOW", "FULL") if capacity is None else capacity)
+
+
+def _watts(supply: Supply) -> float | None:
+    power = supply.micro("POWER_NOW")
+    if power is not None:
+        return power
+    current, voltage = supply.micro("CURRENT_NOW"), supply.micro("VOLTAGE_NOW")
+    return None if current is None or voltage is None else current * voltage
+
+
+def _remaining(supply: Supply) -> float | None:
+    told = supply.number("TIME_TO_EMPTY_NOW")
+    if told is not None:
+        return float(told)
+    energy, power = supply.micro("ENERGY_NOW"), supply.micro("POWER_NOW")
+    if energy is None or not power:
+        energy, power = supply.micro("CHARGE_NOW"), supply.micro("CURRENT_NOW")
+    return 3600 * energy / power if energy is not None and power else None
+
+
+def _percent(value: float | None, *, most: float = 100.0) -> float | None:
+    """A percentage; none where the controller says what cannot be."""
+    if value is None or value < 0:
+        return None
+    return min(value, most) if value <= 2 * most else None
+
+
+def _number(variables: Mapping[str, str], name: str) -> float | None:
+    try:
+        value = float(variables[name])
+    except (KeyError, ValueError):
+        return None
+    return value if abs(value) < float("inf") else None

@@ -1,0 +1,279 @@
+"""Runs the senses: times every read, cuts off what hangs, backs off what fails, knows their health.
+
+A sense that may hang in a driver or a file system (``blocking``) reads in a thread of its own.
+The daemon takes its newest reading and goes on; a read that does not come back is reported, and
+never more than that one thread is stuck in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from publisher.config.setting import setting
+from publisher.contract.metric import Reading
+from publisher.contract.payload import rfc3339
+from publisher.contract.printable import printable
+from publisher.contract.readings import SenseReading
+from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.sources import Sources
+from publisher.sources.gpu_use import GpuUse
+from publisher.subsystems.base import Subsystem
+from publisher.subsystems.gpu import Gpu
+
+log = logging.getLogger(__name__)
+
+# A read that is quick, as nearly all are, is worth waiting for: its values are then of this sample.
+_GRACE_SECONDS = 0.05
+DEADLINE_SECONDS = 5.0
+_RETRY_SECONDS = {"absent": 30.0, "denied": 300.0}
+_LONGEST_BACKOFF_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensesSettings:
+    """What is looked at."""
+
+    disabled: tuple[str, ...] = setting(
+        (), "Subsystems that are left alone, by name.", example='["gpu"]'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a sense is, and since when (seconds since the epoch)."""
+
+    state: str
+    since: float
+    reason: str = ""
+    remedy: str = ""
+
+    def reading(self) -> SenseReading:
+        return SenseReading(
+            state=self.state,
+            since=rfc3339(self.since),
+            reason=self.reason or None,
+            remedy=self.remedy or None,
+        )
+
+
+class SubsystemRunner:
+    """All subsystems of this machine, read together.
+
+    Args:
+        sources: what they read from.
+        subsystems: the classes to run.
+        disabled: names that the user switched off.
+        options: what single subsystems take besides their sources, by name.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        subsystems: Iterable[type[Subsystem]],
+        *,
+        disabled: Iterable[str] = (),
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        off = frozenset(disabled)
+        self._sources = sources
+        self._senses = [
+            RunningSubsystem(cls(sources, *([options[cls.name]] if cls.name in options else [])))
+            for cls in subsystems
+            if cls.name not in off
+        ]
+        self._health: dict[str, Health] = {}
+        self.changed = True
+        """Whether some sense's health has changed since this was last set to false."""
+
+    def read(self) -> dict[str, Reading]:
+        """The newest reading of every sense that has one, by topic."""
+        now = self._sources.monotonic()
+        for sense in self._senses:
+            sense.begin(now)
+        readings: dict[str, Reading] = {}
+        for sense in self._senses:
+            sense.finish(now)
+            self._note(sense)
+            if sense.reading is not None:
+                readings[sense.name] = sense.reading
+        return readings
+
+    def subsystem(self, name: str) -> Subsystem | None:
+        """The running subsystem of a name, for what it tells beside its readings."""
+        return next((sense.subsystem for sense in self._senses if sense.name == name), None)
+
+    def gpu_users(self) -> Mapping[int, GpuUse]:
+        """What each process uses of the GPUs, by pid; empty where there is none."""
+        gpu = self.subsystem(Gpu.name)
+        return gpu.users() if isinstance(gpu, Gpu) else {}
+
+    @property
+    def health(self) -> Mapping[str, Health]:
+        """Every sense, and every part of one, by name."""
+        return self._health
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """CPU microseconds of each subsystem's last read."""
+        return {sense.name: sense.cost_microseconds for sense in self._senses}
+
+    def close(self) -> None:
+        """Lets go of every source; a sense that hangs is left behind, as its thread is a daemon."""
+        for sense in self._senses:
+            sense.close()
+
+    def _note(self, sense: RunningSubsystem) -> None:
+        self._set(sense.name, sense.failure, hanging=sense.hanging)
+        if not sense.hanging:
+            for name, failure in list(sense.subsystem.health.items()):
+                self._set(name, failure)
+
+    def note(self, health: Mapping[str, SourceError | None]) -> None:
+        """Takes in the health of something that is no subsystem, such as the ledger's parts."""
+        for name, failure in health.items():
+            self._set(name, failure)
+
+    def _set(self, name: str, failure: SourceError | None, *, hanging: bool = False) -> None:
+        state = "hanging" if hanging else _state(failure)
+        reason = f"no answer for {DEADLINE_SECONDS:g} s" if hanging else ""
+        if failure and not hanging:
+            reason = printable(str(failure))  # it may hold a path that a stranger named
+        known = self._health.get(name)
+        if known and known.state == state and (state == "ok" or known.reason == reason):
+            return
+        remedy = failure.remedy if failure else ""
+        self._health[name] = Health(state, self._sources.wall(), reason, remedy)
+        self.changed = True
+        if state == "ok":
+            if known:
+                log.info("%s: works again", name)
+        elif known is None or known.state != state:
+            # What a machine simply does not have is no news.
+            quiet = {"absent": logging.DEBUG, "denied": logging.INFO}
+            level = quiet.get(state, logging.WARNING)
+            log.log(level, "%s: %s: %s%s", name, state, reason, f"; {remedy}" if remedy else "")
+
+
+class RunningSubsystem:
+    """One subsystem at work."""
+
+    def __init__(self, subsystem: Subsystem) -> None:
+        self.subsystem = subsystem
+        self.name = subsystem.name
+        self.reading: Reading | None = None
+        self.failure: SourceError | None = None
+        self.hanging = False
+        self.cost_microseconds = 0.0
+        self._next = float("-inf")
+        self._failures = 0
+        self._began = 0.0
+        self._worker: _Worker | None = (
+            _Worker(self._attempt, self.name) if subsystem.blocking else None
+        )
+
+    def begin(self, now: float) -> None:
+        """Starts a read if one is due and none is under way."""
+        if now < self._next or (self._worker and self._worker.busy):
+            return
+        self._began = now
+        if self._worker:
+            self._worker.begin()
+        else:
+            self._settle(self._attempt(), now)
+
+    def finish(self, now: float) -> None:
+        """Takes the result of a read in the worker's thread, waiting for it a moment at most."""
+        if not self._worker or not self._worker.busy:
+            return
+        result = self._worker.result(0.0 if self.hanging else _GRACE_SECONDS)
+        if result is not None:
+            self.hanging = False
+            self._settle(result, now)
+        elif now - self._began >= DEADLINE_SECONDS:
+            self.hanging = True
+            self.reading = None
+
+    def close(self) -> None:
+        if not (self._worker and self._worker.busy):
+            self.subsystem.close()
+        if self._worker:
+            self._worker.close()
+
+    def _attempt(self) -> Reading | SourceError:
+        began = time.thread_time()
+        try:
+            return self.subsystem.read()
+        except SourceError as error:
+            return error
+        except Exception as error:  # a mistake of ours in one sense must not stop the others
+            log.debug("%s", self.name, exc_info=True)
+            return SourceError(f"unexpected {type(error).__name__}: {error}")
+        finally:
+            self.cost_microseconds = (time.thread_time() - began) * 1e6
+
+    def _settle(self, result: Reading | SourceError, now: float) -> None:
+        if isinstance(result, SourceError):
+            self.reading, self.failure = None, result
+            self._failures += 1
+            backoff = min(2.0**self._failures, _LONGEST_BACKOFF_SECONDS)
+            self._next = now + _RETRY_SECONDS.get(_state(result), backoff)
+        else:
+            self.reading, self.failure = result, None
+            self._failures = 0
+            self._next = now + self.subsystem.period
+
+
+class _Worker:
+    """A thread that does one read when asked, and may never come back from it."""
+
+    def __init__(self, attempt: Callable[[], Reading | SourceError], name: str) -> None:
+        self._attempt = attempt
+        self._asked = threading.Semaphore(0)
+        self._done = threading.Event()
+        self._result: Reading | SourceError | None = None
+        self._open = True
+        self.busy = False
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name=f"sense-{self._name}", daemon=True
+            )
+            self._thread.start()
+        self.busy = True
+        self._done.clear()
+        self._asked.release()
+
+    def result(self, patience: float) -> Reading | SourceError | None:
+        """What the read gave; ``None`` while it goes on."""
+        if not self._done.wait(patience):
+            return None
+        self.busy = False
+        return self._result
+
+    def close(self) -> None:
+        self._open = False
+        self._asked.release()
+
+    def _run(self) -> None:
+        while True:
+            self._asked.acquire()
+            if not self._open:
+                return
+            self._result = self._attempt()
+            self._done.set()
+
+
+def _state(failure: SourceError | None) -> str:
+    if failure is None:
+        return "ok"
+    if isinstance(failure, AbsentError):
+        return "absent"
+    return "denied" if isinstance(failure, DeniedError) else "failing"

@@ -1,0 +1,110 @@
+"""One MQTT message from the wire: which host and topic it is of, and what it says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from publisher.contract import topics
+from subscriber_cli.model.values import clean
+
+LARGEST = 1 << 20
+"""Bytes of the largest payload that is looked at; a catalogue has some 100 KiB."""
+
+_ANSWERS = "/reply"
+"""Level below which someone's questions are answered to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message understood.
+
+    Attributes:
+        prefix: the topic without its leaf: one for each host.
+        content: the JSON object; the word of a ``status``; ``None`` when the topic was withdrawn.
+        retained: the broker had kept it, so it may be old.
+    """
+
+    prefix: str
+    leaf: str
+    content: dict[str, Any] | str | None
+    retained: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"{self.prefix}/{self.leaf}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user should know of and that ends nothing, in one printable line."""
+
+    text: str
+
+
+class Scope:
+    """Which topics are fanwhy's, given the configured prefix.
+
+    The prefix ``host`` also finds ``host/<machine>/…``, and ``host/{hostname}`` also ``host/…``,
+    so that one terminal shows both ways of publishing. Deeper levels belong to someone else.
+    """
+
+    def __init__(self, template: str) -> None:
+        topics.Topics.for_host(template, "any")  # complains about what no daemon would accept
+        self.filter = topics.subscription(template)
+        self._root = self.filter.removesuffix("#").rstrip("/")
+        self._levels = template.split("/") if "{hostname}" in template else []
+
+    def answers(self, client: str) -> str:
+        """Where a client is answered: a topic that the filter lets in."""
+        return f"{self._root}{_ANSWERS}/{client}".lstrip("/")
+
+    def split(self, topic: str) -> tuple[str, str] | None:
+        """(prefix, leaf) of a host's topic; ``None`` for one that is not a host's."""
+        prefix, leaf = topics.split(topic)
+        if (
+            not prefix
+            or not leaf
+            or leaf in (topics.COMMAND, topics.PICTURE)
+            or prefix.endswith(_ANSWERS)
+        ):
+            return None
+        if self._root and (prefix == self._root or prefix.rpartition("/")[0] == self._root):
+            return prefix, leaf
+        return (prefix, leaf) if self._fits(prefix.split("/")) else None
+
+    def _fits(self, levels: list[str]) -> bool:
+        return len(levels) == len(self._levels) and all(
+            "{hostname}" in ours or ours == theirs
+            for ours, theirs in zip(self._levels, levels, strict=True)
+        )
+
+
+def decode(scope: Scope, topic: str, payload: bytes, *, retained: bool) -> Received | Notice | None:
+    """What a message says; a ``Notice`` if nothing usable, ``None`` on someone else's topic."""
+    place = scope.split(topic)
+    if place is None:
+        return None
+    prefix, leaf = place
+    if not payload:
+        return Received(prefix, leaf, None, retained)
+    if leaf == topics.STATUS:
+        if payload in (topics.ONLINE, topics.OFFLINE):
+            return Received(prefix, leaf, payload.decode("ascii"), retained)
+        return _bad(topic, "is neither online nor offline")
+    if len(payload) > LARGEST:
+        return _bad(topic, f"has {len(payload) / LARGEST:.1f} MiB; more than 1 MiB is not read")
+    try:
+        content = json.loads(payload.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _bad(topic, "is not UTF-8")
+    except (ValueError, RecursionError):
+        return _bad(topic, "is not JSON")
+    if not isinstance(content, dict):
+        return _bad(topic, "is JSON, but not an object")
+    return Received(prefix, leaf, content, retained)
+
+
+def _bad(topic: str, what: str) -> Notice:
+    return Notice(f"skipped: a message on {clean(topic)} {what}")

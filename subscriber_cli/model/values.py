@@ -1,0 +1,71 @@
+"""Fields of payloads that anybody may have written: the value asked for, or none.
+
+Every word that leaves here is harmless on a terminal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from publisher.contract.printable import printable
+
+_LONGEST = 2000  # characters that anyone would read of one word or sentence
+
+
+def words(payload: Mapping[str, Any], key: str) -> str:
+    """The text under a key; empty when there is none."""
+    value = payload.get(key)
+    return clean(value) if isinstance(value, str) else ""
+
+
+def clean(text: str) -> str:
+    """A text from outside, printable and of a length that a person would read."""
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    return printable(text)
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond every float
+        return None
+
+
+def numbers(value: Any) -> list[float]:
+    """A list of finite numbers; empty for anything else, and when one of them is not."""
+    if not isinstance(value, list):
+        return []
+    found = [item for item in map(number, value) if item is not None]
+    return found if len(found) == len(value) else []
+
+
+def items(payload: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects of the list under a key."""
+    value = payload.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def mapping(payload: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object under a key; empty when there is none."""
+    value = payload.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def moment(value: Any) -> float | None:
+    """RFC 3339 text as seconds since the epoch; ``None`` for anything else."""
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        stamp = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if not 1970 <= stamp.year < 9999:  # what no clock says and no time zone can hold
+        return None
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,19 @@
+"""What the terminal takes from the daemon's configuration: the broker and the prefix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from publisher.config.setting import setting
+from publisher.contract.topics import DEFAULT_PREFIX
+from publisher.mqtt.broker import BrokerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalSettings:
+    """Where the messages are. Everything else in the file is the daemon's."""
+
+    prefix: str = setting(
+        DEFAULT_PREFIX, "First levels of every topic, as the daemons have it.", example="host"
+    )
+    broker: BrokerSettings = field(default_factory=BrokerSettings)

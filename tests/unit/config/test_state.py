@@ -1,0 +1,41 @@
+"""Files that outlive the daemon: the old content or the new, never half of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from publisher.config.state import save
+from publisher.daemon.lock import claim
+from publisher.errors import FanwhyError
+
+
+def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
+    path = tmp_path / "state/day.json"
+    save(path, "old")
+    with path.open() as reader:
+        save(path, "newer")
+        assert reader.read() == "old", "whoever had it open reads on"
+    assert path.read_text() == "newer"
+    assert [file.name for file in path.parent.iterdir()] == ["day.json"]
+
+
+def test_what_cannot_be_written_leaves_the_old_one_and_no_draft(tmp_path: Path) -> None:
+    path = tmp_path / "day.json"
+    save(path, "old")
+    (tmp_path / "day.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        save(path, "new")
+    assert path.read_text() == "old"
+    assert not (tmp_path / "day.new").is_symlink()
+
+
+def test_a_state_folder_has_one_daemon_at_a_time(tmp_path: Path) -> None:
+    folder = str(tmp_path / "state")
+    ours = claim(folder)
+    with pytest.raises(FanwhyError, match=rf"process {os.getpid()}\) .*{folder}"):
+        claim(folder)
+    os.close(ours)
+    os.close(claim(folder))

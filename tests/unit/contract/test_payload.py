@@ -1,0 +1,94 @@
+"""What a payload looks like on the wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.contract.metric import (
+    Reading,
+    Unit,
+    counter,
+    gauge,
+    group,
+    instances,
+    reading,
+    records,
+    text,
+)
+from publisher.contract.payload import Envelope, encode, rfc3339, to_json
+
+
+@reading
+class Inner(Reading):
+    label: str | None = text("Label", "")
+    size_bytes: float | None = gauge("Size", "", unit=Unit.BYTES, precision=0)
+
+
+@reading
+class Outer(Reading):
+    usage_percent: float | None = gauge("Usage", "", unit=Unit.PERCENT, precision=1)
+    cores: list[float] | None = gauge("Cores", "", precision=0)
+    total: int | None = counter("Total", "")
+    items: dict[str, Inner] = instances(Inner, "Items", "")
+    top: tuple[Inner, ...] = records(Inner, "Top", "")
+    one: Inner | None = group(Inner, "One", "")
+
+
+def test_values_are_rounded_as_declared() -> None:
+    found = to_json(Outer(usage_percent=12.349, cores=[0.4, 99.6], total=7))
+    assert found == {"usage_percent": 12.3, "cores": [0, 100], "total": 7}
+
+
+def test_whole_numbers_are_written_without_a_point() -> None:
+    assert encode(to_json(Inner(size_bytes=3.0))) == b'{"size_bytes":3}'
+
+
+def test_what_cannot_be_read_is_left_out() -> None:
+    assert to_json(Outer()) == {}
+    assert to_json(Outer(items={"a": Inner(label="x")})) == {"items": {"a": {"label": "x"}}}
+
+
+def test_readings_nest() -> None:
+    found = to_json(Outer(top=(Inner(label="a"), Inner(label="b")), one=Inner(size_bytes=1.6)))
+    assert found == {"top": [{"label": "a"}, {"label": "b"}], "one": {"size_bytes": 2}}
+
+
+def test_every_payload_names_its_host_and_time() -> None:
+    wrapped = Envelope("nas").wrap({"x": 1}, 1_700_000_000.5)
+    assert wrapped == {
+        "host": "nas",
+        "time": "2023-11-14T22:13:20.500Z",
+        "schema_version": 1,
+        "x": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [(0.0, "1970-01-01T00:00:00.000Z"), (1.9996, "1970-01-01T00:00:01.999Z")],
+)
+def test_times_are_rfc3339_in_utc(moment: float, expected: str) -> None:
+    assert rfc3339(moment) == expected
+
+
+@given(st.text(st.characters(exclude_categories=[]), max_size=40))
+def test_any_name_the_kernel_can_give_makes_valid_utf8_json(name: str) -> None:
+    content = encode({"name": name})
+    decoded = json.loads(content.decode("utf-8"))["name"]
+    if not any("\ud800" <= character <= "\udfff" for character in name):
+        assert decoded == name
+
+
+def test_undecodable_bytes_are_replaced() -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    assert json.loads(encode({"name": name})) == {"name": "caf\ufffd"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_json_lacks_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        encode({"x": value})

@@ -1,0 +1,199 @@
+"""The rhythm of samples on a made-up machine: when each one is taken."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+from publisher.daemon.scheduler import LoadProbe, SamplingSettings, Scheduler
+from publisher.sources.files import KernelFiles
+from publisher.sources.pressure_triggers import PressureTriggers
+
+
+class Load:
+    """A pulse that follows a given course of busy cores over time."""
+
+    def __init__(self, course: Callable[[float], float]) -> None:
+        self._course = course
+
+    def beat(self, now: float) -> float:
+        return self._course(now)
+
+
+def samples(
+    course: Callable[[float], float],
+    *,
+    until: float,
+    settings: SamplingSettings | None = None,
+    again_in: float | None = None,
+) -> list[float]:
+    rhythm = Scheduler(settings or SamplingSettings(), Load(course), now=0.0)  # type: ignore[arg-type]
+    times, now = [], 0.0
+    while now <= until:
+        rhythm.beat(now)
+        if now >= rhythm.next_sample:
+            times.append(now)
+            rhythm.sampled(now, again_in=again_in)
+        now = rhythm.next_wake
+    return times
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [round(b - a, 6) for a, b in itertools.pairwise(times)]
+
+
+def test_a_working_machine_is_sampled_at_the_period() -> None:
+    assert set(gaps(samples(lambda _: 1.0, until=30))) == {2.0}
+
+
+def test_a_resting_machine_is_sampled_at_the_rest_period_after_a_while() -> None:
+    found = gaps(samples(lambda _: 0.01, until=120))
+    assert found[0] == 2.0
+    assert found[-1] == 6.0
+    assert found == sorted(found)
+
+
+def test_a_machine_on_which_something_wakes_up_now_and_then_rests_too() -> None:
+    times = samples(lambda now: 0.2 if now % 3 < 0.5 else 0.01, until=120)
+    assert gaps(times)[-1] == 6.0
+
+
+def test_a_machine_that_works_a_little_all_the_time_does_not_rest() -> None:
+    assert gaps(samples(lambda _: 0.15, until=120))[-1] == 2.0
+
+
+def test_an_onset_is_sampled_within_a_second_even_at_rest() -> None:
+    onset = 103.7
+    times = samples(lambda now: 1.0 if now > onset else 0.0, until=110)
+    assert min(t for t in times if t > onset) - onset <= 1.0
+
+
+def test_an_end_is_noticed_as_fast_as_an_onset() -> None:
+    end = 41.1
+    times = samples(lambda now: 0.0 if now > end else 2.0, until=50)
+    assert min(t for t in times if t > end) - end <= 1.0
+
+
+def test_an_onset_is_seen_at_once_even_after_a_load_that_flickered_before_the_rest() -> None:
+    def course(now: float) -> float:
+        return float(int(now * 2) % 2) if now < 60 else float(now >= 100)
+
+    times = samples(course, until=102)
+    after = next(time for time in times if time >= 100)
+    assert after - 100 <= 0.5
+
+
+def test_with_nothing_to_spare_an_onset_at_rest_is_sampled_in_turn() -> None:
+    rhythm = Scheduler(SamplingSettings(), Load(lambda _: 0.0), now=0.0)  # type: ignore[arg-type]
+    for moment in range(0, 60, 4):
+        rhythm.sampled(float(moment))
+    rhythm._extra = 0.0
+    rhythm.sampled(60.0)
+    assert rhythm.next_sample == 66.0
+    rhythm._extra = 0.0
+    rhythm.hurry(60.5)
+    assert rhythm.next_sample == 62.0
+
+
+def test_a_flickering_load_does_not_double_our_cost() -> None:
+    times = samples(lambda now: 2.0 if int(now * 2) % 2 else 0.0, until=200)
+    assert len(times) <= 2 * 100
+
+
+def test_an_open_question_brings_the_next_sample_forward() -> None:
+    assert set(gaps(samples(lambda _: 1.0, until=10, again_in=0.7))) == {0.7}
+    # but never closer than is seemly
+    assert min(gaps(samples(lambda _: 1.0, until=10, again_in=0.01))) >= 0.4
+
+
+def test_without_a_pulse_the_clock_alone_decides() -> None:
+    settings = SamplingSettings(pulse=False)
+    times = samples(lambda now: 9.0 if now > 50 else 0.0, until=100, settings=settings)
+    assert set(gaps(times)) == {2.0}
+
+
+def test_nothing_is_caught_up_on_after_a_suspend() -> None:
+    rhythm = Scheduler(SamplingSettings(), None, now=0.0)
+    rhythm.sampled(0.0)
+    rhythm.sampled(3600.0)
+    assert rhythm.next_sample == 3602.0
+
+
+def test_the_pulse_counts_busy_cores(tmp_path: Path) -> None:
+    stat = tmp_path / "proc/stat"
+    stat.parent.mkdir()
+    stat.write_text("cpu  100 0 50 9000 10 0 0 0 0 0\ncpu0 100 0 50 9000 10 0 0 0 0 0\n")
+    pulse = LoadProbe(KernelFiles(tmp_path))
+    assert pulse.beat(0.0) is None
+    stat.write_text("cpu  180 0 60 9000 20 0 0 0 0 0\ncpu0 180 0 60 9000 20 0 0 0 0 0\n")
+    busy = pulse.beat(0.5)
+    assert busy is not None
+    assert round(busy, 6) == 2.0
+
+
+def machine(root: Path, *, idle: float, work: int, told: float, stolen: int = 0) -> None:
+    """Two processors that idled and worked so many seconds, and what /proc/uptime says of it."""
+    (root / "proc").mkdir(exist_ok=True)
+    numbers = f"{work * 100} 0 0 {round(idle * 100)} 0 0 0 {stolen * 100} 0 0"
+    (root / "proc/stat").write_text(f"cpu  {numbers}\ncpu0 {numbers}\ncpu1 {numbers}\nintr 9 1\n")
+    (root / "proc/uptime").write_text(f"5000.00 {told:.2f}\n")
+
+
+def test_the_pulse_goes_by_the_idle_time(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=9000.0)
+    pulse = LoadProbe(KernelFiles(tmp_path))
+    assert pulse.beat(10.0) is None
+    machine(tmp_path, idle=0.0, work=0, told=9000.25)
+    busy = pulse.beat(10.5)
+    assert busy is not None
+    assert round(busy, 6) == 1.5
+
+
+def test_in_a_container_that_tells_another_idle_time_the_pulse_counts_ticks(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=4600.0)
+    pulse = LoadProbe(KernelFiles(tmp_path))
+    assert pulse.beat(10.0) is None
+    machine(tmp_path, idle=9000.0, work=1001, told=4600.0)
+    busy = pulse.beat(10.5)
+    assert busy is not None
+    assert round(busy, 6) == 2.0
+
+
+def test_what_a_hypervisor_steals_is_no_work(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=9000.0, stolen=50)
+    pulse = LoadProbe(KernelFiles(tmp_path))
+    pulse.beat(10.0)
+    machine(tmp_path, idle=9058.0, work=1000, told=9058.0, stolen=60)
+    assert pulse.beat(70.0) is None
+    machine(tmp_path, idle=9058.4, work=1000, told=9058.4, stolen=61)
+    assert pulse.beat(70.5) == 0.0
+
+
+def test_a_processor_that_is_taken_away_is_no_work(tmp_path: Path) -> None:
+    machine(tmp_path, idle=9000.0, work=1000, told=9000.0)
+    pulse = LoadProbe(KernelFiles(tmp_path))
+    pulse.beat(10.0)
+    stat = tmp_path / "proc/stat"
+    stat.write_text("".join(stat.read_text().splitlines(keepends=True)[:2]))
+    assert pulse.beat(70.0) is None
+    (tmp_path / "proc/uptime").write_text("5000.00 9000.50\n")
+    assert pulse.beat(70.5) == 0.0
+
+
+def test_a_pulse_that_cannot_be_felt_is_none(tmp_path: Path) -> None:
+    assert LoadProbe(KernelFiles(tmp_path)).beat(0.0) is None
+
+
+def test_triggers_are_set_where_another_root_shows_this_kernel(tmp_path: Path) -> None:
+    """As in a container that has its host's /proc mounted elsewhere; a fixture has none."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/proc").symlink_to("/proc")
+    (tmp_path / "fixture/proc").mkdir(parents=True)
+    set_: list[int] = []
+    for root in ("/", tmp_path / "host", tmp_path / "fixture"):
+        triggers = PressureTriggers(KernelFiles(root))
+        set_.append(len(triggers.descriptors))
+        triggers.close()
+    assert set_[0] == set_[1], "as many as this kernel grants"
+    assert set_[2] == 0

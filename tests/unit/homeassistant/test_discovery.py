@@ -1,0 +1,394 @@
+"""Home Assistant's discovery: what is said, that it would be accepted, and when it is said."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from publisher.contract.messages import Request
+from publisher.contract.metric import Reading, fields_of, gauge, instances, reading, text
+from publisher.contract.readings import (
+    EVENT_KINDS,
+    CauseReading,
+    ExplanationReading,
+    InfoReading,
+    SelfReading,
+)
+from publisher.contract.topics import Topics
+from publisher.contract.units import Unit
+from publisher.homeassistant.announcer import SPACING_SECONDS, Announcer
+from publisher.homeassistant.classes import SHOWN_AS
+from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
+from publisher.homeassistant.recorder import RecorderEstimate
+from publisher.subsystems import SUBSYSTEMS
+
+CLASSES = tomllib.loads(
+    (Path(__file__).parents[2] / "fixtures/homeassistant/classes.toml").read_text()
+)
+# Source: homeassistant/components/mqtt/abbreviations.py, 2026.11.0.
+LONG = {
+    "dev_cla": "device_class",
+    "stat_cla": "state_class",
+    "unit_of_meas": "unit_of_measurement",
+    "ent_cat": "entity_category",
+    "uniq_id": "unique_id",
+    "def_ent_id": "default_entity_id",
+    "sug_dsp_prc": "suggested_display_precision",
+    "exp_aft": "expire_after",
+}
+HOST = Host("nas", "0123456789abcdef0123", InfoReading(fanwhy_version="1", cpu_model="Z80"))
+
+
+def discovery(contents: dict[str, type[Reading]], **settings: object) -> Discovery:
+    return Discovery(
+        HOST,
+        Topics("host"),
+        contents,
+        HomeAssistantSettings(**settings),  # type: ignore[arg-type]
+        expire_seconds=lambda _: 900,
+    )
+
+
+def full(cls: type[Reading], names: tuple[str, ...] = ("one-1", "one_1")) -> Reading:
+    """A reading with everything there; values do not matter here, that they are there does."""
+    values: dict[str, object] = {}
+    for field in fields_of(cls):
+        of = field.metric.of
+        if field.metric.kind.value == "instances" and of:
+            values[field.name] = {name: full(of) for name in names}
+        elif not of:
+            values[field.name] = "same"
+    return cls(**values)
+
+
+CONTENTS: dict[str, type[Reading]] = {cls.name: cls.reading for cls in SUBSYSTEMS} | {
+    "explanation": ExplanationReading,
+    "info": InfoReading,
+    "self": SelfReading,
+}
+
+
+def everything() -> dict[str, dict]:
+    readings = {leaf: full(cls) for leaf, cls in CONTENTS.items()}
+    found = discovery(CONTENTS)
+    (document,) = found.documents(found.entities(readings)).values()
+    return {
+        key: {LONG.get(name, name): value for name, value in component.items()}
+        for key, component in document["cmps"].items()
+    }
+
+
+@pytest.mark.parametrize(("key", "component"), everything().items())
+def test_whatever_is_declared_would_be_accepted(key: str, component: dict) -> None:
+    kind = component.get("device_class")
+    unit = component.get("unit_of_measurement")
+    assert re.fullmatch(r"[a-zA-Z0-9_-]+", key)
+    assert re.fullmatch(r"[a-z_]+\.[a-z0-9_]+", component["default_entity_id"])
+    assert component["name"]
+    assert "nas" not in component["name"].split()
+    assert component.get("entity_category") in (None, "diagnostic")
+    match component["p"]:
+        case "sensor" if kind == "enum":
+            assert component["options"]
+            assert "state_class" not in component
+        case "sensor" if kind == "timestamp":
+            assert unit is None
+        case "sensor" if kind:
+            assert unit in CLASSES["units"][kind]
+            assert component.get("state_class") in [*CLASSES["state_classes"][kind], None]
+        case "sensor":
+            assert component.get("state_class") in (None, "measurement", "total_increasing")
+        case "binary_sensor":
+            assert kind is None or kind in CLASSES["binary"]
+            assert unit is None
+        case platform:
+            assert platform in ("event", "button", "image")
+
+
+def test_ids_are_unique_even_where_names_look_alike() -> None:
+    components = everything().values()
+    assert len({item["unique_id"] for item in components}) == len(components)
+    assert len({item["default_entity_id"] for item in components}) == len(components)
+
+
+def test_every_unit_with_a_class_fits_it() -> None:
+    for unit, shown in SHOWN_AS.items():
+        assert (shown.unit or str(unit)) in CLASSES["units"][shown.device_class]
+
+
+USUAL = {
+    "sensor.nas_why", "sensor.nas_cause", "binary_sensor.nas_problem", "event.nas_event",
+    "image.nas_last_24_hours", "button.nas_refresh", "sensor.nas_cpu_usage",
+    "sensor.nas_memory_usage", "sensor.nas_cpu_temperature", "sensor.nas_fan",
+    "sensor.nas_fanwhy_cpu", "sensor.nas_fanwhy_memory",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("missing", "more"),
+    [
+        ({"gpu", "power"}, set()),
+        ({"gpu"}, {"sensor.nas_cpu_power", "sensor.nas_system_power"}),
+        ({"power"}, {"sensor.nas_gpu_usage", "sensor.nas_gpu_temperature"}),
+    ],
+)
+def test_a_dozen_is_enabled_on_a_usual_host(missing: set[str], more: set[str]) -> None:
+    """One disk, one file system, one card, one fan; all else is there, and disabled."""
+    readings = {leaf: full(cls, ("one",)) for leaf, cls in CONTENTS.items() if leaf not in missing}
+    entities = list(discovery(CONTENTS).entities(readings))
+    enabled = {entity.component["default_entity_id"] for entity in entities if entity.enabled}
+    assert enabled == USUAL | more
+    assert len(USUAL) == 12
+    assert len(entities) > 100
+
+
+def test_the_event_names_what_may_happen() -> None:
+    assert everything()["event"]["event_types"] == list(EVENT_KINDS)
+
+
+# -- announcing ----------------------------------------------------------------------------------
+
+
+@reading
+class Disk(Reading):
+    label: str | None = text("Label", "Its name.")
+    size_bytes: int | None = gauge("Size", "How big it is.", unit=Unit.BYTES, enabled=True)
+    wear_percent: float | None = gauge("Wear", "How worn it is.", unit=Unit.PERCENT)
+
+
+@reading
+class Disks(Reading):
+    devices: dict[str, Disk] = instances(Disk, "Disks", "Each of them.")
+
+
+class Feed:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.messages: list = []
+        self.repeats = 0
+
+    def put(self, message) -> None:
+        self.messages.append(message)
+
+    def repeat(self, *, without) -> None:
+        self.repeats += 1
+
+
+class Stage:
+    """An announcer, a clock and what it said, as (second, topic, payload)."""
+
+    def __init__(self, **settings: object) -> None:
+        self.now = 0.0
+        self.feed = Feed()
+        self.reachable = True
+        self.readings: dict[str, Reading] = {
+            "disk": Disks(devices={"a": disk("a"), "b": disk("b")})
+        }
+        self.absent: list[str] = []
+        self.said: list[tuple[float, str, dict | None]] = []
+        made = HomeAssistantSettings(**settings)  # type: ignore[arg-type]
+        contents: dict[str, type[Reading]] = {"disk": Disks}
+        self.announcer = Announcer(
+            HOST, discovery(contents, **settings), made, self.feed,
+            reachable=lambda: self.reachable, jitter=lambda: 0.5,
+        )  # fmt: skip
+
+    def run(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.now < until:
+            self.now += 0.5
+            self.announcer.update(self.readings, self.absent, self.now)
+            self.announcer.tick(self.now)
+            for message in self.feed.messages:
+                body = json.loads(message.payload) if message.payload else None
+                self.said.append((self.now, message.topic, body))
+            self.feed.messages.clear()
+
+    def hear(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        return self.announcer.heard(Request(topic=topic, payload=payload, retain=retain), self.now)
+
+    @property
+    def last(self) -> dict:
+        body = self.said[-1][2]
+        assert body
+        return body["cmps"]
+
+
+def disk(label: str) -> Disk:
+    return Disk(label=label, size_bytes=1, wear_percent=1.0)
+
+
+def key(name: str, field: str = "size_bytes") -> str:
+    found = discovery({"disk": Disks}).entities({"disk": Disks(devices={name: disk(name)})})
+    return next(item.key for item in found if item.key.endswith(field))
+
+
+OWN = "homeassistant/device/fanwhy_0123456789abcdef/config"
+
+
+def test_said_once_and_then_the_states() -> None:
+    stage = Stage()
+    stage.run(60)
+    assert [topic for _, topic, _ in stage.said] == [OWN]
+    assert stage.feed.repeats == 1
+
+
+def test_on_birth_again_and_not_on_a_birth_of_long_ago() -> None:
+    stage = Stage()
+    stage.run(30)
+    stage.hear("homeassistant/status", b"online", retain=True)
+    stage.run(30)
+    assert len(stage.said) == 1
+    stage.hear("homeassistant/status", b"offline")
+    stage.hear("homeassistant/status", b"online")
+    stage.hear("homeassistant/status", b"online")
+    began = stage.now
+    stage.run(30)
+    assert len(stage.said) == 2
+    assert stage.said[-1][0] - began >= 1
+    assert stage.feed.repeats == 2
+
+
+def test_what_is_gone_is_named_once_as_empty_and_then_left_out() -> None:
+    stage = Stage()
+    stage.run(30)
+    stage.readings = {"disk": Disks(devices={"a": disk("a")})}
+    stage.run(60)
+    (_, _, _), (first, _, stub), (second, _, final) = stage.said
+    assert stub["cmps"][key("b")] == {"p": "sensor"}
+    assert key("b") not in final["cmps"]
+    assert stub["cmps"][key("a")] == final["cmps"][key("a")]
+    assert second - first >= SPACING_SECONDS
+
+
+def test_a_value_that_is_missing_for_a_while_keeps_its_entity() -> None:
+    stage = Stage()
+    stage.run(30)
+    stage.readings = {"disk": Disks(devices={"a": Disk(label="a"), "b": disk("b")})}
+    stage.run(60)
+    assert len(stage.said) == 1
+
+
+def test_a_sense_that_fails_keeps_its_entities_and_one_that_is_absent_does_not() -> None:
+    stage = Stage()
+    stage.run(30)
+    stage.readings = {}
+    stage.run(60)
+    assert len(stage.said) == 1
+    stage.absent = ["disk"]
+    stage.run(60)
+    assert key("a") not in stage.last
+
+
+def test_what_an_earlier_run_left_is_withdrawn() -> None:
+    stage = Stage()
+    left = {"cmps": {"old_thing": {"p": "sensor", "uniq_id": "x"}}}
+    stage.run(1)
+    assert stage.hear(OWN, json.dumps(left).encode(), retain=True)
+    stage.run(60)
+    assert stage.said[0][2]["cmps"]["old_thing"] == {"p": "sensor"}
+    assert "old_thing" not in stage.last
+
+
+def test_single_entities_migrate() -> None:
+    stage = Stage()
+    stage.run(1)
+    single = "homeassistant/sensor/fanwhy_0123456789abcdef/cpu/config"
+    assert stage.hear(single, b'{"unique_id": "fanwhy_0123456789abcdef_cpu"}', retain=True)
+    stage.run(60)
+    assert [(topic, body) for _, topic, body in stage.said if topic == single] == [
+        (single, {"migrate_discovery": True}),
+        (single, None),
+    ]
+    assert [topic for _, topic, _ in stage.said] == [single, OWN, single]
+
+
+def test_switched_off_it_withdraws() -> None:
+    stage = Stage(enabled=False)
+    stage.run(1)
+    stage.hear(OWN, b'{"cmps": {"a": {"p": "sensor"}}}', retain=True)
+    stage.run(60)
+    assert [(topic, body) for _, topic, body in stage.said] == [(OWN, None)]
+
+
+def test_nothing_is_said_while_nobody_listens() -> None:
+    stage = Stage()
+    stage.reachable = False
+    stage.run(60)
+    assert stage.said == []
+
+
+def test_nobody_is_kept_awake_by_what_cannot_be_said_yet() -> None:
+    stage = Stage()
+    stage.hear("homeassistant/status", b"online")  # before what an earlier run left was heard
+    assert stage.announcer.due > stage.now + 1
+    stage.run(60)
+    stage.reachable = False
+    stage.hear("homeassistant/status", b"online")
+    stage.run(60)
+    assert stage.announcer.due == float("inf")
+    stage.reachable = True
+    assert stage.announcer.due <= stage.now
+
+
+def test_parts_as_devices_come_after_the_machine() -> None:
+    stage = Stage(devices="via_device")
+    stage.run(60)
+    assert stage.said[0][1] == OWN
+    assert len(stage.said) == 3
+    assert {body["dev"]["via_device"] for _, _, body in stage.said[1:]} == {HOST.node_id}
+    moments = [moment for moment, _, _ in stage.said]
+    assert min(b - a for a, b in pairwise(moments)) >= SPACING_SECONDS
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b"{}", b'{"cmps": 3}', b"null"])
+def test_strange_payloads_do_no_harm(payload: bytes) -> None:
+    stage = Stage()
+    stage.run(1)
+    stage.hear(OWN, payload, retain=True)
+    stage.hear("homeassistant/status", payload)
+    stage.run(30)
+    assert key("a") in stage.last
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_json_has_not_are_not_repeated(value: str) -> None:
+    stage = Stage()
+    stage.readings = {}  # silent, so that what an earlier run left would stay
+    stage.run(1)
+    left = f'{{"cmps": {{"disk_gone": {{"p": "sensor", "v": {value}}}}}}}'
+    stage.hear(OWN, left.encode(), retain=True)
+    stage.run(30)
+    assert "disk_gone" not in stage.last
+
+
+# -- the recorder --------------------------------------------------------------------------------
+
+
+def test_rows_count_changes_as_home_assistant_sees_them() -> None:
+    found = discovery({"disk": Disks, "explanation": ExplanationReading})
+    rows = RecorderEstimate(found.entities({"disk": Disks(devices={"a": disk("a")})}))
+    for size in (1 << 20, (1 << 20) + 5, 9 << 20):  # the second is the same in MiB
+        rows.heard("disk", json.dumps({"devices": {"a": {"size_bytes": size}}}).encode())
+    assert rows.counts[key("a")] == 1
+    assert key("a", "wear_percent") not in rows.counts
+    assert rows.a_day(60)[key("a")] == 1440
+
+
+def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
+    rows = RecorderEstimate(discovery({}).entities({}))
+    rows.heard("picture", b"<svg/>", retain=True)
+    for _ in range(3):
+        rows.heard("picture", b"<svg/>")
+        rows.heard("event", b"{}")
+    assert rows.counts == {"event": 3, "picture": 3, "problem": 0}
+
+
+def test_causes_are_declared_with_what_the_attributes_show() -> None:
+    assert {"label", "category", "reason"} <= {field.name for field in fields_of(CauseReading)}

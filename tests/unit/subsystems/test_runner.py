@@ -1,0 +1,183 @@
+"""The runner of senses: what fails, hangs or is missing never stops the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from publisher.contract.metric import Reading, gauge, reading
+from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.sources import Sources
+from publisher.subsystems.base import Subsystem
+from publisher.subsystems.runner import DEADLINE_SECONDS, SubsystemRunner
+
+
+@reading
+class Number(Reading):
+    number: int | None = gauge("Number", "How often it was read.")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Scripted(Subsystem):
+    """Does what its script says at each read; counts how often it was asked."""
+
+    name = "scripted"
+    reading = Number
+    script: ClassVar[Callable[[int], None]]
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__(sources)
+        self.reads = 0
+
+    def read(self) -> Number:
+        self.reads += 1
+        type(self).script(self.reads)
+        return Number(number=self.reads)
+
+
+class Steady(Subsystem):
+    name = "steady"
+    reading = Number
+
+    def read(self) -> Number:
+        return Number(number=1)
+
+
+def senses_of(
+    script: Callable[[int], None], clock: Clock, *, blocking: bool = False
+) -> tuple[SubsystemRunner, Scripted]:
+    cls = type("Case", (Scripted,), {"script": staticmethod(script), "blocking": blocking})
+    senses = SubsystemRunner(Sources(monotonic=clock, wall=lambda: 0.0), [cls, Steady])
+    subsystem = senses.subsystem("scripted")
+    assert isinstance(subsystem, Scripted)
+    return senses, subsystem
+
+
+def fails_with(error: Exception) -> Callable[[int], None]:
+    def script(_: int) -> None:
+        raise error
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (AbsentError("no such thing"), "absent"),
+        (DeniedError("not for you", remedy="ask root"), "denied"),
+        (SourceError("broken"), "failing"),
+        (ZeroDivisionError("ours"), "failing"),
+    ],
+)
+def test_a_failing_sense_is_reported_and_the_others_go_on(error: Exception, state: str) -> None:
+    senses, _ = senses_of(fails_with(error), Clock())
+    assert senses.read() == {"steady": Number(number=1)}
+    health = senses.health["scripted"]
+    assert health.state == state
+    assert str(error) in health.reason
+    assert senses.health["steady"].state == "ok"
+
+
+def test_a_name_from_outside_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    path = "/home/eve/m\n\x1b[2JERROR fanwhy: forged"
+    senses, _ = senses_of(fails_with(SourceError("no answer", path=path)), Clock())
+    senses.read()
+    assert "/home/eve/m\\n\\x1b[2JERROR" in senses.health["scripted"].reason
+    assert any("forged" in message for message in caplog.messages)
+    assert all(message.isprintable() for message in caplog.messages)
+
+
+def test_a_failing_sense_is_asked_ever_less_often_and_recovers() -> None:
+    def script(count: int) -> None:
+        if count < 6:
+            raise SourceError("broken")
+
+    clock = Clock()
+    senses, subsystem = senses_of(script, clock)
+    for clock.now in range(0, 120, 2):
+        readings = senses.read()
+    assert subsystem.reads < 40  # of 60 samples
+    assert "scripted" in readings
+    assert senses.health["scripted"].state == "ok"
+
+
+def test_a_health_change_is_told_once() -> None:
+    clock = Clock()
+    senses, _ = senses_of(fails_with(SourceError("broken")), clock)
+    senses.read()
+    assert senses.changed
+    senses.changed = False
+    clock.now = 100.0
+    senses.read()
+    assert not senses.changed
+
+
+def test_a_reading_stays_good_for_its_period() -> None:
+    clock = Clock()
+    cls = type("Slow", (Scripted,), {"script": staticmethod(lambda _: None), "period": 10.0})
+    senses = SubsystemRunner(Sources(monotonic=clock), [cls])
+    numbers = []
+    for clock.now in (0, 2, 9, 10, 19, 20):
+        numbers.append(senses.read()["scripted"].number)  # type: ignore[attr-defined]
+    assert numbers == [1, 1, 1, 2, 2, 3]
+
+
+def test_a_hanging_sense_is_cut_off_and_taken_back_when_it_answers() -> None:
+    release = threading.Event()
+
+    def script(count: int) -> None:
+        if count == 2:
+            release.wait(30)
+
+    clock = Clock()
+    senses, subsystem = senses_of(script, clock, blocking=True)
+    assert senses.read()["scripted"] == Number(number=1)
+    clock.now = 2.0
+    assert senses.read()["scripted"] == Number(number=1)  # the last one, for a while
+    clock.now = 2.0 + DEADLINE_SECONDS
+    assert "scripted" not in senses.read()
+    assert senses.health["scripted"].state == "hanging"
+    before = threading.active_count()
+    for _ in range(20):
+        clock.now += 2.0
+        assert senses.read() == {"steady": Number(number=1)}
+    assert subsystem.reads == 2
+    assert threading.active_count() == before  # never a second thread
+    release.set()
+    while senses.health["scripted"].state != "ok":
+        senses.read()
+    clock.now += 2.0
+    assert senses.read()["scripted"] is not None
+    senses.close()
+
+
+def test_a_disabled_sense_is_never_read() -> None:
+    senses = SubsystemRunner(Sources(), [Steady], disabled=["steady"])
+    assert senses.read() == {}
+    assert dict(senses.health) == {}
+
+
+def test_parts_are_reported_by_name() -> None:
+    class Partial(Subsystem):
+        name = "partial"
+        reading = Number
+
+        def read(self) -> Number:
+            def denied() -> int:
+                raise DeniedError("root only", path="/proc/x", remedy="run as root")
+
+            return Number(number=self.part("secret", denied))
+
+    senses = SubsystemRunner(Sources(), [Partial])
+    assert senses.read() == {"partial": Number()}
+    health = senses.health["partial.secret"]
+    assert (health.state, health.remedy) == ("denied", "run as root")
