@@ -10,7 +10,7 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from publisher.cli.loading import SUBSYSTEM_NAMES
 from publisher.config.load import Loaded
@@ -20,8 +20,8 @@ from publisher.contract.payload import Envelope, encode
 from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError, ConfigError, SourceError
 from publisher.ledger import Ledger, open_ledger
-from publisher.mqtt.broker import parse_url, resolve_username
-from publisher.mqtt.connection import KEEPS_NOTHING, RefusedError
+from publisher.mqtt.broker import DEFAULT_URL, parse_url, resolve_username
+from publisher.mqtt.failures import KEEPS_NOTHING, RefusedError
 from publisher.mqtt.probe import Findings, probe
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
@@ -29,7 +29,6 @@ from publisher.sources.identity import machine_id
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.runner import DEADLINE_SECONDS, Health, SubsystemRunner
 
-_LOCAL = "mqtt://localhost"
 _KNOCK_SECONDS = 1.0
 _WINDOW_SECONDS = 1.0
 _POLL_SECONDS = 0.05
@@ -143,16 +142,14 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
     """Configuration, broker and prefix, until one is wrong that the next ones need."""
     settings = loaded.settings
     yield Finding("configuration", True, str(loaded.path or "no file; the defaults hold"))
-    if settings.broker.url is None:
-        if not _listens():
-            yield Finding(
-                "broker",
-                True,
-                "none given and none on localhost:1883; fanwhy-pub run starts one of its own",
-            )
-            return
-        settings = replace(settings, broker=replace(settings.broker, url=_LOCAL))
-    endpoint = parse_url(settings.broker.url or _LOCAL)
+    if settings.broker.url is None and not _listens():
+        yield Finding(
+            "broker",
+            True,
+            "none given and none on localhost:1883; fanwhy-pub run starts one of its own",
+        )
+        return
+    endpoint = parse_url(settings.broker.url or DEFAULT_URL)
     us = machine_id(KernelFiles(settings.root), state_dir())
     try:
         found = probe(

@@ -248,7 +248,7 @@ class App:
             identity=self._identity.machine_id or "",
             will=self._status(topics.OFFLINE),
             boot_id=self._boot_id,
-            feed=self._outbox,
+            outbox=self._outbox,
             subscriptions=[*self._commands.subscriptions, *self._announcer.subscriptions],
             on_request=self._on_request,
             on_state=self._on_state,
