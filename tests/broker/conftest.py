@@ -19,9 +19,9 @@ from servers import REPOSITORY, Mosquitto, free_port, program, wait_until
 
 from publisher.contract.messages import Message, Request
 from publisher.mqtt.broker import BrokerSettings
-from publisher.mqtt.connection import Patience
+from publisher.mqtt.connection import Timeouts
 from publisher.mqtt.outbox import Outbox
-from publisher.mqtt.session import Session, Timing
+from publisher.mqtt.session import ReconnectTimes, Session
 
 PASSWORDS = {"fanwhy": "daemon's own", "reader": "read:only", "homeassistant": "ha!"}
 
@@ -205,7 +205,7 @@ def watch() -> Iterator[Callable[..., Watcher]]:
         watcher.close()
 
 
-QUICK = Timing(first=0.05, away=0.1, longest=0.1)
+QUICK = ReconnectTimes(first=0.05, away=0.1, longest=0.1)
 
 
 @dataclass
@@ -257,12 +257,12 @@ def run(passwords: dict[str, str]) -> Iterator[Callable[..., Running]]:
             will=one.status(b"offline"),
             will_delay_seconds=1,
             boot_id="boot-1",
-            feed=outbox,
+            outbox=outbox,
             subscriptions=["host/command", "host/info"],
             on_request=lambda request: one.note(one.requests, request),
             on_state=lambda *state: one.note(one.states, state),
-            timing=QUICK,
-            patience=Patience(connect=5),
+            times=QUICK,
+            timeouts=Timeouts(connect=5),
         )
         outbox.wake = one.session.wake
         outbox.put(one.status(b"online"))

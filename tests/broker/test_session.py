@@ -162,7 +162,7 @@ outbox = Outbox()
 session = Session(
     BrokerSettings(url=sys.argv[1], username="fanwhy", password=sys.argv[2]),
     identity="fedcba9876543210", will=status(b"offline"), will_delay_seconds=1, boot_id="boot-2",
-    feed=outbox, subscriptions=[], on_request=print, on_state=print,
+    outbox=outbox, subscriptions=[], on_request=print, on_state=print,
 )
 outbox.put(status(b"online"))
 session.start()
