@@ -336,10 +336,8 @@ class Connection:
         try:
             if not message.topic:
                 raise ValueError("an empty topic")  # noqa: TRY301  # as paho says the others
-            info = self._client.publish(
-                message.topic, message.payload, qos, message.retain and self._limits.retain,
-                properties,
-            )  # fmt: skip
+            retain = message.retain and self._limits.retain
+            info = self._client.publish(message.topic, message.payload, qos, retain, properties)
         except ValueError as error:  # the topic may come from a stranger's request
             self.remarks.append(f"not published to {message.topic[:80]!r}: {error}")
             return False

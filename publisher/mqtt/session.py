@@ -1,6 +1,6 @@
 """The session: keeps a connection to the broker for as long as the daemon lives.
 
-One thread of its own takes from the feed what waits, publishes it, and hands requests on. paho
+One thread of its own takes from the outbox what waits, publishes it, and hands requests on. paho
 is given a message only when it can go out at once, so that the newest state always waits with
 us. A connection that ends, for whatever reason, is followed by a new one built from nothing.
 """
