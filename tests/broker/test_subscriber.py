@@ -29,7 +29,7 @@ from paho.mqtt.properties import Properties
 
 pytestmark = pytest.mark.broker
 
-VERDICT = {
+VERDICT: dict[str, Any] = {
     "host": "nas", "time": "2026-01-01T00:00:00.000Z", "schema_version": 1, "state": "busy",
     "headline": "CPU usage high due to: compile job (make -j8)",
     "causes": [{"label": "make -j8", "category": "development", "share_percent": 87}],
@@ -143,7 +143,7 @@ def test_why_asks_for_fresh_figures(
 
 
 def _reply(request: Any) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.CorrelationData = request.properties.CorrelationData
     return properties
 
