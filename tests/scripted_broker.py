@@ -186,6 +186,8 @@ class ScriptedBroker:
         except OSError:
             pass
         _hang_up(peer.sock)
+        with self.condition:
+            self.condition.notify_all()
 
     def _note(self, where: list[Packet], what: Packet) -> None:
         with self.condition:

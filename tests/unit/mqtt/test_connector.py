@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 from pathlib import Path
@@ -187,6 +188,27 @@ def test_what_is_no_packet(broker: ScriptedBroker) -> None:
         broker.peers[-1].send(b"\x32\x03\xff\xff\xff" * 3)  # a PUBLISH shorter than its topic
         with pytest.raises(BrokerError, match="it sent what is no MQTT"):
             _turn_for_ever(connection)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux' /proc")
+def test_attempts_that_fail_leave_no_descriptors(broker: ScriptedBroker) -> None:
+    connector = Connector(BrokerSettings(url=broker.url, protocol="5"))
+    broker.greeting = lambda *_: connack(5, 134)
+    gc.disable()  # an hour of failures must not depend on when it runs
+    try:
+        before = _open_sockets(broker)
+        for _ in range(20):
+            with pytest.raises(AccessError):
+                connector.connect(OPTIONS)
+        assert _open_sockets(broker) == before
+    finally:
+        gc.enable()
+
+
+def _open_sockets(broker: ScriptedBroker) -> int:
+    """Those of this process, without the broker's ends of its connections."""
+    broker.wait(lambda: all(peer.sock.fileno() < 0 for peer in broker.peers))
+    return len(os.listdir("/proc/self/fd"))
 
 
 def test_a_silent_broker(broker: ScriptedBroker) -> None:

@@ -24,7 +24,7 @@ from scripted_broker import (
 from publisher.errors import ConfigError
 from publisher.mqtt.broker import BrokerSettings
 from subscriber_cli.client import Connected, Stream, Trouble
-from subscriber_cli.model.decode import LARGEST, Notice, Received
+from subscriber_cli.model.decode import LARGEST, Notice
 
 RESPONSE_TOPIC, CORRELATION_DATA = b"\x08", b"\x09"
 
@@ -63,7 +63,8 @@ def test_what_comes_is_an_item(broker: ScriptedBroker) -> None:
         peer.deliver("host/status", b"online")
         peer.deliver("host/cpu", b"no JSON")
         peer.deliver("host/cpu", b" " * (LARGEST + 1))
-        assert stream.get(10) == Received("host", "status", "online")
+        status = stream.get(10)
+        assert (status.topic, status.content) == ("host/status", "online")
         assert stream.get(10) == Notice("skipped: a message on host/cpu is not JSON")
         large = stream.get(10)
         assert isinstance(large, Notice)
@@ -99,7 +100,8 @@ def test_a_question_says_where_the_answer_is_wanted(broker: ScriptedBroker) -> N
         broker.peers[-1].deliver(
             address.decode(), b'{"state":"busy"}', in_mqtt_5(CORRELATION_DATA, b"host/nas")
         )
-        assert stream.get(10) == Received("host/nas", "explanation", {"state": "busy"})
+        answer = stream.get(10)
+        assert (answer.topic, answer.content) == ("host/nas/explanation", {"state": "busy"})
 
 
 def test_it_comes_back_by_itself(broker: ScriptedBroker) -> None:
