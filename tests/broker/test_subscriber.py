@@ -71,7 +71,9 @@ def daemon(broker: Any, passwords: dict[str, str]) -> Iterator[Daemon]:
 
 
 def environment(home: Path, url: str, password: str | None = "read:only") -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("FANWHY_")}
+    # With LINES and COLUMNS, which pytest's workers may have, a terminal would have one size only.
+    ours = ("FANWHY_", "LINES", "COLUMNS")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     kept |= {"HOME": str(home), "XDG_CONFIG_HOME": "", "FANWHY_BROKER": url, "TERM": "xterm"}
     kept |= {"PYTHONWARNINGS": "error"}
     if password:
