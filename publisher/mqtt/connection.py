@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from publisher.contract.messages import Message, Request
-from publisher.contract.payload import SCHEMA_VERSION
 from publisher.errors import BrokerError
 from publisher.mqtt import failures
 from publisher.mqtt.broker import Endpoint
@@ -36,6 +35,7 @@ from publisher.mqtt.paho import (
     WebsocketConnectionError,
     complete,
 )
+from publisher.mqtt.properties import MessageProperties, Will
 
 log = logging.getLogger(__name__)
 
@@ -57,21 +57,6 @@ class Timeouts:
 
     connect: float = 10.0
     answer: float = 20.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Will:
-    """What the broker publishes when a client vanishes (MQTT 5 section 3.1.2.5).
-
-    Attributes:
-        delay_seconds: how long the client may be gone before (MQTT 5).
-        boot_id: goes with the will and with every message on its topic, so that a late will is
-            told from a real death.
-    """
-
-    message: Message
-    delay_seconds: int = 0
-    boot_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +119,7 @@ class Connection:
         self._unacknowledged: dict[int, tuple[Message, float]] = {}
         self._filters: dict[int, Sequence[str]] = {}
         self._limits = _Limits()
-        self._properties: dict[tuple[str, int | None, bool], Properties] = {}
+        self._properties = MessageProperties(options.will)
         self._heard = self._sent = self._pinged = time.monotonic()
         self._interrupt = interrupt
         self._selector = selectors.DefaultSelector()
@@ -185,7 +170,7 @@ class Connection:
 
     def _set_will(self, client: Client, will: Will) -> None:
         message = will.message
-        properties = self._describe(PacketTypes.WILLMESSAGE, message) if self._five else None
+        properties = self._properties.of(PacketTypes.WILLMESSAGE, message) if self._five else None
         if properties and will.delay_seconds:
             properties.WillDelayInterval = will.delay_seconds
         client.will_set(message.topic, message.payload, message.qos, message.retain, properties)
@@ -332,7 +317,7 @@ class Connection:
             )
             return False
         qos = min(message.qos, self._limits.qos)
-        properties = self._describe(PacketTypes.PUBLISH, message) if self._five else None
+        properties = self._properties.of(PacketTypes.PUBLISH, message) if self._five else None
         try:
             if not message.topic:
                 raise ValueError("an empty topic")  # noqa: TRY301  # as paho says the others
@@ -452,32 +437,6 @@ class Connection:
             words = str(self._farewell).lower()
             return failures.ended(self._endpoint, self._farewell.value, words)
         return (failures.garbled if garbled else failures.lost)(self._endpoint)
-
-    def _describe(self, packet: int, message: Message) -> Properties:
-        """The MQTT 5 properties of a message; made once for each kind of message."""
-        will = self._options.will
-        ours = will is not None and message.topic == will.message.topic
-        key = (message.content_type, message.expiry_seconds, ours)
-        alone = message.correlation_data is not None or message.response_topic is not None
-        known = self._properties.get(key)
-        if known and packet == PacketTypes.PUBLISH and not alone:
-            return known
-        properties = Properties(packet)  # type: ignore[no-untyped-call]
-        if message.payload:
-            properties.PayloadFormatIndicator = 1  # UTF-8
-            properties.ContentType = message.content_type
-        if message.expiry_seconds is not None:
-            properties.MessageExpiryInterval = message.expiry_seconds
-        properties.UserProperty = ("schema_version", str(SCHEMA_VERSION))
-        if will is not None and ours:
-            properties.UserProperty = ("boot_id", will.boot_id)
-        if message.response_topic is not None:
-            properties.ResponseTopic = message.response_topic
-        if message.correlation_data is not None:
-            properties.CorrelationData = message.correlation_data
-        if packet == PacketTypes.PUBLISH and message.payload and not alone:
-            self._properties[key] = properties
-        return properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

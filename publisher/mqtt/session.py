@@ -19,10 +19,11 @@ from publisher.contract.messages import Message, Request
 from publisher.errors import FanwhyError
 from publisher.mqtt.backoff import Backoff
 from publisher.mqtt.broker import BrokerSettings
-from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts, Will
+from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
 from publisher.mqtt.failures import KEEPS_NOTHING, RefusedError
 from publisher.mqtt.interrupt import Interrupt
+from publisher.mqtt.properties import Will
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ from publisher.contract.messages import Message
 from publisher.contract.topics import Topics
 from publisher.errors import BrokerError, ConfigError
 from publisher.mqtt.broker import BrokerSettings
-from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts, Will
+from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
 from publisher.mqtt.failures import AccessError, RefusedError, VersionError, connection_failure
 from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.probe import probe
+from publisher.mqtt.properties import Will
 from publisher.mqtt.short_connection import ShortConnection
 
 OPTIONS = ConnectOptions(client_id="fanwhy-test")
