@@ -58,6 +58,7 @@ def test_it_leaves_no_trace(
 ) -> None:
     before = watch(broker)
     _findings(settings)
+    before.wait_for("host/info")
     # It speaks on one topic, and what it says is not kept.
     (message,) = {message.topic: message for message in before.messages}.values()
     assert (message.topic, message.retain) == ("host/info", False)
