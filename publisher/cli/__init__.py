@@ -38,6 +38,7 @@ COMMANDS = {
     "schema": "publisher.cli.schema",
     "docs": "publisher.cli.docs",
     "capture": "publisher.cli.capture",
+    "replay": "publisher.cli.replay",
     "config": "publisher.cli.config",
 }
 """Every command and its module, in the order in which help lists them."""

@@ -11,12 +11,13 @@ from typing import Annotated
 
 import typer
 
-from publisher.cli.contract import contents
 from publisher.config.template import first_paragraph, section_class, toml
 from publisher.config.walk import Declared, declared
 from publisher.contract.metric import Field, Kind, Reading, fields_of
+from publisher.contract.topics import readings_of
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
+from publisher.pipeline import all_topics
 
 _BEGIN = "<!-- reference: begin; written by `fanwhy-pub docs` -->"
 _END = "<!-- reference: end -->"
@@ -89,7 +90,7 @@ def topics_page() -> str:
     """``docs/topics.md``."""
     lines = [_TOPICS]
     inner: dict[type[Reading], None] = {}
-    for leaf, cls in contents().items():
+    for leaf, cls in readings_of(all_topics()).items():
         lines += [f"## host/{leaf}", "", first_paragraph(cls), "", *_fields(cls), ""]
         inner |= dict.fromkeys(_inside(cls))
     lines += ["## Readings inside others", ""]

@@ -69,6 +69,8 @@ class SubsystemRunner:
         subsystems: the classes to run.
         disabled: names that the user switched off.
         options: what single subsystems take besides their sources, by name.
+        patient: wait for the slow ones until the deadline, and read each one in every sample,
+            whatever its period and however often it failed: for commands, which look but twice.
     """
 
     def __init__(
@@ -78,11 +80,15 @@ class SubsystemRunner:
         *,
         disabled: Iterable[str] = (),
         options: Mapping[str, object] = MappingProxyType({}),
+        patient: bool = False,
     ) -> None:
         off = frozenset(disabled)
         self._sources = sources
         self._senses = [
-            RunningSubsystem(cls(sources, *([options[cls.name]] if cls.name in options else [])))
+            RunningSubsystem(
+                cls(sources, *([options[cls.name]] if cls.name in options else [])),
+                patient=patient,
+            )
             for cls in subsystems
             if cls.name not in off
         ]
@@ -162,8 +168,9 @@ class SubsystemRunner:
 class RunningSubsystem:
     """One subsystem at work."""
 
-    def __init__(self, subsystem: Subsystem) -> None:
+    def __init__(self, subsystem: Subsystem, *, patient: bool = False) -> None:
         self.subsystem = subsystem
+        self._patient = patient
         self.name = subsystem.name
         self.reading: Reading | None = None
         self.failure: SourceError | None = None
@@ -178,7 +185,8 @@ class RunningSubsystem:
 
     def begin(self, now: float) -> None:
         """Starts a read if one is due and none is under way."""
-        if now < self._next or (self._worker and self._worker.busy):
+        early = now < self._next and not self._patient
+        if early or (self._worker and self._worker.busy):
             return
         self._began = now
         if self._worker:
@@ -190,11 +198,12 @@ class RunningSubsystem:
         """Takes the result of a read in the worker's thread, waiting for it a moment at most."""
         if not self._worker or not self._worker.busy:
             return
-        result = self._worker.result(0.0 if self.hanging else _GRACE_SECONDS)
+        grace = DEADLINE_SECONDS if self._patient else _GRACE_SECONDS
+        result = self._worker.result(0.0 if self.hanging else grace)
         if result is not None:
             self.hanging = False
             self._settle(result, now)
-        elif now - self._began >= DEADLINE_SECONDS:
+        elif self._patient or now - self._began >= DEADLINE_SECONDS:
             self.hanging = True
             self.reading = None
 

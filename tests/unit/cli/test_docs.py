@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from publisher.cli.contract import contents
 from publisher.cli.docs import configuration_reference, topics_page
 from publisher.config.walk import declared
 from publisher.contract.metric import fields_of
+from publisher.contract.topics import readings_of
 from publisher.daemon.settings import Settings
+from publisher.pipeline import all_topics
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
 
@@ -44,7 +45,7 @@ def test_a_page_without_its_marks_is_left_alone(fanwhy: Callable, tmp_path: Path
 
 def test_every_field_and_every_setting_is_there() -> None:
     page = topics_page()
-    for leaf, cls in contents().items():
+    for leaf, cls in readings_of(all_topics()).items():
         assert f"## host/{leaf}\n" in page
         assert all(f"| `{field.name}` |" in page for field in fields_of(cls))
     reference = configuration_reference()

@@ -16,11 +16,12 @@ import pytest
 
 from publisher import __version__
 from publisher.cli import COMMANDS, main
-from publisher.cli.contract import contents
 from publisher.cli.loading import load_settings
 from publisher.cli.run import environment, prepare
 from publisher.contract.model import json_schema
+from publisher.contract.topics import readings_of
 from publisher.daemon.launch import Launch
+from publisher.pipeline import all_topics
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SHOWN = [name for name in COMMANDS if name not in ("config", "docs")]
@@ -124,7 +125,7 @@ def test_the_catalogue_is_a_payload(empty: Path) -> None:
     loaded = load_settings(config=str(empty), environment={"FANWHY_HOSTNAME": "nas"})
     catalogue = json.loads(prepare(loaded, None, None, None).catalogue)
     assert catalogue["host"] == "nas"
-    assert catalogue["properties"] == json_schema(contents())["properties"]
+    assert catalogue["properties"] == json_schema(readings_of(all_topics()))["properties"]
 
 
 def test_a_folder_of_the_same_name_is_not_mistaken_for_us(tmp_path: Path, empty: Path) -> None:
@@ -152,7 +153,7 @@ def test_once_is_as_published(fanwhy: Callable) -> None:
     document = json.loads(found.out)
     assert list(document) == ["cpu", "memory"]
     assert document["cpu"]["usage_percent"] >= 0
-    jsonschema.Draft202012Validator(json_schema(contents())).validate(document)
+    jsonschema.Draft202012Validator(json_schema(readings_of(all_topics()))).validate(document)
 
 
 def test_once_for_people(fanwhy: Callable) -> None:
@@ -175,7 +176,7 @@ def test_what_is_switched_off_stays_off(fanwhy: Callable) -> None:
 
 
 def test_the_schema_is_the_one(fanwhy: Callable) -> None:
-    assert json.loads(fanwhy("schema").out) == json_schema(contents())
+    assert json.loads(fanwhy("schema").out) == json_schema(readings_of(all_topics()))
 
 
 def test_asyncapi(fanwhy: Callable) -> None:
@@ -191,7 +192,7 @@ def test_asyncapi(fanwhy: Callable) -> None:
         "description": "MQTT 5, or 3.1.1 where the broker does not speak it.",
     }  # fmt: skip
     assert document["channels"]["cpu"]["address"] == "lab/nas/cpu"
-    assert set(contents()) < set(document["channels"])
+    assert set(readings_of(all_topics())) < set(document["channels"])
     for reference in _references(document):
         node = document
         for part in reference.removeprefix("#/").split("/"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.capture import replay
+from publisher.cli.replay import replay
 from publisher.contract.payload import Change, change, to_json
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, interfaces
