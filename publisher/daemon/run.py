@@ -18,6 +18,7 @@ from publisher.daemon.presence import Presence
 from publisher.daemon.scheduler import LoadProbe, Scheduler
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_svg import draw
 from publisher.explain.explainer import Explainer
 from publisher.pipeline import EXPLANATION, Pipeline, Sample, all_topics
 from publisher.publishing.outlet import PUBLISHING, Outlet
@@ -205,4 +206,4 @@ class Run:
         timeline.look(sample.verdict, sample.wall)
         if timeline.due(sample.now):
             timeline.save(self._life.state_dir)
-            self.outlet.put(topics.PICTURE, timeline.draw(sample.wall).encode())
+            self.outlet.put(topics.PICTURE, draw(timeline, sample.wall).encode())
