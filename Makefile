@@ -39,10 +39,10 @@ broker faults: $(STAMPS)/dev ## the tests with a real mosquitto, or with injecte
 	$(BIN)/python -m pytest -m $@
 
 docs: $(STAMPS)/dev ## write the reference pages anew from the declarations
-	$(BIN)/fanwhy-pub docs docs
+	$(BIN)/python -m tools.reference docs
 
 docs-check: $(STAMPS)/dev
-	$(BIN)/fanwhy-pub docs docs --check
+	$(BIN)/python -m tools.reference docs --check
 
 homeassistant: $(STAMPS)/dev ## the tests with a real Home Assistant, which is made once and kept
 	@scripts/system-packages

@@ -36,14 +36,13 @@ COMMANDS = {
     "homeassistant": "publisher.cli.homeassistant",
     "picture": "publisher.cli.picture",
     "schema": "publisher.cli.schema",
-    "docs": "publisher.cli.docs",
     "capture": "publisher.cli.capture",
     "config": "publisher.cli.config",
 }
 """Every command and its module, in the order in which help lists them."""
 
-# For other programs of fanwhy and of its repository: not in the help.
-_HIDDEN = frozenset({"config", "docs"})
+# For other programs of fanwhy: not in the help.
+_HIDDEN = frozenset({"config"})
 _PROGRAM = "fanwhy-pub"
 _INTERRUPTED = 130
 # click's name for all that can be wrong with an invocation; typer carries its own copy or

@@ -1,15 +1,14 @@
-"""``fanwhy-pub docs DIR``: the reference pages, from the declarations.
+"""The generator of the reference pages in ``docs/``, from the declarations: ``make docs``.
 
 ``topics.md`` is written whole; of ``configuration.md`` only what stands between the two marks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from publisher.cli.contract import contents
 from publisher.config.template import first_paragraph, section_class, toml
@@ -59,17 +58,31 @@ every 15 minutes and only when it changed. `[homeassistant] picture = false` goe
 """
 
 
-def command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the pages are.")],
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail when a page is not current.")
-    ] = False,
-) -> None:
-    """Write the reference pages anew from the declarations.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the pages that are not current, or with ``--check`` tells which; the exit code."""
+    parser = argparse.ArgumentParser(description="Write the reference pages anew.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where the pages are")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a page is not current"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        bring_up_to_date(given.folder, check=given.check)
+    except FanwhyError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
 
-    Examples:
-        fanwhy-pub docs docs
-        fanwhy-pub docs docs --check
+
+def bring_up_to_date(folder: Path, *, check: bool) -> None:
+    """Writes every page of ``folder`` that is not as the declarations have it.
+
+    Args:
+        folder: where the pages are.
+        check: write nothing.
+
+    Raises:
+        FanwhyError: ``check``, and a page is not current; or a page lacks its marks.
     """
     configuration = folder / "configuration.md"
     pages = {
@@ -197,3 +210,7 @@ def _with_reference(path: Path, reference: str) -> str:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
