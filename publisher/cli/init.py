@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from publisher.cli.options import Broker, Config, Prefix
-from publisher.config.load import CONFIG_VARIABLE, system_config, user_config
+from publisher.config.paths import CONFIG_VARIABLE, system_config, user_config
 from publisher.config.template import render
 from publisher.contract.printable import printable
 from publisher.contract.topics import Topics

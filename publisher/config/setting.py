@@ -24,6 +24,9 @@ class Setting:
         minimum: the smallest number allowed; likewise ``maximum``.
         options: the words allowed.
         secret: never shown, logged or written by ``init``.
+        may_hold_secret: such as an address with a password in it: not repeated when it is wrong.
+        variable: an environment variable shorter than the one made from section and name, which
+            works too.
         example: what the commented line of ``init`` shows where the default is no help.
     """
 
@@ -32,6 +35,8 @@ class Setting:
     maximum: float | None = None
     options: tuple[str, ...] = ()
     secret: bool = False
+    may_hold_secret: bool = False
+    variable: str = ""
     example: str = ""
 
 
