@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from publisher import __version__
+from publisher import version_line
 from publisher.config.load import load
 from publisher.errors import FanwhyError
 from publisher.mqtt.broker_checks import BROKER_CHECKS
@@ -50,7 +50,7 @@ Config = Annotated[
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"fanwhy-sub {__version__}")
+        print(version_line("fanwhy-sub"))
         raise typer.Exit
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+import publisher.cli
 from publisher import __version__
 from publisher.cli import COMMANDS, main
 from publisher.cli.contract import contents
@@ -25,11 +26,6 @@ from publisher.daemon.launch import Launch
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SHOWN = [name for name in COMMANDS if name != "config"]
-
-
-def test_version(fanwhy: Callable[..., Any]) -> None:
-    found = fanwhy("--version")
-    assert (found.code, found.out) == (0, f"fanwhy {__version__}\n")
 
 
 def test_a_version_needs_no_library() -> None:
@@ -43,6 +39,16 @@ def test_a_version_needs_no_library() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=_ROOT
     )
     assert found.stdout.endswith("[]\n")
+
+
+def test_the_file_of_a_command_says_so_and_no_other_does() -> None:
+    folder = Path(publisher.cli.__file__).parent
+    commands = {
+        path.stem
+        for path in folder.glob("*.py")
+        if path.read_text(encoding="utf-8").startswith(f'"""``fanwhy-pub {path.stem}')
+    }
+    assert commands == set(COMMANDS)
 
 
 def test_without_a_command_it_says_what_there_is(fanwhy: Callable[..., Any]) -> None:
