@@ -8,7 +8,7 @@ STAMPS := .cache
 UNIT := $(BIN)/python -m pytest tests/unit --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs lock clean
+.PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs docs-check lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -17,13 +17,13 @@ from publisher.contract.metric import Field, Kind, Reading, fields_of
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 
-_BEGIN = "<!-- reference: begin; written by `fanwhy-pub docs` -->"
+_BEGIN = "<!-- reference: begin; written by `make docs` -->"
 _END = "<!-- reference: end -->"
 _NESTED = (Kind.INSTANCES, Kind.RECORDS, Kind.GROUP)
 _TOPICS = """\
 # Topics
 
-<!-- Written by `fanwhy-pub docs` from the declarations in the code: change those instead. -->
+<!-- Written by `make docs` from the declarations in the code: change those instead. -->
 
 All topics live under the prefix, `host` unless [configured](configuration.md). Every payload but
 those of `status` and `picture` is a JSON object in UTF-8 and says `host` (the machine's name),
