@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -35,7 +35,7 @@ class Loaded(Generic[_S]):
     settings: _S
     path: Path | None
     warnings: tuple[str, ...]
-    layers: Layers
+    layers: Layers = field(repr=False)  # may hold secrets
 
     def where(self, key: str) -> str:
         """The place that a setting was made: file and key, variable or flag."""
