@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from publisher.config.setting import number
+from publisher.config.setting import setting
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.block import Disk
 from publisher.sources.children import Child, find
@@ -41,12 +41,10 @@ _LARGEST_COUNT = 1 << 32
 class SmartSettings:
     """How often disks are asked for their health."""
 
-    smart_minutes: float = number(
-        30.0,
-        "Minutes between two SMART questions to a disk that is in use; 0 never asks.",
-        minimum=0,
-        maximum=10080,
-    )
+    smart_minutes: float = setting(
+        30.0, "Minutes between two SMART questions to a disk that is in use; 0 never asks.",
+        minimum=0, maximum=10080,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
