@@ -6,10 +6,15 @@ import itertools
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import servers
+
+from publisher.daemon.settings import Settings
+from publisher.pipeline import Pipeline
 
 _NAS = Path(__file__).parents[2] / "fixtures/disk/nas"
 _SMARTCTL = """#!/bin/sh
@@ -41,21 +46,47 @@ def busy(counters: Path) -> Iterator[None]:
         thread.join()
 
 
-@pytest.mark.parametrize("command", ["once", "doctor"])
-@pytest.mark.parametrize("minutes", [0, 60])
-def test_disks_that_are_not_to_be_asked_are_not_asked(
-    command: str, minutes: int, tmp_path: Path, fanwhy: Callable
-) -> None:
-    root = shutil.copytree(_NAS, tmp_path / "nas", symlinks=True)
-    diary = tmp_path / "diary"
-    program = tmp_path / "bin/smartctl"
-    program.parent.mkdir()
-    program.write_text(_SMARTCTL.format(diary=diary))
-    program.chmod(0o755)
+@pytest.fixture
+def nas(tmp_path: Path) -> Path:
+    return shutil.copytree(_NAS, tmp_path / "nas", symlinks=True)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder whose smartctl leaves a file ``asked`` beside it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "smartctl").write_text(_SMARTCTL.format(diary=folder / "asked"))
+    (folder / "smartctl").chmod(0o755)
+    return folder
+
+
+def at_work(root: Path) -> AbstractContextManager[None]:
     (counters,) = root.glob("sys/devices/**/block/sda/stat")
-    with busy(counters):
+    return busy(counters)
+
+
+@pytest.mark.parametrize("command", ["once", "doctor"])
+def test_disks_that_are_not_to_be_asked_are_not_asked(
+    command: str, nas: Path, programs: Path, fanwhy: Callable[..., Any]
+) -> None:
+    with at_work(nas):
         fanwhy(
-            command, FANWHY_ROOT=str(root), FANWHY_SMART__SMART_MINUTES=str(minutes),
-            PATH=f"{program.parent}:/usr/bin:/bin",
+            command, FANWHY_ROOT=str(nas), FANWHY_SMART__SMART_MINUTES="0",
+            PATH=f"{programs}:/usr/bin:/bin",
         )  # fmt: skip
-    assert diary.exists() == (minutes > 0)
+    assert not (programs / "asked").exists()
+
+
+def test_disks_that_may_be_asked_are(
+    nas: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the test above would hold for a machine on which nothing is ever asked."""
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    with at_work(nas), closing(Pipeline.of(Settings(root=str(nas)), ledger=False)) as pipeline:
+
+        def asked() -> bool:
+            pipeline.sample()
+            return (programs / "asked").exists()
+
+        servers.wait_until(asked)

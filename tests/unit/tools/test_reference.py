@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-from publisher.cli.docs import configuration_reference, topics_page
+import pytest
+
 from publisher.config.walk import declared
 from publisher.contract.metric import fields_of
 from publisher.contract.topics import readings_of
 from publisher.daemon.settings import Settings
 from publisher.pipeline import all_topics
+from tools.reference import configuration_reference, main, topics_page
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
-def test_they_are_current(fanwhy: Callable) -> None:
-    found = fanwhy("docs", str(_DOCS), "--check")
-    assert (found.code, found.err) == (0, "")
+def test_they_are_current(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(_DOCS), "--check"]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
-def test_staleness_is_found_and_mended(fanwhy: Callable, tmp_path: Path) -> None:
-    pages = tmp_path / "docs"
-    pages.mkdir()
-    shutil.copy(_DOCS / "configuration.md", pages)
-    (pages / "topics.md").write_text("old")
-    found = fanwhy("docs", str(pages), "--check")
-    assert found.code == 1
-    assert found.err == (
-        f"fanwhy-pub: {pages / 'topics.md'}: not as the code says; write them anew with make docs\n"
+def test_staleness_is_found_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(_DOCS / "configuration.md", tmp_path)
+    page = tmp_path / "topics.md"
+    page.write_text("old")
+    assert main([str(tmp_path), "--check"]) == 1
+    assert capsys.readouterr().err == (
+        f"{page}: not as the code says; write them anew with make docs\n"
     )
-    assert fanwhy("docs", str(pages)).out == f"wrote {pages / 'topics.md'}\n"
-    assert fanwhy("docs", str(pages), "--check").code == 0
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"wrote {page}\n"
+    assert main([str(tmp_path), "--check"]) == 0
 
 
-def test_a_page_without_its_marks_is_left_alone(fanwhy: Callable, tmp_path: Path) -> None:
+def test_a_page_without_its_marks_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "configuration.md").write_text("# Mine\n")
-    found = fanwhy("docs", str(tmp_path))
-    assert found.code == 1
-    assert "the marks of the reference part are missing" in found.err
+    assert main([str(tmp_path)]) == 1
+    assert "the marks of the reference part are missing" in capsys.readouterr().err
     assert (tmp_path / "configuration.md").read_text() == "# Mine\n"
 
 
