@@ -105,12 +105,25 @@ class PowerReading(Reading):
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
-    """A meter at work: what it is called, what it counts, and the chip it is on, if it is."""
+class MeteredPart:
+    """A part of the machine whose power is measured.
+
+    Attributes:
+        label: what people call it.
+        meter: its power and energy.
+        chip: the hwmon chip that measures it; ``None`` for a RAPL domain.
+    """
 
     label: str
     meter: Meter
     chip: hwmon.Chip | None
+
+    def reading(self) -> MeterReading:
+        return MeterReading(
+            label=self.label,
+            power_watts=self.meter.watts,
+            energy_kilowatt_hours=self.meter.kilowatt_hours,
+        )
 
 
 class Power(Subsystem):
@@ -122,76 +135,71 @@ class Power(Subsystem):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._meters = Meters(self.files, sources.state_dir)
+        self._parts: dict[str, MeteredPart] = {}
         self._hwmon = hwmon.Hwmon(self.files)
         self._domains: list[powercap.Domain] = []
-        self._looked_at = float("-inf")
-        self._gauges: dict[str, Gauge] = {}
+        self._firmware: str | None = None
+        self._rescan_at = float("-inf")
         self._supplies: list[Supply] = []
+        self._under_voltage: bool | None = None
         self._supplies_at = float("-inf")
         self._upses: dict[str, SupplyReading] = {}
         self._upses_at = float("-inf")
-        self._firmware: str | None = None
-        self._under_voltage: bool | None = None
 
     def read(self) -> PowerReading:
         now = self.sources.monotonic()
         chips = self._hwmon.chips(now)
-        if now - self._looked_at >= _RESCAN_SECONDS:
-            self._looked_at = now
-            self._firmware = firmware_word(self.files)
-            self._domains = self.part("rapl", lambda: powercap.find(self.files)) or []
-        self._gauges = {
-            name: kept
-            for name, kept in self._gauges.items()
-            if kept.chip is None or kept.chip in chips
-        }
-        if self._domains:
-            self.part("rapl", lambda: self._count(now))
+        self._rescan(now)
+        self._forget_vanished(chips)
+        self._count_domains(now)
         for chip in chips:
             self._measure(chip, now)
-        if now >= self._supplies_at:
-            # Samples come a little early or late.
-            self._supplies_at = now + _SUPPLY_SECONDS * 0.95
-            self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
-            self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
-        address = self.sources.nut
-        if address and now >= self._upses_at:
-            self._upses_at = now + _NUT_SECONDS * 0.95
-            self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
-        supplied = {f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
-        supplied |= self._upses
-        if not (self._gauges or supplied or self._under_voltage is not None):
+        self._read_supplies(chips, now)
+        self._read_upses(now)
+        if not (self._parts or self._supplies or self._upses or self._under_voltage is not None):
             raise self._nothing()
-        self._meters.save(now)
-        if self._meters.problem or "power.energy_file" in self.health:
-            self.health["power.energy_file"] = self._meters.problem
-        cpu = self._cpu()
-        cpu_watts = total(part.meter.watts for part in cpu)
+        self._save_meters(now)
+        return self._reading()
+
+    def close(self) -> None:
+        self._meters.save(self.sources.monotonic(), due=True)
+
+    def _reading(self) -> PowerReading:
+        processors = [part.meter for part in self._processors()]
+        memory = [part.meter for name, part in self._parts.items() if name.endswith("/dram")]
+        cpu_watts = total(meter.watts for meter in processors)
         system = self._system(cpu_watts)
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=total(part.meter.kilowatt_hours for part in cpu),
-            memory_power_watts=total(
-                gauge.meter.watts for name, gauge in self._gauges.items() if name.endswith("/dram")
-            ),
+            cpu_energy_kilowatt_hours=total(meter.kilowatt_hours for meter in processors),
+            memory_power_watts=total(meter.watts for meter in memory),
             system_power_watts=system.watts if system else drawn(self._supplies),
             system_energy_kilowatt_hours=system.kilowatt_hours if system else None,
             on_battery=on_battery(self._supplies, self._upses),
             battery_percent=charge(self._supplies),
             under_voltage=self._under_voltage,
-            meters={
-                name: MeterReading(
-                    label=part.label,
-                    power_watts=part.meter.watts,
-                    energy_kilowatt_hours=part.meter.kilowatt_hours,
-                )
-                for name, part in self._gauges.items()
-            },
-            supplies=supplied,
+            meters={name: part.reading() for name, part in self._parts.items()},
+            supplies={f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
+            | self._upses,
         )
 
-    def close(self) -> None:
-        self._meters.save(self.sources.monotonic(), due=True)
+    def _rescan(self, now: float) -> None:
+        if now - self._rescan_at < _RESCAN_SECONDS:
+            return
+        self._rescan_at = now
+        self._firmware = firmware_word(self.files)
+        self._domains = self.part("rapl", lambda: powercap.find(self.files)) or []
+
+    def _forget_vanished(self, chips: list[hwmon.Chip]) -> None:
+        self._parts = {
+            name: part
+            for name, part in self._parts.items()
+            if part.chip is None or part.chip in chips
+        }
+
+    def _count_domains(self, now: float) -> None:
+        if self._domains:
+            self.part("rapl", lambda: self._count(now))
 
     def _count(self, now: float) -> None:
         for domain in self._domains:
@@ -201,13 +209,13 @@ class Power(Subsystem):
             except SourceError:
                 # Asked again when it is looked for again.
                 self._domains = []
-                self._gauges = {
-                    name: kept for name, kept in self._gauges.items() if kept.chip is not None
+                self._parts = {
+                    name: part for name, part in self._parts.items() if part.chip is not None
                 }
                 raise
-            if name not in self._gauges:
-                self._gauges[name] = Gauge(domain.identity, self._meters.of(name), None)
-            self._gauges[name].meter.count(raw, now, domain.range_microjoules)
+            if name not in self._parts:
+                self._parts[name] = MeteredPart(domain.identity, self._meters.of(name), None)
+            self._parts[name].meter.count(raw, now, domain.range_microjoules)
 
     def _measure(self, chip: hwmon.Chip, now: float) -> None:
         # Batteries show as chips, too.
@@ -224,13 +232,13 @@ class Power(Subsystem):
         if due:
             began = self.sources.monotonic()
             for channel in channels:
-                self.part(channel.identity, partial(self._gauge, chip, channel, now))
+                self.part(channel.identity, partial(self._read_channel, chip, channel, now))
             chip.was_read(now, self.sources.monotonic() - began)
         elif chip.stale(now):
             for channel in channels:
                 self._meters.of(channel.identity).integrate(None, now)
 
-    def _gauge(self, chip: hwmon.Chip, channel: hwmon.Channel, now: float) -> None:
+    def _read_channel(self, chip: hwmon.Chip, channel: hwmon.Channel, now: float) -> None:
         name = channel.identity
         meter = self._meters.of(name)
         if channel.kind == "energy":
@@ -241,25 +249,37 @@ class Power(Subsystem):
             raw = channel.value("input" if "input" in channel.attributes else "average")
             meter.watts = None
             meter.integrate(None if raw is None else hwmon.watts(raw), now)
-        if raw is not None and name not in self._gauges:
-            self._gauges[name] = Gauge(f"{chip.name} {channel.label}", meter, chip)
+        if raw is not None and name not in self._parts:
+            self._parts[name] = MeteredPart(f"{chip.name} {channel.label}", meter, chip)
 
-    def _cpu(self) -> list[Gauge]:
-        packages = [g for name, g in self._gauges.items() if name.startswith("rapl/package-")
-                    and name.count("/") == 1]  # fmt: skip
+    def _processors(self) -> list[MeteredPart]:
+        """The whole packages, without the domains inside them; else the chips that measure one."""
+        packages = [
+            part
+            for name, part in self._parts.items()
+            if name.startswith("rapl/package-") and name.count("/") == 1
+        ]
         return packages or [
-            g for g in self._gauges.values() if g.chip and g.chip.name in _CPU_CHIPS
+            part for part in self._parts.values() if part.chip and part.chip.name in _CPU_CHIPS
         ]
 
     def _system(self, cpu_watts: float | None) -> Meter | None:
-        for kept in self._gauges.values():
-            if kept.chip and kept.chip.name == _SYSTEM_CHIP:
-                return kept.meter
+        for part in self._parts.values():
+            if part.chip and part.chip.name == _SYSTEM_CHIP:
+                return part.meter
         # Boards that do not feed the platform's counter leave it at less than the processor's.
-        psys = self._gauges.get("rapl/psys")
+        psys = self._parts.get("rapl/psys")
         if psys and psys.meter.watts and psys.meter.watts >= (cpu_watts or 0.0):
             return psys.meter
         return None
+
+    def _read_supplies(self, chips: list[hwmon.Chip], now: float) -> None:
+        if now < self._supplies_at:
+            return
+        # Samples come a little early or late.
+        self._supplies_at = now + _SUPPLY_SECONDS * 0.95
+        self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
+        self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
 
     def _voltage(self, chips: list[hwmon.Chip]) -> bool | None:
         for chip in chips:
@@ -268,6 +288,13 @@ class Power(Subsystem):
         if self._firmware:
             return under_voltage(throttled_word(self.files, self._firmware))
         return None
+
+    def _read_upses(self, now: float) -> None:
+        address = self.sources.nut
+        if not address or now < self._upses_at:
+            return
+        self._upses_at = now + _NUT_SECONDS * 0.95
+        self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
 
     def _ask(self, address: tuple[str, int], now: float) -> dict[str, SupplyReading]:
         try:
@@ -282,6 +309,11 @@ class Power(Subsystem):
             meter.integrate(ups_watts(variables), now)
             readings[identity] = ups_reading(name, variables, meter)
         return readings
+
+    def _save_meters(self, now: float) -> None:
+        self._meters.save(now)
+        if self._meters.problem or "power.energy_file" in self.health:
+            self.health["power.energy_file"] = self._meters.problem
 
     def _nothing(self) -> SourceError:
         rapl = self.health.get("power.rapl")
