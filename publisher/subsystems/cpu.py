@@ -6,7 +6,9 @@ Sources: ``/proc/stat`` and ``/proc/loadavg`` (man 5 proc_stat, proc_loadavg), c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from publisher.contract.metric import Reading, Unit, gauge, reading, records
 from publisher.contract.readings import ConsumerReading
@@ -144,40 +146,57 @@ class Times:
         return cls(user + nice - guests, system, idle, iowait, irq + softirq, steal, guests)
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Where the time between two ``Times`` went, in percent of all of it."""
+_Value_co = TypeVar("_Value_co", covariant=True)
 
-    usage: float
-    user: float
-    system: float
-    iowait: float
-    irq: float
-    steal: float
-    guest: float
 
-    @classmethod
-    def between(cls, before: Times, after: Times) -> Shares | None:
-        """``None`` when no time has passed.
+class Split(NamedTuple, Generic[_Value_co]):
+    """Where processor time went between two samples, in percent of all of it.
 
-        ``idle`` and ``iowait`` may run backwards by a tick (man 5 proc_stat): taken as no time.
-        """
-        user = max(after.user - before.user, 0)
-        system = max(after.system - before.system, 0)
-        idle = max(after.idle - before.idle, 0)
-        iowait = max(after.iowait - before.iowait, 0)
-        irq = max(after.irq - before.irq, 0)
-        steal = max(after.steal - before.steal, 0)
-        guest = max(after.guest - before.guest, 0)
-        busy = user + system + irq + guest
-        total = busy + idle + iowait + steal
-        if total <= 0:
-            return None
-        unit = 100 / total
-        return cls(
-            busy * unit, user * unit, system * unit, iowait * unit,
-            irq * unit, steal * unit, guest * unit,
-        )  # fmt: skip
+    Each part is the number of one processor, a list of those of all cores, or ``None``.
+    """
+
+    usage: _Value_co
+    user: _Value_co
+    system: _Value_co
+    iowait: _Value_co
+    irq: _Value_co
+    steal: _Value_co
+    guest: _Value_co
+
+
+_UNKNOWN = Split(*[None] * len(Split._fields))
+
+
+def split(before: Times, after: Times) -> Split[float] | None:
+    """Where the time between two readings of one processor went; ``None`` when none has passed.
+
+    ``idle`` and ``iowait`` may run backwards by a tick (man 5 proc_stat): taken as no time.
+    """
+    user = max(after.user - before.user, 0)
+    system = max(after.system - before.system, 0)
+    idle = max(after.idle - before.idle, 0)
+    iowait = max(after.iowait - before.iowait, 0)
+    irq = max(after.irq - before.irq, 0)
+    steal = max(after.steal - before.steal, 0)
+    guest = max(after.guest - before.guest, 0)
+    busy = user + system + irq + guest
+    total = busy + idle + iowait + steal
+    if total <= 0:
+        return None
+    return Split(
+        usage=100 * busy / total,
+        user=100 * user / total,
+        system=100 * system / total,
+        iowait=100 * iowait / total,
+        irq=100 * irq / total,
+        steal=100 * steal / total,
+        guest=100 * guest / total,
+    )
+
+
+def by_core(cores: Sequence[Split[float]]) -> Split[list[float]] | Split[None]:
+    """The same parts as lists over all cores."""
+    return Split(*map(list, zip(*cores, strict=True))) if cores else _UNKNOWN
 
 
 class Cpu(Subsystem):
@@ -198,36 +217,28 @@ class Cpu(Subsystem):
     def read(self) -> CpuReading:
         now = self.sources.monotonic()
         times, facts = self._stat()
-        shares = {
-            name: share
-            for name, after in times.items()
-            if (before := self._before.get(name)) and (share := Shares.between(before, after))
-        }
-        self._before = times
-        whole = shares.pop(b"cpu", None)
-        cores = list(shares.values())
+        whole, cores = self._split(times)
         load = self.part("load", self._load)
-        running = facts.get(b"procs_running")
         self._look_at_frequencies(now)
-        mhz = self._frequencies
         some, _ = self._pressure.read(now)
-        if self._physical is None:
-            self._physical = self._count_physical() or None
+        self._look_at_topology()
+        mhz = self._frequencies
+        running = facts.get(b"procs_running")
         return CpuReading(
-            usage_percent=whole.usage if whole else None,
-            user_percent=whole.user if whole else None,
-            system_percent=whole.system if whole else None,
-            iowait_percent=whole.iowait if whole else None,
-            irq_percent=whole.irq if whole else None,
-            steal_percent=whole.steal if whole else None,
-            guest_percent=whole.guest if whole else None,
-            per_core_percent=[core.usage for core in cores] or None,
-            per_core_user_percent=[core.user for core in cores] or None,
-            per_core_system_percent=[core.system for core in cores] or None,
-            per_core_iowait_percent=[core.iowait for core in cores] or None,
-            per_core_irq_percent=[core.irq for core in cores] or None,
-            per_core_steal_percent=[core.steal for core in cores] or None,
-            per_core_guest_percent=[core.guest for core in cores] or None,
+            usage_percent=whole.usage,
+            user_percent=whole.user,
+            system_percent=whole.system,
+            iowait_percent=whole.iowait,
+            irq_percent=whole.irq,
+            steal_percent=whole.steal,
+            guest_percent=whole.guest,
+            per_core_percent=cores.usage,
+            per_core_user_percent=cores.user,
+            per_core_system_percent=cores.system,
+            per_core_iowait_percent=cores.iowait,
+            per_core_irq_percent=cores.irq,
+            per_core_steal_percent=cores.steal,
+            per_core_guest_percent=cores.guest,
             physical_cores=self._physical,
             logical_cores=len(times) - 1,
             frequency_mhz=sum(mhz) / len(mhz) if mhz else None,
@@ -242,6 +253,18 @@ class Cpu(Subsystem):
             forks_per_second=self._rates.per_second("processes", facts.get(b"processes"), now),
             pressure_some_percent=some,
         )
+
+    def _split(
+        self, times: dict[bytes, Times]
+    ) -> tuple[Split[float] | Split[None], Split[list[float]] | Split[None]]:
+        """Where the time since the last sample went: of all processors, and core by core."""
+        splits = {
+            name: parts
+            for name, after in times.items()
+            if (before := self._before.get(name)) and (parts := split(before, after))
+        }
+        self._before = times
+        return splits.pop(b"cpu", _UNKNOWN), by_core(list(splits.values()))
 
     def _stat(self) -> tuple[dict[bytes, Times], dict[bytes, int]]:
         content = self.files.read("/proc/stat")
@@ -300,6 +323,10 @@ class Cpu(Subsystem):
                 "the kernel tells no clock of the cores", path=f"{_DEVICES}/cpu0/cpufreq"
             )
         return found
+
+    def _look_at_topology(self) -> None:
+        if self._physical is None:
+            self._physical = self._count_physical() or None
 
     def _limit(self, policy: str, name: str) -> float | None:
         try:
