@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from publisher.contract.metric import Reading, Unit, gauge, reading, records
+from publisher.contract.metric import (
+    Reading,
+    gauge,
+    megahertz,
+    per_second,
+    percent,
+    reading,
+    records,
+)
 from publisher.contract.readings import ConsumerReading
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
@@ -26,55 +34,51 @@ _FREQUENCY_PERIOD = 10.0
 class CpuReading(Reading):
     """The processors, all together and one by one."""
 
-    usage_percent: float | None = gauge(
+    usage_percent: float | None = percent(
         "Usage",
         "Time in which the processors worked, of all the time there was; waiting for I/O is idle.",
-        unit=Unit.PERCENT, precision=1, deadband=5, headline=True, enabled=True, icon="mdi:chip",
-    )  # fmt: skip
-    user_percent: float | None = gauge(
-        "User", "Time in user programs, niced ones too, guests left out.",
-        unit=Unit.PERCENT, precision=1,
-    )  # fmt: skip
-    system_percent: float | None = gauge(
-        "System", "Time in the kernel on behalf of programs.", unit=Unit.PERCENT, precision=1
-    )
-    iowait_percent: float | None = gauge(
-        "I/O wait", "Idle time with I/O outstanding.", unit=Unit.PERCENT, precision=1, deadband=10
-    )
-    irq_percent: float | None = gauge(
-        "Interrupt time",
-        "Time in hardware and software interrupts.",
-        unit=Unit.PERCENT,
         precision=1,
+        deadband=5,
+        headline=True,
+        enabled=True,
+        icon="mdi:chip",
     )
-    steal_percent: float | None = gauge(
-        "Steal", "Time that the hypervisor gave to others.",
-        unit=Unit.PERCENT, precision=1, deadband=10,
-    )  # fmt: skip
-    guest_percent: float | None = gauge(
-        "Guest", "Time in virtual machines that run here.", unit=Unit.PERCENT, precision=1
+    user_percent: float | None = percent(
+        "User", "Time in user programs, niced ones too, guests left out.", precision=1
     )
-    per_core_percent: list[float] | None = gauge(
-        "Usage by core", "Usage of each logical core, in the kernel's order.",
-        unit=Unit.PERCENT, precision=0,
-    )  # fmt: skip
-    per_core_user_percent: list[float] | None = gauge(
-        "User by core", "User time of each core.", unit=Unit.PERCENT, precision=0
+    system_percent: float | None = percent(
+        "System", "Time in the kernel on behalf of programs.", precision=1
     )
-    per_core_system_percent: list[float] | None = gauge(
-        "System by core", "Kernel time of each core.", unit=Unit.PERCENT, precision=0
+    iowait_percent: float | None = percent(
+        "I/O wait", "Idle time with I/O outstanding.", precision=1, deadband=10
     )
-    per_core_iowait_percent: list[float] | None = gauge(
-        "I/O wait by core", "I/O wait of each core.", unit=Unit.PERCENT, precision=0
+    irq_percent: float | None = percent(
+        "Interrupt time", "Time in hardware and software interrupts.", precision=1
     )
-    per_core_irq_percent: list[float] | None = gauge(
-        "Interrupts by core", "Interrupt time of each core.", unit=Unit.PERCENT, precision=0
+    steal_percent: float | None = percent(
+        "Steal", "Time that the hypervisor gave to others.", precision=1, deadband=10
     )
-    per_core_steal_percent: list[float] | None = gauge(
-        "Steal by core", "Stolen time of each core.", unit=Unit.PERCENT, precision=0
+    guest_percent: float | None = percent(
+        "Guest", "Time in virtual machines that run here.", precision=1
     )
-    per_core_guest_percent: list[float] | None = gauge(
-        "Guest by core", "Guest time of each core.", unit=Unit.PERCENT, precision=0
+    per_core_percent: list[float] | None = percent(
+        "Usage by core", "Usage of each logical core, in the kernel's order."
+    )
+    per_core_user_percent: list[float] | None = percent("User by core", "User time of each core.")
+    per_core_system_percent: list[float] | None = percent(
+        "System by core", "Kernel time of each core."
+    )
+    per_core_iowait_percent: list[float] | None = percent(
+        "I/O wait by core", "I/O wait of each core."
+    )
+    per_core_irq_percent: list[float] | None = percent(
+        "Interrupts by core", "Interrupt time of each core."
+    )
+    per_core_steal_percent: list[float] | None = percent(
+        "Steal by core", "Stolen time of each core."
+    )
+    per_core_guest_percent: list[float] | None = percent(
+        "Guest by core", "Guest time of each core."
     )
     physical_cores: int | None = gauge(
         "Physical cores", "Processor cores that are there.", deadband=1, diagnostic=True
@@ -82,19 +86,15 @@ class CpuReading(Reading):
     logical_cores: int | None = gauge(
         "Logical cores", "Processors that the kernel schedules on.", deadband=1, diagnostic=True
     )
-    frequency_mhz: float | None = gauge(
-        "Frequency", "Mean speed of the cores.", unit=Unit.MEGAHERTZ, precision=0
+    frequency_mhz: float | None = megahertz("Frequency", "Mean speed of the cores.")
+    frequency_min_mhz: float | None = megahertz(
+        "Lowest frequency", "Slowest speed the hardware offers.", diagnostic=True
     )
-    frequency_min_mhz: float | None = gauge(
-        "Lowest frequency", "Slowest speed the hardware offers.",
-        unit=Unit.MEGAHERTZ, precision=0, diagnostic=True,
-    )  # fmt: skip
-    frequency_max_mhz: float | None = gauge(
-        "Highest frequency", "Fastest speed the hardware offers.",
-        unit=Unit.MEGAHERTZ, precision=0, diagnostic=True,
-    )  # fmt: skip
-    per_core_frequency_mhz: list[float] | None = gauge(
-        "Frequency by core", "Speed of each core.", unit=Unit.MEGAHERTZ, precision=0
+    frequency_max_mhz: float | None = megahertz(
+        "Highest frequency", "Fastest speed the hardware offers.", diagnostic=True
+    )
+    per_core_frequency_mhz: list[float] | None = megahertz(
+        "Frequency by core", "Speed of each core."
     )
     load_average: list[float] | None = gauge(
         "Load average", "Tasks that ran or waited, over 1, 5 and 15 minutes.", precision=2
@@ -105,19 +105,16 @@ class CpuReading(Reading):
     blocked_tasks: int | None = gauge(
         "Blocked", "Tasks that wait for I/O and cannot be interrupted."
     )
-    context_switches_per_second: float | None = gauge(
-        "Context switches", "Switches between tasks.", unit=Unit.PER_SECOND, precision=0
+    context_switches_per_second: float | None = per_second(
+        "Context switches", "Switches between tasks.", precision=0
     )
-    interrupts_per_second: float | None = gauge(
-        "Interrupts", "Hardware interrupts served.", unit=Unit.PER_SECOND, precision=0
+    interrupts_per_second: float | None = per_second(
+        "Interrupts", "Hardware interrupts served.", precision=0
     )
-    forks_per_second: float | None = gauge(
-        "Forks", "Processes and threads begun.", unit=Unit.PER_SECOND, precision=1
+    forks_per_second: float | None = per_second("Forks", "Processes and threads begun.")
+    pressure_some_percent: float | None = percent(
+        "Pressure", "Time in which some task waited for a processor.", precision=1, deadband=10
     )
-    pressure_some_percent: float | None = gauge(
-        "Pressure", "Time in which some task waited for a processor.",
-        unit=Unit.PERCENT, precision=1, deadband=10,
-    )  # fmt: skip
     top: tuple[ConsumerReading, ...] = records(
         ConsumerReading, "Top", "Who uses the most CPU time."
     )

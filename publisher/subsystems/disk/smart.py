@@ -42,9 +42,11 @@ class SmartSettings:
     """How often disks are asked for their health."""
 
     smart_minutes: float = setting(
-        30.0, "Minutes between two SMART questions to a disk that is in use; 0 never asks.",
-        minimum=0, maximum=10080,
-    )  # fmt: skip
+        30.0,
+        "Minutes between two SMART questions to a disk that is in use; 0 never asks.",
+        minimum=0,
+        maximum=10080,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +201,17 @@ def diagnosis(status: int, answer: bytes, *, device: str = "") -> Health | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         raise SourceError(
-            f"ended with status {status} and no JSON", path=path,
+            f"ended with status {status} and no JSON",
+            path=path,
             remedy="smartctl speaks JSON since 7.0",
-        ) from None  # fmt: skip
+        ) from None
     if status < 0 or status & _NO_ANSWER:
         if "denied" in words or "not permitted" in words:
             raise DeniedError(
-                "this user may not ask disks", path=path,
+                "this user may not ask disks",
+                path=path,
                 remedy="run as root, or grant CAP_SYS_RAWIO and CAP_SYS_ADMIN",
-            )  # fmt: skip
+            )
         if "Unable to detect device type" in words or "Unknown USB bridge" in words:
             return None
         raise SourceError(words or f"ended with status {status}", path=path)

@@ -12,13 +12,13 @@ from functools import partial
 
 from publisher.contract.metric import (
     Reading,
-    Unit,
-    counter,
     flag,
-    gauge,
     instances,
+    kilowatt_hours,
+    percent,
     reading,
     text,
+    watts,
 )
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, nut, powercap, supplies
@@ -52,50 +52,56 @@ class MeterReading(Reading):
     """One meter of power."""
 
     label: str | None = text("Label", "What is measured.", triggers=False)
-    power_watts: float | None = gauge(
-        "Power", "What it draws.", unit=Unit.WATTS, precision=1, deadband=10, deadband_percent=25
+    power_watts: float | None = watts("Power", "What it draws.", deadband=10, deadband_percent=25)
+    energy_kilowatt_hours: float | None = kilowatt_hours(
+        "Energy", "What it has drawn since fanwhy first saw it, while fanwhy ran."
     )
-    energy_kilowatt_hours: float | None = counter(
-        "Energy", "What it has drawn since fanwhy first saw it, while fanwhy ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3,
-    )  # fmt: skip
 
 
 @reading
 class PowerReading(Reading):
     """Power, energy and supplies."""
 
-    cpu_power_watts: float | None = gauge(
-        "CPU power", "What the processor packages draw.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=25, headline=True, enabled=True,
-    )  # fmt: skip
-    memory_power_watts: float | None = gauge(
-        "Memory power", "What the memory draws.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=25,
-    )  # fmt: skip
-    system_power_watts: float | None = gauge(
-        "System power", "What the whole machine draws, where something measures that.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=20, headline=True, enabled=True,
-    )  # fmt: skip
-    cpu_energy_kilowatt_hours: float | None = counter(
-        "CPU energy", "What the processors have drawn since fanwhy first ran, while it ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
-    )  # fmt: skip
-    system_energy_kilowatt_hours: float | None = counter(
-        "System energy", "What the machine has drawn since fanwhy first ran, while it ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
-    )  # fmt: skip
+    cpu_power_watts: float | None = watts(
+        "CPU power",
+        "What the processor packages draw.",
+        deadband=5,
+        deadband_percent=25,
+        headline=True,
+        enabled=True,
+    )
+    memory_power_watts: float | None = watts(
+        "Memory power", "What the memory draws.", deadband=5, deadband_percent=25
+    )
+    system_power_watts: float | None = watts(
+        "System power",
+        "What the whole machine draws, where something measures that.",
+        deadband=5,
+        deadband_percent=20,
+        headline=True,
+        enabled=True,
+    )
+    cpu_energy_kilowatt_hours: float | None = kilowatt_hours(
+        "CPU energy",
+        "What the processors have drawn since fanwhy first ran, while it ran.",
+        deadband=0.01,
+    )
+    system_energy_kilowatt_hours: float | None = kilowatt_hours(
+        "System energy",
+        "What the machine has drawn since fanwhy first ran, while it ran.",
+        deadband=0.01,
+    )
     on_battery: bool | None = flag(
         "On battery", "The machine, or its UPS, runs on a battery.", icon="mdi:power-plug-battery"
     )
-    battery_percent: float | None = gauge(
-        "Battery", "How full the machine's batteries are.",
-        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery",
-    )  # fmt: skip
+    battery_percent: float | None = percent(
+        "Battery", "How full the machine's batteries are.", deadband=2, device_class="battery"
+    )
     under_voltage: bool | None = flag(
-        "Under-voltage", "The board gets too little voltage: a weak supply or cable.",
+        "Under-voltage",
+        "The board gets too little voltage: a weak supply or cable.",
         device_class="problem",
-    )  # fmt: skip
+    )
     meters: dict[str, MeterReading] = instances(
         MeterReading, "Meters", "Every part of the machine whose power is measured."
     )
