@@ -16,7 +16,7 @@ from publisher.contract.payload import SCHEMA_VERSION
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Message(BaseModel):
+class Payload(BaseModel):
     """What every payload says beside its readings."""
 
     # Old readers must survive new writers: what is not known is kept out of the way.
@@ -40,7 +40,7 @@ def model_of(cls: type[Reading], base: type[BaseModel] = BaseModel) -> type[Base
 
     Args:
         cls: a class made by ``@reading``.
-        base: ``Message`` for the content of a whole topic.
+        base: ``Payload`` for the content of a whole topic.
     """
     if (cls, base) in _MODELS:
         return _MODELS[cls, base]
@@ -56,7 +56,7 @@ def model_of(cls: type[Reading], base: type[BaseModel] = BaseModel) -> type[Base
             ),
         )
     model: type[BaseModel] = create_model(
-        cls.__name__.removesuffix("Reading") + ("Message" if base is Message else ""),
+        cls.__name__.removesuffix("Reading") + ("Message" if base is Payload else ""),
         __base__=base,
         __doc__=cls.__doc__,
         **definitions,
@@ -72,7 +72,7 @@ def json_schema(contents: Mapping[str, type[Reading]]) -> dict[str, Any]:
     stand beside each field as ``x-…`` annotations, so that a reader can show what it has never
     heard of.
     """
-    topics: dict[str, Any] = {leaf: (model_of(cls, Message), ...) for leaf, cls in contents.items()}
+    topics: dict[str, Any] = {leaf: (model_of(cls, Payload), ...) for leaf, cls in contents.items()}
     schema: dict[str, Any] = create_model("Catalogue", **topics).model_json_schema()
     schema.pop("required", None)
     document: dict[str, Any] = _without_null(schema)

@@ -48,7 +48,7 @@ ALERTS = (
     "dust",
 )
 SEVERITIES = ("info", "warning", "critical")
-SENSE_STATES = ("ok", "absent", "denied", "failing", "hanging")
+HEALTH_STATES = ("ok", "absent", "denied", "failing", "hanging")
 CATEGORIES = (
     "backup",
     "development",
@@ -295,10 +295,10 @@ class EventReading(Reading):
 
 
 @reading
-class SenseReading(Reading):
-    """Whether one sense of this machine works, and if not, why and what would mend it."""
+class HealthReading(Reading):
+    """Whether a subsystem, or a part of one, works, and if not, why and what would mend it."""
 
-    state: str | None = choice("State", "How the sense is.", options=SENSE_STATES)
+    state: str | None = choice("State", "How it is.", options=HEALTH_STATES)
     since: str | None = timestamp("Since", "Since when it has been so.")
     reason: str | None = text("Reason", "Why there is no value.")
     remedy: str | None = text("Remedy", "What the machine's owner can do about it.")
@@ -331,8 +331,8 @@ class InfoReading(Reading):
         "Boot time", "When the kernel started.", diagnostic=True, device_class="timestamp"
     )
     started: str | None = timestamp("Started", "When this daemon started.", diagnostic=True)
-    senses: dict[str, SenseReading] = instances(
-        SenseReading, "Senses", "Every sense of this machine by name, and how it is."
+    senses: dict[str, HealthReading] = instances(
+        HealthReading, "Senses", "Every subsystem and every part of one, by name, and how it is."
     )
 
 

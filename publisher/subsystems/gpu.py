@@ -226,7 +226,7 @@ class Gpu(Subsystem):
             raise self._nothing(nvidia)
         self.health["gpu.nvidia"] = nvidia
         if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
-            del self.health["gpu.nvidia"]  # these GPUs are somebody else's
+            del self.health["gpu.nvidia"]  # these GPUs are of another maker
         self._report(looks)
         shared = {address: self._share(address, look) for address, look in looks.items()}
         self._users = (self.sources.monotonic(), by_pid(shared))
@@ -263,9 +263,9 @@ class Gpu(Subsystem):
         """Keeps, for ``host/info`` and ``doctor``, what some GPU's driver does not tell."""
         lacking: list[str] = []
         for address, look in looks.items():
-            sense = f"gpu.{address}"
-            if look.failure or sense in self.health:
-                self.health[sense] = look.failure
+            part = f"gpu.{address}"
+            if look.failure or part in self.health:
+                self.health[part] = look.failure
             if look.missing:
                 lacking.append(f"{address}: {', '.join(sorted(look.missing))}")
         self.health["gpu.values"] = (

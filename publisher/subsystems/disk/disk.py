@@ -33,7 +33,7 @@ from publisher.sources import Sources, block
 from publisher.subsystems.base import Subsystem, total
 from publisher.subsystems.disk.arrays import ArrayReading, Arrays
 from publisher.subsystems.disk.filesystems import FilesystemReading, Filesystems
-from publisher.subsystems.disk.smart import POWER_STATES, Health, Smart, SmartSettings
+from publisher.subsystems.disk.smart import POWER_STATES, Smart, SmartHealth, SmartSettings
 from publisher.subsystems.pressure import Pressure
 
 # How often disks are looked for; udev names a new one a moment after the kernel does.
@@ -205,18 +205,18 @@ class Work:
 
 _IDLE = Work(0.0, 0.0, 0.0, 0.0, 0.0, None, 0.0, any=False)
 _UNKNOWN = Work(None, None, None, None, None, None, None, any=False)
-_NO_HEALTH = Health()
+_NO_HEALTH = SmartHealth()
 
 
 @dataclass(slots=True)
-class _Watched:
+class _DiskState:
     """A disk, what its counters were, and what was said of it last, from what."""
 
     disk: block.Disk
     content: bytes = b""
     activity: block.Activity | None = None
     work: Work = _UNKNOWN
-    told: tuple[Work, Health, str | None] | None = None
+    told: tuple[Work, SmartHealth, str | None] | None = None
     reading: DeviceReading | None = None
 
 
@@ -231,7 +231,7 @@ class Disk(Subsystem):
         self._filesystems = Filesystems(self)
         self._arrays = Arrays(self, self._filesystems.mount_point)
         self._smart = Smart(self, settings or SmartSettings())
-        self._watched: list[_Watched] = []
+        self._watched: list[_DiskState] = []
         self._names: list[str] = []
         self._fresh = True
         self._read_at = float("-inf")
@@ -270,7 +270,7 @@ class Disk(Subsystem):
         self._arrays.close()
         self._smart.close()
 
-    def _work(self, watched: _Watched, seconds: float) -> None:
+    def _work(self, watched: _DiskState, seconds: float) -> None:
         """What the disk did since the last read."""
         name = watched.disk.name
         before = watched.activity
@@ -304,13 +304,13 @@ class Disk(Subsystem):
             disks = block.disks(self.files)
             known = {(item.disk.identity, item.disk.name): item for item in self._watched}
             self._watched = [
-                known.get((disk.identity, disk.name)) or _Watched(disk) for disk in disks
+                known.get((disk.identity, disk.name)) or _DiskState(disk) for disk in disks
             ]
             self._smart.watch(disks, now)
         if not self._watched:
             raise AbsentError("no disks to be seen", path="/sys/block")
 
-    def _device(self, watched: _Watched, now: float) -> DeviceReading:
+    def _device(self, watched: _DiskState, now: float) -> DeviceReading:
         disk, work = watched.disk, watched.work
         health = self._smart.health(disk.identity) or _NO_HEALTH
         power = self._smart.power_state(disk.identity, now)
