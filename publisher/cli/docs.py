@@ -30,7 +30,9 @@ _TOPICS = """\
 All topics live under the prefix, `host` unless [configured](configuration.md). Every payload but
 those of `status` and `picture` is a JSON object in UTF-8 and says `host` (the machine's name),
 `time` (RFC 3339, UTC, milliseconds) and `schema_version`. A value that cannot be read is left out,
-never 0 or -1; `host/info` says why. `*_percent` is from 0 to 100; percent of one core is said so.
+never 0 or -1; `host/info` says why. Lists of readings and maps of devices are there also when they
+are empty; only `top` is left out while nothing is known of programs, and `energy` where no power is
+measured. `*_percent` is from 0 to 100; percent of one core is said so.
 
 "Sends" is the move of a value that is worth a message by itself, and the share of the value last
 sent that it must reach, too; other values ride along.

@@ -42,7 +42,7 @@ def table(reading: Reading) -> RenderableType:
     below: list[RenderableType] = []
     body = to_json(reading)  # rounded, and without what cannot be read
     for field in fields_of(type(reading)):
-        if field.name not in body:
+        if body.get(field.name) in (None, [], {}):
             continue
         title = Text(field.metric.title)
         value = getattr(reading, field.name)

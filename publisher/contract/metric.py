@@ -270,11 +270,19 @@ def records(
     description: str,
     *,
     triggers: bool = True,
+    default: tuple[()] | None = (),
     **hints: Unpack[Hints],
 ) -> Any:
     """A ranked list of readings, each with a ``label``.
 
-    A new leader is worth a message, unless ``triggers`` is false.
+    Args:
+        of: the reading in the list.
+        title: what people call it.
+        description: what it means.
+        triggers: a new leader is worth a message.
+        default: ``()`` is published as an empty list; ``None``, for what may not be known yet,
+            as nothing.
+        **hints: as for any field.
     """
     metric = Metric(
         kind=Kind.RECORDS,
@@ -284,7 +292,7 @@ def records(
         of=of,
         **hints,
     )
-    return field(default=(), metadata={"metric": metric})
+    return field(default=default, metadata={"metric": metric})
 
 
 def group(of: type[Reading], title: str, description: str, **hints: Unpack[Hints]) -> Any:
@@ -338,6 +346,11 @@ def _declared(cls: type[Reading]) -> tuple[Field, ...]:
         )
         for item in fields(cls)  # type: ignore[arg-type]  # every Reading is a dataclass
     )
+
+
+def may_be_absent(annotation: Any) -> bool:
+    """Whether a field's type has ``None`` in it."""
+    return type(None) in typing.get_args(annotation)
 
 
 def is_list(annotation: Any) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from publisher.contract.metric import Kind, Metric, Reading, fields_of
+from publisher.contract.metric import Field as Declared
+from publisher.contract.metric import Kind, Metric, Reading, fields_of, may_be_absent
 from publisher.contract.payload import SCHEMA_VERSION
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -47,9 +48,9 @@ def model_of(cls: type[Reading], base: type[BaseModel] = BaseModel) -> type[Base
     definitions: dict[str, Any] = {}
     for item in fields_of(cls):
         definitions[item.name] = (
-            _annotation(item.type, item.metric),
+            _annotation(item),
             Field(
-                None,
+                _default_of(item),
                 title=item.metric.title,
                 description=item.metric.description,
                 json_schema_extra=_annotations_of(item.metric),
@@ -79,16 +80,27 @@ def json_schema(contents: Mapping[str, type[Reading]]) -> dict[str, Any]:
     return {"$schema": JSON_SCHEMA_DIALECT, "schema_version": SCHEMA_VERSION} | document
 
 
-def _annotation(annotation: Any, metric: Metric) -> Any:
-    if metric.kind is Kind.INSTANCES and metric.of:
-        return dict[str, model_of(metric.of)] | None  # type: ignore[misc]  # made at run time
-    if metric.kind is Kind.RECORDS and metric.of:
-        return list[model_of(metric.of)] | None  # type: ignore[misc]  # made at run time
-    if metric.kind is Kind.GROUP and metric.of:
-        return model_of(metric.of) | None
-    if metric.kind is Kind.CHOICE:
-        return Literal[metric.options] | None
-    return annotation
+_EMPTY: dict[Kind, Any] = {Kind.INSTANCES: {}, Kind.RECORDS: []}
+
+
+def _default_of(item: Declared) -> Any:
+    """What a missing key stands for: lists and maps that cannot be missing are empty."""
+    return None if may_be_absent(item.type) else _EMPTY.get(item.metric.kind)
+
+
+def _annotation(item: Declared) -> Any:
+    """The type of a field in pydantic's terms: readings inside it become models, too."""
+    metric = item.metric
+    annotation: Any = item.type
+    if metric.of:
+        model = model_of(metric.of)
+        annotation = {
+            Kind.INSTANCES: dict[str, model],  # type: ignore[valid-type]  # made at run time
+            Kind.RECORDS: list[model],  # type: ignore[valid-type]
+        }.get(metric.kind, model)
+    elif metric.kind is Kind.CHOICE:
+        annotation = Literal[metric.options]
+    return annotation | None if may_be_absent(item.type) else annotation
 
 
 def _annotations_of(metric: Metric) -> dict[str, Any]:

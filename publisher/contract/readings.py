@@ -251,11 +251,12 @@ class ExplanationReading(Reading):
     hint: str | None = text(
         "Hint", "What fits when heat or noise do not come from load; never a certainty."
     )
-    energy: tuple[EnergyReading, ...] = records(
+    energy: tuple[EnergyReading, ...] | None = records(
         EnergyReading,
         "Energy",
-        "Who used how much energy, where power is measured.",
+        "Who used how much energy; absent where no power is measured.",
         triggers=False,
+        default=None,
     )
 
 

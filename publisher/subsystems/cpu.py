@@ -115,8 +115,8 @@ class CpuReading(Reading):
     pressure_some_percent: float | None = percent(
         "Pressure", "Time in which some task waited for a processor.", precision=1, deadband=10
     )
-    top: tuple[ConsumerReading, ...] = records(
-        ConsumerReading, "Top", "Who uses the most CPU time."
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who uses the most CPU time.", default=None
     )
 
 

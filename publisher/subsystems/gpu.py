@@ -196,7 +196,9 @@ class GpuReading(Reading):
     devices: dict[str, GpuDeviceReading] = instances(
         GpuDeviceReading, "GPUs", "Every GPU by its PCI address."
     )
-    top: tuple[ConsumerReading, ...] = records(ConsumerReading, "Top", "Who uses the GPUs most.")
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who uses the GPUs most.", default=None
+    )
 
 
 class Gpu(Subsystem):

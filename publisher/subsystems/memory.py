@@ -79,7 +79,9 @@ class MemoryReading(Reading):
         precision=1,
         deadband=5,
     )
-    top: tuple[ConsumerReading, ...] = records(ConsumerReading, "Top", "Who holds the most memory.")
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who holds the most memory.", default=None
+    )
 
 
 class Memory(Subsystem):

@@ -148,8 +148,8 @@ class NetworkReading(Reading):
     virtual: VirtualReading | None = group(
         VirtualReading, "Virtual interfaces", "Interfaces that are software, summed up."
     )
-    top: tuple[ConsumerReading, ...] = records(
-        ConsumerReading, "Top", "Who receives and transmits the most."
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who receives and transmits the most.", default=None
     )
 
 

@@ -154,8 +154,8 @@ class DiskReading(Reading):
     arrays: dict[str, ArrayReading] = instances(
         ArrayReading, "Arrays", "Disks bound together by md, ZFS or btrfs."
     )
-    top: tuple[ConsumerReading, ...] = records(
-        ConsumerReading, "Top", "Who reads and writes the most."
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who reads and writes the most.", default=None
     )
 
 
