@@ -18,7 +18,7 @@ change (``change``), JSON Schema and AsyncAPI (``model``), Home Assistant's enti
 terminal's column and the row in ``docs/topics.md``.
 
 Readings are plain dataclasses, not pydantic models, so that the resident daemon need not load
-pydantic (16 MB); ``publisher.contract.model`` derives the pydantic models for everyone else
+pydantic (16 MB); ``publisher.contract.model`` derives the pydantic models for all the rest
 (docs/adr/0002-readings-are-dataclasses.md).
 """
 

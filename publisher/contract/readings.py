@@ -88,7 +88,7 @@ class ConsumerReading(Reading):
         "Disk reads", "Bytes it had read from disks."
     )
     disk_write_bytes_per_second: float | None = bytes_per_second(
-        "Disk writes", "Bytes it caused to be written to disks, by whoever flushed them."
+        "Disk writes", "Bytes it caused to be written to disks, whichever process flushed them."
     )
     gpu_percent: float | None = percent("GPU", "Share of the GPUs' time it used.", precision=1)
     gpu_memory_bytes: int | None = size("GPU memory", "GPU memory it holds.")
@@ -281,7 +281,8 @@ class EventReading(Reading):
         "Duration", "How long it lasted, once it is over.", precision=1
     )
     unwatched: bool | None = flag(
-        "No longer watched", "True where nobody saw the end, since fanwhy was stopped or set anew."
+        "No longer watched",
+        "True where its end was not seen, since fanwhy was stopped or set anew.",
     )
     cpu_seconds: float | None = seconds("CPU time", "CPU time that the cause used.", precision=1)
     energy_joules: float | None = gauge(

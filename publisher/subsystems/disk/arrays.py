@@ -108,7 +108,7 @@ class Arrays:
     def _md(self) -> dict[str, ArrayReading]:
         try:
             content = self._files.read("/proc/mdstat")
-        except AbsentError:  # most machines have none: nothing to tell anyone
+        except AbsentError:  # most machines have none: no news
             return {}
         found = dict(mdstat(content))
         uuids = block.links(self._files, "/dev/disk/by-id", "md-uuid-") if found else {}
@@ -165,7 +165,7 @@ class Arrays:
         )
 
     def _checked(self, uuid: str, point: str | None, members: list[str]) -> int | None:
-        """Bytes that a running scrub has checked; ``None`` when none runs or nobody may ask."""
+        """Bytes that a running scrub has checked; ``None`` when none runs or it may not be asked."""
         if point is None or not self._files.live:
             return None
         running = self._subsystem.part(

@@ -159,7 +159,7 @@ def charge(supplies: Sequence[Supply]) -> float | None:
 
 
 def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -> bool | None:
-    """Whether a battery feeds the machine or its UPS; ``None`` when nobody tells."""
+    """Whether a battery feeds the machine or its UPS; ``None`` when no supply tells."""
     batteries = [supply for supply in supplies if supply.kind in ("battery", "ups")]
     if not batteries and not upses:
         return None

@@ -380,7 +380,7 @@ class Thermal(Subsystem):
             if len(temperatures) < len(sensors)
             else AbsentError("no fan is readable", remedy=self._remedy),
         )
-        # What was wrong with a sensor that has gone is nobody's concern any more.
+        # What was wrong with a sensor that has gone is of no concern any more.
         present = {sensor.identity for sensor in sensors}
         for name in self.health:
             if "/" in name and name.removeprefix(f"{self.name}.") not in present:

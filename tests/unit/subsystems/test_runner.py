@@ -103,6 +103,7 @@ def test_a_failing_subsystem_is_asked_ever_less_often_and_recovers() -> None:
 
     clock = Clock()
     runner, subsystem = runner_of(script, clock)
+    readings: dict[str, Reading] = {}
     for clock.now in range(0, 120, 2):
         readings = runner.read()
     assert subsystem.reads < 40  # of 60 samples
