@@ -156,14 +156,8 @@ class SubsystemRunner:
         remedy = failure.remedy if failure else ""
         self._health[name] = Health(state, self._sources.wall(), reason, remedy)
         self.changed = True
-        if state == "ok":
-            if known:
-                log.info("%s: works again", name)
-        elif known is None or known.state != state:
-            # What a machine simply does not have is no news.
-            quiet = {"absent": logging.DEBUG, "denied": logging.INFO}
-            level = quiet.get(state, logging.WARNING)
-            log.log(level, "%s: %s: %s%s", name, state, reason, f"; {remedy}" if remedy else "")
+        if known is None or known.state != state:
+            _log(name, known, self._health[name])
 
 
 class RunningSubsystem:
@@ -276,6 +270,19 @@ class _Worker:
                 return
             self._result = self._attempt()
             self._done.set()
+
+
+def _log(name: str, before: Health | None, now: Health) -> None:
+    if now.state == "ok":
+        if before:
+            log.info("%s: works again", name)
+        return
+    # What a machine simply does not have is no news.
+    quiet = {"absent": logging.DEBUG, "denied": logging.INFO}
+    remedy = f"; {now.remedy}" if now.remedy else ""
+    log.log(
+        quiet.get(now.state, logging.WARNING), "%s: %s: %s%s", name, now.state, now.reason, remedy
+    )
 
 
 def _state(failure: SourceError | None) -> str:

@@ -165,7 +165,7 @@ class Arrays:
         )
 
     def _checked(self, uuid: str, point: str | None, members: list[str]) -> int | None:
-        """Bytes that a running scrub has checked; ``None`` when none runs or it may not be asked."""
+        """Bytes that a running scrub has checked; ``None`` when none runs or can be asked."""
         if point is None or not self._files.live:
             return None
         running = self._subsystem.part(
