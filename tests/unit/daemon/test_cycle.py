@@ -20,7 +20,7 @@ from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
-from publisher.subsystems.runner import SensesSettings
+from publisher.subsystems.runner import SubsystemSettings
 
 
 class Nobody:
@@ -100,7 +100,7 @@ def test_times_follow_a_clock_that_is_set_late(
 
 
 def test_what_is_switched_off_leaves_nothing_behind(tmp_path: Path) -> None:
-    settings = Settings(root=str(tmp_path), senses=SensesSettings(disabled=("gpu",)))
+    settings = Settings(root=str(tmp_path), senses=SubsystemSettings(disabled=("gpu",)))
     cycle = cycle_of(settings, tmp_path)
     cycle.announce()
     messages = waiting(cycle)
