@@ -14,7 +14,6 @@ from publisher.daemon.settings import Settings
 from publisher.mqtt.broker import DEFAULT_URL, parse_url
 from publisher.pipeline import all_topics
 
-
 _JSON = "application/json"
 
 
