@@ -1,4 +1,4 @@
-"""Double-entry books of CPU time: every process's time is booked once, to its work group.
+"""Double-account books of CPU time: every process's time is booked once, to its work group.
 
 A process that lives is read from its clock. One that died between two looks is found in its
 reaper, whose ``cutime`` grows by the whole life of each child that it waits for: that growth is
@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import Generic
 
-from publisher.ledger.cpu.process import G, Keeper, Process
+from publisher.ledger.cpu.process import Attribution, M, Process
 from publisher.ledger.cpu.tree import Dead, alive_above, depth, is_below
 from publisher.sources.processes import GONE, Census, ProcessSource, Stat
 
-OWE_LIMIT = 20_000_000
+OWED_LIMIT_NS = 20_000_000
 """What a living reaper may owe: its user and system time are each cut to 10 ms when shown."""
 
-_HEAVY = 20_000_000  # more than this in a quiet window is worth a look at the program's name
-_SUSPECT = 5_000_000  # less than this of a process is lost in that rounding anyway
+_HEAVY_NS = 20_000_000  # more than this in a quiet window is worth a look at the program's name
+_SUSPECT_NS = 5_000_000  # less than this of a process is lost in that rounding anyway
 _ROUNDS = 4
 _HOT_FOR = 8  # ticks that a process stays among those read first after it last worked
 _HOT_LIMIT = 512
@@ -34,12 +34,12 @@ _MISSING_EVERY = 8  # ticks at least between two readings of everybody since som
 _LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
 
 
-class Books(Generic[G]):
+class Books(Generic[M]):
     """The table of processes and what is booked for each.
 
     Args:
         source: tells of processes.
-        keeper: is told what to book to whom.
+        attribution: is told what to book to whom.
 
     Attributes:
         table: every living process by number.
@@ -47,10 +47,10 @@ class Books(Generic[G]):
         lately: who worked in the last ticks.
     """
 
-    def __init__(self, source: ProcessSource, keeper: Keeper[G]) -> None:
-        self.table: dict[int, Process[G]] = {}
+    def __init__(self, source: ProcessSource, attribution: Attribution[M]) -> None:
+        self.table: dict[int, Process[M]] = {}
         self._source = source
-        self._keeper = keeper
+        self._attribution = attribution
         self._tick = 0
         self._full = 0
         self._listed = 0
@@ -58,14 +58,14 @@ class Books(Generic[G]):
         self._census = Census(0, 0)
         self._threads = 0
         self._surplus = 0
-        self._order: list[Process[G]] = []
+        self._order: list[Process[M]] = []
         self._handles: list[int] = []
         self._marks: list[int] = []
-        self.lately: list[Process[G]] = []
+        self.lately: list[Process[M]] = []
         self._hot_handles: list[int] = []
-        self._owing: set[Process[G]] = set()
-        self._recent: dict[Process[G], int] = {}
-        self._unread: dict[Process[G], None] = {}
+        self._owing: set[Process[M]] = set()
+        self._recent: dict[Process[M], int] = {}
+        self._unread: dict[Process[M], None] = {}
         self._given: range | None = None
 
     # -- opening ---------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class Books(Generic[G]):
 
     # -- a quiet tick ----------------------------------------------------------------------
 
-    def quiet(self, census: Census, closes: Callable[[list[tuple[Process[G], int]]], bool]) -> bool:
+    def quiet(self, census: Census, closes: Callable[[list[tuple[Process[M], int]]], bool]) -> bool:
         """Books by the hot processes' clocks alone, where that is all there is to book.
 
         Args:
@@ -102,21 +102,21 @@ class Books(Generic[G]):
         if GONE in marks:
             return False
         worked = [
-            (process, mark - process.own)
+            (process, mark - process.self_ns)
             for process, mark in zip(self.lately, marks, strict=True)
-            if mark > process.own
+            if mark > process.self_ns
         ]
         if not closes(worked) or any(process.fresh for process, _ in worked):
             return False
-        if any(self._other_program(process) for process, used in worked if used > _HEAVY):
+        if any(self._other_program(process) for process, used in worked if used > _HEAVY_NS):
             return False
         self._tick += 1
         self._recent.clear()
         for process, used in worked:
-            self._work(process, process.own + used)
+            self._work(process, process.self_ns + used)
         return True
 
-    def _other_program(self, process: Process[G]) -> bool:
+    def _other_program(self, process: Process[M]) -> bool:
         """Whether one that works hard is not what it was; takes over what else changed."""
         stat = self._source.stat(process.pid)
         if stat is None or stat.start != process.start or stat.comm != process.comm:
@@ -159,7 +159,7 @@ class Books(Generic[G]):
         )
 
     def _pass(
-        self, found: list[int], recent: dict[Process[G], int], some: list[Process[G]] | None
+        self, found: list[int], recent: dict[Process[M], int], some: list[Process[M]] | None
     ) -> None:
         """Reads some of the known, or all, and weighs up what came of it."""
         dead, credit, moved = self._read(found, some)
@@ -201,8 +201,8 @@ class Books(Generic[G]):
         return [pid for pid in self._source.pids() if pid not in self.table]
 
     def _read(
-        self, found: list[int], some: list[Process[G]] | None
-    ) -> tuple[Dead[G], dict[Process[G], int], list[Process[G]]]:
+        self, found: list[int], some: list[Process[M]] | None
+    ) -> tuple[Dead[M], dict[Process[M], int], list[Process[M]]]:
         """Books what the living did; tells the dead, the credits, and who moved.
 
         An unchanged clock means unchanged ``reaped`` too, since reaping takes work. Of the hot,
@@ -216,7 +216,7 @@ class Books(Generic[G]):
             for process, mark in changed:  # the old list: of the rest it shares its numbers
                 self._marks[process.index] = mark
             moved_on = {process for process, _ in changed}
-            changed += [(one, one.own) for one in self._unread if one not in moved_on]
+            changed += [(one, one.self_ns) for one in self._unread if one not in moved_on]
         else:
             changed = []
             marks = self._source.marks([process.handle for process in some])
@@ -224,9 +224,9 @@ class Books(Generic[G]):
                 if mark != self._marks[process.index]:
                     self._marks[process.index] = mark
                     changed.append((process, mark))
-        dead: Dead[G] = {}
-        credit: dict[Process[G], int] = {}
-        moved: list[Process[G]] = []
+        dead: Dead[M] = {}
+        credit: dict[Process[M], int] = {}
+        moved: list[Process[M]] = []
         # Deaths stand first in everything: the credits read below already hold them.
         for process, mark in changed:
             if mark == GONE:
@@ -256,42 +256,44 @@ class Books(Generic[G]):
                     self._take(process, stat, credit)
         return dead, credit, moved
 
-    def _tells(self, process: Process[G], mark: int) -> bool:
+    def _tells(self, process: Process[M], mark: int) -> bool:
         """Whether the line of a process whose clock moved may tell more than the clock does."""
         return (
             process.fresh
             or bool(process.children)
-            or process.reaped > 0
-            or not 0 <= mark - process.own <= _HEAVY  # backwards: perhaps not the same any more
+            or process.children_ns > 0
+            or not 0
+            <= mark - process.self_ns
+            <= _HEAVY_NS  # backwards: perhaps not the same any more
             or self._given is None
             or process.pid in self._given
         )
 
-    def _work(self, process: Process[G], own: int) -> None:
-        worked = own - process.own
+    def _work(self, process: Process[M], own: int) -> None:
+        worked = own - process.self_ns
         if worked > 0:  # a clock that runs backwards is an odd clock, not another process
-            process.own = own
+            process.self_ns = own
             self._recent[process] = worked
-            self._keeper.book(process, worked)
+            self._attribution.book(process, worked)
 
-    def _take(self, process: Process[G], stat: Stat, credit: dict[Process[G], int]) -> None:
+    def _take(self, process: Process[M], stat: Stat, credit: dict[Process[M], int]) -> None:
         """Takes over a fresh line; what grew of the reaped is credit."""
-        if stat.reaped > process.reaped:
-            credit[process] = credit.get(process, 0) + stat.reaped - process.reaped
-            process.reaped = stat.reaped
+        if stat.reaped > process.children_ns:
+            credit[process] = credit.get(process, 0) + stat.reaped - process.children_ns
+            process.children_ns = stat.reaped
         self._unread.pop(process, None)
         changed = process.fresh or stat.comm != process.comm
         process.fresh = False
         self._show(process, stat)
         self._adopt(process, stat.parent)
         if changed:
-            self._keeper.changed(process)
+            self._attribution.changed(process)
 
-    def _show(self, process: Process[G], stat: Stat) -> None:
+    def _show(self, process: Process[M], stat: Stat) -> None:
         self._threads += stat.threads - process.threads
         process.show(stat)
 
-    def _read_again(self, dead: Dead[G], credit: dict[Process[G], int], found: list[int]) -> None:
+    def _read_again(self, dead: Dead[M], credit: dict[Process[M], int], found: list[int]) -> None:
         """Finds those who died while we read, since they are inside a credit already.
 
         A reaper shows its credit before the clock of the reaped disappears, so the reaper of
@@ -303,14 +305,14 @@ class Books(Generic[G]):
             suspects = [
                 process
                 for process in self._suspects(credit)
-                if process not in dead and process.total + process.owe > _SUSPECT
+                if process not in dead and process.total_ns + process.owed_ns > _SUSPECT_NS
             ]
             marks = self._source.marks([process.handle for process in suspects])
             # A clock that went back may be of another process with the same number already.
             late = [
                 process
                 for process, mark in zip(suspects, marks, strict=True)
-                if mark < process.own and (mark == GONE or self._replaced(process, found))
+                if mark < process.self_ns and (mark == GONE or self._replaced(process, found))
             ]
             if not late:
                 return
@@ -318,18 +320,18 @@ class Books(Generic[G]):
             for process in late:
                 self._read_reaper(process, dead, credit, found)
 
-    def _replaced(self, process: Process[G], found: list[int]) -> bool:
+    def _replaced(self, process: Process[M], found: list[int]) -> bool:
         """Whether it is gone; whoever has its number now is found."""
         stat = self._source.stat(process.pid)
         if stat is not None and stat.start != process.start:
             found.append(process.pid)
         return stat is None or stat.start != process.start
 
-    def _suspects(self, credit: dict[Process[G], int]) -> Iterable[Process[G]]:
+    def _suspects(self, credit: dict[Process[M], int]) -> Iterable[Process[M]]:
         """All whom the holders of credit may have reaped: their descendants."""
         if any(process.parent is None for process in credit):
             return self._order
-        seen: dict[Process[G], None] = {}
+        seen: dict[Process[M], None] = {}
         waiting = list(credit)
         while waiting:
             for child in waiting.pop().children:
@@ -340,11 +342,11 @@ class Books(Generic[G]):
 
     def _read_reaper(
         self,
-        process: Process[G],
-        dead: Dead[G],
-        credit: dict[Process[G], int],
+        process: Process[M],
+        dead: Dead[M],
+        credit: dict[Process[M], int],
         found: list[int],
-        read: set[Process[G]] | None = None,
+        read: set[Process[M]] | None = None,
     ) -> None:
         """Reads the ancestors of one who died until one of them shows it.
 
@@ -370,34 +372,34 @@ class Books(Generic[G]):
                 continue
             before = credit.get(above, 0)
             self._take(above, stat, credit)
-            if credit.get(above, 0) - before >= process.total - OWE_LIMIT:
+            if credit.get(above, 0) - before >= process.total_ns - OWED_LIMIT_NS:
                 return
 
     def _settle(
         self,
-        dead: Dead[G],
-        credit: dict[Process[G], int],
-        recent: dict[Process[G], int],
+        dead: Dead[M],
+        credit: dict[Process[M], int],
+        recent: dict[Process[M], int],
     ) -> None:
         """Weighs credits against debits, the deepest first; deficits float up."""
         waiting = set(credit) | set(dead) | self._owing
-        depths: dict[Process[G], int] = {}
+        depths: dict[Process[M], int] = {}
         heap = [(-depth(process, depths), process) for process in waiting]
         heapq.heapify(heap)
-        debit: dict[Process[G], int] = {}
-        below: dict[Process[G], dict[Process[G], int]] = {}
+        debit: dict[Process[M], int] = {}
+        below: dict[Process[M], dict[Process[M], int]] = {}
         while heap:
             _, process = heapq.heappop(heap)
             died = below.pop(process, {})
-            net = credit.get(process, 0) - debit.pop(process, 0) - process.owe
-            process.owe = push = 0
+            net = credit.get(process, 0) - debit.pop(process, 0) - process.owed_ns
+            process.owed_ns = push = 0
             if net > 0:
-                self._keeper.book_unseen(process, net, died)
+                self._attribution.book_unseen(process, net, died)
             elif net < 0:
                 if process.alive:
-                    process.owe = -net if process.pid == 1 else min(-net, OWE_LIMIT)
-                push = -net - process.owe
-            if process.owe:
+                    process.owed_ns = -net if process.pid == 1 else min(-net, OWED_LIMIT_NS)
+                push = -net - process.owed_ns
+            if process.owed_ns:
                 self._owing.add(process)
             else:
                 self._owing.discard(process)
@@ -406,7 +408,7 @@ class Books(Generic[G]):
             if not process.alive:
                 died[process] = recent.get(process, 0) + self._recent.get(process, 0)
                 if not self._lost(process, credit):
-                    push += process.total
+                    push += process.total_ns
             parent = process.parent
             if parent is None or not (push or died):
                 continue
@@ -421,22 +423,22 @@ class Books(Generic[G]):
                 waiting.add(parent)
                 heapq.heappush(heap, (-depth(parent, depths), parent))
 
-    def _lost(self, process: Process[G], credit: dict[Process[G], int]) -> bool:
+    def _lost(self, process: Process[M], credit: dict[Process[M], int]) -> bool:
         """Whether nobody was credited with a dead process, since its parent ignored SIGCHLD."""
         parent = process.parent
         return (
             parent is not None
             and parent.alive
-            and process.total > OWE_LIMIT
-            and credit.get(parent, 0) < process.total - OWE_LIMIT
+            and process.total_ns > OWED_LIMIT_NS
+            and credit.get(parent, 0) < process.total_ns - OWED_LIMIT_NS
             and self._source.ignores_children(parent.pid)
         )
 
     # -- coming and going ------------------------------------------------------------------
 
-    def _enter(self, found: Iterable[int], *, opening: bool = False) -> list[Process[G]]:
+    def _enter(self, found: Iterable[int], *, opening: bool = False) -> list[Process[M]]:
         """Takes up new processes, parents before children, and books all that they did."""
-        new: dict[int, Process[G]] = {}
+        new: dict[int, Process[M]] = {}
         for pid in sorted(set(found)):
             if pid in self.table:
                 continue
@@ -447,7 +449,7 @@ class Books(Generic[G]):
             if stat is None:
                 continue
             own = mark if self._source.clocked else stat.own
-            process: Process[G] = Process(stat, handle, own, self._tick)
+            process: Process[M] = Process(stat, handle, own, self._tick)
             new[process.pid] = self.table[process.pid] = process
             self._append(process, mark)
         for process in new.values():
@@ -456,23 +458,23 @@ class Books(Generic[G]):
                 process.share(process.parent)
         for process in self._parents_first(new):
             process.fresh = not opening
-            process.group = self._keeper.place(process)
+            process.membership = self._attribution.place(process)
             if opening or process.start < self.opened:
                 continue
-            if process.own:
-                self._recent[process] = process.own
-                self._keeper.book(process, process.own)
-            if process.reaped:
-                self._keeper.book_unseen(process, process.reaped, {})
+            if process.self_ns:
+                self._recent[process] = process.self_ns
+                self._attribution.book(process, process.self_ns)
+            if process.children_ns:
+                self._attribution.book_unseen(process, process.children_ns, {})
         return list(new.values())
 
     @staticmethod
-    def _parents_first(new: dict[int, Process[G]]) -> Iterable[Process[G]]:
+    def _parents_first(new: dict[int, Process[M]]) -> Iterable[Process[M]]:
         """In the order in which they began, as far as that is known, and parents always first.
 
         So a job is known before its orphans, who look like anybody's.
         """
-        placed: set[Process[G]] = set()
+        placed: set[Process[M]] = set()
         for process in sorted(new.values(), key=lambda one: (one.start, one.pid)):
             line = [process]
             for above in process.ancestors():
@@ -484,7 +486,7 @@ class Books(Generic[G]):
                     placed.add(one)
                     yield one
 
-    def _adopt(self, process: Process[G], parent: int) -> None:
+    def _adopt(self, process: Process[M], parent: int) -> None:
         """Hangs a process below its parent."""
         before = process.parent
         given_away = process.parent_pid != parent
@@ -502,7 +504,7 @@ class Books(Generic[G]):
         if above is not None and given_away:
             above.reaper = True
 
-    def _bury(self, process: Process[G]) -> None:
+    def _bury(self, process: Process[M]) -> None:
         """Strikes a dead process out, and sees who has its children now."""
         self._owing.discard(process)
         self._unread.pop(process, None)
@@ -518,31 +520,31 @@ class Books(Generic[G]):
         if process.parent is not None:
             process.parent.children.pop(process, None)
         self._source.forget((process.pid,))
-        self._keeper.died(process)
+        self._attribution.died(process)
 
     @staticmethod
-    def _hang(process: Process[G], above: Process[G] | None) -> None:
+    def _hang(process: Process[M], above: Process[M] | None) -> None:
         if process.parent is not None:
             process.parent.children.pop(process, None)
         process.parent = above
         if above is not None:
             above.add_child(process)
 
-    def _append(self, process: Process[G], mark: int) -> None:
+    def _append(self, process: Process[M], mark: int) -> None:
         process.index = len(self._order)
         self._threads += process.threads
         self._order.append(process)
         self._handles.append(process.handle)
         self._marks.append(mark)
 
-    def _remove(self, process: Process[G]) -> None:
+    def _remove(self, process: Process[M]) -> None:
         self._threads -= process.threads
         last, handle, mark = self._order.pop(), self._handles.pop(), self._marks.pop()
         if last is not process:
             at = last.index = process.index
             self._order[at], self._handles[at], self._marks[at] = last, handle, mark
 
-    def _warm(self, moved: list[Process[G]]) -> None:
+    def _warm(self, moved: list[Process[M]]) -> None:
         """Those who worked lately are read first in the ticks to come."""
         for process in moved:
             process.hot_until = self._tick + _HOT_FOR

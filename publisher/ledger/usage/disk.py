@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from publisher.errors import AbsentError, SourceError
 from publisher.ledger.accounts import GroupKind
-from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.open_accounts import Member, OpenAccount
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import ProcessDetails
 
@@ -79,21 +78,21 @@ class Usage:
     """
 
     def __init__(self, processes: ProcessDetails, cgroups: Cgroups) -> None:
-        self.used: dict[Entry, Used] = {}
+        self.used: dict[OpenAccount, Used] = {}
         self.disk_problem: SourceError | None = None
         self._processes = processes
         self._cgroups = cgroups
-        self._disks: dict[Process[Seat], Disk] = {}
-        self._unreadable: set[Process[Seat]] = set()
-        self._reapers: dict[Process[Seat], Entry] = {}
-        self._waited: dict[Process[Seat], int] = {}
-        self._stalled: dict[Entry, int] = {}
-        self._units: dict[Entry, tuple[int, int, int]] = {}
-        self._holdings: dict[Entry, Holding] = {}
+        self._disks: dict[Member, Disk] = {}
+        self._unreadable: set[Member] = set()
+        self._reapers: dict[Member, OpenAccount] = {}
+        self._waited: dict[Member, int] = {}
+        self._stalled: dict[OpenAccount, int] = {}
+        self._units: dict[OpenAccount, tuple[int, int, int]] = {}
+        self._holdings: dict[OpenAccount, Holding] = {}
 
     # -- disks -----------------------------------------------------------------------------
 
-    def read_disks(self, worked: Mapping[Process[Seat], int], window: int, opened: int) -> None:
+    def read_disks(self, worked: Mapping[Member, int], window: int, opened: int) -> None:
         """Reads the bytes of those who worked.
 
         Args:
@@ -102,20 +101,22 @@ class Usage:
             opened: the start time from which processes are younger than the books.
         """
         busiest = sorted(worked.items(), key=_nanoseconds, reverse=True)[:_MOST_READERS]
-        entries: dict[Entry, None] = {}
-        readers = {process: process.group.entry for process, used in busiest if used >= _WORKED}
+        accounts: dict[OpenAccount, None] = {}
+        readers = {
+            process: process.membership.account for process, used in busiest if used >= _WORKED
+        }
         for process in dict.fromkeys([*readers, *self._reapers]):
             if process.kernel or process.reaper or not process.alive:
                 continue  # what a reaper waited for is not its own
             if process in self._unreadable:
                 continue
-            entries[process.group.entry] = None
+            accounts[process.membership.account] = None
             self._read_disk(process, worked.get(process, 0), window, opened)
         self._reapers.clear()
-        for entry in entries:
-            self._read_unit(entry, window)
+        for account in accounts:
+            self._read_unit(account, window)
 
-    def _read_disk(self, process: Process[Seat], worked: int, window: int, opened: int) -> None:
+    def _read_disk(self, process: Member, worked: int, window: int, opened: int) -> None:
         try:
             read, written = self._processes.io(process.pid)
         except AbsentError:
@@ -124,7 +125,7 @@ class Usage:
             self.disk_problem = error
             self._unreadable.add(process)
             return
-        now = Disk(read, written, window, process.own)
+        now = Disk(read, written, window, process.self_ns)
         before = self._disks.get(process, now)
         if before is now and process.entered and process.start >= opened:
             before = Disk(0, 0, process.entered - 1, 0)
@@ -134,31 +135,31 @@ class Usage:
         # What children had booked already shows up in their parent when it waits for them.
         now.owed_read, now.owed_written = max(-more_read, 0), max(-more_written, 0)
         part = _part(before, now, worked)
-        entry = process.group.entry
-        if process.group.spawner:
-            entry = self._reapers.get(process, entry)
-        used = self.used.setdefault(entry, Used())
+        account = process.membership.account
+        if process.membership.spawner:
+            account = self._reapers.get(process, account)
+        used = self.used.setdefault(account, Used())
         used.read = (used.read or 0) + int(max(more_read, 0) * part)
         used.written = (used.written or 0) + int(max(more_written, 0) * part)
 
-    def _read_unit(self, entry: Entry, window: int) -> None:
+    def _read_unit(self, account: OpenAccount, window: int) -> None:
         """Takes the cgroup's word where there is one: it knows who dirtied what was flushed."""
-        if entry.place is None:
+        if account.place is None:
             return
-        counts = self._cgroups.disk_bytes(entry.place.anchor)
+        counts = self._cgroups.disk_bytes(account.place.anchor)
         if counts is None:
             return
-        before = self._units.get(entry)
-        self._units[entry] = *counts, window
+        before = self._units.get(account)
+        self._units[account] = *counts, window
         if before is None:
             return
-        used = self.used.setdefault(entry, Used())
+        used = self.used.setdefault(account, Used())
         windows = window - before[2]
         if windows == 1 or used.read is None:
             used.read = max(counts[0] - before[0], 0) // windows
             used.written = max(counts[1] - before[1], 0) // windows
 
-    def died(self, process: Process[Seat]) -> None:
+    def died(self, process: Member) -> None:
         """Its bytes are its parent's now; what was booked of them is owed."""
         self._unreadable.discard(process)
         self._waited.pop(process, None)
@@ -170,13 +171,11 @@ class Usage:
         if above is not None:
             above.owed_read += disk.read + disk.owed_read
             above.owed_written += disk.written + disk.owed_written
-            self._reapers[parent] = process.group.entry
+            self._reapers[parent] = process.membership.account
 
     # -- waiting ---------------------------------------------------------------------------
 
-    def read_waiting(
-        self, worked: Iterable[tuple[Process[Seat], int]], busy: int, capacity: int
-    ) -> None:
+    def read_waiting(self, worked: Iterable[tuple[Member, int]], busy: int, capacity: int) -> None:
         """Reads how long those who worked stood in a run queue, while processors were scarce.
 
         A unit or container waits at least as long as its cgroup's pressure has it, which holds
@@ -187,60 +186,60 @@ class Usage:
             self._stalled.clear()
             return
         busiest = sorted(worked, key=_nanoseconds, reverse=True)[:_MOST_WAITERS]
-        found: dict[Process[Seat], int] = {}
+        found: dict[Member, int] = {}
         for process, used in busiest:
             if used < _WORKED or process.threads > _MOST_THREADS or not process.alive:
                 continue
             found[process] = waited = self._processes.waited(process.pid, process.threads)
             before = self._waited.get(process)
             if before is not None and waited >= before:
-                mine = self.used.setdefault(process.group.entry, Used())
+                mine = self.used.setdefault(process.membership.account, Used())
                 mine.wait = (mine.wait or 0) + waited - before
         self._waited = found
-        stalled: dict[Entry, int] = {}
-        for entry in dict.fromkeys(process.group.entry for process, _ in busiest):
-            if entry.place is None:
+        stalled: dict[OpenAccount, int] = {}
+        for account in dict.fromkeys(process.membership.account for process, _ in busiest):
+            if account.place is None:
                 continue
-            total = self._cgroups.cpu_stalled(entry.place.anchor)
+            total = self._cgroups.cpu_stalled(account.place.anchor)
             if total is None:
                 continue
-            stalled[entry] = total
-            before = self._stalled.get(entry)
+            stalled[account] = total
+            before = self._stalled.get(account)
             if before is not None and total >= before:
-                mine = self.used.setdefault(entry, Used())
+                mine = self.used.setdefault(account, Used())
                 mine.wait = max(mine.wait or 0, total - before)
         self._stalled = stalled
 
     # -- memory ----------------------------------------------------------------------------
 
-    def read_memory(self, entries: Iterable[Entry], window: int, now: float) -> None:
+    def read_memory(self, accounts: Iterable[OpenAccount], window: int, now: float) -> None:
         """Refreshes what the largest groups hold; sleepers' sizes change without their clocks."""
         if window % _MEMORY_EVERY:
             return
-        holders = [entry for entry in entries if entry.group.kind is not GroupKind.KERNEL]
+        holders = [account for account in accounts if account.group.kind is not GroupKind.KERNEL]
         largest = sorted(holders, key=resident, reverse=True)[:_LARGEST]
-        for rank, entry in enumerate(largest):
-            members = sorted(entry.processes, key=_size, reverse=True)[:_MOST_MEMBERS]
+        for rank, account in enumerate(largest):
+            members = sorted(account.processes, key=_size, reverse=True)[:_MOST_MEMBERS]
             for process in members:
                 process.rss = self._processes.resident(process.pid) or process.rss
-                entry.update(process)
-            holding = self._holdings.setdefault(entry, Holding())
+                account.update(process)
+            holding = self._holdings.setdefault(account, Holding())
             if rank < _SHARED and len(members) > 1 and window % _SHARES_EVERY == _MEMORY_EVERY:
-                holding.ratio = self._ratio(entry, members[:_MOST_SHARERS])
-            size = self.memory(entry)
+                holding.ratio = self._ratio(account, members[:_MOST_SHARERS])
+            size = self.memory(account)
             if not holding.marked_at:
                 holding.marked, holding.marked_at = size, now
             elif now - holding.marked_at >= _GROWTH_SECONDS:
                 holding.growth = (size - holding.marked) / (now - holding.marked_at)
                 holding.marked, holding.marked_at = size, now
-        for entry, holding in self._holdings.items():
-            if entry not in largest:  # what it does from now on is not seen
+        for account, holding in self._holdings.items():
+            if account not in largest:  # what it does from now on is not seen
                 holding.growth, holding.marked_at = None, 0.0
 
-    def _ratio(self, entry: Entry, members: list[Process[Seat]]) -> float:
-        whole = resident(entry)
-        if entry.place is not None:
-            size = self._cgroups.memory_bytes(entry.place.anchor)
+    def _ratio(self, account: OpenAccount, members: list[Member]) -> float:
+        whole = resident(account)
+        if account.place is not None:
+            size = self._cgroups.memory_bytes(account.place.anchor)
             if size is not None and whole:
                 return min(size / whole, 1.0)
         shares = [self._processes.proportional_set_size(process.pid) for process in members]
@@ -249,25 +248,25 @@ class Usage:
         counted = sum(size for _, size in known)
         return min(sum(share for share, _ in known) / counted, 1.0) if counted else 1.0
 
-    def memory(self, entry: Entry) -> int:
+    def memory(self, account: OpenAccount) -> int:
         """Bytes that a group holds, as far as is known."""
-        holding = self._holdings.get(entry)
-        return int(resident(entry) * (holding.ratio if holding else 1.0))
+        holding = self._holdings.get(account)
+        return int(resident(account) * (holding.ratio if holding else 1.0))
 
-    def growth(self, entry: Entry) -> float | None:
+    def growth(self, account: OpenAccount) -> float | None:
         """Bytes a second by which it grew lately; ``None`` for those not watched."""
-        holding = self._holdings.get(entry)
+        holding = self._holdings.get(account)
         return holding.growth if holding else None
 
-    def close(self, entry: Entry) -> None:
+    def close(self, account: OpenAccount) -> None:
         """Forgets a group."""
-        self._holdings.pop(entry, None)
-        self._units.pop(entry, None)
+        self._holdings.pop(account, None)
+        self._units.pop(account, None)
 
 
-def resident(entry: Entry) -> int:
+def resident(account: OpenAccount) -> int:
     """The sum of its processes' resident sizes."""
-    return entry.rss
+    return account.rss
 
 
 def _part(before: Disk, now: Disk, worked: int) -> float:
@@ -281,9 +280,9 @@ def _part(before: Disk, now: Disk, worked: int) -> float:
     return 1.0 if worked >= grown or windows <= 1 else max(worked / grown, 1 / windows)
 
 
-def _nanoseconds(pair: tuple[Process[Seat], int]) -> int:
+def _nanoseconds(pair: tuple[Member, int]) -> int:
     return pair[1]
 
 
-def _size(process: Process[Seat]) -> int:
+def _size(process: Member) -> int:
     return process.rss

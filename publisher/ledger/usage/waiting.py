@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.open_accounts import Member, OpenAccount
 from publisher.sources.processes import ProcessSource
 
 _MOST_LOOKED_AT: Final = 64
@@ -27,16 +26,16 @@ class Blocked:
     """
 
     def __init__(self, processes: ProcessSource) -> None:
-        self.waiting: dict[Entry, int] = {}
+        self.waiting: dict[OpenAccount, int] = {}
         self._processes = processes
-        self._found: list[Process[Seat]] = []
+        self._found: list[Member] = []
         self._all_from = 0
 
     def look(
         self,
         count: int,
-        lately: Iterable[Process[Seat]],
-        everybody: Collection[Process[Seat]],
+        lately: Iterable[Member],
+        everybody: Collection[Member],
         window: int,
     ) -> None:
         """Looks for them among those who are likely, and if in vain, now and then among all.
@@ -57,10 +56,10 @@ class Blocked:
             self._all_from = window + _LOOK_AT_ALL_EVERY
             self._found = [process for process in everybody if self._waits(process)]
         for process in self._found:
-            entry = process.group.entry
-            self.waiting[entry] = self.waiting.get(entry, 0) + 1
+            account = process.membership.account
+            self.waiting[account] = self.waiting.get(account, 0) + 1
 
-    def _waits(self, process: Process[Seat]) -> bool:
+    def _waits(self, process: Member) -> bool:
         if process.kernel or not process.alive:
             return False  # a kernel thread waits on others' behalf
         stat = self._processes.stat(process.pid)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.cpu.books import OWE_LIMIT, Books
-from publisher.ledger.cpu.process import Keeper, Process
+from publisher.ledger.cpu.books import OWED_LIMIT_NS, Books
+from publisher.ledger.cpu.process import Attribution, Process
 from publisher.sources.processes import GONE, Census, Stat
 
 _TICK = 10_000_000  # nanoseconds that user and system time are cut to when shown
@@ -182,8 +182,8 @@ class SimulatedKernel:
         del self.tasks[task.pid]
 
 
-class Recorder(Keeper[int]):
-    """Groups by the job that the simulation knows, and checks every entry."""
+class Recorder(Attribution[int]):
+    """Groups by the job that the simulation knows, and checks every account."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -197,7 +197,7 @@ class Recorder(Keeper[int]):
     def book(self, process: Process[int], nanoseconds: int) -> None:
         assert nanoseconds > 0
         self.total += nanoseconds
-        self.by_job[process.group] += nanoseconds
+        self.by_job[process.membership] += nanoseconds
         self.given[process] = self.given.get(process, 0) + nanoseconds
 
     def book_unseen(
@@ -209,7 +209,7 @@ class Recorder(Keeper[int]):
         if reaper.reaper:
             self.orphans += nanoseconds
         else:
-            self.by_job[reaper.group] += nanoseconds
+            self.by_job[reaper.membership] += nanoseconds
 
     def changed(self, process: Process[int]) -> None:
         pass
@@ -219,7 +219,7 @@ class Recorder(Keeper[int]):
 
 
 def owed(books: Books[int]) -> int:
-    return sum(process.owe for process in books.table.values())
+    return sum(process.owed_ns for process in books.table.values())
 
 
 def check(
@@ -227,8 +227,8 @@ def check(
 ) -> None:
     assert recorder.total - owed(books) <= kernel.used + rounding
     for process in books.table.values():
-        assert process.owe >= 0
-        assert process.owe <= OWE_LIMIT or process.pid == _INIT
+        assert process.owed_ns >= 0
+        assert process.owed_ns <= OWED_LIMIT_NS or process.pid == _INIT
         assert process.alive
         if process.parent is not None:
             assert process in process.parent.children
@@ -286,7 +286,7 @@ def settle(kernel: SimulatedKernel, books: Books[int]) -> None:
 
 
 def slack(kernel: SimulatedKernel) -> int:
-    return OWE_LIMIT * sum(
+    return OWED_LIMIT_NS * sum(
         1 for task in kernel.tasks.values() if task.reaped_user or task.reaped_system
     )
 
@@ -345,7 +345,7 @@ def test_a_number_used_again_inherits_nothing(seed: int, pauses: list[int]) -> N
             if process.alive:
                 task = kernel.tasks[process.pid]
                 assert given_ <= task.own
-                assert process.group == task.job
+                assert process.membership == task.job
 
 
 @EXAMPLES
@@ -368,7 +368,7 @@ def test_each_job_gets_what_its_processes_used(seed: int, rounds: int) -> None:
                 kernel.wait(root)
         tick(books, kernel, racing=0)
     settle(kernel, books)
-    assert abs(kernel.used_by[root.job] - recorder.by_job[root.job]) <= 2 * OWE_LIMIT
+    assert abs(kernel.used_by[root.job] - recorder.by_job[root.job]) <= 2 * OWED_LIMIT_NS
 
 
 def test_a_reaper_who_slept_for_long_is_asked_when_its_child_dies() -> None:
@@ -384,8 +384,8 @@ def test_a_reaper_who_slept_for_long_is_asked_when_its_child_dies() -> None:
     kernel.exit(worker)
     kernel.wait(shell)
     books.full(kernel.census(), lambda: True)
-    assert owed(books) <= OWE_LIMIT
-    assert abs(recorder.by_job[shell.job] - kernel.used_by[shell.job]) <= OWE_LIMIT
+    assert owed(books) <= OWED_LIMIT_NS
+    assert abs(recorder.by_job[shell.job] - kernel.used_by[shell.job]) <= OWED_LIMIT_NS
 
 
 def test_a_million_dead_cost_one_credit() -> None:
@@ -557,5 +557,5 @@ def test_a_death_between_two_readings_leaves_init_no_debt() -> None:
     kernel.doomed = worker
     for _ in range(3):
         books.full(kernel.census())
-    assert books.table[_INIT].owe <= OWE_LIMIT
-    assert abs(recorder.by_job[parent.job] - kernel.used_by[parent.job]) <= OWE_LIMIT
+    assert books.table[_INIT].owed_ns <= OWED_LIMIT_NS
+    assert abs(recorder.by_job[parent.job] - kernel.used_by[parent.job]) <= OWED_LIMIT_NS

@@ -23,12 +23,13 @@ from publisher.ledger import (
     WorkGroup,
     open_ledger,
 )
-from publisher.ledger.cpu.attribution import Bookkeeper
+from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.lineage import Lineage
 from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat, kernel_label
+from publisher.ledger.groups import kernel_label
 from publisher.ledger.merge import merged
 from publisher.ledger.naming.names import Name
+from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
 from publisher.sources import Sources
 from publisher.sources.connector import Exit, Fork
 from publisher.sources.files import KernelFiles
@@ -88,19 +89,19 @@ def test_what_a_cgroup_counted_beyond_its_processes_is_its_own(tmp_path: Path) -
     assert account.wait_seconds == pytest.approx(0.007), "by the unit's pressure"
 
 
-def entry(label: str) -> Entry:
-    return Entry(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
+def opened(label: str) -> OpenAccount:
+    return OpenAccount(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
 
 
-def process(pid: int, group: Entry, *, spawner: bool = False) -> Process[Seat]:
+def process(pid: int, group: OpenAccount, *, spawner: bool = False) -> Member:
     stat = Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0)
-    made: Process[Seat] = Process(stat, pid, 0)
-    made.group = Seat(group, None, spawner, described=True, program="x")
+    made: Member = Process(stat, pid, 0)
+    made.membership = GroupMembership(group, None, spawner, described=True, program="x")
     return made
 
 
 def test_orphans_are_traced_to_who_began_their_line() -> None:
-    job, shell = entry("job"), entry("bash")
+    job, shell = opened("job"), opened("bash")
     table = {10: process(10, job), 20: process(20, shell, spawner=True)}
     lineage = Lineage("light")
     lineage._take(
@@ -172,19 +173,19 @@ def test_windows_add_up() -> None:
 
 def test_a_closed_group_is_owed_nothing() -> None:
     class Nothing:
-        tallies: ClassVar[dict[str, Any]] = {}
+        counters: ClassVar[dict[str, Any]] = {}
 
         def cpu_usage(self, _: str) -> None:
             return None
 
-    keeper = Bookkeeper(Nothing(), Nothing(), None, None)  # type: ignore[arg-type]
-    closed, alive = entry("closed"), entry("alive")
-    keeper._orphans_seen.update({closed: 10**9, alive: 10**6})
-    keeper._last_seen = keeper._window
-    keeper.forget({closed})
-    keeper.orphans = 500_000_000
-    assert keeper.close_window(500_000_000, 50_000_000, Counter()) == 500_000_000
-    assert (closed.cpu, alive.cpu) == (0, 500_000_000)
+    attribution = GroupAttribution(Nothing(), Nothing(), None, None)  # type: ignore[arg-type]
+    closed, alive = opened("closed"), opened("alive")
+    attribution._orphans_seen.update({closed: 10**9, alive: 10**6})
+    attribution._last_seen = attribution._window
+    attribution.forget({closed})
+    attribution.orphans_ns = 500_000_000
+    assert attribution.close_window(500_000_000, 50_000_000, Counter()) == 500_000_000
+    assert (closed.cpu_ns, alive.cpu_ns) == (0, 500_000_000)
 
 
 def test_windows_in_which_no_child_of_an_ignorer_was_seen() -> None:
@@ -195,19 +196,19 @@ def test_windows_in_which_no_child_of_an_ignorer_was_seen() -> None:
         def ignores_children(self, _: int) -> bool:
             return True
 
-        tallies: ClassVar[dict[str, Any]] = {}
+        counters: ClassVar[dict[str, Any]] = {}
 
     kernel = Kernel()
-    keeper = Bookkeeper(kernel, kernel, kernel, None)  # type: ignore[arg-type]
-    job = entry("job")
-    parent: Process[Seat] = Process(Stat(9, b"x", b"S", 1, 9, 9, 0, 0, 0, 1, 1, 0), 9, 0)
-    parent.group = Seat(job, None, False, described=True, program="x")
+    attribution = GroupAttribution(kernel, kernel, kernel, None)  # type: ignore[arg-type]
+    job = opened("job")
+    parent: Member = Process(Stat(9, b"x", b"S", 1, 9, 9, 0, 0, 0, 1, 1, 0), 9, 0)
+    parent.membership = GroupMembership(job, None, False, described=True, program="x")
 
     def window(gap: int) -> int:
-        job.previous, job.cpu = job.cpu, 0
-        return keeper.close_window(gap, 50_000_000, Counter())
+        job.previous_ns, job.cpu_ns = job.cpu_ns, 0
+        return attribution.close_window(gap, 50_000_000, Counter())
 
-    keeper._children_seen[parent] = 10**6
+    attribution._children_seen[parent] = 10**6
     assert window(10**9) == 10**9
     assert window(10**9) == 10**9, "as much as in the window before"
     assert window(4 * 10**9) == 10**9, "and no more"

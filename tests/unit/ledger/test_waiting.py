@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Seat
+from publisher.ledger.open_accounts import GroupMembership, Member
 from publisher.ledger.usage.waiting import Blocked
 from publisher.sources.processes import PF_KTHREAD, Stat
 
@@ -29,10 +29,10 @@ class Table:
         self.asked.append(pid)
         return self.stats.get(pid)
 
-    def add(self, pid: int, state: bytes, group: str, *, flags: int = 0) -> Process[Seat]:
+    def add(self, pid: int, state: bytes, group: str, *, flags: int = 0) -> Member:
         self.stats[pid] = line(pid, state, flags=flags)
-        process: Process[Seat] = Process(self.stats[pid], pid, 0)
-        process.group = cast("Seat", SimpleNamespace(entry=group))
+        process: Member = Process(self.stats[pid], pid, 0)
+        process.membership = cast("GroupMembership", SimpleNamespace(account=group))
         return process
 
 

@@ -13,9 +13,9 @@ from publisher.errors import AbsentError, SourceError
 from publisher.ledger import Account, Balance, GroupKind, LedgerSettings, WorkGroup
 from publisher.ledger.cpu.lineage import Lineage
 from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat
 from publisher.ledger.ledger import BalancedLedger, open_ledger
 from publisher.ledger.naming.names import Name
+from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
 from publisher.ledger.usage.network import Network
 from publisher.sources import Sources
 from publisher.sources.connector import Exit, Fork
@@ -312,12 +312,12 @@ def test_the_cgroups_of_sessions_that_ended_are_forgotten(host: Host) -> None:
         host.start(pid + 1, pid, "bash", command="-bash", cgroup=scope, own=2)
         host.start(pid + 2, pid + 1, "make", command="make all", cgroup=scope, own=9)
         host.sample()
-        assert scope in host.ledger._groups.tallies
+        assert scope in host.ledger._groups.counters
         for one in (pid + 2, pid + 1, pid):
             host.end(one)
         shutil.rmtree(host.root / f"sys/fs/cgroup{scope}")
     host.sample(9)
-    assert not [name for name in host.ledger._groups.tallies if "session-" in name]
+    assert not [name for name in host.ledger._groups.counters if "session-" in name]
 
 
 def test_a_cgroup_keeps_its_tally_while_somebody_sits_in_it(host: Host) -> None:
@@ -327,7 +327,7 @@ def test_a_cgroup_keeps_its_tally_while_somebody_sits_in_it(host: Host) -> None:
     host.open()
     (host.root / f"sys/fs/cgroup{scope}/cpu.stat").unlink()  # unreadable for a while
     host.sample(20)
-    assert scope in host.ledger._groups.tallies
+    assert scope in host.ledger._groups.counters
     host.cgroup(scope, 0)
     host.work(700, 50)
     balance = host.sample()
@@ -496,9 +496,9 @@ def test_containers_with_a_network_of_their_own(tmp_path: Path) -> None:
         line = f"\n\n eth0: {received} 1 0 0 0 0 0 0 {transmitted} 1 0 0 0 0 0 0\n"
         (folder / "dev").write_text(line)
 
-    def container(pid: int, cpu: int) -> Entry:
-        made = entry(f"container {pid}")
-        made.cpu = cpu
+    def container(pid: int, cpu: int) -> OpenAccount:
+        made = opened(f"container {pid}")
+        made.cpu_ns = cpu
         made.processes[process(pid, made)] = (0, 1)
         return made
 
@@ -567,13 +567,13 @@ def test_a_kernel_that_tells_of_no_connections_is_not_asked_again() -> None:
 # -- events of the kernel ----------------------------------------------------------------------
 
 
-def entry(label: str) -> Entry:
-    return Entry(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
+def opened(label: str) -> OpenAccount:
+    return OpenAccount(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
 
 
-def process(pid: int, group: Entry, *, spawner: bool = False) -> Process[Seat]:
-    made: Process[Seat] = Process(Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0), pid, 0)
-    made.group = Seat(group, None, spawner, described=True, program="x")
+def process(pid: int, group: OpenAccount, *, spawner: bool = False) -> Member:
+    made: Member = Process(Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0), pid, 0)
+    made.membership = GroupMembership(group, None, spawner, described=True, program="x")
     return made
 
 
@@ -592,7 +592,7 @@ class Tape:
 
 
 def test_the_child_of_a_prompt_inherits_nothing_from_who_had_its_number() -> None:
-    job, shell = entry("job"), entry("bash")
+    job, shell = opened("job"), opened("bash")
     table = {10: process(10, job), 20: process(20, shell, spawner=True)}
     lineage = Lineage("exact", lambda: Tape([Fork(10, 11, 1), Exit(11, 2), Fork(20, 11, 3)]))
     lineage.listen(table)
@@ -600,7 +600,7 @@ def test_the_child_of_a_prompt_inherits_nothing_from_who_had_its_number() -> Non
 
 
 def test_when_events_were_lost_only_those_who_live_are_remembered() -> None:
-    job = entry("job")
+    job = opened("job")
     table = {10: process(10, job)}
     tape = Tape([Fork(10, pid, 1) for pid in range(1000, 3000)], [], [])
     lineage = Lineage("exact", lambda: tape)
