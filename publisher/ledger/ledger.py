@@ -145,7 +145,7 @@ class BalancedLedger:
             busy = window.busy + (self._attribution.outside_ns if window.partly else 0)
             return self._carry + busy - booked - self._attribution.orphans_ns <= window.tolerance
 
-        self._lineage.listen(self._books.table)
+        self._lineage.listen(self._books.processes)
         if not self._books.quiet(census, closes):
             self._books.full(census, closed)
         return self._balance(window, self._length)
@@ -157,7 +157,7 @@ class BalancedLedger:
             self._epoch = epoch
 
     def account_of(self, pid: int) -> Account | None:
-        process = self._books.table.get(pid)
+        process = self._books.processes.get(pid)
         membership = process.membership if process is not None else None
         return (
             None
@@ -181,7 +181,7 @@ class BalancedLedger:
         self._usage.read_memory(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
         self._network.read(worked, containers, length)
-        everybody = self._books.table.values()
+        everybody = self._books.processes.values()
         self._blocked.look(window.blocked, self._books.lately, everybody, self._window)
         given = self._attribution.close_window(self._carry, window.tolerance, self._lineage.lives)
         self._carry -= given

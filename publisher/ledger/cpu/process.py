@@ -1,4 +1,4 @@
-"""A process as the books know it, and what the books ask of whoever knows its name."""
+"""A process as the books know it, and to whom the books tell what it used."""
 
 from __future__ import annotations
 
@@ -8,46 +8,34 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from publisher.sources.processes import Stat
 
 M = TypeVar("M")
+"""What tells to which work group a process belongs; nothing that the books look into."""
 
 _CHILDLESS: Final[dict[Any, None]] = {}  # most have none, and thousands sleep
 
 
 class Process(Generic[M]):
-    """One process as the books know it.
+    """One process; times are nanoseconds of CPU time.
 
     Attributes:
-        own: its CPU time booked so far; ``reaped``: that of those it waited for, as last shown.
-        owe: booked already, but not yet visible in ``reaped``.
+        self_ns: its own, booked so far.
+        children_ns: those of all it has waited for, as the kernel last showed them.
+        owed_ns: booked already, but not yet visible in ``children_ns``.
+        start: when it began, in clock ticks since boot.
+        handle: what its clock is read by.
+        index: its place among those whose clocks are read.
         entered: the tick in which it was found; 0 for those who lived before the books.
+        fresh: its line was read only once, so its program may be another by now.
+        hot_until: the tick up to which it is among those read first.
         orphan: it lost the parent that it was found with.
         reaper: it was given children that it did not make (init, a subreaper), so what it
             reaps is not its own work.
+        rss: resident memory in bytes.
     """
 
     __slots__ = (
-        "alive",
-        "children",
-        "children_ns",
-        "comm",
-        "entered",
-        "fresh",
-        "handle",
-        "hot_until",
-        "index",
-        "kernel",
-        "membership",
-        "orphan",
-        "owed_ns",
-        "parent",
-        "parent_pid",
-        "pid",
-        "process_group",
-        "reaper",
-        "rss",
-        "self_ns",
-        "session",
-        "start",
-        "threads",
+        "alive", "children", "children_ns", "comm", "entered", "fresh", "handle", "hot_until",
+        "index", "kernel", "membership", "orphan", "owed_ns", "parent", "parent_pid", "pid",
+        "process_group", "reaper", "rss", "self_ns", "session", "start", "threads",
     )  # fmt: skip
 
     def __init__(self, stat: Stat, handle: int, self_ns: int, entered: int = 0) -> None:
@@ -112,10 +100,10 @@ class Process(Generic[M]):
 
 
 class Attribution(Protocol[M]):
-    """What the books ask of whoever knows names."""
+    """Gives what the books say of processes to their work groups."""
 
     def place(self, process: Process[M]) -> M:
-        """The work group of a process that was just found; its parent is already known."""
+        """The membership of a process that was just found; its parent's is already known."""
 
     def book(self, process: Process[M], nanoseconds: int) -> None:
         """This process itself used so much."""

@@ -11,7 +11,7 @@ Dead: TypeAlias = dict[Process[M], Process[M] | None]
 
 
 def alive_above(process: Process[M], dead: Dead[M]) -> Process[M] | None:
-    """The nearest ancestor that is not dead; shortens the way there for those who ask next."""
+    """The nearest ancestor that is not dead; shortens the way there for the next question."""
     line: list[Process[M]] = []
     above = process.parent
     while above is not None and above in dead:
@@ -23,7 +23,7 @@ def alive_above(process: Process[M], dead: Dead[M]) -> Process[M] | None:
 
 
 def is_below(process: Process[M], other: Process[M]) -> bool:
-    """Whether ``process`` is ``other`` or below it; nobody is above who began later."""
+    """Whether ``process`` is ``other`` or below it; none is above that began later."""
     above: Process[M] | None = process
     while above is not None and above.start >= other.start:
         if above is other:

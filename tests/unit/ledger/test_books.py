@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.cpu.books import OWED_LIMIT_NS, Books
+from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.process import Attribution, Process
+from publisher.ledger.cpu.settlement import OWED_LIMIT_NS
 from publisher.sources.processes import GONE, Census, Stat
 
 _TICK = 10_000_000  # nanoseconds that user and system time are cut to when shown
@@ -219,24 +220,24 @@ class Recorder(Attribution[int]):
 
 
 def owed(books: Books[int]) -> int:
-    return sum(process.owed_ns for process in books.table.values())
+    return sum(process.owed_ns for process in books.processes.values())
 
 
 def check(
     books: Books[int], recorder: Recorder, kernel: SimulatedKernel, rounding: int = 0
 ) -> None:
     assert recorder.total - owed(books) <= kernel.used + rounding
-    for process in books.table.values():
+    for process in books.processes.values():
         assert process.owed_ns >= 0
         assert process.owed_ns <= OWED_LIMIT_NS or process.pid == _INIT
         assert process.alive
         if process.parent is not None:
             assert process in process.parent.children
             assert process.parent.alive
-            assert books.table[process.parent.pid] is process.parent
-    assert books._order == [process for process in books._order if process.alive]
-    assert set(books._order) == set(books.table.values())
-    assert [process.index for process in books._order] == list(range(len(books._order)))
+            assert books.processes[process.parent.pid] is process.parent
+    assert books.order == [process for process in books.order if process.alive]
+    assert set(books.order) == set(books.processes.values())
+    assert [process.index for process in books.order] == list(range(len(books.order)))
 
 
 def tick(books: Books[int], kernel: SimulatedKernel, *, racing: float) -> None:
@@ -440,7 +441,7 @@ def test_whoever_has_the_number_of_a_dead_reaper_is_found() -> None:
     kernel.wait(top)
     stranger = use_again(kernel, reaper, kernel.init)
     books.full(kernel.census(), lambda: True)
-    assert books.table[stranger.pid].start == stranger.start // 4
+    assert books.processes[stranger.pid].start == stranger.start // 4
 
 
 def test_whoever_has_the_number_of_one_reaped_while_we_read_is_found() -> None:
@@ -452,12 +453,12 @@ def test_whoever_has_the_number_of_one_reaped_while_we_read_is_found() -> None:
     kernel.work(parent, 1_000_000)
     tick(books, kernel, racing=0)
     quiet_for(books, kernel, parent, 12)
-    assert worker.pid in books.table
+    assert worker.pid in books.processes
     kernel.exit(sleeper)
     kernel.wait(parent)
     stranger = use_again(kernel, sleeper, kernel.init)
     books.full(kernel.census(), lambda: True)
-    assert books.table[stranger.pid].start == stranger.start // 4
+    assert books.processes[stranger.pid].start == stranger.start // 4
 
 
 def lines_run(action: Callable[[], object]) -> int:
@@ -493,14 +494,14 @@ def cost_of_a_chain(length: int) -> tuple[int, int]:
         kernel.work(task, 30_000_000)
         kernel.last = pid
     entering = lines_run(lambda: books.full(kernel.census()))
-    assert len(books.table) == length + 1
+    assert len(books.processes) == length + 1
     for task in chain[:0:-1]:
         kernel.exit(task)
         assert task.parent is not None
         kernel.random.seed(0)
         kernel.wait(task.parent)
     burying = lines_run(lambda: books.full(kernel.census(), lambda: True))
-    assert set(books.table) == {_INIT}
+    assert set(books.processes) == {_INIT}
     return entering, burying
 
 
@@ -518,17 +519,17 @@ def test_a_sleeper_that_dies_is_missed_though_nobody_works() -> None:
     sleeper = born(kernel, kernel.init)
     tick(books, kernel, racing=0)
     quiet_for(books, kernel, busy, 12)
-    assert sleeper.pid in books.table
+    assert sleeper.pid in books.processes
     kernel.exit(sleeper)
     kernel.release(sleeper)
     for _ in range(8):  # at most: everybody was read lately, since the sleeper was new
         kernel.work(busy, 1_000_000)
         if not books.quiet(kernel.census(), lambda _: True):
             books.full(kernel.census(), lambda: True)
-    assert sleeper.pid not in books.table
-    full = books._full
+    assert sleeper.pid not in books.processes
+    full = books.last_full_tick
     quiet_for(books, kernel, busy, 12)
-    assert books._full == full, "nobody is missing any more"
+    assert books.last_full_tick == full, "nobody is missing any more"
 
 
 class LastMoment(SimulatedKernel):
@@ -557,5 +558,5 @@ def test_a_death_between_two_readings_leaves_init_no_debt() -> None:
     kernel.doomed = worker
     for _ in range(3):
         books.full(kernel.census())
-    assert books.table[_INIT].owed_ns <= OWED_LIMIT_NS
+    assert books.processes[_INIT].owed_ns <= OWED_LIMIT_NS
     assert abs(recorder.by_job[parent.job] - kernel.used_by[parent.job]) <= OWED_LIMIT_NS
