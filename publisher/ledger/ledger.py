@@ -15,9 +15,10 @@ from publisher.ledger.groups import Groups
 from publisher.ledger.ledger_settings import LedgerSettings
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
-from publisher.ledger.usage.disk import Usage, Used, resident
+from publisher.ledger.usage.disk import DiskUse
+from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import Network
-from publisher.ledger.usage.waiting import Blocked
+from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes
@@ -104,10 +105,14 @@ class BalancedLedger:
             look_up=self._container,
             arguments=settings.publish_arguments,
         )
-        self._usage = Usage(processes, cgroups)
+        self._disk = DiskUse(processes, cgroups)
+        self._memory = MemoryUse(processes, cgroups)
+        self._run_queues = RunQueues(processes, cgroups)
         self._network = Network(sources.files)
         self._blocked = Blocked(processes)
-        self._attribution = GroupAttribution(self._groups, cgroups, processes, self._usage)
+        self._attribution = GroupAttribution(
+            self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
+        )
         self._books: Books[GroupMembership] = Books(processes, self._attribution)
         self._at = 0.0
         self._length = 0.0
@@ -176,9 +181,9 @@ class BalancedLedger:
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
         worked = self._attribution.worked.items()
-        self._usage.read_disks(self._attribution.worked, self._window, self._books.opened)
-        self._usage.read_waiting(worked, busy, int(length * window.cores * 1e9))
-        self._usage.read_memory(accounts, self._window, self._at)
+        self._disk.read(self._attribution.worked, self._window, self._books.opened)
+        self._run_queues.read(worked, busy, int(length * window.cores * 1e9))
+        self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
         self._network.read(worked, containers, length)
         everybody = self._books.processes.values()
@@ -194,7 +199,7 @@ class BalancedLedger:
                 self._discover_from = self._window + _DISCOVER_EVERY
         self._lineage.judge(unattributed + self._attribution.ownerless_ns, busy)
         self._carry = max(self._carry, -2 * window.tolerance)
-        self.health["ledger.disk"] = self._usage.disk_problem
+        self.health["ledger.disk"] = self._disk.problem
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
@@ -225,8 +230,9 @@ class BalancedLedger:
 
     def _closed(self, account: OpenAccount, cpu_ns: int) -> Account:
         length = self._length
-        used = self._usage.used.get(account) or Used()
-        moved = self._network.moved.get(account, (0, 0) if self._network.watching else None)
+        disk = self._disk.moved.get(account)
+        waited_ns = self._run_queues.waited_ns.get(account)
+        wire = self._network.moved.get(account, (0, 0) if self._network.watching else None)
         kernel = account.group.kind is GroupKind.KERNEL
         start = account.oldest
         if account.unseen_ns:
@@ -239,13 +245,13 @@ class BalancedLedger:
             process_count=len(account.processes),
             thread_count=account.threads,
             since=None if start is None else self._epoch + start * self._machine.tick,
-            memory_bytes=None if kernel else self._usage.memory(account),
-            memory_growth_bytes_per_second=self._usage.growth(account),
-            disk_read_bytes_per_second=None if used.read is None else used.read / length,
-            disk_write_bytes_per_second=None if used.written is None else used.written / length,
-            network_receive_bytes_per_second=None if moved is None else moved[0] / length,
-            network_transmit_bytes_per_second=None if moved is None else moved[1] / length,
-            wait_seconds=None if used.wait is None else used.wait / 1e9,
+            memory_bytes=None if kernel else self._memory.held(account),
+            memory_growth_bytes_per_second=self._memory.growth(account),
+            disk_read_bytes_per_second=None if disk is None else disk.read / length,
+            disk_write_bytes_per_second=None if disk is None else disk.written / length,
+            network_receive_bytes_per_second=None if wire is None else wire[0] / length,
+            network_transmit_bytes_per_second=None if wire is None else wire[1] / length,
+            wait_seconds=None if waited_ns is None else waited_ns / 1e9,
             blocked_count=self._blocked.waiting.get(account, 0),
         )
 
@@ -268,13 +274,14 @@ class BalancedLedger:
                 self._left += account.cpu_ns
             else:
                 closed.add(account)
-                self._usage.close(account)
         if closed:
             self._groups.close(closed)
             self._lineage.forget(closed)
             self._attribution.forget(closed)
+            self._memory.forget(closed)
         self._groups.turn_page(self._window)
-        self._usage.used.clear()
+        self._disk.turn_page(closed)
+        self._run_queues.turn_page()
 
     def _look_around(self) -> None:
         """Finds out what this user may not see."""

@@ -1,4 +1,4 @@
-"""Books to groups what processes did, and finds owners for what nobody was seen to do.
+"""Books to groups what processes did, and finds owners for what none was seen to do.
 
 What init or a subreaper is credited with is the work of orphans: it goes to a pool. The pool,
 and whatever the machine did beyond all that was booked, are given, in this order, to
@@ -15,7 +15,9 @@ The rest has no name.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from typing import Protocol
 
 from publisher.ledger.cpu.process import Attribution
 from publisher.ledger.groups import Groups
@@ -26,7 +28,6 @@ from publisher.ledger.open_accounts import (
     OpenAccount,
     waits_for_orphans,
 )
-from publisher.ledger.usage.disk import Usage
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import ProcessSource
 
@@ -34,24 +35,41 @@ _GRAIN = 5_000_000  # nanoseconds: a cgroup's gap below it is the lag of clocks
 _MEMORY = 8  # windows that a glimpse of an orphan speaks for its like
 
 
+class Follower(Protocol):
+    """Keeps something of each process for as long as that lives."""
+
+    def died(self, process: Member) -> None:
+        """A process is gone; its parent is still known."""
+
+
 class GroupAttribution(Attribution[GroupMembership]):
-    """Keeps the accounts of all groups for one window after another.
+    """Keeps the accounts of all groups for one window after another; times are nanoseconds.
+
+    Args:
+        groups: finds the group of every process.
+        cgroups: their counters.
+        processes: tells who ignores SIGCHLD.
+        followers: are told of deaths.
 
     Attributes:
-        orphans: nanoseconds reaped by init and subreapers, for which no owner is known yet.
+        orphans_ns: reaped by init and subreapers in this window, with no owner known yet.
         ownerless_ns: of the orphans' in the last window, what no counter told the owner of.
-        outside: booked to processes outside all cgroups.
-        worked: nanoseconds of every process that was seen to work in this window.
+        outside_ns: booked in this window to processes outside all cgroups.
+        worked: what every process used that was seen to work in this window.
     """
 
     def __init__(
-        self, groups: Groups, cgroups: Cgroups, processes: ProcessSource, usage: Usage
+        self,
+        groups: Groups,
+        cgroups: Cgroups,
+        processes: ProcessSource,
+        followers: Iterable[Follower] = (),
     ) -> None:
         self.orphans_ns = 0
         self.outside_ns = 0
         self.ownerless_ns = 0
         self.worked: dict[Member, int] = {}
-        self._usage = usage
+        self._followers = followers
         self._groups = groups
         self._cgroups = cgroups
         self._processes = processes
@@ -155,7 +173,8 @@ class GroupAttribution(Attribution[GroupMembership]):
         if membership.counter is not None:
             membership.counter.living -= 1
         self._groups.died(process)
-        self._usage.died(process)
+        for follower in self._followers:
+            follower.died(process)
         self._children_seen.pop(process, None)
         self._started.pop(process, None)
 
@@ -179,7 +198,7 @@ class GroupAttribution(Attribution[GroupMembership]):
         if parent.membership.spawner and parent.membership.account is not account:
             self._started.setdefault(parent, Counter())[account] += min(nanoseconds, 10**9) + 1
 
-    # -- what nobody was seen to do ------------------------------------------------------------
+    # -- what none was seen to do --------------------------------------------------------------
 
     def close_window(self, gap: int, tolerance: int, lives: Counter[OpenAccount]) -> int:
         """Finds owners for the gap between what the machine did and what was booked.
@@ -190,7 +209,7 @@ class GroupAttribution(Attribution[GroupMembership]):
             lives: how long orphans lived that the kernel told of, by group.
 
         Returns:
-            How much of it was given to somebody.
+            How much of it was given to groups.
         """
         self._window += 1
         for process in self.worked:

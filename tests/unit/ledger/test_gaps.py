@@ -178,7 +178,7 @@ def test_a_closed_group_is_owed_nothing() -> None:
         def cpu_usage(self, _: str) -> None:
             return None
 
-    attribution = GroupAttribution(Nothing(), Nothing(), None, None)  # type: ignore[arg-type]
+    attribution = GroupAttribution(Nothing(), Nothing(), None)  # type: ignore[arg-type]
     closed, alive = opened("closed"), opened("alive")
     attribution._orphans_seen.update({closed: 10**9, alive: 10**6})
     attribution._last_seen = attribution._window
@@ -199,7 +199,7 @@ def test_windows_in_which_no_child_of_an_ignorer_was_seen() -> None:
         counters: ClassVar[dict[str, Any]] = {}
 
     kernel = Kernel()
-    attribution = GroupAttribution(kernel, kernel, kernel, None)  # type: ignore[arg-type]
+    attribution = GroupAttribution(kernel, kernel, kernel)  # type: ignore[arg-type]
     job = opened("job")
     parent: Member = Process(Stat(9, b"x", b"S", 1, 9, 9, 0, 0, 0, 1, 1, 0), 9, 0)
     parent.membership = GroupMembership(job, None, False, described=True, program="x")
