@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from publisher.ledger.accounts import GroupKind, WorkGroup
 from publisher.ledger.naming.cgroup_names import Place, place_of
-from publisher.ledger.naming.names import SHELLS, Name, clean, describe, program_of
+from publisher.ledger.naming.names import Name, Namer, clean, program_of
 from publisher.ledger.open_accounts import CgroupCounter, GroupMembership, Member, OpenAccount
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container
@@ -36,8 +37,9 @@ SPAWNERS = frozenset(_SPAWNER_NAMES.split())
 
 _SPAWNER_PREFIXES = ("tmux: ", "containerd-shim")
 _SWITCHERS = frozenset({"su", "sudo", "doas", "newgrp", "runuser"})
-# Names whose command line decides what they are; all others inside a group are its workers.
-_DECIDERS = SPAWNERS | SHELLS | _SWITCHERS | {"runc", "crun"}
+# Names whose command line decides what they are, as those of shells do; all others inside a group
+# are its workers.
+_DECIDERS = SPAWNERS | _SWITCHERS | {"runc", "crun"}
 _MANAGERS = frozenset({b"systemd", b"init", b"runsv", b"supervisord", b"s6-supervise"})
 _GRACE = 2  # windows that a dead leader's number still tells its job: orphans are found by then
 _EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
@@ -58,35 +60,39 @@ class Groups:
     """Finds or opens the group of every process.
 
     Args:
+        namer: tells names from command lines.
         own: fanwhy's process id.
         heard: knows by the kernel's events whose a process is.
         look_up: tells name and image of a container.
-        arguments: harmless arguments may be shown.
     """
 
     def __init__(
         self,
         processes: ProcessDetails,
         cgroups: Cgroups,
+        namer: Namer,
         *,
         own: int,
         heard: Heard,
         look_up: Callable[[Place], Container | None],
-        arguments: bool = False,
     ) -> None:
         self.accounts: dict[str, OpenAccount] = {}
         self.counters: dict[str, CgroupCounter] = {}
         self._processes = processes
         self._cgroups = cgroups
+        self._namer = namer
         self._own = own
         self._heard = heard
         self._look_up = look_up
-        self._arguments = arguments
         self._hosts = _ancestors_of(processes, own)
         self._leaders: dict[int, Member] = {}
         self._ended: dict[Member, int] = {}
         self._alike: dict[bytes, OpenAccount] = {}
         self._nameless: dict[OpenAccount, int] = {}
+
+    @cached_property
+    def _deciders(self) -> AbstractSet[str]:
+        return _DECIDERS | self._namer.programs.shells
 
     def membership(self, process: Member) -> GroupMembership:
         """Decides where a process sits; its parent's membership is known."""
@@ -104,7 +110,7 @@ class Groups:
         if (
             above is not None
             and not above.spawner
-            and comm not in _DECIDERS
+            and comm not in self._deciders
             and not self._hosting(process)
         ):
             return above.inherited(comm)
@@ -126,7 +132,7 @@ class Groups:
         self, process: Member, comm: str, above: GroupMembership | None
     ) -> GroupMembership:
         words = self._processes.command_line(process.pid)
-        name = describe(words, comm, arguments=self._arguments)
+        name = self._namer.describe(words, comm)
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
         place = place_of(member.name)
         spawner = self._spawns(process, name, comm)

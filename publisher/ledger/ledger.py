@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import partial
 from typing import Protocol
 
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
@@ -13,7 +15,9 @@ from publisher.ledger.cpu.lineage import Lineage
 from publisher.ledger.cpu.machine import LinuxMachine, Machine, PortableMachine, Window
 from publisher.ledger.groups import Groups
 from publisher.ledger.ledger_settings import LedgerSettings
+from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
+from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
@@ -23,6 +27,8 @@ from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
+
+log = logging.getLogger(__name__)
 
 _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
@@ -100,10 +106,10 @@ class BalancedLedger:
         self._groups = Groups(
             processes,
             cgroups,
+            Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments),
             own=os.getpid(),
             heard=self._lineage,
             look_up=self._container,
-            arguments=settings.publish_arguments,
         )
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
@@ -309,3 +315,12 @@ class BalancedLedger:
                 remedy="start the container with the host's process namespace (--pid=host)",
             )
         return None
+
+
+def _programs(programs_file: str | None) -> programs.Programs:
+    if programs_file:
+        try:
+            return programs.load(programs_file)
+        except ConfigError as error:  # it was checked, and has changed since
+            log.warning("%s; the shipped programs alone are used until the next reload", error)
+    return programs.shipped()

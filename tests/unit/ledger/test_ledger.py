@@ -50,7 +50,9 @@ import importlib, json, os, sys
 from dataclasses import asdict
 sys.path.insert(0, sys.argv[1])
 from publisher.ledger import LedgerSettings, ledger as ledgers
+from publisher.ledger.naming import programs
 from publisher.sources import Sources
+programs.shipped()  # while this interpreter's library can be read, which may be root's alone
 open_one = ledgers.portable_ledger if sys.argv[2] == "psutil" else ledgers.open_ledger
 if sys.argv[2] == "nobody" and os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
