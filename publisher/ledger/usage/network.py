@@ -1,6 +1,6 @@
 """Which group the bytes on the wire belong to, looked at while there are many.
 
-Connections tell by whom: those of TCP have counters, and somebody holds their descriptor. A
+Connections tell by whom: those of TCP have counters, and a process holds their descriptor. A
 container with a network of its own has interfaces of its own, which count all protocols.
 """
 
@@ -29,7 +29,9 @@ class Network:
     """Adds up connections.
 
     Args:
+        files: tell what is on all wires.
         ask: tells the bytes of every connection.
+        proc: the folder of the processes' own.
 
     Attributes:
         moved: bytes (received, transmitted) of groups in this window.
@@ -38,14 +40,17 @@ class Network:
     """
 
     def __init__(
-        self, files: KernelFiles, ask: Callable[[], list[Connection]] = connections
+        self,
+        files: KernelFiles,
+        ask: Callable[[], list[Connection]] = connections,
+        proc: str = "/proc",
     ) -> None:
         self.moved: dict[OpenAccount, tuple[int, int]] = {}
         self.watching = False
         self.problem: SourceError | None = None
         self._files = files
         self._ask = ask
-        self._proc = f"{files.root}/proc"
+        self._proc = proc
         self._traffic: int | None = None
         self._before: dict[int, tuple[int, int]] | None = None
         self._inside: dict[int, tuple[int, int]] = {}

@@ -81,6 +81,7 @@ class Observer:
 
     def _read(self) -> dict[str, Any] | None:
         assert self.process.stdout is not None
+        facts: dict[str, Any] | None
         facts, self.with_psutil = json.loads(self.process.stdout.readline())
         return facts
 
@@ -114,7 +115,7 @@ def accounts(facts: dict[str, Any], label: str) -> list[dict[str, Any]]:
 
 
 def seconds(facts: dict[str, Any], label: str) -> float:
-    return sum(one["cpu_seconds"] for one in accounts(facts, label))
+    return float(sum(one["cpu_seconds"] for one in accounts(facts, label)))
 
 
 class Prompt:
@@ -326,9 +327,9 @@ def _fixture(root: Path, *, ticks: int, comm: bytes = b"jellyfin") -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    for pid, parent, name, own in ((1, 0, b"systemd", 5), (700, 1, comm, 40 + ticks)):
+    for pid, parent, command, own in ((1, 0, b"systemd", 5), (700, 1, comm, 40 + ticks)):
         line = b"%d (%s) S %d %d %d 0 -1 4194560 0 0 0 0 %d 0 0 0 20 0 1 0 %d 0 5000 0 0\n" % (
-            pid, name, parent, pid, pid, own, pid,
+            pid, command, parent, pid, pid, own, pid,
         )  # fmt: skip
         (root / f"proc/{pid}/stat").write_bytes(line)
     return root
