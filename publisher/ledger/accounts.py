@@ -1,4 +1,4 @@
-"""What the ledger hands to everyone else: who used what in one window, and what nobody owns.
+"""What the ledger hands on: which group used what in one window, and what has no owner.
 
 Times are CPU seconds, rates are per second of the window, percent of CPU is of one core.
 """
@@ -103,8 +103,18 @@ class Account:
     @property
     def disk_bytes_per_second(self) -> float | None:
         """Read and written together; ``None`` where neither is known."""
-        disk = (self.disk_read_bytes_per_second, self.disk_write_bytes_per_second)
-        return None if disk == (None, None) else sum(one or 0.0 for one in disk)
+        return _together(self.disk_read_bytes_per_second, self.disk_write_bytes_per_second)
+
+    @property
+    def network_bytes_per_second(self) -> float | None:
+        """Received and transmitted together; ``None`` where neither is known."""
+        return _together(
+            self.network_receive_bytes_per_second, self.network_transmit_bytes_per_second
+        )
+
+
+def _together(one: float | None, other: float | None) -> float | None:
+    return None if one is None and other is None else sum((one or 0.0, other or 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,7 +277,8 @@ def _check_word_table(where: str, table: Mapping[str, object], keys: tuple[str, 
 def _check_words(where: str, value: object) -> None:
     words = value.split() if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ConfigError(f'{where}: must be words, as in {where.rpartition(".")[2]} = "one two"')
+        key = where.rpartition(": ")[2].rpartition(".")[2]
+        raise ConfigError(f'{where}: must be words, as in {key} = "one two"')
     if any(not word or len(word.split()) != 1 for word in words):
         raise ConfigError(f"{where}: in a list each word stands alone, without spaces")
 

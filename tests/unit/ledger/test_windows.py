@@ -436,15 +436,16 @@ def test_growth_is_told_of_those_alone_who_are_watched(host: Host) -> None:
     for pid in range(100, 107):
         host.start(pid, 1, f"w{pid}", command=f"w{pid}", pages=1000 * (110 - pid))
     host.open()
+    balances = []
     for step in range(30):
         host.show(100, pages=50_000 + 1000 * step)
-        balance = host.sample()
-    growth = labelled(balance, "w100").memory_growth_bytes_per_second
+        balances.append(host.sample())
+    growth = labelled(balances[-1], "w100").memory_growth_bytes_per_second
     assert growth is not None
     assert growth > MB
     host.show(100, pages=100)
     host.work(100, 10)
-    balance = host.sample(20)
+    host.sample(20)
     host.work(100, 10)
     assert labelled(host.sample(), "w100").memory_growth_bytes_per_second is None
 
