@@ -9,8 +9,8 @@ from publisher.ledger.consumers import TOP_LENGTH, top, with_top
 from publisher.subsystems.memory import MemoryReading
 
 
-def account(label: str, *, own: bool = False, **facts: float) -> Account:
-    group = WorkGroup(label, GroupKind.JOB, label, own)
+def account(label: str, **facts: float) -> Account:
+    group = WorkGroup(label, GroupKind.JOB, label, own=label == "fanwhy")
     cpu_seconds = facts.pop("cpu_seconds", 0.0)
     return Account(group=group, clues=Clues(), cpu_seconds=cpu_seconds, **facts)  # type: ignore[arg-type]
 
@@ -46,7 +46,7 @@ def test_a_place_takes_some_use(
 
 def test_the_greatest_stand_first_and_fanwhy_nowhere() -> None:
     many = [account(f"job {n}", cpu_seconds=n / 10) for n in range(1, 9)]
-    ranked = top(balance(*many, account("fanwhy", own=True, cpu_seconds=2)), "cpu_percent")
+    ranked = top(balance(*many, account("fanwhy", cpu_seconds=2)), "cpu_percent")
     assert [one.label for one in ranked] == ["job 8", "job 7", "job 6", "job 5", "job 4"]
     assert len(ranked) == TOP_LENGTH
     assert ranked[0].cpu_percent == pytest.approx(40)
