@@ -72,7 +72,7 @@ class Account:
 
     Attributes:
         short_lived_seconds: the part of ``cpu_seconds`` used by processes that had died before
-            anyone could look at them.
+            they could be read.
         wait_seconds: time that its processes could have run but waited for a processor, added up
             over those that were read.
         since: when its oldest living process began, seconds since the epoch.
@@ -127,7 +127,7 @@ class Balance:
         busy_seconds: CPU time that programs and kernel threads used.
         accounts: every group that worked or ranks high in memory, the busiest first.
         unattributed_seconds: what of ``busy_seconds`` no group could be named for.
-        irq_seconds: time in interrupts, which is nobody's; likewise ``steal_seconds``.
+        irq_seconds: time in interrupts, which no group used; likewise ``steal_seconds``.
         guest_seconds: time in virtual machines, already part of their groups' time.
     """
 

@@ -1,6 +1,6 @@
 """Which work group a process belongs to: container, unit, job, program or kernel thread.
 
-A job is a process tree that a person or a timer started. Its root is whoever a *spawner*
+A job is a process tree that a person or a timer started. Its root is what a *spawner*
 started: an interactive shell, cron, sshd, a terminal, a supervisor. Everything below belongs to
 it until another spawner or another place (a container, a unit) comes in between.
 """
@@ -50,7 +50,7 @@ _ASK_AGAIN, _ASK_SELDOM = 8, 512  # windows after which an unknown container's n
 
 
 class Heard(Protocol):
-    """Who knows by other means whose a process is."""
+    """Tells by other means to which group a process belongs."""
 
     def owner(self, pid: int) -> OpenAccount | None:
         """The group that a process descends from."""
@@ -124,7 +124,7 @@ class Groups:
         before = process.membership
         comm = process.comm.decode("utf-8", "replace")
         if process.orphan and not before.spawner:
-            # Whoever has it now says nothing of whose work it is.
+            # The parent that it was given says nothing of whose work it is.
             return before.inherited(comm)
         return self.membership(process)
 
@@ -152,7 +152,7 @@ class Groups:
             return True
         if not name.nameless:
             return False
-        # `… | sh` is a worker of its job; a shell with a session of its own is somebody's.
+        # `… | sh` is a worker of its job; a shell with a session of its own is a prompt.
         parent = process.parent
         return (
             parent is None
@@ -162,7 +162,7 @@ class Groups:
         )
 
     def _hosting(self, process: Member) -> bool:
-        """Whether fanwhy descends from it: from itself, not from who had its number before."""
+        """Whether fanwhy descends from it: from itself, not from one that had its number before."""
         return self._hosts.get(process.pid) == process.start
 
     def _account_of(
@@ -243,10 +243,10 @@ class Groups:
         self._alike[process.comm] = account
         return account
 
-    # -- lineage of those who lost their parent before we saw them --------------------------
+    # -- lineage of those that lost their parent before they were seen -----------------------
 
     def _remember(self, process: Member) -> None:
-        """Notes who leads a process group or session of a job, where those are the job's own."""
+        """Notes what leads a process group or session of a job, where those are the job's own."""
         if process.pid in (process.process_group, process.session):
             self._leaders[process.pid] = process
 
@@ -272,7 +272,7 @@ class Groups:
             self._ended[process] = _GRACE
 
     def turn_page(self, window: int) -> None:
-        """Forgets, at the end of a window, numbers and cgroups that are nobody's any more."""
+        """Forgets, at the end of a window, numbers and cgroups without processes."""
         if due := [leader for leader, left in self._ended.items() if left <= 0]:
             self._forget_leaders(due)
         for leader in self._ended:
@@ -284,7 +284,7 @@ class Groups:
                     del self.counters[counter.path]
 
     def _forget_leaders(self, due: list[Member]) -> None:
-        """Forgets leaders of whose group and session nobody lives: the number is free again."""
+        """Forgets leaders of whose group and session none lives: the number is free again."""
         numbers: dict[OpenAccount, set[int]] = {}
         for leader in due:
             account = leader.membership.account
@@ -327,7 +327,7 @@ class Groups:
         return account
 
     def _call(self, account: OpenAccount, place: Place) -> bool:
-        """Gives a container its name, else its image's; whether anybody could tell.
+        """Gives a container its name, else its image's; whether they are known.
 
         Otherwise it keeps runtime and id: its runtime may be about to start, or not tell us.
         """
@@ -340,7 +340,7 @@ class Groups:
         return True
 
     def _call_again(self, window: int) -> None:
-        """Asks for the names of containers that nobody could tell, ever more seldom."""
+        """Asks for the names of containers that are not known, ever more seldom."""
         for account, wait in list(self._nameless.items()):
             if window % wait:
                 continue
@@ -379,7 +379,7 @@ class Groups:
                 counter.accounts[account] += 1
 
     def close(self, closed: AbstractSet[OpenAccount]) -> None:
-        """Forgets groups of which nobody lives and nothing is left to tell."""
+        """Forgets groups of which no process lives and nothing is left to tell."""
         for account in closed:
             self.accounts.pop(account.group.key, None)
             self._nameless.pop(account, None)
@@ -408,7 +408,7 @@ def _manages(process: Member) -> bool:
 
 
 def _ancestors_of(processes: ProcessDetails, pid: int) -> dict[int, int]:
-    """Whoever started fanwhy hosts it; their other children are jobs of their own.
+    """The ancestors of fanwhy host it; their other children are jobs of their own.
 
     Returns:
         When each of them began, by number.

@@ -1,4 +1,4 @@
-"""The ledger: one balance a sample, of who used what since the one before."""
+"""The ledger: one balance a sample, of what each work group used since the one before."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STEPPED = 1.0  # seconds by which the start of the epoch must move to be told a
 
 
 class Ledger(Protocol):
-    """Who used the machine; made by ``open_ledger``.
+    """Tells which work groups used the machine; made by ``open_ledger``.
 
     Attributes:
         health: senses of the ledger by name, such as ``ledger.disk``: what is wrong, or ``None``.
@@ -192,8 +192,8 @@ class BalancedLedger:
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
         self._network.read(worked, containers, length)
-        everybody = self._books.processes.values()
-        self._blocked.look(window.blocked, self._books.lately, everybody, self._window)
+        living = self._books.processes.values()
+        self._blocked.look(window.blocked, self._books.lately, living, self._window)
         given = self._attribution.close_window(self._carry, window.tolerance, self._lineage.lives)
         self._carry -= given
         unattributed = 0
@@ -226,7 +226,7 @@ class BalancedLedger:
         return balance
 
     def _shown(self) -> tuple[list[OpenAccount], list[OpenAccount]]:
-        """Those who worked, the busiest first; others who wait or are the largest in memory."""
+        """Groups that worked, the busiest first; others that wait or are the largest in memory."""
         accounts = self._groups.accounts.values()
         worked = [account for account in accounts if account.cpu_ns >= _SHOWN]
         worked.sort(key=lambda account: account.cpu_ns, reverse=True)

@@ -1,4 +1,4 @@
-"""Open accounts: what a work group has used since the window began, and who belongs to it."""
+"""Open accounts: what a work group has used since the window began, and its processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OpenAccount:
         name: what the command line of its first process said.
         place: the container or unit that it is; ``None`` for jobs and programs.
         ancestors: names of the programs above its root, the nearest first.
-        processes: those who live, with the resident bytes and threads that ``rss`` (bytes) and
+        processes: those that live, with the resident bytes and threads that ``rss`` (bytes) and
             ``threads`` hold of each.
         cpu_ns: nanoseconds of CPU time booked in this window; ``previous_ns``: in the one before.
         unseen_ns: the part of ``cpu_ns`` used by processes that died before they were seen.
@@ -146,7 +146,7 @@ class GroupMembership:
         spawner: its children start groups of their own.
         described: its own command line decided, not its parent's membership.
         program: the name of what it runs.
-        child: a kernel name and the membership of its children of that name, who are often many.
+        child: a kernel name and the membership of its children of that name, which are often many.
     """
 
     account: OpenAccount
@@ -169,5 +169,5 @@ Member: TypeAlias = Process[GroupMembership]
 
 
 def waits_for_orphans(process: Member) -> bool:
-    """Whether what a process reaps may be anybody's: init, a session manager, a subreaper."""
+    """Whether what a process reaps may be of any group: init, a session manager, a subreaper."""
     return process.reaper or process.comm in _SUBREAPERS

@@ -6,7 +6,7 @@ and whatever the machine did beyond all that was booked, are given, in this orde
 1. cgroups whose counters grew by more than their processes were booked: exact;
 2. the groups of orphans by how long they lived, where the kernel's events are listened to;
    else of those that were seen alive lately, by what they used;
-3. parents that ignore SIGCHLD, whose children are added to nobody, by what those used that
+3. parents that ignore SIGCHLD, whose children are added to none, by what those used that
    were seen.
 
 The rest has no name.
@@ -48,7 +48,7 @@ class GroupAttribution(Attribution[GroupMembership]):
     Args:
         groups: finds the group of every process.
         cgroups: their counters.
-        processes: tells who ignores SIGCHLD.
+        processes: tells which ones ignore SIGCHLD.
         followers: are told of deaths.
 
     Attributes:
@@ -185,7 +185,7 @@ class GroupAttribution(Attribution[GroupMembership]):
                 del counts[account]
 
     def _glimpse(self, process: Member, nanoseconds: int) -> None:
-        """Remembers who comes and goes: others like it came and went unseen."""
+        """Remembers what comes and goes: others like it came and went unseen."""
         account, parent = process.membership.account, process.parent
         account.glimpsed[process.membership.program] += min(nanoseconds, 10**9) + 1
         if parent is None or account.group.own:

@@ -57,7 +57,7 @@ class Books(Generic[M]):
 
     Args:
         source: tells of processes.
-        attribution: is told what to book to whom.
+        attribution: is told what to book.
 
     Attributes:
         opened: the start time from which on a process is younger than the books.
@@ -190,7 +190,7 @@ class Books(Generic[M]):
         """Settles what a pass has found, strikes out the dead and enters the new."""
         dead = findings.dead
         if dead:
-            # Whoever waited for the dead worked too, but may not be among those we read, or
+            # Reapers of the dead worked too, but may not be among those that were read, or
             # only after its clock was.
             read = {process for process in findings.moved if process not in self._unread}
             for process in list(dead):

@@ -29,13 +29,13 @@ class Events(Protocol):
 
 
 class Lineage:
-    """Listens to the kernel when needed, and remembers who descends from whom.
+    """Listens to the kernel when needed, and remembers which process descends from which.
 
     Args:
         connect: begins to listen.
 
     Attributes:
-        lives: nanoseconds that orphans who ended in this window had lived, by group.
+        lives: nanoseconds that orphans which ended in this window had lived, by group.
         problem: why nothing can be heard, if so.
     """
 
@@ -62,7 +62,7 @@ class Lineage:
             return
         leaving = self._leaving
         if self._connector.lost:
-            # Exits may be among the lost. By now the books know whoever was made and lives on.
+            # Exits may be among the lost. By now the books know what was made and lives on.
             leaving = leaving.union(self._parents.keys() - table.keys())
             self._connector.lost = False
         for pid in leaving:
@@ -87,7 +87,7 @@ class Lineage:
                 if owner is not None:
                     self._owners[event.child] = owner
                 else:
-                    self._owners.pop(event.child, None)  # of who had the number before
+                    self._owners.pop(event.child, None)  # of one that had the number before
             else:
                 self._gone.add(event.pid)
                 owner = self._owners.get(event.pid)
@@ -99,11 +99,11 @@ class Lineage:
         """The group that a process descends from, as far as was heard."""
         return self._owners.get(pid)
 
-    def judge(self, nobodys: int, busy: int) -> None:
+    def judge(self, ownerless_ns: int, busy_ns: int) -> None:
         """Starts or stops listening, by how much of the busy time has no owner."""
         if self._attribution == "light":
             return
-        if busy and nobodys > busy * _OPEN:
+        if busy_ns and ownerless_ns > busy_ns * _OPEN:
             self._needed += 1
             self._idle = 0
             refused = isinstance(self.problem, AbsentError | DeniedError)

@@ -1,4 +1,4 @@
-"""A process as the books know it, and to whom the books tell what it used."""
+"""A process as the books know it, and what the books tell of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Process(Generic[M]):
         start: when it began, in clock ticks since boot.
         handle: what its clock is read by.
         index: its place among those whose clocks are read.
-        entered: the tick in which it was found; 0 for those who lived before the books.
+        entered: the tick in which it was found; 0 for those older than the books.
         fresh: its line was read only once, so its program may be another by now.
         hot_until: the tick up to which it is among those read first.
         orphan: it lost the parent that it was found with.

@@ -15,10 +15,10 @@ OWED_LIMIT_NS = 20_000_000
 
 
 class Settlement(Generic[M]):
-    """Weighs up one pass after another, and remembers who still owes.
+    """Weighs up one pass after another, and remembers which processes still owe.
 
     Args:
-        source: tells who ignores SIGCHLD.
+        source: tells which processes ignore SIGCHLD.
         attribution: is told what the unseen used.
     """
 

@@ -67,7 +67,7 @@ class ProcessTable(Generic[M]):
         process.show(stat)
 
     def remove(self, process: Process[M]) -> None:
-        """Strikes a dead process out, and sees who has its children now."""
+        """Strikes a dead process out, and finds the new parents of its children."""
         if self.by_pid.get(process.pid) is process:
             del self.by_pid[process.pid]
         self._take_out(process)

@@ -1,4 +1,4 @@
-"""Who descends from whom, among processes of which some are dead."""
+"""Descent, among processes of which some are dead."""
 
 from __future__ import annotations
 

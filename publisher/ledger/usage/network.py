@@ -1,6 +1,6 @@
 """Which group the bytes on the wire belong to, looked at while there are many.
 
-Connections tell by whom: those of TCP have counters, and a process holds their descriptor. A
+Connections tell by what: those of TCP have counters, and a process holds their descriptor. A
 container with a network of its own has interfaces of its own, which count all protocols.
 """
 
@@ -19,7 +19,7 @@ from publisher.sources.sockets import (
     traffic,
 )
 
-_MUCH = 250_000  # bytes a second on all wires from which it matters who moves them
+_MUCH = 250_000  # bytes a second on all wires from which it matters what moves them
 _MATTERS = 50_000  # bytes in a window that a connection must have moved for its owner to be sought
 _MOST_SEARCHED = 16  # processes whose descriptors are looked through in a window
 _MOST_CONTAINERS = 32  # whose interfaces are read in a window, those that worked most first
@@ -62,7 +62,7 @@ class Network:
         containers: Iterable[OpenAccount],
         seconds: float,
     ) -> None:
-        """Looks at who moved it if more than a little was moved since the last call."""
+        """Looks at what moved it if more than a little was moved since the last call."""
         self.moved.clear()
         self.watching = False
         if self._files.root or isinstance(self.problem, AbsentError):

@@ -38,10 +38,10 @@ class RunQueues:
         self._stalled: dict[OpenAccount, int] = {}
 
     def read(self, worked: Iterable[tuple[Member, int]], busy: int, capacity: int) -> None:
-        """Reads how long those who worked stood in a run queue, while processors were scarce.
+        """Reads how long those that worked stood in a run queue, while processors were scarce.
 
         A unit or container waits at least as long as its cgroup's pressure has it, which holds
-        those, too, whom we do not see, did not read or who are gone.
+        those, too, that are hidden, were not read or are gone.
         """
         if busy < capacity * _SCARCE:
             self._waited.clear()
@@ -97,15 +97,15 @@ class Blocked:
         self,
         count: int,
         lately: Iterable[Member],
-        everybody: Collection[Member],
+        living: Collection[Member],
         window: int,
     ) -> None:
-        """Looks for them among those who are likely, and if in vain, now and then among all.
+        """Looks for them among those that are likely, and if in vain, now and then among all.
 
         Args:
             count: how many tasks the kernel says are blocked (``procs_blocked``).
-            lately: who worked in the last windows.
-            everybody: all living processes.
+            lately: those that worked in the last windows.
+            living: all processes.
             window: the number of this one.
         """
         self.waiting = {}
@@ -116,7 +116,7 @@ class Blocked:
         self._found = [process for process in likely if self._waits(process)]
         if not self._found and window >= self._all_from:
             self._all_from = window + _LOOK_AT_ALL_EVERY
-            self._found = [process for process in everybody if self._waits(process)]
+            self._found = [process for process in living if self._waits(process)]
         for process in self._found:
             account = process.membership.account
             self.waiting[account] = self.waiting.get(account, 0) + 1
