@@ -186,25 +186,8 @@ class BalancedLedger:
         busy = window.busy + (self._attribution.outside_ns if window.partly else 0)
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
-        worked = self._attribution.worked.items()
-        self._disk.read(self._attribution.worked, self._window, self._books.opened)
-        self._run_queues.read(worked, busy, int(length * window.cores * 1e9))
-        self._memory.read(accounts, self._window, self._at)
-        containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
-        self._network.read(worked, containers, length)
-        living = self._books.processes.values()
-        self._blocked.look(window.blocked, self._books.lately, living, self._window)
-        given = self._attribution.close_window(self._carry, window.tolerance, self._lineage.lives)
-        self._carry -= given
-        unattributed = 0
-        if self._carry > window.tolerance:
-            unattributed = self._carry
-            self._carry = 0
-            if self._window >= self._discover_from:
-                self._groups.discover(self._window)
-                self._discover_from = self._window + _DISCOVER_EVERY
-        self._lineage.judge(unattributed + self._attribution.ownerless_ns, busy)
-        self._carry = max(self._carry, -2 * window.tolerance)
+        self._read_usage(window, busy, length)
+        unattributed = self._settle_gap(window, busy)
         self.health["ledger.disk"] = self._disk.problem
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
@@ -224,6 +207,33 @@ class BalancedLedger:
         )
         self._turn_page()
         return balance
+
+    def _read_usage(self, window: Window, busy: int, length: float) -> None:
+        """Reads what groups use besides CPU time, of those that matter now."""
+        accounts = self._groups.accounts.values()
+        worked = self._attribution.worked
+        self._disk.read(worked, self._window, self._books.opened)
+        self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
+        self._memory.read(accounts, self._window, self._at)
+        containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
+        self._network.read(worked.items(), containers, length)
+        living = self._books.processes.values()
+        self._blocked.look(window.blocked, self._books.lately, living, self._window)
+
+    def _settle_gap(self, window: Window, busy: int) -> int:
+        """Gives the gap that was carried to groups; nanoseconds of it that have no owner."""
+        given = self._attribution.close_window(self._carry, window.tolerance, self._lineage.lives)
+        self._carry -= given
+        unattributed = 0
+        if self._carry > window.tolerance:
+            unattributed = self._carry
+            self._carry = 0
+            if self._window >= self._discover_from:
+                self._groups.discover(self._window)
+                self._discover_from = self._window + _DISCOVER_EVERY
+        self._lineage.judge(unattributed + self._attribution.ownerless_ns, busy)
+        self._carry = max(self._carry, -2 * window.tolerance)
+        return unattributed
 
     def _shown(self) -> tuple[list[OpenAccount], list[OpenAccount]]:
         """Groups that worked, the busiest first; others that wait or are the largest in memory."""
