@@ -18,7 +18,7 @@ from typing import Final
 from publisher.contract.printable import printable
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.naming.names import SHELLS
+from publisher.ledger.naming.programs import shipped
 
 KNOWN: Final = 0.95
 ALIKE: Final = 0.9
@@ -232,8 +232,9 @@ class _Search:
             yield program
         executable = _base(self.clues.executable.lower())
         # The shell that a line was given to is not what the line runs.
-        line = self.group.kind is GroupKind.JOB and not self.clues.script and executable in SHELLS
-        if executable and executable != program and not (line and program):
+        line = self.group.kind is GroupKind.JOB and not self.clues.script
+        told = line and bool(program) and executable in shipped().shells
+        if executable and executable != program and not told:
             yield executable
 
     def _path(self) -> Classification | None:

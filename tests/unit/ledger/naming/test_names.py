@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.ledger.naming.names import LABEL_LIMIT, clean, describe
+from publisher.ledger.naming.names import LABEL_LIMIT, Name, Namer, clean
+
+
+def describe(words: Sequence[str], comm: str, *, arguments: bool = False) -> Name:
+    return Namer(arguments=arguments).describe(words, comm)
+
 
 LABELS = {
     "make -j8": "make -j8",

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.cpu.books import OWE_LIMIT, Books
-from publisher.ledger.cpu.process import Keeper, Process
+from publisher.ledger.cpu.books import Books
+from publisher.ledger.cpu.process import Attribution, Process
+from publisher.ledger.cpu.settlement import OWED_LIMIT_NS
 from publisher.sources.processes import GONE, Census, Stat
 
 _TICK = 10_000_000  # nanoseconds that user and system time are cut to when shown
@@ -182,8 +183,8 @@ class SimulatedKernel:
         del self.tasks[task.pid]
 
 
-class Recorder(Keeper[int]):
-    """Groups by the job that the simulation knows, and checks every entry."""
+class Recorder(Attribution[int]):
+    """Groups by the job that the simulation knows, and checks every account."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -197,7 +198,7 @@ class Recorder(Keeper[int]):
     def book(self, process: Process[int], nanoseconds: int) -> None:
         assert nanoseconds > 0
         self.total += nanoseconds
-        self.by_job[process.group] += nanoseconds
+        self.by_job[process.membership] += nanoseconds
         self.given[process] = self.given.get(process, 0) + nanoseconds
 
     def book_unseen(
@@ -209,7 +210,7 @@ class Recorder(Keeper[int]):
         if reaper.reaper:
             self.orphans += nanoseconds
         else:
-            self.by_job[reaper.group] += nanoseconds
+            self.by_job[reaper.membership] += nanoseconds
 
     def changed(self, process: Process[int]) -> None:
         pass
@@ -219,24 +220,24 @@ class Recorder(Keeper[int]):
 
 
 def owed(books: Books[int]) -> int:
-    return sum(process.owe for process in books.table.values())
+    return sum(process.owed_ns for process in books.processes.values())
 
 
 def check(
     books: Books[int], recorder: Recorder, kernel: SimulatedKernel, rounding: int = 0
 ) -> None:
     assert recorder.total - owed(books) <= kernel.used + rounding
-    for process in books.table.values():
-        assert process.owe >= 0
-        assert process.owe <= OWE_LIMIT or process.pid == _INIT
+    for process in books.processes.values():
+        assert process.owed_ns >= 0
+        assert process.owed_ns <= OWED_LIMIT_NS or process.pid == _INIT
         assert process.alive
         if process.parent is not None:
             assert process in process.parent.children
             assert process.parent.alive
-            assert books.table[process.parent.pid] is process.parent
-    assert books._order == [process for process in books._order if process.alive]
-    assert set(books._order) == set(books.table.values())
-    assert [process.index for process in books._order] == list(range(len(books._order)))
+            assert books.processes[process.parent.pid] is process.parent
+    assert books.order == [process for process in books.order if process.alive]
+    assert set(books.order) == set(books.processes.values())
+    assert [process.index for process in books.order] == list(range(len(books.order)))
 
 
 def tick(books: Books[int], kernel: SimulatedKernel, *, racing: float) -> None:
@@ -286,7 +287,7 @@ def settle(kernel: SimulatedKernel, books: Books[int]) -> None:
 
 
 def slack(kernel: SimulatedKernel) -> int:
-    return OWE_LIMIT * sum(
+    return OWED_LIMIT_NS * sum(
         1 for task in kernel.tasks.values() if task.reaped_user or task.reaped_system
     )
 
@@ -345,7 +346,7 @@ def test_a_number_used_again_inherits_nothing(seed: int, pauses: list[int]) -> N
             if process.alive:
                 task = kernel.tasks[process.pid]
                 assert given_ <= task.own
-                assert process.group == task.job
+                assert process.membership == task.job
 
 
 @EXAMPLES
@@ -368,7 +369,7 @@ def test_each_job_gets_what_its_processes_used(seed: int, rounds: int) -> None:
                 kernel.wait(root)
         tick(books, kernel, racing=0)
     settle(kernel, books)
-    assert abs(kernel.used_by[root.job] - recorder.by_job[root.job]) <= 2 * OWE_LIMIT
+    assert abs(kernel.used_by[root.job] - recorder.by_job[root.job]) <= 2 * OWED_LIMIT_NS
 
 
 def test_a_reaper_who_slept_for_long_is_asked_when_its_child_dies() -> None:
@@ -384,8 +385,8 @@ def test_a_reaper_who_slept_for_long_is_asked_when_its_child_dies() -> None:
     kernel.exit(worker)
     kernel.wait(shell)
     books.full(kernel.census(), lambda: True)
-    assert owed(books) <= OWE_LIMIT
-    assert abs(recorder.by_job[shell.job] - kernel.used_by[shell.job]) <= OWE_LIMIT
+    assert owed(books) <= OWED_LIMIT_NS
+    assert abs(recorder.by_job[shell.job] - kernel.used_by[shell.job]) <= OWED_LIMIT_NS
 
 
 def test_a_million_dead_cost_one_credit() -> None:
@@ -440,7 +441,7 @@ def test_whoever_has_the_number_of_a_dead_reaper_is_found() -> None:
     kernel.wait(top)
     stranger = use_again(kernel, reaper, kernel.init)
     books.full(kernel.census(), lambda: True)
-    assert books.table[stranger.pid].start == stranger.start // 4
+    assert books.processes[stranger.pid].start == stranger.start // 4
 
 
 def test_whoever_has_the_number_of_one_reaped_while_we_read_is_found() -> None:
@@ -452,12 +453,12 @@ def test_whoever_has_the_number_of_one_reaped_while_we_read_is_found() -> None:
     kernel.work(parent, 1_000_000)
     tick(books, kernel, racing=0)
     quiet_for(books, kernel, parent, 12)
-    assert worker.pid in books.table
+    assert worker.pid in books.processes
     kernel.exit(sleeper)
     kernel.wait(parent)
     stranger = use_again(kernel, sleeper, kernel.init)
     books.full(kernel.census(), lambda: True)
-    assert books.table[stranger.pid].start == stranger.start // 4
+    assert books.processes[stranger.pid].start == stranger.start // 4
 
 
 def lines_run(action: Callable[[], object]) -> int:
@@ -493,14 +494,14 @@ def cost_of_a_chain(length: int) -> tuple[int, int]:
         kernel.work(task, 30_000_000)
         kernel.last = pid
     entering = lines_run(lambda: books.full(kernel.census()))
-    assert len(books.table) == length + 1
+    assert len(books.processes) == length + 1
     for task in chain[:0:-1]:
         kernel.exit(task)
         assert task.parent is not None
         kernel.random.seed(0)
         kernel.wait(task.parent)
     burying = lines_run(lambda: books.full(kernel.census(), lambda: True))
-    assert set(books.table) == {_INIT}
+    assert set(books.processes) == {_INIT}
     return entering, burying
 
 
@@ -518,17 +519,17 @@ def test_a_sleeper_that_dies_is_missed_though_nobody_works() -> None:
     sleeper = born(kernel, kernel.init)
     tick(books, kernel, racing=0)
     quiet_for(books, kernel, busy, 12)
-    assert sleeper.pid in books.table
+    assert sleeper.pid in books.processes
     kernel.exit(sleeper)
     kernel.release(sleeper)
     for _ in range(8):  # at most: everybody was read lately, since the sleeper was new
         kernel.work(busy, 1_000_000)
         if not books.quiet(kernel.census(), lambda _: True):
             books.full(kernel.census(), lambda: True)
-    assert sleeper.pid not in books.table
-    full = books._full
+    assert sleeper.pid not in books.processes
+    full = books.last_full_tick
     quiet_for(books, kernel, busy, 12)
-    assert books._full == full, "nobody is missing any more"
+    assert books.last_full_tick == full, "nobody is missing any more"
 
 
 class LastMoment(SimulatedKernel):
@@ -557,5 +558,5 @@ def test_a_death_between_two_readings_leaves_init_no_debt() -> None:
     kernel.doomed = worker
     for _ in range(3):
         books.full(kernel.census())
-    assert books.table[_INIT].owe <= OWE_LIMIT
-    assert abs(recorder.by_job[parent.job] - kernel.used_by[parent.job]) <= OWE_LIMIT
+    assert books.processes[_INIT].owed_ns <= OWED_LIMIT_NS
+    assert abs(recorder.by_job[parent.job] - kernel.used_by[parent.job]) <= OWED_LIMIT_NS

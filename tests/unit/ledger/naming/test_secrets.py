@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.naming.interpreters import INTERPRETERS
-from publisher.ledger.naming.names import Name, describe
+from publisher.ledger.naming.names import Name, Namer
+from publisher.ledger.naming.programs import shipped
+
+
+def describe(words: Sequence[str], comm: str, *, arguments: bool = False) -> Name:
+    return Namer(arguments=arguments).describe(words, comm)
+
 
 # Every way that we know of to hand an interpreter its program on the command line.
 CODE = {
@@ -141,7 +147,7 @@ def test_values_of_options_are_not_shown(
 
 
 @given(
-    st.sampled_from(sorted(INTERPRETERS)),
+    st.sampled_from(sorted(shipped().interpreters)),
     st.lists(st.from_regex(r"--?[A-Za-z]{1,6}", fullmatch=True), max_size=3),
     st.sampled_from(["login('{}')", "{} x", 'f("{}")', '$x = "{}"', "{};"]),
     secrets,
