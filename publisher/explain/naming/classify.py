@@ -20,6 +20,9 @@ from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 from publisher.ledger.naming.names import SHELLS
 
+MINING: Final = "cryptomining"
+"""The category that goes before all others."""
+
 KNOWN: Final = 0.95
 ALIKE: Final = 0.9
 """A name that equals a known one in another place, or once its version is taken off."""
@@ -48,6 +51,16 @@ class Classification:
     confidence: float
     rule: str
     reason: str
+
+    @property
+    def is_miner(self) -> bool:
+        """It is suspected cryptomining."""
+        return self.category == MINING
+
+    @property
+    def telling(self) -> int:
+        """How much the name says of the work, where two are as sure as each other."""
+        return 2 if self.is_miner else int(self.category != "shell")
 
 
 class Classifier:

@@ -453,9 +453,16 @@ def test_a_first_window_is_no_verdict_on_the_past(stage) -> None:
     assert to_json(verdict)["since"] == "1970-01-01T00:00:09.000Z"
 
 
-def test_rules_are_not_loaded_for_a_machine_at_rest(stage, make_account) -> None:
+def test_rules_are_not_loaded_for_a_machine_at_rest(
+    make_stage, make_account, tmp_path, caplog
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[half = {")  # which is said as soon as it is read
+    stage = make_stage(settings=ExplainSettings(rules_file=str(rules)))
     stage.play(make_account("sshd", 0.01), lasting=60)
-    assert stage.explainer._classifier is None
+    assert caplog.text == ""
+    stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
+    assert "shipped rules alone" in caplog.text
 
 
 def test_hostile_names_are_shown_harmlessly(stage, make_account) -> None:

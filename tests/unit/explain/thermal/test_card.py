@@ -7,6 +7,8 @@ import random
 import pytest
 
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.learned.store import LearnedStore
+from publisher.explain.thermal.cooling import Cooling
 
 NORMAL = "System load normal"
 BUSY = "GPU usage high due to: Ollama language model"
@@ -89,11 +91,17 @@ def test_how_a_card_cools_is_learned_and_kept(make_stage, make_card, infer, tmp_
             if verdict.quiet_in_seconds is not None:
                 estimates.append(verdict.quiet_in_error_percent)
     stage.explainer.close()
-    again = make_stage(evidence=card, state_dir=str(tmp_path))
-    learned = again.explainer._warmth._gpu.cooling.time_constant
-    assert learned == pytest.approx(90.0, rel=0.15)
+    learned = LearnedStore.open(str(tmp_path)).gpu
+    assert Cooling(60.0, learned.episodes).time_constant == pytest.approx(90.0, rel=0.15)
     assert estimates
     assert max(estimates) <= 25
+    # Another daemon needs no falls of its own before it tells how long it will take.
+    again = make_stage(evidence=card, state_dir=str(tmp_path))
+    play(again, card, 0.0, lasting=60)
+    card.load = 0.8
+    again.play(infer(card), lasting=400)
+    card.load = 0.0
+    assert any(again.step().quiet_in_seconds for _ in range(100))
 
 
 def test_a_card_that_wanders_at_idle_is_not_cooling(make_stage, make_account) -> None:
@@ -162,5 +170,3 @@ def test_where_only_the_card_is_measured_nobody_else_gets_its_watts(
     assert watts["Software build"] is None
     assert watts["Ollama language model"] > 190
     assert "Software build" not in {row.label for row in verdict.energy}
-    # and yet the processor's work leaves heat
-    assert stage.explainer._warmth.heat.level("job:make -j8") > 10

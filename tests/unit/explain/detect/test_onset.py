@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
-
-from publisher.explain.report.stability import Telling
 
 NORMAL = "System load normal"
 COMPUTES = "CPU usage high due to: ClamAV virus scan (clamscan)"
@@ -110,18 +106,3 @@ def test_a_load_that_swings_between_reading_and_computing_is_seldom_retold(
         stage.play(computes, lasting=8, seconds=1, disk_bytes_per_second=1e6)
     assert all("ClamAV" in headline for headline in stage.headlines[1:])
     assert len(stage.headlines) <= 4
-
-
-def test_other_words_are_believed_later_each_time_and_new_names_at_once() -> None:
-    telling, scan_only = Telling(), frozenset({"scan"})
-    assert telling.tell("reads", scan_only, 0.0) == "reads"
-    told = {now: telling.tell("computes", scan_only, now) for now in (1.0, 3.9, 4.0)}
-    assert told == {1.0: "reads", 3.9: "reads", 4.0: "computes"}
-    changes = [now for now in range(5, 400) if telling.tell("reads", scan_only, now) == "reads"]
-    assert changes[0] == 5 + 12
-    assert telling.tell("computes, backs up", frozenset({"scan", "backup"}), 400) != "reads"
-    assert telling.tell("reads", scan_only, 401) == "reads"
-    assert telling.tell("normal", frozenset(), 402) == "normal"
-    told_at = [now for now in range(403, 420) if telling.tell("x", scan_only, now) == "x"]
-    assert told_at[0] == 403
-    assert all(later - earlier == 1 for earlier, later in pairwise(told_at))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.explain.report.alerts import Signs
+from publisher.explain.inputs import Signs
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8"}
 
