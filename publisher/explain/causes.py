@@ -62,7 +62,9 @@ class Cause:
         before = self.classification
         # What a shell or a tool is called says little of the job. A surer answer replaces a guess;
         # an equal one never changes the name.
-        tells_more = found.telling > before.telling and found.confidence >= before.confidence
+        tells_more = (
+            found.specificity > before.specificity and found.confidence >= before.confidence
+        )
         if found.confidence > before.confidence or tells_more:
             self.classification = found
             self.named = Named.of(account, found)

@@ -9,6 +9,7 @@ from publisher.explain.detect.ranking import Ranking
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.host_state import StateMemory, StateSpan, state_of
 from publisher.explain.inputs import Signs
+from publisher.explain.learned.habits import Moment
 from publisher.explain.learned.learning import Learning
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.naming.account_classifier import AccountClassifier
@@ -18,7 +19,7 @@ from publisher.explain.report.alerts import Alerts
 from publisher.explain.report.cause_readings import cause_readings, rejected_readings
 from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
-from publisher.explain.report.headline import Headline
+from publisher.explain.report.headline import HeadlineWriter
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
@@ -58,7 +59,7 @@ class Explainer:
         self._causes = Causes(self.classify, store.habits)
         self._state = StateMemory()
         self._alerts = Alerts(settings)
-        self._headline = Headline(settings, self.classify)
+        self._headline = HeadlineWriter(settings, self.classify)
         self._events = EventLog()
 
     def judge(
@@ -99,10 +100,10 @@ class Explainer:
             window,
             thermal,
             state,
-            headline=self._headline.of(window, load, thermal, culprits),
+            headline=self._headline.write(window, load, thermal, culprits),
             causes=causes,
             rejected=rejected_readings(culprits, balance, self.classify),
-            energy=self._learning.energy(wall),
+            energy=self._learning.energy(window.day),
         )
 
     def transitions(self) -> list[EventReading]:
@@ -152,5 +153,11 @@ class Explainer:
             start = max(start, self._now)
         self._now = now
         return Window(
-            balance=balance, evidence=evidence, signs=signs, start=start, now=now, wall=wall
+            balance=balance,
+            evidence=evidence,
+            signs=signs,
+            start=start,
+            now=now,
+            wall=wall,
+            day=Moment.of(wall).day,
         )

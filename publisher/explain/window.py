@@ -20,6 +20,7 @@ class Window:
         start: monotonic seconds at which it began, and never before the window judged last ended.
         now: monotonic seconds at its end.
         wall: the same moment in seconds since the epoch.
+        day: the local day that it falls on, counted from 1970.
     """
 
     balance: Balance
@@ -28,6 +29,7 @@ class Window:
     start: float
     now: float
     wall: float
+    day: int
 
     @property
     def seconds(self) -> float:

@@ -56,7 +56,7 @@ class MonitoredResource:
     """One kind of load: whether there is much of it, and who the suspects are.
 
     Attributes:
-        level: the use by everyone, or the strain; ``None`` where it cannot be told.
+        level: the use by all, or the strain; ``None`` where it cannot be told.
         threshold: from what level on it is much.
         use: the use by one account.
         blames_by_level: the level and the uses are of one unit, so that shares are parts of it;

@@ -76,7 +76,7 @@ class Suspects:
 
         Args:
             uses: each group's use of the resource, in its unit.
-            total: the use by everyone, which the shares are parts of.
+            total: the use by all, which the shares are parts of.
             least: a use below this is not blamed however large its share.
             start: monotonic begin of the window.
             now: its end.

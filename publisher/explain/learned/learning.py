@@ -6,7 +6,6 @@ from typing import Final
 
 from publisher.contract.readings import EnergyReading
 from publisher.explain.learned.drift import Drift
-from publisher.explain.learned.habits import Moment
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.thermal.sharing import PowerShares
 from publisher.explain.window import Window
@@ -43,13 +42,13 @@ class Learning:
             shares.idle_watts * shares.seconds,
             shares.work,
             shares.total,
-            Moment.of(window.wall).day,
+            window.day,
         )
 
-    def energy(self, wall: float) -> tuple[EnergyReading, ...]:
-        """What used how much energy until ``wall``, in seconds since the epoch."""
+    def energy(self, day: int) -> tuple[EnergyReading, ...]:
+        """What used how much energy on a day and in the week that it ends."""
         energy = self._store.energy
-        return energy.readings(Moment.of(wall).day) if energy.days else ()
+        return energy.readings(day) if energy.days else ()
 
     def observe(self, window: Window, *, at_rest: bool) -> None:
         """Takes one window into account.
@@ -62,8 +61,8 @@ class Learning:
         store.habits.watch(window.wall)
         temperature = evidence.cpu_temperature_celsius
         if at_rest and temperature is not None:
-            day = Moment.of(window.wall).day
-            if store.drift.observe(day, temperature, evidence.power_watts):
+            finished = store.drift.observe(window.day, temperature, evidence.power_watts)
+            if finished:
                 self._dusty = _is_dusty(store.drift, dusty=self._dusty)
         if self._state_dir is not None and store.due(window.now):
             store.save(self._state_dir, window.now)

@@ -68,7 +68,7 @@ class EventLog:
     def unwatched(
         self, causes: Iterable[Cause], alerts: Iterable[Alert], state: HostState, now: float
     ) -> None:
-        """The watch is over: whether these go on will not be seen."""
+        """The daemon ends: whether these go on will not be seen."""
         for cause in causes:
             message = f"{cause.named}: no longer watched"
             facts = _facts_at_end(cause, now - cause.since)

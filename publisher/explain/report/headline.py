@@ -24,7 +24,7 @@ _UNNAMED_BELOW: Final = 0.35
 _DAY_SECONDS: Final = 86400
 
 
-class Headline:
+class HeadlineWriter:
     """Words the headline, and remembers what keeps it from wavering."""
 
     def __init__(self, settings: ExplainSettings, classify: Classify) -> None:
@@ -33,7 +33,7 @@ class Headline:
         self._stability = HeadlineStability()
         self._unnamed = False
 
-    def of(self, window: Window, load: Load, thermal: ThermalState, culprits: Culprits) -> str:
+    def write(self, window: Window, load: Load, thermal: ThermalState, culprits: Culprits) -> str:
         """The headline of a window."""
         if load.loaded:
             inputs = self._loaded(window, load, thermal, culprits)
@@ -70,14 +70,14 @@ class Headline:
     def _unloaded(self, thermal: ThermalState) -> HeadlineInputs:
         after = thermal.after
         if after is None:
-            return HeadlineInputs(hot=thermal.hot, odd=thermal.hint)
+            return HeadlineInputs(hot=thermal.hot, hint=thermal.hint)
         return HeadlineInputs(
             hot=thermal.hot,
             cooling=[Named.of(account, self._classify(account)) for account in after.accounts],
             ended=_clock(after.ended - self._settings.leave_seconds),
             quiet_at=_clock(after.quiet_at) if after.quiet_at else "",
             fan=after.fan,
-            odd=thermal.hint,
+            hint=thermal.hint,
         )
 
     def _spread(self, balance: Balance) -> str:

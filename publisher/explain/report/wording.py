@@ -75,21 +75,21 @@ class HeadlineInputs:
     """All that the sentence may speak of. Each list holds the causes, most important first.
 
     ``None`` for a resource means that it is at rest; an empty list that it is used much and
-    nobody in particular can be named.
+    no work group in particular can be named.
 
     Attributes:
         gpu_first: those who work the GPU make more heat than those who work the CPU.
         high: the CPU as a whole is used much, not only one of its cores.
-        spread: what the sentence says of a busy CPU when nobody is named.
+        spread: what the sentence says of a busy CPU when no work group is named.
         upkeep: what an array is doing to itself, worded: "RAID check (md0)".
         hot: what is near its limit of temperature: ``CPU``, ``GPU`` or both.
         since: when the most important cause began, worded; empty while it is fresh.
         usual: what is known of its habits, worded: "as on 6 of the last 7 nights".
-        cooling: what the machine is still warm from; ``None`` when it is not, empty when nobody
-            can be named.
+        cooling: what the machine is still warm from; ``None`` when it is not, empty when
+            no work group can be named.
         ended: when that ended, worded; likewise ``quiet_at``, when it is expected to be cool.
         fan: a fan is heard (its speed is readable and above rest).
-        odd: what fits when it is not load that makes heat or noise.
+        hint: what fits when it is not load that makes heat or noise.
     """
 
     cpu: Sequence[Named] | None = None
@@ -109,7 +109,7 @@ class HeadlineInputs:
     ended: str = ""
     quiet_at: str = ""
     fan: bool = False
-    odd: str = ""
+    hint: str = ""
 
 
 def headline(inputs: HeadlineInputs) -> str:
@@ -128,7 +128,7 @@ def headline(inputs: HeadlineInputs) -> str:
         who = joined(inputs.cooling) if inputs.cooling else "a load"
         text = f"{how} after {who}, which ended at {inputs.ended}"
         return fitted(text, f"quiet at about {inputs.quiet_at}" if inputs.quiet_at else "")
-    return fitted(NORMAL, inputs.odd)
+    return fitted(NORMAL, inputs.hint)
 
 
 def fitted(text: str, *tails: str) -> str:
@@ -264,7 +264,7 @@ def _many(count: int, category: str) -> str:
 def operations(causes: Sequence[Named]) -> str:
     """Causes that are called alike by their label, several of one kind by what they do.
 
-    What is only a kind of work, such as ``File processing``, tells nobody which: it keeps the
+    What is only a kind of work, such as ``File processing``, does not tell which: it keeps the
     name of the program.
     """
     if len(causes) <= _BY_NAME and all(named.category in _KINDS_OF_WORK for named in causes):

@@ -90,7 +90,7 @@ class Cooling:
         default: the time constant before anything is learned.
         episodes: the last ones, the oldest first.
         errors: how far off earlier estimates were, as parts of the truth.
-        least_rise: degrees by which a load must have warmed it for its warmth to count.
+        least_rise: degrees by which a load must have warmed it for that to count.
     """
 
     default: float

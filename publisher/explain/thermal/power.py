@@ -52,16 +52,17 @@ class PowerModel:
 
     def watts(self, account: Account, window: float) -> float:
         """What the work of a group takes, on CPU and GPU."""
-        return self.cpu_watts(account.cpu_seconds, window) + gpu_watts(account)
+        # Not by cpu_watts: this runs for every account of every window.
+        return self.core_watts * account.cpu_seconds / window + gpu_watts(account)
 
     def measured(self, account: Account, window: float) -> float | None:
         """What of that the measured power includes; ``None`` where it says nothing of such work."""
-        parts = []
+        watts: float | None = None
         if self.cpu_measured:
-            parts.append(self.cpu_watts(account.cpu_seconds, window))
+            watts = self.core_watts * account.cpu_seconds / window
         if self.gpu_measured and account.gpu_percent is not None:
-            parts.append(gpu_watts(account))
-        return sum(parts) if parts else None
+            watts = (watts or 0.0) + gpu_watts(account)
+        return watts
 
 
 def gpu_watts(account: Account) -> float:

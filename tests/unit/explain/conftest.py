@@ -41,4 +41,5 @@ def make_card() -> type[Card]:
 
 @pytest.fixture(params=[FirstOrder, TwoMass], ids=["first order", "two masses"])
 def thermal_machine(request: pytest.FixtureRequest) -> FirstOrder:
-    return request.param()
+    machine: FirstOrder = request.param()
+    return machine

@@ -6,18 +6,21 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from publisher.contract.readings import EventReading, EvidenceReading, ExplanationReading
+from publisher.contract.readings import EvidenceReading
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
 
 MakeAccount = Callable[..., Account]
+Verdict = Any
+"""An ``ExplanationReading``, of which a test knows what is there: any field may be ``None``."""
 MIDNIGHT = 1_780_000_000.0 // 86400 * 86400
 
 
-def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: object) -> Account:
+def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: Any) -> Account:
     """An account of a program; ``kind``, ``label`` and clues may be given by name."""
     kind = GroupKind(str(more.pop("kind", "program")))
     label = str(more.pop("label", program))
@@ -26,10 +29,10 @@ def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: o
     known = {name: more.pop(name) for name in list(more) if name in Clues.__dataclass_fields__}
     return Account(
         group=WorkGroup(key, kind, label, own=own),
-        clues=Clues(program=program, **known),  # type: ignore[arg-type]
+        clues=Clues(program=program, **known),
         cpu_seconds=cores * seconds,
         process_count=1,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -42,9 +45,9 @@ class Stage:
     cores: int = 4
     now: float = 1000.0
     wall: float = MIDNIGHT + 12 * 3600
-    evidence: Callable[[float, float], Mapping[str, object]] | None = None
+    evidence: Callable[[float, float], Mapping[str, Any]] | None = None
     headlines: list[str] = field(default_factory=list)
-    events: list[EventReading] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.explainer = Explainer(self.settings, state_dir=self.state_dir)
@@ -55,8 +58,8 @@ class Stage:
         seconds: float = 2.0,
         idle: float = 0.01,
         signs: Signs | None = None,
-        **evidence: object,
-    ) -> ExplanationReading:
+        **evidence: Any,
+    ) -> Verdict:
         """One window; the accounts' CPU time is that of a window of two seconds."""
         self.now += seconds
         self.wall += seconds
@@ -72,7 +75,7 @@ class Stage:
         evidence.setdefault("cpu_percent", 100 * busy / seconds / self.cores)
         verdict = self.explainer.judge(
             balance,
-            EvidenceReading(**evidence),  # type: ignore[arg-type]
+            EvidenceReading(**evidence),
             now=self.now,
             wall=self.wall,
             signs=signs or Signs(),
@@ -82,17 +85,23 @@ class Stage:
         self.events += self.explainer.transitions()
         return verdict
 
-    def play(self, *accounts: Account, lasting: float, **more: object) -> ExplanationReading:
+    def soon(self) -> float:
+        """Seconds after which the explainer asks for a further window."""
+        wait = self.explainer.wants_soon()
+        assert wait is not None
+        return wait
+
+    def play(self, *accounts: Account, lasting: float, **more: Any) -> Verdict:
         """Windows of two seconds for a while; the last verdict."""
-        seconds = float(more.pop("seconds", 2.0))  # type: ignore[arg-type]
+        seconds = float(more.pop("seconds", 2.0))
         verdict = None
         for _ in range(max(1, round(lasting / seconds))):
-            verdict = self.step(*accounts, seconds=seconds, **more)  # type: ignore[arg-type]
+            verdict = self.step(*accounts, seconds=seconds, **more)
         assert verdict is not None
         return verdict
 
 
-def _fields(item: Account) -> dict[str, object]:
+def _fields(item: Account) -> dict[str, Any]:
     return {name: getattr(item, name) for name in Account.__dataclass_fields__}
 
 
@@ -119,7 +128,7 @@ class FirstOrder:
         self.temperature = aim + (self.temperature - aim) * math.exp(-seconds / self.time_constant)
         self.watts = watts
 
-    def __call__(self, cores: float, seconds: float) -> Mapping[str, object]:
+    def __call__(self, cores: float, seconds: float) -> Mapping[str, Any]:
         self.advance(cores, seconds)
         self.fan.follow(self.temperature)
         return {
@@ -172,12 +181,12 @@ class Card:
         self.temperature = self.ambient + self.degrees_per_watt * self.watts_idle
         self._random = random.Random(3)
 
-    def __call__(self, _: float, seconds: float) -> Mapping[str, object]:
+    def __call__(self, _: float, seconds: float) -> Mapping[str, Any]:
         watts = self.watts_idle + self.load * (self.watts_full - self.watts_idle)
         aim = self.ambient + self.degrees_per_watt * watts
         self.temperature = aim + (self.temperature - aim) * math.exp(-seconds / self.time_constant)
         seen = round(self.temperature + self._random.gauss(0, self.noise), 1)
-        told: dict[str, object] = {
+        told: dict[str, Any] = {
             "gpu_percent": 100 * self.load,
             "gpu_temperature_celsius": seen,
             "gpu_fan_percent": min(max(seen - 20, 0), 100),

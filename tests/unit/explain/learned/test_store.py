@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
+from unit.explain.stage import MakeAccount, Stage
 
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.thermal.cooling import Episode
 
 
-def test_a_new_machine_has_an_empty_store(tmp_path) -> None:
+def test_a_new_machine_has_an_empty_store(tmp_path: Path) -> None:
     assert LearnedStore.open(str(tmp_path)) == LearnedStore()
     assert LearnedStore.open(None) == LearnedStore()
 
 
-def test_what_is_saved_is_read_again(tmp_path) -> None:
+def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     store = LearnedStore()
     store.habits.watch(1.8e9)
     store.habits.note("Borg backup", 1.8e9)
@@ -49,20 +51,26 @@ def test_what_is_saved_is_read_again(tmp_path) -> None:
         b'{"version":2,"habits":{"came":{"x":[[Infinity,1]]},"watched":{}}}',
     ],
 )
-def test_a_broken_store_is_started_afresh(tmp_path, caplog, content) -> None:
+def test_a_broken_store_is_started_afresh(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
     (tmp_path / "learned.json").write_bytes(content)
     with caplog.at_level(logging.WARNING):
         assert LearnedStore.open(str(tmp_path)) == LearnedStore()
     assert "learning starts afresh" in caplog.text
 
 
-def test_a_folder_that_cannot_be_written_is_said_once_a_try(tmp_path, caplog) -> None:
+def test_a_folder_that_cannot_be_written_is_said_once_a_try(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("")
     LearnedStore().save(str(tmp_path / "file" / "below"), 1.0)
     assert "cannot be kept" in caplog.text
 
 
-def test_it_is_written_rarely(make_stage, make_account, tmp_path) -> None:
+def test_it_is_written_rarely(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
     stage = make_stage(state_dir=str(tmp_path))
     stage.play(make_account("borg", 3.0), lasting=60)
     assert not (tmp_path / "learned.json").exists()
@@ -70,14 +78,18 @@ def test_it_is_written_rarely(make_stage, make_account, tmp_path) -> None:
     assert json.loads((tmp_path / "learned.json").read_bytes())["habits"]["came"]["Borg backup"]
 
 
-def test_nothing_is_kept_when_learning_is_off(make_stage, make_account, tmp_path) -> None:
+def test_nothing_is_kept_when_learning_is_off(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
     stage = make_stage(state_dir=str(tmp_path), settings=ExplainSettings(learn=False))
     stage.play(make_account("borg", 3.0), lasting=60)
     stage.explainer.close()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weeks_of_use_stay_small(make_stage, make_account, tmp_path) -> None:
+def test_weeks_of_use_stay_small(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
     stage = make_stage(state_dir=str(tmp_path))
     for number in range(300):
         stage.play(make_account(f"program-{number}", 3.0), lasting=6, power_watts=50.0)

@@ -188,7 +188,7 @@ GOLDEN = [
     ),
     (HeadlineInputs(cooling=[], ended="14:05"), "Still cooling after a load, which ended at 14:05"),
     (
-        HeadlineInputs(odd="but the CPU is warm: dust, a failing fan or a warm room would fit"),
+        HeadlineInputs(hint="but the CPU is warm: dust, a failing fan or a warm room would fit"),
         "System load normal, but the CPU is warm: dust, a failing fan or a warm room would fit",
     ),
 ]
