@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from unit.explain.stage import MakeAccount, Stage
 
-from publisher.contract.payload import to_json
+from publisher.contract.payload import encode, to_json
 from publisher.contract.readings import EvidenceReading
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.ledger.accounts import Balance
@@ -153,6 +153,17 @@ def test_the_cause_carries_its_evidence(stage: Stage, make_account: MakeAccount)
     assert cause.reason == "uses much of the CPU time; job of 'make'"
     assert cause.group == "make -j8"
     assert cause.since
+
+
+def test_states_and_resources_are_plain_words_in_the_payload(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    payload = encode(to_json(stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)))
+    assert payload.startswith(b'{"state":"busy","headline":')
+    assert b'"resource":"cpu"' in payload
+    events = [encode(to_json(event)) for event in stage.events]
+    assert b'"resource":"cpu"' in events[0]
+    assert b'"state":"busy","previous_state":"quiet"' in events[1]
 
 
 def test_a_cause_is_called_in_the_sentence_and_in_the_ranking_alike(
