@@ -45,10 +45,13 @@ class Learning:
             window.day,
         )
 
-    def energy(self, day: int) -> tuple[EnergyReading, ...]:
-        """What used how much energy on a day and in the week that it ends."""
+    def energy(self, day: int) -> tuple[EnergyReading, ...] | None:
+        """What used how much energy on a day and in the week that it ends.
+
+        ``None`` where no power was measured.
+        """
         energy = self._store.energy
-        return energy.readings(day) if energy.days else ()
+        return energy.readings(day) if energy.days else None
 
     def observe(self, window: Window, *, at_rest: bool) -> None:
         """Takes one window into account.

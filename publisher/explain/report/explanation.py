@@ -22,7 +22,7 @@ def explanation(
     headline: str,
     causes: tuple[CauseReading, ...],
     rejected: tuple[RejectedReading, ...],
-    energy: tuple[EnergyReading, ...],
+    energy: tuple[EnergyReading, ...] | None,
 ) -> ExplanationReading:
     """Puts together what the steps before have found."""
     balance = window.balance
