@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from publisher.contract.readings import CATEGORIES
 from publisher.errors import ConfigError
-from publisher.explain.naming.rules import PLACES, check, fold, load, shipped
+from publisher.explain.naming.rules import PLACES, Rule, RuleBook, check, fold, load, shipped
 
 
 @pytest.fixture
-def rules_file(tmp_path):
+def rules_file(tmp_path: Path) -> Callable[[str], str]:
     def write(text: str) -> str:
         path = tmp_path / "rules.toml"
         path.write_text(text)
@@ -21,7 +24,7 @@ def rules_file(tmp_path):
     return write
 
 
-def names_of(body, place):
+def names_of(body: Mapping[str, Any], place: str) -> list[str]:
     value = body.get(place, ())
     return [value] if isinstance(value, str) else value
 
@@ -60,22 +63,28 @@ def test_at_least_five_hundred_programs_with_names_for_people() -> None:
     assert all(body["label"].strip() for rules in document.values() for body in rules.values())
 
 
-def test_a_users_rule_goes_first(rules_file) -> None:
+def program(book: RuleBook, name: str) -> Rule:
+    rule = book.find("program", name)
+    assert rule is not None
+    return rule
+
+
+def test_a_users_rule_goes_first(rules_file: Callable[[str], str]) -> None:
     book = load(rules_file('[media]\nmine = { label = "My encoder", program = ["make", "enc*"] }'))
-    assert book.find("program", "make").label == "My encoder"
-    assert book.find("program", "encoder9").category == "media"
-    assert book.find("program", "cmake").label == "Software build"
+    assert program(book, "make").label == "My encoder"
+    assert program(book, "encoder9").category == "media"
+    assert program(book, "cmake").label == "Software build"
 
 
-def test_a_users_rule_is_laid_over_the_shipped_one(rules_file) -> None:
+def test_a_users_rule_is_laid_over_the_shipped_one(rules_file: Callable[[str], str]) -> None:
     book = load(rules_file('[backup]\nborg = { label = "Nightly", program = "borgwrap" }'))
-    assert book.find("program", "borgwrap").label == "Nightly"
-    assert book.find("program", "borg").label == "Nightly"
+    assert program(book, "borgwrap").label == "Nightly"
+    assert program(book, "borg").label == "Nightly"
 
 
-def test_a_shipped_rule_can_be_moved_and_switched_off(rules_file) -> None:
+def test_a_shipped_rule_can_be_moved_and_switched_off(rules_file: Callable[[str], str]) -> None:
     book = load(rules_file("[gaming]\nxmrig = {}\n[backup]\nborg = { disabled = true }"))
-    assert book.find("program", "xmrig").category == "gaming"
+    assert program(book, "xmrig").category == "gaming"
     assert book.find("program", "borg") is None
 
 
@@ -97,7 +106,9 @@ def test_a_shipped_rule_can_be_moved_and_switched_off(rules_file) -> None:
         ("[media\n", "not valid TOML"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(rules_file, text, words) -> None:
+def test_what_is_wrong_is_said_in_one_line(
+    rules_file: Callable[[str], str], text: str, words: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load(rules_file(text))
     assert words in str(caught.value)
@@ -105,12 +116,12 @@ def test_what_is_wrong_is_said_in_one_line(rules_file, text, words) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path) -> None:
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load(str(tmp_path / "none.toml"))
 
 
-def test_a_file_that_is_no_text(tmp_path) -> None:
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
@@ -126,7 +137,7 @@ def test_a_file_that_is_no_text(tmp_path) -> None:
         ("php*", ["php", "php8"], ["aphp"]),
     ],
 )
-def test_patterns(pattern, fits, misses) -> None:
+def test_patterns(pattern: str, fits: tuple[str, ...], misses: tuple[str, ...]) -> None:
     book = fold({"web": {"x": {"label": "X", "program": [pattern]}}}, {})
     assert all(book.find("program", name) for name in fits)
     assert not any(book.find("program", name) for name in misses)
@@ -140,5 +151,5 @@ def test_hostile_names_match_nothing_and_break_nothing() -> None:
 
 def test_a_name_that_the_kernel_cut_is_known() -> None:
     book = load()
-    assert book.find("program", "unattended-upgr").label == "Unattended upgrades"
-    assert book.find("program", "systemd-journal").label == "System log"
+    assert program(book, "unattended-upgr").label == "Unattended upgrades"
+    assert program(book, "systemd-journal").label == "System log"

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
+from unit.explain.stage import MakeAccount, Stage
 
 from publisher.explain.learned.habits import Habits
+from publisher.ledger.accounts import Account
 
 DAY = 86400
 TWO_AT_NIGHT = 2 * 3600
 
 
-def night(stage, make_account, *jobs, warmer=0.0, watts=12.0):
+def night(
+    stage: Stage,
+    make_account: MakeAccount,
+    *jobs: Account,
+    warmer: float = 0.0,
+    watts: float = 12.0,
+) -> list[str]:
     """A day from noon to noon with jobs at about two in the night; what was said meanwhile."""
     seen = len(stage.headlines)
     noon = stage.wall
 
-    def rest(until):
+    def rest(until: float) -> None:
         while stage.wall < until:
             stage.step(
                 seconds=min(300.0, until - stage.wall),
@@ -34,11 +43,13 @@ def night(stage, make_account, *jobs, warmer=0.0, watts=12.0):
     return stage.headlines[seen:]
 
 
-def alerts(stage):
+def alerts(stage: Stage) -> list[tuple[str, str | None]]:
     return [(event.alert, event.event) for event in stage.events if event.alert]
 
 
-def test_the_nightly_backup_is_usual_from_the_fourth_night_on(make_stage, make_account) -> None:
+def test_the_nightly_backup_is_usual_from_the_fourth_night_on(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage()
     backup = make_account("borg", 3.0)
     for number in range(21):
@@ -51,7 +62,9 @@ def test_the_nightly_backup_is_usual_from_the_fourth_night_on(make_stage, make_a
     assert alerts(stage) == []
 
 
-def test_a_new_miner_is_a_surprise_at_once(make_stage, make_account) -> None:
+def test_a_new_miner_is_a_surprise_at_once(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage()
     backup, miner = make_account("borg", 3.0), make_account("xmrig", 3.5)
     for _ in range(14):
@@ -68,7 +81,9 @@ def test_a_new_miner_is_a_surprise_at_once(make_stage, make_account) -> None:
     assert alerts(stage)[before:] == []
 
 
-def test_an_unknown_program_at_a_quiet_hour_is_unusual(make_stage, make_account) -> None:
+def test_an_unknown_program_at_a_quiet_hour_is_unusual(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage()
     for _ in range(9):
         night(stage, make_account)
@@ -77,7 +92,9 @@ def test_an_unknown_program_at_a_quiet_hour_is_unusual(make_stage, make_account)
     assert ("unusual", "alert_raised") in alerts(stage)
 
 
-def test_a_night_without_the_backup_is_counted(make_stage, make_account) -> None:
+def test_a_night_without_the_backup_is_counted(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage()
     backup = make_account("borg", 3.0)
     for number in range(8):
@@ -86,7 +103,9 @@ def test_a_night_without_the_backup_is_counted(make_stage, make_account) -> None
     assert any("as on 6 of the last 7 nights" in line for line in said)
 
 
-def test_dust_is_reported_once_and_nothing_else_is(make_stage, make_account) -> None:
+def test_dust_is_reported_once_and_nothing_else_is(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage()
     backup = make_account("borg", 3.0)
     for _ in range(8):
@@ -99,7 +118,7 @@ def test_dust_is_reported_once_and_nothing_else_is(make_stage, make_account) -> 
     assert alerts(stage) == [("dust", "alert_raised")]
 
 
-def test_slow_dust_is_told_from_weather(make_stage, make_account) -> None:
+def test_slow_dust_is_told_from_weather(make_stage: type[Stage], make_account: MakeAccount) -> None:
     """Six degrees in three weeks, below weather that goes up and down by a degree and a half."""
     weather = random.Random(4)
     backup = make_account("borg", 3.0)
@@ -114,7 +133,9 @@ def test_slow_dust_is_told_from_weather(make_stage, make_account) -> None:
     assert alerts(dusty) == [("dust", "alert_raised")]
 
 
-def test_warmer_at_more_power_is_not_dust(make_stage, make_account) -> None:
+def test_warmer_at_more_power_is_not_dust(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage()
     for number in range(21):
         night(stage, make_account, warmer=6.0 if number > 9 else 0.0,
@@ -122,7 +143,9 @@ def test_warmer_at_more_power_is_not_dust(make_stage, make_account) -> None:
     assert alerts(stage) == []
 
 
-def test_three_weeks_with_everything_in_them(make_stage, make_account, tmp_path) -> None:
+def test_three_weeks_with_everything_in_them(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
     """The backup every night, a restart every day, a miner in the third week, dust in between."""
     backup, miner = make_account("borg", 3.0), make_account("xmrig", 3.5)
     told, wall, now = [], None, 1000.0
@@ -142,7 +165,7 @@ def test_three_weeks_with_everything_in_them(make_stage, make_account, tmp_path)
     assert sorted(told) == sorted([(17, "cryptomining"), *dust])
 
 
-def test_a_hot_day_is_not_dust(make_stage, make_account) -> None:
+def test_a_hot_day_is_not_dust(make_stage: type[Stage], make_account: MakeAccount) -> None:
     stage = make_stage()
     for number in range(21):
         night(stage, make_account, warmer=7.0 if number in (10, 15) else 0.0)
@@ -150,7 +173,7 @@ def test_a_hot_day_is_not_dust(make_stage, make_account) -> None:
 
 
 @pytest.mark.parametrize("shift", [-40, -20, 0, 20, 40])
-def test_about_the_same_hour_is_near_enough(shift) -> None:
+def test_about_the_same_hour_is_near_enough(shift: int) -> None:
     habits = Habits()
     for day in range(10):
         wall = DAY * (20_000 + day) + TWO_AT_NIGHT

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from publisher.explain.naming.classify import Classifier
-from publisher.explain.naming.rules import load
+from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.rules import RuleBook, load
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 
 
 @pytest.fixture(scope="module")
-def book():
+def book() -> RuleBook:
     return load()
 
 
-def found(book, kind="program", label="", own=False, **clues):
+def found(
+    book: RuleBook, kind: str = "program", label: str = "", own: bool = False, **clues: Any
+) -> Classification:
     group = WorkGroup("k", GroupKind(kind), label or clues.get("program", ""), own)
     return Classifier(book).classify(group, Clues(**clues))
 
 
+SHELL_JOB: dict[str, Any] = {
+    "kind": "job",
+    "label": "go.sh",
+    "program": "bash",
+    "script": "go.sh",
+}
 CASES = [
     # what a tool does for somebody is somebody's
     ("backup", "Duplicity backup", {"program": "gzip", "ancestors": ("duplicity",)}),
@@ -72,7 +82,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("category", "label", "clues"), CASES, ids=[f"{c[1]}" for c in CASES])
-def test_what_it_is_called(book, category, label, clues) -> None:
+def test_what_it_is_called(book: RuleBook, category: str, label: str, clues: Any) -> None:
     answer = found(book, **clues)
     assert (answer.category, answer.label) == (category, label)
     assert answer.reason
@@ -89,7 +99,7 @@ def test_what_it_is_called(book, category, label, clues) -> None:
         ({"program": "frobnicate"}, 0.3),
     ],
 )
-def test_how_sure_it_is(book, clues, confidence) -> None:
+def test_how_sure_it_is(book: RuleBook, clues: Any, confidence: float) -> None:
     assert found(book, **clues).confidence == confidence
 
 
@@ -104,19 +114,18 @@ def test_how_sure_it_is(book, clues, confidence) -> None:
         {"program": "foo", "members": ("foo", "gzip", "mosquitto")},
     ],
 )
-def test_nothing_matches_loosely(book, clues) -> None:
+def test_nothing_matches_loosely(book: RuleBook, clues: Any) -> None:
     assert found(book, **clues).category == "unknown"
 
 
-def test_a_user_process_called_like_a_kernel_thread_is_none(book) -> None:
+def test_a_user_process_called_like_a_kernel_thread_is_none(book: RuleBook) -> None:
     assert found(book, program="kworker/0:1").category == "unknown"
     assert found(book, program="kdevtmpfsi").category == "cryptomining"
 
 
-def test_a_shell_gives_its_name_to_nothing(book) -> None:
-    job = {"kind": "job", "label": "go.sh", "program": "bash", "script": "go.sh"}
-    assert found(book, **job).label == "Shell job"
-    assert found(book, **job, members=("bash", "ffmpeg")).label == "Video transcoding"
+def test_a_shell_gives_its_name_to_nothing(book: RuleBook) -> None:
+    assert found(book, **SHELL_JOB).label == "Shell job"
+    assert found(book, **SHELL_JOB, members=("bash", "ffmpeg")).label == "Video transcoding"
 
 
 UNIT = {"kind": "unit", "label": "burner", "unit": "burner.service"}
@@ -170,19 +179,18 @@ PLACES = [
 
 @pytest.mark.parametrize(("label", "category", "confidence", "clues"), PLACES)
 def test_a_unit_or_container_is_never_named_by_a_small_member(
-    book, label, category, confidence, clues
+    book: RuleBook, label: str, category: str, confidence: float, clues: Any
 ) -> None:
     answer = found(book, **clues)
     assert label in answer.label
     assert (answer.category, answer.confidence) == (category, confidence)
 
 
-def test_a_shell_job_is_not_named_by_who_works_less(book) -> None:
-    job = {"kind": "job", "label": "go.sh", "program": "bash", "script": "go.sh"}
-    assert found(book, **job, members=("bash", "frobnicate", "ffmpeg")).label == "Shell job"
+def test_a_shell_job_is_not_named_by_who_works_less(book: RuleBook) -> None:
+    assert found(book, **SHELL_JOB, members=("bash", "frobnicate", "ffmpeg")).label == "Shell job"
 
 
-def test_the_shell_that_a_line_was_given_to_is_not_what_it_runs(book) -> None:
+def test_the_shell_that_a_line_was_given_to_is_not_what_it_runs(book: RuleBook) -> None:
     answer = found(
         book, "job", "frobnicate", program="frobnicate", command="frobnicate",
         executable="/usr/bin/bash", members=("frobnicate", "bash"),
@@ -190,7 +198,7 @@ def test_the_shell_that_a_line_was_given_to_is_not_what_it_runs(book) -> None:
     assert (answer.category, answer.label) == ("unknown", "frobnicate")
 
 
-def test_what_a_script_also_started_does_not_name_it(book) -> None:
+def test_what_a_script_also_started_does_not_name_it(book: RuleBook) -> None:
     answer = found(
         book, "job", "python3 bench.py", program="python3", script="bench.py",
         command="python3 bench.py", members=("python3", "mosquitto", "make"),
@@ -198,12 +206,12 @@ def test_what_a_script_also_started_does_not_name_it(book) -> None:
     assert answer.label == "Python script bench.py"
 
 
-def test_fanwhy_knows_itself(book) -> None:
+def test_fanwhy_knows_itself(book: RuleBook) -> None:
     answer = found(book, own=True, program="python3")
     assert (answer.category, answer.label, answer.confidence) == ("monitoring", "fanwhy", 1.0)
 
 
-def test_answers_are_remembered_and_bounded(book) -> None:
+def test_answers_are_remembered_and_bounded(book: RuleBook) -> None:
     classifier = Classifier(book)
     group, clues = WorkGroup("k", GroupKind.PROGRAM, "make"), Clues(program="make")
     first = classifier.classify(group, clues)

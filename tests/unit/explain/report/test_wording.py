@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from publisher.explain.report.wording import LONGEST, Named, Picture, counted, headline
+from publisher.explain.naming.named import Named
+from publisher.explain.report.wording import LONGEST, HeadlineInputs, counted, headline
 
 TIME_MACHINE = Named("Time Machine backup", "backupd", "backup")
 BORG = Named("Borg backup", "", "backup")
@@ -23,170 +24,179 @@ XZ = Named("Compression", "xz", "shell")
 TWICE = "2 \N{MULTIPLICATION SIGN}"
 
 GOLDEN = [
-    (Picture(cpu=[TIME_MACHINE]), "CPU usage high due to: Time Machine backup (backupd)"),
+    (HeadlineInputs(cpu=[TIME_MACHINE]), "CPU usage high due to: Time Machine backup (backupd)"),
     (
-        Picture(cpu=[BORG, MAKE, VITE]),
+        HeadlineInputs(cpu=[BORG, MAKE, VITE]),
         "System load high due to: 1 backup process, 2 development processes",
     ),
     (
-        Picture(memory=[POSTGRES, REDIS]),
+        HeadlineInputs(memory=[POSTGRES, REDIS]),
         "CPU usage normal, memory pressure from database operations",
     ),
-    (Picture(io=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
-    (Picture(disk=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
-    (Picture(), "System load normal"),
+    (HeadlineInputs(io=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
+    (HeadlineInputs(disk=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
+    (HeadlineInputs(), "System load normal"),
     (
-        Picture(cpu=[BORG, MAKE]),
+        HeadlineInputs(cpu=[BORG, MAKE]),
         "CPU usage high due to: Borg backup and Software build (make -j8)",
     ),
-    (Picture(cpu=[MAKE], high=False), "CPU busy with: Software build (make -j8)"),
+    (HeadlineInputs(cpu=[MAKE], high=False), "CPU busy with: Software build (make -j8)"),
     (
-        Picture(cpu=[MAKE], since="since 14:03"),
+        HeadlineInputs(cpu=[MAKE], since="since 14:03"),
         "CPU usage high due to: Software build (make -j8), since 14:03",
     ),
     (
-        Picture(cpu=[BORG], usual="as on 6 of the last 7 nights", since="since 02:00"),
+        HeadlineInputs(cpu=[BORG], usual="as on 6 of the last 7 nights", since="since 02:00"),
         "CPU usage high due to: Borg backup, as on 6 of the last 7 nights, since 02:00",
     ),
     (
-        Picture(cpu=[], spread="spread over many programs"),
+        HeadlineInputs(cpu=[], spread="spread over many programs"),
         "CPU usage high, spread over many programs",
     ),
     (
-        Picture(cpu=[MAKE], hot=["CPU"]),
+        HeadlineInputs(cpu=[MAKE], hot=["CPU"]),
         "CPU hot: CPU usage high due to: Software build (make -j8)",
     ),
-    (Picture(hot=["CPU"]), "CPU hot, though system load is normal"),
+    (HeadlineInputs(hot=["CPU"]), "CPU hot, though system load is normal"),
     (
-        Picture(gpu=[OLLAMA], hot=["GPU"]),
+        HeadlineInputs(gpu=[OLLAMA], hot=["GPU"]),
         "GPU hot: GPU usage high due to: Ollama language model",
     ),
     (
-        Picture(cpu=[OLLAMA], gpu=[OLLAMA], hot=["CPU", "GPU"]),
+        HeadlineInputs(cpu=[OLLAMA], gpu=[OLLAMA], hot=["CPU", "GPU"]),
         "CPU and GPU hot: CPU and GPU usage high due to: Ollama language model",
     ),
-    (Picture(hot=["GPU"]), "GPU hot, though system load is normal"),
+    (HeadlineInputs(hot=["GPU"]), "GPU hot, though system load is normal"),
     # two that read alike
     (
-        Picture(cpu=[PYTEST, PYTEST]),
+        HeadlineInputs(cpu=[PYTEST, PYTEST]),
         f"CPU usage high due to: {TWICE} Python tests (pytest)",
     ),
-    (Picture(cpu=[POSTGRES, POSTGRES]), f"CPU usage high due to: {TWICE} PostgreSQL database"),
-    (Picture(cpu=[GZIP, XZ]), "CPU usage high due to: Compression (gzip, xz)"),
     (
-        Picture(cpu=[BORG, Named("Borg backup", "nightly", "backup")]),
+        HeadlineInputs(cpu=[POSTGRES, POSTGRES]),
+        f"CPU usage high due to: {TWICE} PostgreSQL database",
+    ),
+    (HeadlineInputs(cpu=[GZIP, XZ]), "CPU usage high due to: Compression (gzip, xz)"),
+    (
+        HeadlineInputs(cpu=[BORG, Named("Borg backup", "nightly", "backup")]),
         f"CPU usage high due to: {TWICE} Borg backup",
     ),
     (
-        Picture(cpu=[GZIP, MAKE, XZ]),
+        HeadlineInputs(cpu=[GZIP, MAKE, XZ]),
         "System load high due to: 2 batch processes, 1 development process",
     ),
-    (Picture(disk=[GZIP, XZ]), "High disk I/O from Compression (gzip, xz)"),
+    (HeadlineInputs(disk=[GZIP, XZ]), "High disk I/O from Compression (gzip, xz)"),
     (
-        Picture(cooling=[GZIP, XZ], ended="14:05"),
+        HeadlineInputs(cooling=[GZIP, XZ], ended="14:05"),
         "Still cooling after Compression (gzip, xz), which ended at 14:05",
     ),
     (
-        Picture(memory=[POSTGRES], cpu=[POSTGRES]),
+        HeadlineInputs(memory=[POSTGRES], cpu=[POSTGRES]),
         "Memory pressure and CPU usage high due to: PostgreSQL database",
     ),
     (
-        Picture(memory=[POSTGRES], cpu=[BORG]),
+        HeadlineInputs(memory=[POSTGRES], cpu=[BORG]),
         "Memory pressure from PostgreSQL database; CPU usage high due to: Borg backup",
     ),
-    (Picture(memory=[]), "CPU usage normal, memory pressure"),
-    (Picture(gpu=[OLLAMA]), "GPU usage high due to: Ollama language model"),
-    (Picture(cpu=[OLLAMA], gpu=[OLLAMA]), "CPU and GPU usage high due to: Ollama language model"),
+    (HeadlineInputs(memory=[]), "CPU usage normal, memory pressure"),
+    (HeadlineInputs(gpu=[OLLAMA]), "GPU usage high due to: Ollama language model"),
     (
-        Picture(cpu=[OLLAMA], gpu=[OLLAMA], high=False),
+        HeadlineInputs(cpu=[OLLAMA], gpu=[OLLAMA]),
+        "CPU and GPU usage high due to: Ollama language model",
+    ),
+    (
+        HeadlineInputs(cpu=[OLLAMA], gpu=[OLLAMA], high=False),
         "GPU usage high due to: Ollama language model",
     ),
     (
-        Picture(cpu=[OLLAMA, MAKE], gpu=[OLLAMA], gpu_first=True),
+        HeadlineInputs(cpu=[OLLAMA, MAKE], gpu=[OLLAMA], gpu_first=True),
         (
             "GPU usage high due to: Ollama language model; "
             "CPU usage high due to: Ollama language model and Software build (make -j8)"
         ),
     ),
     (
-        Picture(cpu=[MAKE], gpu=[OLLAMA]),
+        HeadlineInputs(cpu=[MAKE], gpu=[OLLAMA]),
         (
             "CPU usage high due to: Software build (make -j8); "
             "GPU usage high due to: Ollama language model"
         ),
     ),
     (
-        Picture(cpu=[BORG], disk=[BORG]),
+        HeadlineInputs(cpu=[BORG], disk=[BORG]),
         "CPU usage high due to: Borg backup",
     ),
     (
-        Picture(cpu=[MAKE], disk=[BORG]),
+        HeadlineInputs(cpu=[MAKE], disk=[BORG]),
         "CPU usage high due to: Software build (make -j8); high disk I/O from Borg backup",
     ),
-    (Picture(disk=[]), "High disk I/O"),
-    (Picture(disk=[], upkeep="RAID check (md0)"), "High disk I/O during a RAID check (md0)"),
-    (Picture(io=[], disk=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
+    (HeadlineInputs(disk=[]), "High disk I/O"),
+    (HeadlineInputs(disk=[], upkeep="RAID check (md0)"), "High disk I/O during a RAID check (md0)"),
+    (HeadlineInputs(io=[], disk=[TIME_MACHINE]), "High disk I/O from Time Machine backup"),
     (
-        Picture(memory=[POSTGRES, BORG], cpu=[POSTGRES]),
+        HeadlineInputs(memory=[POSTGRES, BORG], cpu=[POSTGRES]),
         (
             "Memory pressure from PostgreSQL database and Borg backup; "
             "CPU usage high due to: PostgreSQL database"
         ),
     ),
     (
-        Picture(cpu=[BORG, MAKE, VITE], high=False),
+        HeadlineInputs(cpu=[BORG, MAKE, VITE], high=False),
         "CPU busy with: 1 backup process, 2 development processes",
     ),
-    (Picture(network=[QBITTORRENT]), "High network traffic from qBittorrent"),
-    (Picture(cpu=[XMRIG]), "Suspected cryptomining: CPU usage high due to: XMRig cryptominer"),
+    (HeadlineInputs(network=[QBITTORRENT]), "High network traffic from qBittorrent"),
     (
-        Picture(cpu=[MAKE, VITE, XMRIG, BORG]),
+        HeadlineInputs(cpu=[XMRIG]),
+        "Suspected cryptomining: CPU usage high due to: XMRig cryptominer",
+    ),
+    (
+        HeadlineInputs(cpu=[MAKE, VITE, XMRIG, BORG]),
         (
             "Suspected cryptomining: XMRig cryptominer; CPU usage also high due to: "
             "2 development processes, 1 backup process"
         ),
     ),
     (
-        Picture(gpu=[XMRIG], hot=["GPU"]),
+        HeadlineInputs(gpu=[XMRIG], hot=["GPU"]),
         "Suspected cryptomining, GPU hot: GPU usage high due to: XMRig cryptominer",
     ),
     (
-        Picture(memory=[XMRIG], cpu=[BORG]),
+        HeadlineInputs(memory=[XMRIG], cpu=[BORG]),
         (
             "Suspected cryptomining: memory pressure from XMRig cryptominer; "
             "CPU usage high due to: Borg backup"
         ),
     ),
     (
-        Picture(disk=[BORG, XMRIG, MAKE, VITE]),
+        HeadlineInputs(disk=[BORG, XMRIG, MAKE, VITE]),
         (
             "Suspected cryptomining: high disk I/O from XMRig cryptominer, 1 backup process, "
             "2 development processes"
         ),
     ),
     (
-        Picture(network=[XMRIG]),
+        HeadlineInputs(network=[XMRIG]),
         "Suspected cryptomining: high network traffic from XMRig cryptominer",
     ),
     (
-        Picture(cooling=[MAKE], ended="14:05", fan=True),
+        HeadlineInputs(cooling=[MAKE], ended="14:05", fan=True),
         "Fan still running: cooling after Software build (make -j8), which ended at 14:05",
     ),
     (
-        Picture(cooling=[MAKE], ended="14:05", quiet_at="14:08"),
+        HeadlineInputs(cooling=[MAKE], ended="14:05", quiet_at="14:08"),
         "Still cooling after Software build (make -j8), which ended at 14:05, quiet at about 14:08",
     ),
-    (Picture(cooling=[], ended="14:05"), "Still cooling after a load, which ended at 14:05"),
+    (HeadlineInputs(cooling=[], ended="14:05"), "Still cooling after a load, which ended at 14:05"),
     (
-        Picture(odd="but the CPU is warm: dust, a failing fan or a warm room would fit"),
+        HeadlineInputs(hint="but the CPU is warm: dust, a failing fan or a warm room would fit"),
         "System load normal, but the CPU is warm: dust, a failing fan or a warm room would fit",
     ),
 ]
 
 
-@pytest.mark.parametrize(("picture", "sentence"), GOLDEN, ids=[text for _, text in GOLDEN])
-def test_golden(picture: Picture, sentence: str) -> None:
-    assert headline(picture) == sentence
+@pytest.mark.parametrize(("inputs", "sentence"), GOLDEN, ids=[text for _, text in GOLDEN])
+def test_golden(inputs: HeadlineInputs, sentence: str) -> None:
+    assert headline(inputs) == sentence
 
 
 def test_counts_in_the_plural() -> None:
@@ -201,8 +211,8 @@ def test_is_never_longer_than_a_state_may_be() -> None:
     choices = [None, [], [long], [long, long], [long] * 5]
     for cpu, memory, disk in product(choices, repeat=3):
         for cooling in (None, [long]):
-            picture = Picture(
+            inputs = HeadlineInputs(
                 cpu=cpu, memory=memory, disk=disk, cooling=cooling,
                 since="since 02:00", hot=["CPU", "GPU"], upkeep="RAID check (md0)",
             )  # fmt: skip
-            assert 0 < len(headline(picture)) <= LONGEST
+            assert 0 < len(headline(inputs)) <= LONGEST

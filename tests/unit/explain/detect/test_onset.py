@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
+from unit.explain.stage import MakeAccount, Stage
 
-from publisher.explain.report.stability import Telling
+from publisher.ledger.accounts import Account
 
 NORMAL = "System load normal"
 COMPUTES = "CPU usage high due to: ClamAV virus scan (clamscan)"
 MEGABYTE = 1e6
 
 
-def scan(make_account, cores: float, megabytes: float):
+def scan(make_account: MakeAccount, cores: float, megabytes: float) -> Account:
     return make_account("clamscan", cores, disk_read_bytes_per_second=megabytes * MEGABYTE)
 
 
 def test_a_load_that_reads_and_then_computes_is_named_as_soon_as_one_that_computes(
-    stage, make_account
+    stage: Stage, make_account: MakeAccount
 ) -> None:
     stage.play(lasting=20)
     stage.step(scan(make_account, 0.1, 30), seconds=0.5, pressure_io_percent=90.0)
@@ -26,7 +25,9 @@ def test_a_load_that_reads_and_then_computes_is_named_as_soon_as_one_that_comput
     assert verdict.headline == COMPUTES
 
 
-def test_between_computing_and_waiting_it_is_still_an_onset(stage, make_account) -> None:
+def test_between_computing_and_waiting_it_is_still_an_onset(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     stage.play(lasting=20)
     half = scan(make_account, 0.5, 20)
     for cores, waiting in ((0.5, 30.0), (0.5, 35.0), (0.5, 30.0)):
@@ -39,7 +40,9 @@ def test_between_computing_and_waiting_it_is_still_an_onset(stage, make_account)
     assert verdict.headline == "High disk I/O from ClamAV virus scan"
 
 
-def test_half_a_load_of_each_that_goes_on_makes_no_blip_a_load(stage, make_account) -> None:
+def test_half_a_load_of_each_that_goes_on_makes_no_blip_a_load(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     half = scan(make_account, 0.4, 5)
     stage.play(half, lasting=30, seconds=1, pressure_io_percent=30.0)
     stage.step(scan(make_account, 0.9, 5), seconds=0.5, pressure_io_percent=10.0)
@@ -48,7 +51,9 @@ def test_half_a_load_of_each_that_goes_on_makes_no_blip_a_load(stage, make_accou
     assert stage.explainer.wants_soon() is None
 
 
-def test_a_blip_of_each_with_a_pause_between_says_nothing(stage, make_account) -> None:
+def test_a_blip_of_each_with_a_pause_between_says_nothing(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     for _ in range(5):
         stage.step(scan(make_account, 0.1, 30), seconds=0.5, pressure_io_percent=90.0)
         stage.step(seconds=0.5)
@@ -57,7 +62,9 @@ def test_a_blip_of_each_with_a_pause_between_says_nothing(stage, make_account) -
     assert stage.headlines == [NORMAL]
 
 
-def test_a_blip_beside_a_load_that_is_told_is_not_told(stage, make_account) -> None:
+def test_a_blip_beside_a_load_that_is_told_is_not_told(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     disk = make_account("dd", 0.1, disk_write_bytes_per_second=200 * MEGABYTE)
     stage.play(disk, lasting=20, disk_bytes_per_second=200e6)
     assert "disk" in stage.headlines[-1]
@@ -66,7 +73,9 @@ def test_a_blip_beside_a_load_that_is_told_is_not_told(stage, make_account) -> N
     assert len(stage.headlines) == 2
 
 
-def test_who_waits_for_a_disk_and_moves_nothing_meanwhile_is_named(stage, make_account) -> None:
+def test_who_waits_for_a_disk_and_moves_nothing_meanwhile_is_named(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     stage.play(lasting=20)
     stage.step(scan(make_account, 0.1, 3), seconds=0.5, pressure_io_percent=90.0)
     stage.step(seconds=0.6, pressure_io_percent=99.0)
@@ -75,7 +84,7 @@ def test_who_waits_for_a_disk_and_moves_nothing_meanwhile_is_named(stage, make_a
 
 
 def test_who_is_stuck_on_a_dying_disk_is_named_though_it_never_moved_a_byte(
-    stage, make_account
+    stage: Stage, make_account: MakeAccount
 ) -> None:
     stage.play(lasting=20)
     stuck = make_account("clamscan", 0.0, blocked_count=1)
@@ -84,14 +93,18 @@ def test_who_is_stuck_on_a_dying_disk_is_named_though_it_never_moved_a_byte(
     assert verdict.causes[0].reason.startswith("waits for a disk; ")
 
 
-def test_who_makes_others_wait_is_named_before_those_who_wait(stage, make_account) -> None:
+def test_who_makes_others_wait_is_named_before_those_who_wait(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     copy = make_account("rsync", 0.1, disk_read_bytes_per_second=30 * MEGABYTE)
     waiting = make_account("clamscan", 0.0, blocked_count=2)
     verdict = stage.play(waiting, copy, lasting=10, seconds=1, pressure_io_percent=80.0)
     assert [cause.label for cause in verdict.causes] == ["rsync file copy"]
 
 
-def test_whoever_used_it_last_is_named_until_the_end_is_told(stage, make_account) -> None:
+def test_whoever_used_it_last_is_named_until_the_end_is_told(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     stage.play(scan(make_account, 0.1, 60), lasting=20, disk_bytes_per_second=60e6)
     stage.step(seconds=1, disk_bytes_per_second=60e6)  # its last bytes are on their way
     while stage.step(seconds=1).headline != NORMAL:
@@ -102,7 +115,7 @@ def test_whoever_used_it_last_is_named_until_the_end_is_told(stage, make_account
 
 
 def test_a_load_that_swings_between_reading_and_computing_is_seldom_retold(
-    stage, make_account
+    stage: Stage, make_account: MakeAccount
 ) -> None:
     for _ in range(20):
         reads, computes = scan(make_account, 0.1, 60), scan(make_account, 1.9, 1)
@@ -110,18 +123,3 @@ def test_a_load_that_swings_between_reading_and_computing_is_seldom_retold(
         stage.play(computes, lasting=8, seconds=1, disk_bytes_per_second=1e6)
     assert all("ClamAV" in headline for headline in stage.headlines[1:])
     assert len(stage.headlines) <= 4
-
-
-def test_other_words_are_believed_later_each_time_and_new_names_at_once() -> None:
-    telling, scan_only = Telling(), frozenset({"scan"})
-    assert telling.tell("reads", scan_only, 0.0) == "reads"
-    told = {now: telling.tell("computes", scan_only, now) for now in (1.0, 3.9, 4.0)}
-    assert told == {1.0: "reads", 3.9: "reads", 4.0: "computes"}
-    changes = [now for now in range(5, 400) if telling.tell("reads", scan_only, now) == "reads"]
-    assert changes[0] == 5 + 12
-    assert telling.tell("computes, backs up", frozenset({"scan", "backup"}), 400) != "reads"
-    assert telling.tell("reads", scan_only, 401) == "reads"
-    assert telling.tell("normal", frozenset(), 402) == "normal"
-    told_at = [now for now in range(403, 420) if telling.tell("x", scan_only, now) == "x"]
-    assert told_at[0] == 403
-    assert all(later - earlier == 1 for earlier, later in pairwise(told_at))

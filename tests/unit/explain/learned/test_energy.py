@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.explain.stage import MakeAccount, Stage
 
 from publisher.explain.learned.energy import IDLE, OTHERS, UNATTRIBUTED, Energy
 
@@ -22,7 +25,9 @@ windows = st.lists(
 
 
 @given(windows)
-def test_the_rows_add_up_to_what_was_measured(given_windows) -> None:
+def test_the_rows_add_up_to_what_was_measured(
+    given_windows: list[tuple[float, float, list[tuple[str, float]], float, int]],
+) -> None:
     energy = Energy()
     measured: dict[int, float] = {}
     for joules, idle, work, total, day in sorted(given_windows, key=lambda window: window[-1]):
@@ -30,7 +35,7 @@ def test_the_rows_add_up_to_what_was_measured(given_windows) -> None:
         measured[day] = measured.get(day, 0.0) + joules
     last = max(measured, default=0)
     week = sum(joules for day, joules in measured.items() if day > last - 7)
-    rows = energy.readings(last)
+    rows: tuple[Any, ...] = energy.readings(last)
     assert sum(row.week_joules for row in rows) == pytest.approx(week, abs=1e-3)
     assert sum(row.today_joules for row in rows) == pytest.approx(measured.get(last, 0.0), abs=1e-3)
     assert all(row.week_joules >= row.today_joules - 1e-6 >= -1e-6 for row in rows)
@@ -67,13 +72,15 @@ def test_a_clock_that_is_not_set_yet_costs_no_week() -> None:
 def test_many_programs_become_one_row() -> None:
     energy = Energy()
     energy.add(100.0, 0.0, [(f"program {n}", 1.0) for n in range(100)], 100.0, day=1)
-    rows = energy.readings(1)
+    rows: tuple[Any, ...] = energy.readings(1)
     assert len(rows) <= 11
     assert OTHERS in {row.label for row in rows}
     assert sum(row.week_joules for row in rows) == pytest.approx(100.0)
 
 
-def test_the_verdict_carries_energy_only_where_power_is_measured(stage, make_account) -> None:
+def test_the_verdict_carries_energy_only_where_power_is_measured(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     borg = make_account("borg", 3.0)
     assert stage.play(borg, lasting=10).energy is None
     stage.play(lasting=200, power_watts=10.0)

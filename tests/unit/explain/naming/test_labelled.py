@@ -50,8 +50,12 @@ def test_the_list_is_long_sourced_and_without_repetition() -> None:
     assert all(entry.source and set(entry.right) <= set(CATEGORIES) for entry in entries)
 
 
-def test_precision_and_recall_of_every_category(answers, capsys) -> None:
-    said, right, meant = defaultdict(int), defaultdict(int), defaultdict(int)
+def test_precision_and_recall_of_every_category(
+    answers: list[tuple[Label, Classification]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: dict[str, int] = defaultdict(int)
+    right: dict[str, int] = defaultdict(int)
+    meant: dict[str, int] = defaultdict(int)
     for label, answer in answers:
         correct = answer.category in label.right
         said[answer.category] += 1
@@ -70,7 +74,9 @@ def test_precision_and_recall_of_every_category(answers, capsys) -> None:
             assert right[category] >= 0.85 * meant[category], category
 
 
-def test_confidence_means_what_it_says(answers, capsys) -> None:
+def test_confidence_means_what_it_says(
+    answers: list[tuple[Label, Classification]], capsys: pytest.CaptureFixture[str]
+) -> None:
     bands: dict[float, list[bool]] = defaultdict(list)
     for label, answer in answers:
         bands[answer.confidence].append(answer.category in label.right)
@@ -84,7 +90,9 @@ def test_confidence_means_what_it_says(answers, capsys) -> None:
     assert sum(guessed) >= 0.6 * len(guessed)
 
 
-def test_nothing_is_claimed_of_what_only_looks_alike(answers) -> None:
+def test_nothing_is_claimed_of_what_only_looks_alike(
+    answers: list[tuple[Label, Classification]],
+) -> None:
     invented = [(label, answer) for label, answer in answers if label.right == ("unknown",)]
     assert invented
     for label, answer in invented:
