@@ -228,6 +228,8 @@ class _Session:
             self._client.on_disconnect = None
             self.end()
             self._client.loop_misc()  # what drops the socket at last
+            # paho closes its inner sockets when it is freed, and a cycle may be freed too late.
+            self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
     def end(self) -> None:
         """Says goodbye, which wakes ``run``; paho allows that from any thread."""
