@@ -25,8 +25,8 @@ from subscriber_cli.render.lines import message_line
 # host in which it says its name.
 _CATALOGUES = 0.3
 _ALL_RETAINED = 2.0  # the same, with every doubt, before calling a name unknown
-_PASSING_SECONDS = 3.0  # of a trouble that is over before anyone need hear of it
-_MOST_NAMES = 1000  # that any client of the broker can make us remember
+_PASSING_SECONDS = 3.0  # of a trouble that goes unsaid
+_MOST_NAMES = 1000  # of topics remembered, whatever is published
 
 
 def tail(
@@ -169,7 +169,7 @@ class Tail:
             raise BrokerError(self._trouble)
 
     def _complain(self, now: float) -> None:
-        """Says what is wrong, unless it was over in a moment: a broker may be about to start."""
+        """Prints what is wrong, unless it was over in a moment: a broker may be about to start."""
         if self._complain_at is not None and now >= self._complain_at:
             self._complain_at = None
             again = " Trying" if self._trouble.endswith("?") else "; trying"

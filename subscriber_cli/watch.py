@@ -19,6 +19,9 @@ from subscriber_cli.tail import Tail, follow
 from subscriber_cli.terminal_settings import TerminalSettings
 
 _FASTEST = 0.2  # seconds between two drawings, however much comes in
+# Seconds. After a signal, a ``SimpleQueue.get`` of a few microseconds may wait for ever: its time
+# is up before it has looked twice, and CPython takes the negative rest for no limit at all.
+_SHORTEST = 0.02
 
 
 def watch(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
@@ -76,7 +79,7 @@ def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
     """Takes in what comes until it is time to draw; false when the user has had enough."""
     drawn = time.monotonic()
     try:
-        item = stream.inbox.get(timeout=timeout)
+        item = stream.inbox.get(timeout=max(timeout, _SHORTEST))
         while True:
             if isinstance(item, Key):
                 if item.char in ("q", "Q"):
@@ -87,7 +90,10 @@ def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
             elif not isinstance(item, Resized):
                 apply(view, item, time.time())
             pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()
-            item = stream.inbox.get(timeout=pause) if pause > 0 else stream.inbox.get_nowait()
+            if pause > 0:
+                item = stream.inbox.get(timeout=max(pause, _SHORTEST))
+            else:
+                item = stream.inbox.get_nowait()
     except Empty:
         return True
 

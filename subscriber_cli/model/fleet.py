@@ -17,7 +17,7 @@ from subscriber_cli.model.values import Document, clean, words
 
 HISTORY_SECONDS = 120.0
 _POINTS = 300  # of one sparkline: two a second for as long as it shows
-# Bounds on what any client of the broker can make us remember.
+# Bounds on what any client of the broker can make the terminal remember.
 _MOST_HOSTS, _MOST_TOPICS, _MOST_SERIES = 500, 64, 256
 _CLOCK_AGREES = 5.0  # seconds
 

@@ -1,6 +1,6 @@
 """A reading as the terminal knows it: a row of cells, each a declared field and its value.
 
-What a payload holds is decided here, once; whoever shows a cell need not ask again.
+What a payload holds is decided here, once; what shows a cell need not ask again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from subscriber_cli.model.values import Document, clean, items, moment, number, 
 ENVELOPE = frozenset({"host", "time", "schema_version"})
 """Fields that every payload has, and that are no readings."""
 
-_LABELS = ("label", "name", "title", "id")  # fields in which a reading says what it is of
+_LABELS = ("label", "name", "title", "id")  # fields that name what a reading is of
 _DEEPEST = 8  # rows within rows
 _MOST_FIELDS = _MOST_ROWS = 1000  # of one row, of one list
 

@@ -69,6 +69,6 @@ def moment(value: Any) -> float | None:
         stamp = datetime.fromisoformat(value)
     except ValueError:
         return None
-    if not 1970 <= stamp.year < 9999:  # what no clock says and no time zone can hold
+    if not 1970 <= stamp.year < 9999:  # no clock is set so, and no time zone can hold it
         return None
     return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

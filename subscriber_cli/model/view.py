@@ -40,7 +40,7 @@ class View:
         )
 
     def connect(self) -> None:
-        """The broker lets us in."""
+        """The connection stands."""
         self.connected, self.trouble = True, ""
 
     def disconnect(self, trouble: str, retry_at: float) -> None:

@@ -38,7 +38,8 @@ class Panel:
 def panels(host: HostState, width: int, most: int, now: float) -> list[Panel]:
     """All of a host's topics, of at most ``most`` lines each.
 
-    They come in the catalogue's order, those that it does not know after, ourselves last.
+    They come in the catalogue's order, those that it does not know after; what is about the host
+    and the daemon comes last.
     """
     declared = [leaf for leaf in host.catalogue.topics if leaf in host.latest]
     known = frozenset(declared)
