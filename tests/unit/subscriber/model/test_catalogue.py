@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from subscriber_cli.model.catalogue import Catalogue, present
+from subscriber_cli.model.catalogue import Catalogue
+from subscriber_cli.model.row import Column
 
 
 def test_columns_come_from_the_schema(catalogue: dict[str, Any]) -> None:
@@ -27,26 +28,13 @@ def test_devices_and_groups_are_followed(catalogue: dict[str, Any]) -> None:
     assert "rpm" in {column.unit for column in evidence.of}
 
 
-def test_what_the_catalogue_does_not_know_is_shown_without_unit() -> None:
-    payload = {
-        "host": "nas", "time": "now", "schema_version": 1, "level_percent": 80, "charging": True,
-        "cells": [3.1, 3.2], "banks": {"a": {"volts": 3}}, "limits": {"low": 10}, "maker": "X",
-        "rows": [{"label": "x"}], "gone": None,
-    }  # fmt: skip
-    columns = {column.name: column for column in Catalogue().columns("battery", payload)}
+def test_the_fields_inside_a_field_are_found(catalogue: dict[str, Any]) -> None:
+    parsed = Catalogue.parse(catalogue)
 
-    assert {name: column.kind for name, column in columns.items()} == {
-        "level_percent": "gauge", "charging": "flag", "cells": "gauge", "banks": "instances",
-        "limits": "group", "maker": "text", "rows": "records",
-    }  # fmt: skip
-    assert columns["level_percent"].title == "Level percent"
-    assert columns["level_percent"].unit == ""
-
-
-def test_absent_fields_are_left_out(catalogue: dict[str, Any]) -> None:
-    declared = Catalogue.parse(catalogue).topics["cpu"]
-
-    assert [column.name for column in present(declared, {"usage_percent": 1})] == ["usage_percent"]
+    assert "share_percent" in {column.name for column in parsed.inner("explanation", "causes")}
+    assert "fan_speed_rpm" in {column.name for column in parsed.inner("explanation", "evidence")}
+    assert parsed.inner("explanation", "headline") == ()
+    assert parsed.inner("weather", "causes") == ()
 
 
 @pytest.mark.parametrize(
@@ -65,3 +53,22 @@ def test_absent_fields_are_left_out(catalogue: dict[str, Any]) -> None:
 )
 def test_a_schema_that_is_none_gives_what_it_can(schema: dict[str, Any]) -> None:
     Catalogue.parse(schema)
+
+
+def test_definitions_that_refer_to_each_other_end_soon() -> None:
+    """Followed one by one, these would be 200 to the fifth."""
+    kinds = ({"x-kind": "group", "$ref": "#/$defs/A"}, {"x-kind": "records", "items": ITEM})
+    fields = {f"f{index}": kinds[index % 2] for index in range(200)}
+    schema = {"$defs": {"A": {"properties": fields}}, "properties": {"cpu": ITEM, "gpu": ITEM}}
+
+    parsed = Catalogue.parse(schema).topics
+
+    assert [len(columns) for columns in parsed.values()] == [200, 200]
+    assert depth(parsed["cpu"]) == 5
+
+
+ITEM = {"$ref": "#/$defs/A"}
+
+
+def depth(columns: tuple[Column, ...]) -> int:
+    return 1 + depth(columns[0].of) if columns else 0

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from publisher.contract.readings import ExplanationReading
 from subscriber_cli.model.decode import Received
-from subscriber_cli.model.fleet import Fleet, lead
+from subscriber_cli.model.explanation import Explanation
+from subscriber_cli.model.fleet import Fleet
 
 Say = Callable[..., Received]
 
@@ -17,7 +18,7 @@ def test_the_newest_counts(fleet: Fleet, say: Say, cpu: Any, now: float) -> None
     (host,) = fleet
 
     assert host.name == "nas"
-    assert host.payload("cpu")["usage_percent"] == 3.0
+    assert host.row("cpu").number("usage_percent") == 3.0
     assert host.age("cpu", now + 5) == 3.0
     assert host.state == "busy"
 
@@ -34,8 +35,8 @@ def test_what_only_looks_like_a_topic_is_no_machine(fleet: Fleet, say: Say) -> N
     assert [host.name for host in fleet] == ["nas"]
 
 
-def test_a_topic_that_the_catalogue_lacks_renames_nobody(fleet: Fleet, say: Say) -> None:
-    fleet.apply(say("evil", {"host": "someone else"}), 0)
+def test_a_topic_that_the_catalogue_lacks_names_no_host(fleet: Fleet, say: Say) -> None:
+    fleet.apply(say("evil", {"host": "another"}), 0)
     (host,) = fleet
 
     assert host.name == "nas"
@@ -58,7 +59,8 @@ def test_a_withdrawn_topic_is_forgotten(fleet: Fleet, say: Say, now: float) -> N
     fleet.apply(say("cpu", None), now)
     (host,) = fleet
 
-    assert "cpu" not in host.topics
+    assert "cpu" not in host.latest
+    assert host.row("cpu").cells == ()
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
@@ -87,8 +89,8 @@ def test_sparklines_begin_with_what_was_kept(say: Say, cpu: Any, catalogue: Any)
     fleet.apply(say("cpu", cpu(20.0), at=1001), 1001)
 
     points = list(host.history["cpu", "usage_percent"])
-    assert points[0] == (970, 10.0)
-    assert points[-1] == (1001, 20.0)
+    assert points[0] == (970.0, 10.0)
+    assert points[-1] == (1001.0, 20.0)
 
 
 def test_old_points_go(fleet: Fleet, say: Say, cpu: Any, now: float) -> None:
@@ -107,7 +109,7 @@ def test_each_device_has_its_own_line(fleet: Fleet) -> None:
     assert ("thermal", "fans", "nct6798/CPU fan", "speed_rpm") in host.history
 
 
-def test_strangers_cannot_fill_the_memory(say: Say) -> None:
+def test_no_client_can_fill_the_memory(say: Say) -> None:
     fleet = Fleet()
     for index in range(2000):
         fleet.apply(say("status", "online", prefix=f"host/{index}"), 0)
@@ -115,16 +117,32 @@ def test_strangers_cannot_fill_the_memory(say: Say) -> None:
     hosts = list(fleet)
 
     assert len(hosts) == 500
-    assert len(hosts[0].topics) == 64
+    assert len(hosts[0].latest) == 64
 
 
-def test_headlines_lead(fleet: Fleet) -> None:
-    (host,) = fleet
-    columns = host.columns("cpu")
-    first = lead(columns)
-    assert first
-    assert first.name == "usage_percent"
+def test_what_came_before_the_catalogue_is_read_again(
+    say: Say, catalogue: dict[str, Any], explanation: ExplanationReading, now: float
+) -> None:
+    fleet = Fleet()
+    host = fleet.apply(say("explanation", explanation, retained=True), now)
+    fleet.apply(say("cpu", {"usage_percent": 3}, retained=True), now)
+    assert host
+    assert [cell.column.unit for cell in host.row("cpu").cells] == [""]
 
-    plain = tuple(dataclasses.replace(column, headline=False, unit="") for column in columns)
-    assert lead(plain) == plain[0]
-    assert lead(()) is None
+    fleet.apply(say("catalogue", catalogue), now)
+
+    assert [cell.column.unit for cell in host.row("cpu").cells] == ["%"]
+    assert {cell.column.unit for cell in host.explanation.evidence.cells} == {"rpm", "°C", "%"}
+
+
+def test_a_withdrawn_verdict_and_identity_are_forgotten(fleet: Fleet, say: Say, now: float) -> None:
+    (before,) = fleet
+    assert before.explanation.causes
+    assert before.subsystems
+
+    fleet.apply(say("explanation", None), now)
+    fleet.apply(say("info", None), now)
+
+    (after,) = fleet
+    assert after.explanation == Explanation()
+    assert after.subsystems == ()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.errors import ConfigError
-from subscriber_cli.model.decode import LARGEST, Notice, Received, Scope, decode
+from subscriber_cli.model.decode import LARGEST, Notice, Presence, Received, Scope, decode
 
 SCOPE = Scope("host")
 
@@ -21,7 +24,7 @@ SCOPE = Scope("host")
         ("host", "host/", None),
         ("host", "host/command", None),
         ("host", "host/nas/command", None),
-        ("host", "host/reply/someone", None),
+        ("host", "host/reply/client", None),
         ("host/{hostname}", "host/nas/cpu", ("host/nas", "cpu")),
         ("host/{hostname}", "host/cpu", ("host", "cpu")),
         ("host/nas", "host/nas/cpu", ("host/nas", "cpu")),
@@ -66,12 +69,30 @@ def test_an_object_is_received() -> None:
 
 def test_a_status_is_a_word() -> None:
     assert decode(SCOPE, "host/status", b"offline", retained=False) == Received(
-        "host", "status", "offline"
+        "host", "status", Presence.OFFLINE
     )
 
 
 def test_an_empty_message_withdraws() -> None:
-    assert decode(SCOPE, "host/cpu", b"", retained=False) == Received("host", "cpu", None)
+    message = decode(SCOPE, "host/cpu", b"", retained=False)
+
+    assert message == Received("host", "cpu", None)
+    assert isinstance(message, Received)
+    assert message.withdrawn
+
+
+@pytest.mark.parametrize(
+    ("content", "at"),
+    [
+        ({"time": "1970-01-01T00:00:10.500Z"}, 10.5),
+        ({"time": 10}, None),
+        ({}, None),
+        (Presence.ONLINE, None),
+        (None, None),
+    ],
+)
+def test_a_message_may_say_when_it_was_made(content: Any, at: float | None) -> None:
+    assert Received("host", "cpu", content).made_at == at
 
 
 @pytest.mark.parametrize(
@@ -99,3 +120,19 @@ def test_unusable_messages_get_one_harmless_line(topic: str, payload: bytes, wha
 @given(st.text(max_size=30), st.binary(max_size=200))
 def test_nothing_trips_it(topic: str, payload: bytes) -> None:
     decode(SCOPE, f"host/{topic}", payload, retained=False)
+
+
+def test_raw_lines_are_json_and_harmless() -> None:
+    payload = {"name": "caf\u00e9 \u202e\x9b31m\ue000\U000e0001", "n": 1}
+    text = Received("host", "x", payload).json_line()
+
+    assert text.isprintable()
+    assert "café" in text
+    assert json.loads(text) == {"topic": "host/x", "payload": payload}
+
+
+@pytest.mark.parametrize(("content", "payload"), [(Presence.ONLINE, "online"), (None, None)])
+def test_what_is_no_object_is_a_word_or_null(content: Presence | None, payload: Any) -> None:
+    line = Received("host", "status", content).json_line()
+
+    assert json.loads(line) == {"topic": "host/status", "payload": payload}

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publisher.errors import BrokerError
-from publisher.mqtt.broker import parse_url
-from subscriber_cli.client import Connected, Trouble
-from subscriber_cli.model.decode import Notice, Received
+from publisher.contract.readings import ExplanationReading
+from subscriber_cli.model.decode import Received
 from subscriber_cli.model.fleet import Fleet
-from subscriber_cli.render.board import View, compose
+from subscriber_cli.model.view import View
+from subscriber_cli.render.board import compose
 
 Say = Callable[..., Received]
 SIZES = [(20, 5), (40, 12), (80, 24), (120, 40), (200, 60), (300, 10)]
@@ -67,7 +66,9 @@ def test_a_large_terminal_gives_reasons(view: View, now: float) -> None:
     assert "27 processes of make, cc1plus and ld" in screen(view, 120, 40, now)
 
 
-def test_the_longest_sentence_is_whole(view: View, say: Say, explanation: Any, now: float) -> None:
+def test_the_longest_sentence_is_whole(
+    view: View, say: Say, explanation: ExplanationReading, now: float
+) -> None:
     long = dataclasses.replace(explanation, headline=" ".join(["word"] * 51))
     view.fleet.apply(say("explanation", long), now)
 
@@ -99,7 +100,7 @@ def test_old_readings_tell_their_age(view: View, now: float) -> None:
 
 
 def test_several_hosts_are_listed_and_chosen(
-    view: View, say: Say, explanation: Any, now: float
+    view: View, say: Say, explanation: ExplanationReading, now: float
 ) -> None:
     quiet = dataclasses.replace(explanation, state="quiet", headline="System load normal")
     view.fleet.apply(say("explanation", quiet, prefix="host/pi"), now)
@@ -128,20 +129,15 @@ def test_many_hosts_leave_room(view: View, say: Say, now: float) -> None:
 
 
 def test_a_lost_broker_is_said_above_what_was_known(view: View, now: float) -> None:
-    view.apply(Trouble("mqtt://broker:1883: nothing listens there", 8.0), now)
+    view.disconnect("mqtt://broker:1883: nothing listens there", now + 8.0)
 
     shown = screen(view, 80, 24, now)
     assert shown.startswith("No connection: mqtt://broker:1883: nothing listens there")
     assert "trying again in 8 s" in shown
     assert "CPU usage high" in shown
 
-    view.apply(Connected(parse_url("mqtt://broker"), "5"), now)
+    view.connect()
     assert "No connection" not in screen(view, 80, 24, now)
-
-
-def test_a_refusal_for_good_ends_it(view: View, now: float) -> None:
-    with pytest.raises(BrokerError, match="wrong password"):
-        view.apply(Trouble("wrong password", None), now)
 
 
 def test_nothing_yet(now: float) -> None:
@@ -152,7 +148,7 @@ def test_nothing_yet(now: float) -> None:
 
 
 def test_a_notice_goes_away(view: View, now: float) -> None:
-    view.apply(Notice("skipped: a message on host/x is not JSON"), now)
+    view.notify("skipped: a message on host/x is not JSON", now)
 
     assert "skipped: a message" in screen(view, 80, 24, now)
     assert "skipped" not in screen(view, 80, 24, now + 11)
@@ -164,7 +160,8 @@ JSON = st.recursive(
     | st.dictionaries(
         st.sampled_from(
             ["label", "top", "causes", "evidence", "headline", "state", "since", "senses", "fans",
-             "usage_percent", "per_core_percent", "share_percent", "time", "host", "x"]
+             "usage_percent", "cpu_percent", "per_core_percent", "share_percent", "time", "host",
+             "x"]
         ) | st.text(max_size=8),
         inner,
         max_size=6,
