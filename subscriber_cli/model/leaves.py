@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from publisher.contract import topics
 
-STANDARD = (
-    topics.STATUS,
-    topics.CATALOGUE,
-    topics.INFO,
-    topics.OVERVIEW,
-    topics.EXPLANATION,
-    topics.EVENT,
-    topics.SELF,
+_ROWS = topics.registry({})
+
+NOT_SHOWN = frozenset(
+    leaf for leaf, row in _ROWS.items() if row.received or row.content_type.startswith("image/")
 )
+"""Topics below a host's prefix that hold no readings: requests to it, and an image."""
+
+STANDARD = tuple(leaf for leaf in _ROWS if leaf not in NOT_SHOWN)
 """Topics that every host may have, whatever its catalogue says."""
 
 SUGGESTED = ("cpu", "memory", "disk", "network", "gpu", "thermal", "power", *STANDARD)
 """Names that the shell completes before a broker was asked."""
-
-NOT_SHOWN = frozenset({topics.COMMAND, topics.PICTURE})
-"""Topics below a host's prefix that hold no readings: requests to it, and an image."""
 
 WITHOUT_PANEL = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE})
 """Topics with no block on the screen: shown in another place of it, or not about the work."""
@@ -31,8 +27,8 @@ WITHOUT_PANEL = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, to
 LAST = (topics.INFO, topics.SELF)
 """Topics about the host and the daemon rather than its work: below all others, without a bar."""
 
-AGELESS = frozenset({topics.INFO})
-"""Topics whose age is not shown, since what a machine is does not grow old."""
+AGELESS = frozenset(leaf for leaf, row in _ROWS.items() if row.reading and not row.heartbeat)
+"""Topics whose age is not shown, since they are not said again while nothing changes."""
 
 ANSWERS = "reply"
 """The level below which the answers to a client's requests are published."""
