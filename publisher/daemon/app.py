@@ -7,10 +7,7 @@ requests, on the way in.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import select
 import time
 from collections import deque
 from collections.abc import Callable
@@ -36,6 +33,7 @@ from publisher.daemon.scheduler import LoadProbe, Scheduler
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.wakeup import Wakeup
 from publisher.errors import FanwhyError, PrefixTakenError, SourceError
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
@@ -90,7 +88,7 @@ class App:
         self._started = time.time()
         self._clock = Clock()
         self._calls: deque[Callable[[], None]] = deque()
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup = Wakeup()
         self._stopping = False
         self._failure: FanwhyError | None = None
         self._broker: EmbeddedBroker | None = None
@@ -107,7 +105,7 @@ class App:
     @property
     def wake_descriptor(self) -> int:
         """For ``signal.set_wakeup_fd``: a byte written here ends the main loop's wait."""
-        return self._wake_write
+        return self._wakeup.descriptor
 
     def _setup(self) -> None:
         settings = self._launch.settings
@@ -143,19 +141,11 @@ class App:
         """
         self._connect()
         triggers = PressureTriggers(self._sources.files)
-        poll = select.poll()
-        poll.register(self._wake_read, select.POLLIN)
-        for descriptor in triggers.descriptors:
-            poll.register(descriptor, select.POLLPRI)
         try:
             while not self._stopping:
                 wake_at = min(self._scheduler.next_wake, self._announcer.due)
-                wait = max(wake_at - time.monotonic(), 0)
-                for descriptor, _ in poll.poll(wait * 1000):
-                    if descriptor == self._wake_read:
-                        os.read(self._wake_read, 512)
-                    else:
-                        self._scheduler.hurry(time.monotonic())
+                if self._wakeup.wait(wake_at - time.monotonic(), triggers.descriptors):
+                    self._scheduler.hurry(time.monotonic())
                 while self._calls:
                     self._calls.popleft()()
                 self._reloader.tick(self._launch.reload)
@@ -215,8 +205,7 @@ class App:
     def _call(self, action: Callable[[], None]) -> None:
         """Has the main thread do something."""
         self._calls.append(action)
-        with contextlib.suppress(BlockingIOError):  # it has plenty of reasons to wake already
-            os.write(self._wake_write, b"\0")
+        self._wakeup.wake()
 
     def _on_request(self, request: Request) -> None:
         self._call(lambda: self._commands.take(request))
