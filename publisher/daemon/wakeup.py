@@ -52,8 +52,11 @@ class Wakeup:
         return ready
 
     def close(self) -> None:
+        """Gives the sockets back; with the last reference to this they go by themselves."""
         self._read.close()
         self._write.close()
+
+    __del__ = close
 
 
 class _Poll:
