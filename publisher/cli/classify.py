@@ -17,8 +17,7 @@ from publisher.explain.naming.rules import load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 from publisher.ledger.naming.cgroup_names import unit_label
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 
 _CLUES = (
     ("program", "program"),
@@ -90,7 +89,7 @@ def _of_name(name: str, script: str, unit: str, image: str, inside: str) -> tupl
 
 
 def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
-    sources = Sources(files=KernelFiles(settings.root))
+    sources = Sources(files=machine_files(settings.root))
     ledger = open_ledger(sources, settings.ledger)
     try:
         ledger.sample()

@@ -23,8 +23,7 @@ from publisher.ledger import Ledger, open_ledger
 from publisher.mqtt.broker import parse_url, resolve_username
 from publisher.mqtt.connection import KEEPS_NOTHING, RefusedError
 from publisher.mqtt.probe import Findings, probe
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 from publisher.sources.identity import machine_id
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.runner import DEADLINE_SECONDS, Health, SubsystemRunner
@@ -67,7 +66,7 @@ def look(
         ledger: look at the processes, too.
         timings: take some more samples to see what they cost.
     """
-    sources = Sources(files=KernelFiles(settings.root))
+    sources = Sources(files=machine_files(settings.root))
     chosen = [cls for cls in SUBSYSTEMS if not names or cls.name in names]
     senses = SubsystemRunner(sources, chosen, disabled=settings.senses.disabled)
     books = open_ledger(sources, settings.ledger) if ledger else None
@@ -153,7 +152,7 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
             return
         settings = replace(settings, broker=replace(settings.broker, url=_LOCAL))
     endpoint = parse_url(settings.broker.url or _LOCAL)
-    us = machine_id(KernelFiles(settings.root), state_dir())
+    us = machine_id(machine_files(settings.root), state_dir())
     try:
         found = probe(
             settings.broker,

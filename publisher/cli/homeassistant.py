@@ -25,7 +25,7 @@ from publisher.homeassistant.discovery import Discovery, Entity, Host
 from publisher.homeassistant.recorder import RecorderEstimate
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.short_connection import ShortConnection
-from publisher.sources.files import KernelFiles
+from publisher.sources import machine_files
 from publisher.sources.identity import describe
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -166,7 +166,7 @@ def _entities(settings: Settings) -> tuple[Host, Discovery, list[Entity]]:
 
 
 def _identity(settings: Settings) -> InfoReading:
-    return describe(KernelFiles(settings.root), state_dir())
+    return describe(machine_files(settings.root), state_dir())
 
 
 def _visit(settings: Settings) -> ShortConnection:

@@ -22,7 +22,7 @@ from publisher.contract.payload import Envelope, encode
 from publisher.daemon.launch import Launch
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.sources.files import KernelFiles
+from publisher.sources import machine_files
 from publisher.sources.identity import describe
 
 
@@ -72,7 +72,7 @@ def prepare(
     return Launch(
         settings=loaded.settings,
         catalogue=encode(catalogue),
-        identity=describe(KernelFiles(loaded.settings.root), state_dir()),
+        identity=describe(machine_files(loaded.settings.root), state_dir()),
         reload=(*python(), "-m", "publisher", "config", "--resolved", *given),
         config_path=str(loaded.path or ""),
     )

@@ -19,8 +19,7 @@ from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
 from publisher.ledger import Ledger, open_ledger
 from publisher.ledger.usage.gpu_users import with_gpu
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.runner import SubsystemRunner
 
@@ -58,7 +57,7 @@ def command(
 
 def watch(settings: Settings, seconds: float) -> ExplanationReading:
     """The verdict on the next seconds; what the daemon has learned is taken into account."""
-    sources = Sources(files=KernelFiles(settings.root))
+    sources = Sources(files=machine_files(settings.root))
     senses = SubsystemRunner(
         sources,
         SUBSYSTEMS,

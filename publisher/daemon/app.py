@@ -47,8 +47,7 @@ from publisher.mqtt.outbox import Outbox
 from publisher.mqtt.session import Session
 from publisher.publishing.overview import Overview
 from publisher.publishing.policy import Channel, Policy
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
 from publisher.sources.pressure_triggers import PressureTriggers
 from publisher.subsystems import SUBSYSTEMS
@@ -111,7 +110,7 @@ class App:
         settings = self._launch.settings
         self._topics = settings.topics
         self._envelope = Envelope(settings.host)
-        self._sources = Sources(files=KernelFiles(settings.root), state_dir=self._home)
+        self._sources = Sources(files=machine_files(settings.root), state_dir=self._home)
         self._runner = SubsystemRunner(
             self._sources,
             SUBSYSTEMS,

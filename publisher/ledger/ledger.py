@@ -51,6 +51,8 @@ class Ledger(Protocol):
 
 def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
     """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+    if sources.files.foreign:
+        return portable_ledger(sources, settings)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)

@@ -231,7 +231,7 @@ class LinuxProcesses:
             except (OSError, ValueError):  # this process is gone; its number may live on
                 os.close(self._held.pop(pid))
         try:
-            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY)
         except OSError:
             return None
         try:
@@ -295,7 +295,7 @@ class LinuxProcesses:
         """
         path = f"{self._proc}/{pid}/io"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY)
             try:
                 content = os.pread(descriptor, 512, 0)
             finally:
@@ -344,7 +344,7 @@ class LinuxProcesses:
 
     def _read(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
         try:
-            descriptor = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY)
         except OSError:
             return b""
         try:
