@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from publisher.errors import AbsentError, DeniedError, SourceError
@@ -49,10 +51,12 @@ class KernelFiles:
         live: a running machine stands behind these files, so that programs may be asked, too.
         foreign: the name of a system whose kernel has no such files and of which psutil tells
             instead; empty where the kernel itself speaks.
+        untold: senses, such as ``cpu.tasks``, that such a system cannot tell, and why.
     """
 
     live: ClassVar[bool] = True
     foreign: str = ""
+    untold: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")

@@ -56,6 +56,17 @@ _NO_CARD = re.compile(
 _ETHERNET, _OTHER = b"1", b"772"  # ARPHRD_ETHER, ARPHRD_LOOPBACK
 _FULL_PERCENT = 99
 
+# What a file would tell, in the words of the reason why it does not.
+_SUBJECTS = {
+    "/proc/pressure": "for how long tasks wait",
+    "/proc/vmstat": "what is swapped",
+    "/proc/net/wireless": "how strong a radio signal is",
+    "/proc/net": "how many connections there are",
+    "/proc/loadavg": "the load",
+    "/proc/cpuinfo": "the speed of the cores",
+    "/sys/devices/system/cpu": "whether the processor is held back",
+}
+
 _Folder = Mapping[str, Mapping[str, bytes]]
 """The names in a directory to the files below each, by their relative path."""
 
@@ -88,6 +99,7 @@ class PortableFiles(KernelFiles):
         self.foreign = {"darwin": "macOS", "win32": "Windows"}.get(system, platform.system())
         self._ask = source
         self._system = system
+        self.untold = self._what_is_untold()
         self._kept: dict[str, tuple[float, _Folder]] = {}
         self._files: dict[str, Callable[[], bytes | None]] = {
             "/proc/stat": self._stat,
@@ -107,6 +119,24 @@ class PortableFiles(KernelFiles):
             "/sys/class/hwmon": self._chips,
         }
 
+    def _what_is_untold(self) -> dict[str, str]:
+        """What readings lack although their files are there."""
+        found = {
+            "cpu.tasks": "how many tasks run, wait or begin",
+            "disk.queue": "how many requests wait",
+            "disk.size": "how large a disk is",
+            "memory.oom_kills": "what was killed for want of memory",
+        }
+        if not hasattr(self._ask.cpu_times(), "iowait"):
+            found["cpu.times"] = "the time of I/O wait, interrupts, hypervisor and guests"
+        disks = (self._ask.disk_io_counters(perdisk=True) or {}).values()
+        if not any(hasattr(disk, "busy_time") for disk in disks):
+            found["disk.busy"] = "for how long a disk is busy"
+        return {sense: self._reason(what) for sense, what in found.items()}
+
+    def _reason(self, what: str) -> str:
+        return f"on {self.foreign} psutil does not tell {what}"
+
     def read(self, path: str, *, keep: bool = True) -> bytes:
         del keep
         if not path.startswith(_OURS):
@@ -119,7 +149,7 @@ class PortableFiles(KernelFiles):
             write = self._files.get(path)
             content = write() if write else self._below(path)
         if content is None:
-            raise AbsentError(f"psutil does not tell it on {self.foreign}")
+            raise AbsentError(self._reason(_subject(path)))
         return content
 
     def names(self, path: str) -> list[str]:
@@ -326,6 +356,10 @@ def _parted(path: str, folders: Iterable[str]) -> tuple[str, str]:
         if path.startswith(f"{folder}/"):
             return folder, path[len(folder) + 1 :]
     return "", ""
+
+
+def _subject(path: str) -> str:
+    return next((words for start, words in _SUBJECTS.items() if path.startswith(start)), "it")
 
 
 def _row(numbers: Iterable[float | None]) -> bytes:

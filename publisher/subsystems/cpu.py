@@ -253,9 +253,6 @@ class Cpu(Subsystem):
 
     def _without_untold(self, reading: CpuReading) -> CpuReading:
         """Leaves out the times that this system does not tell apart: they are unknown, not 0."""
-        self.health["cpu.times"] = AbsentError(
-            f"psutil does not tell {', '.join(_BEYOND_FOUR)} apart on {self.files.foreign}"
-        )
         untold: dict[str, Any] = {f"{name}_percent": None for name in _BEYOND_FOUR}
         untold |= {f"per_core_{name}_percent": None for name in _BEYOND_FOUR}
         return replace(reading, **untold)

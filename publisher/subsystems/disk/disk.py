@@ -287,14 +287,6 @@ class Disk(Subsystem):
             return
         watched.content, watched.activity = content, after
         watched.work = Work.between(before, after, seconds) if before else _UNKNOWN
-        if after.queued_milliseconds is None:
-            self.health["disk.queue"] = AbsentError(
-                f"psutil does not tell how many requests wait on {self.files.foreign}"
-            )
-        if after.busy_milliseconds is None:
-            self.health["disk.busy"] = AbsentError(
-                f"psutil does not tell how long disks are busy on {self.files.foreign}"
-            )
         if before and after.reads < before.reads:
             self._fresh, self._look_at = True, self._read_at  # another one may have got the name
 

@@ -278,7 +278,7 @@ class Thermal(Subsystem):
         self._hwmon = hwmon.Hwmon(self.files)
         self._remedy = _NO_CHIP if hypervisor(self.files) else _FIND_CHIP
         if self.files.foreign:
-            self._remedy = f"psutil reads none on {self.files.foreign}"
+            self._remedy = f"on {self.files.foreign} psutil reads none"
         self._found: list[hwmon.Chip] | None = None
         self._chips: list[_Sensors] = []
         self._zones: list[_Temperature] = []
