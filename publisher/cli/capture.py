@@ -16,8 +16,8 @@ import typer
 
 from publisher.cli.options import Config, settings_of
 from publisher.contract.payload import to_json
-from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.sources import Sources
+from publisher.errors import AbsentError, ConfigError, DeniedError, FanwhyError, SourceError
+from publisher.sources import Sources, machine_files
 from publisher.sources.masking import Masker
 from publisher.sources.recording import Captured, Recording, write
 from publisher.subsystems import SUBSYSTEMS
@@ -47,6 +47,8 @@ def command(
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"{directory}: exists and is not empty; name another folder")
     root = settings_of(None, None, config).settings.root
+    if foreign := machine_files(root).foreign:
+        raise FanwhyError(f"{foreign} has no kernel files to copy; psutil tells of this machine")
     try:
         capture(directory, root=root)
     except OSError as error:

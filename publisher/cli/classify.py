@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -98,7 +97,7 @@ def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
         ledger.close()
         sources.files.close()
     if account is None:
-        alive = os.path.exists(f"{settings.root or ''}/proc/{pid}")
+        alive = sources.files.exists(f"/proc/{pid}")
         raise FanwhyError(
             f"process {pid} cannot be seen by this user" if alive else f"there is no process {pid}"
         )

@@ -45,13 +45,14 @@ def nameless(name: str) -> int:
 def state_dir() -> str | None:
     """Where what was learned is kept: systemd's, else the user's; ``None`` where neither is.
 
-    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification.
+    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification; on Windows
+    LOCALAPPDATA.
     """
     if directory := os.environ.get("STATE_DIRECTORY"):
         return directory.split(os.pathsep)[0]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return "/var/lib/fanwhy"
-    base = os.environ.get("XDG_STATE_HOME")
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")  # Windows
     if not base:
         home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where there is no home
         if not os.path.isabs(home):  # noqa: PTH117  # as above

@@ -53,6 +53,7 @@ _NO_CARD = re.compile(
     r"(anpi|ap|awdl|bridge|feth|gif|llw|stf|utun|vmenet)\d"
     r"|vEthernet|Loopback Pseudo|Local Area Connection\*|Bluetooth"
 )
+_PROCESS = re.compile(r"/proc/(\d+)")
 _ETHERNET, _OTHER = b"1", b"772"  # ARPHRD_ETHER, ARPHRD_LOOPBACK
 _FULL_PERCENT = 99
 
@@ -164,6 +165,8 @@ class PortableFiles(KernelFiles):
     def exists(self, path: str) -> bool:
         if not path.startswith(_OURS):
             return super().exists(path)
+        if match := _PROCESS.fullmatch(path):
+            return bool(self._ask.pid_exists(int(match[1])))
         folder, rest = _parted(path, self._folders)
         if not folder:
             return path in self._files or path in self._folders

@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 _GONE = ("/proc", "/sys")
@@ -31,11 +32,11 @@ _NAMES: dict[Any, tuple[str, ...]] = {
 
 
 def _of_psutil() -> bool:
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if "/psutil/" in frame.f_code.co_filename:
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

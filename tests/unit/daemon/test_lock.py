@@ -35,7 +35,7 @@ def test_windows_locks_a_byte_that_nobody_reads(
 ) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
     windows = Msvcrt()
-    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=windows.locking))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=windows.locking))
     ours = claim(str(tmp_path))
     with pytest.raises(FanwhyError, match=rf"runs already \(process {os.getpid()}\)"):
         claim(str(tmp_path))

@@ -75,6 +75,9 @@ class Fake:
     def swap_memory(self) -> Any:
         return some(total=2 * GIB, free=GIB, sin=1 << 30, sout=1 << 30)
 
+    def pid_exists(self, pid: int) -> bool:
+        return pid == os.getpid()
+
     def Process(self) -> Any:  # noqa: N802  # psutil's name
         return some(memory_info=lambda: some(rss=50 << 20))
 
@@ -178,7 +181,8 @@ def test_processors(system: str, mac: Fake, windows: Fake, monkeypatch: pytest.M
     assert reading.context_switches_per_second == 0
     # Unknown, not 0.
     assert reading.iowait_percent is reading.irq_percent is reading.steal_percent is None
-    assert reading.guest_percent is reading.per_core_iowait_percent is None
+    assert reading.guest_percent is None
+    assert reading.per_core_iowait_percent is None
     assert reading.running_tasks is reading.blocked_tasks is reading.forks_per_second is None
     assert reading.per_core_frequency_mhz is None  # one number for both cores
     reasons = {name: str(error) for name, error in cpu.health.items() if error}
@@ -350,6 +354,8 @@ def test_names_and_places(mac: Fake) -> None:
     files = PortableFiles(mac, "darwin")
     assert files.names("/sys/class/net") == ["awdl0", "en0", "lo0"]
     assert files.names("/sys/devices/system/cpu/cpu0") == ["topology"]
+    assert files.exists(f"/proc/{os.getpid()}")
+    assert not files.exists("/proc/4194305")
     assert files.names("/sys/bus") == files.names("/proc") == []
     assert files.exists("/sys/block/disk0/stat")
     assert not files.exists("/sys/block/disk0/queue")
