@@ -92,7 +92,11 @@ class BalancedLedger:
         cgroups: Cgroups,
         machine: Machine,
     ) -> None:
-        self.health: dict[str, SourceError | None] = {}
+        self.health: dict[str, SourceError | None] = {
+            sense: AbsentError(reason)
+            for sense, reason in sources.files.untold.items()
+            if sense.startswith("ledger.")
+        }
         self._sources = sources
         self._processes = processes
         self._machine = machine

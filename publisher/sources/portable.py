@@ -36,8 +36,17 @@ _FAILURES = (psutil.Error, OSError, RuntimeError, NotImplementedError, Attribute
 
 # Numbers of a `cpu` line, as man 5 proc_stat has them.
 _CPU_TIMES = (
-    "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice",
-)  # fmt: skip
+    "user",
+    "nice",
+    "system",
+    "idle",
+    "iowait",
+    "irq",
+    "softirq",
+    "steal",
+    "guest",
+    "guest_nice",
+)
 _MEMORY = {
     "MemTotal": "total",
     "MemFree": "free",
@@ -124,10 +133,14 @@ class PortableFiles(KernelFiles):
         """What readings lack although their files are there."""
         found = {
             "cpu.tasks": "how many tasks run, wait or begin",
+            "ledger.waiting": "how long programs wait for a processor",
+            "ledger.units": "which container or unit a program belongs to",
             "disk.queue": "how many requests wait",
             "disk.size": "how large a disk is",
             "memory.oom_kills": "what was killed for want of memory",
         }
+        if not self._system.startswith("linux"):
+            found["disk.smart"] = "the health of disks"
         if not hasattr(self._ask.cpu_times(), "iowait"):
             found["cpu.times"] = "the time of I/O wait, interrupts, hypervisor and guests"
         disks = (self._ask.disk_io_counters(perdisk=True) or {}).values()
@@ -294,10 +307,17 @@ class PortableFiles(KernelFiles):
             # Only Linux and Windows count what is thrown away unsent; elsewhere 0 stands for it.
             counted = self._system.startswith(("linux", "win32"))
             numbers = (
-                told.bytes_recv, told.packets_recv, told.errin, told.dropin, *[None] * 4,
-                told.bytes_sent, told.packets_sent, told.errout,
-                told.dropout if counted else None, *[None] * 4,
-            )  # fmt: skip
+                told.bytes_recv,
+                told.packets_recv,
+                told.errin,
+                told.dropin,
+                *[None] * 4,
+                told.bytes_sent,
+                told.packets_sent,
+                told.errout,
+                told.dropout if counted else None,
+                *[None] * 4,
+            )
             rows.append(name.encode("utf-8", "replace") + b": " + _row(numbers))
         return b"\n".join(rows) + b"\n"
 
@@ -397,11 +417,19 @@ def _activity(told: Any) -> bytes:
     """A block device's ``stat``; merged requests, those under way and their time are untold."""
     return _row(
         (
-            told.read_count, None, told.read_bytes // _SECTOR, getattr(told, "read_time", None),
-            told.write_count, None, told.write_bytes // _SECTOR, getattr(told, "write_time", None),
-            None, getattr(told, "busy_time", None), None,
+            told.read_count,
+            None,
+            told.read_bytes // _SECTOR,
+            getattr(told, "read_time", None),
+            told.write_count,
+            None,
+            told.write_bytes // _SECTOR,
+            getattr(told, "write_time", None),
+            None,
+            getattr(told, "busy_time", None),
+            None,
         )
-    )  # fmt: skip
+    )
 
 
 def _is_partition(name: str, names: Iterable[str]) -> bool:

@@ -150,8 +150,11 @@ class ProcessDetails(ProcessSource, Protocol):
     def proportional_set_size(self, pid: int) -> int | None:
         """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
 
-    def waited(self, pid: int, threads: int) -> int:
-        """Nanoseconds its threads stood in a run queue, summed over those alive."""
+    def waited(self, pid: int, threads: int) -> int | None:
+        """Nanoseconds its threads stood in a run queue, summed over those alive.
+
+        ``None`` where the system does not tell.
+        """
 
     def close(self) -> None:
         """Lets go of everything held open."""

@@ -118,9 +118,8 @@ class PsutilProcesses:
         del pid
         return None
 
-    def waited(self, pid: int, threads: int) -> int:
+    def waited(self, pid: int, threads: int) -> None:
         del pid, threads
-        return 0
 
     def close(self) -> None:
         self._known.clear()

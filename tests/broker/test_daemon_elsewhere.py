@@ -27,8 +27,20 @@ pytestmark = pytest.mark.broker
 
 READINGS = {"cpu", "memory", "disk", "network", "self", "overview", "explanation", "info"}
 # What Linux alone tells: absent, with the reason, wherever psutil is all there is.
-UNTOLD = {"cpu.pressure", "cpu.tasks", "disk.pressure", "disk.queue", "disk.size",
-          "memory.oom_kills", "memory.pressure", "network.connections", "power.rapl"}  # fmt: skip
+UNTOLD = {
+    "cpu.pressure",
+    "cpu.tasks",
+    "disk.pressure",
+    "disk.queue",
+    "disk.size",
+    "ledger.clocks",
+    "ledger.units",
+    "ledger.waiting",
+    "memory.oom_kills",
+    "memory.pressure",
+    "network.connections",
+    "power.rapl",
+}
 
 
 def payload(message: Any) -> dict[str, Any]:
@@ -70,8 +82,10 @@ def load(tmp_path: Path) -> Iterator[str]:
     """The name of a program that keeps a core busy and is no child of ours."""
     name = "spinner"
     script = tmp_path / f"{name}.py"
-    script.write_text("import os\nif os.fork(): os._exit(0)\nprint(os.getpid(), flush=True)\n"
-                      "os.close(1)\nwhile True: pass\n")  # fmt: skip
+    script.write_text(
+        "import os\nif os.fork(): os._exit(0)\nprint(os.getpid(), flush=True)\n"
+        "os.close(1)\nwhile True: pass\n"
+    )
     started = subprocess.run(
         [sys.executable, script], check=True, stdout=subprocess.PIPE, start_new_session=True
     )
@@ -108,9 +122,12 @@ def test_every_module_can_be_imported(elsewhere: dict[str, str]) -> None:
 
 
 def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
-    broker: servers.Mosquitto, watch: Callable[..., Any], daemon: servers.Daemon, load: str,
+    broker: servers.Mosquitto,
+    watch: Callable[..., Any],
+    daemon: servers.Daemon,
+    load: str,
     elsewhere: dict[str, str],
-) -> None:  # fmt: skip
+) -> None:
     watcher = watch(broker, "#")
     daemon.start()
 
@@ -149,8 +166,9 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     def absent() -> dict[str, str]:
         senses = payload(watcher.last("host/info"))["senses"]
         assert not {"failing", "denied"} & {sense["state"] for sense in senses.values()}
-        return {name: sense["reason"] for name, sense in senses.items()
-                if sense["state"] == "absent"}  # fmt: skip
+        return {
+            name: sense["reason"] for name, sense in senses.items() if sense["state"] == "absent"
+        }
 
     watcher.wait(lambda _: absent().keys() >= UNTOLD)
     assert all(absent().values())
@@ -164,9 +182,13 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     def terminal(*words: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "subscriber_cli", *words, "--broker", broker.url],
-            cwd=servers.REPOSITORY, env=elsewhere, capture_output=True, text=True, check=False,
+            cwd=servers.REPOSITORY,
+            env=elsewhere,
+            capture_output=True,
+            text=True,
+            check=False,
             timeout=30,
-        )  # fmt: skip
+        )
         assert done.returncode in (0, 1), done.stderr
         return done.stdout
 
@@ -175,9 +197,13 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
 
     doctor = subprocess.run(
         [sys.executable, "-m", "publisher", "doctor", "--config", str(daemon.config)],
-        cwd=servers.REPOSITORY, env=daemon.environment, capture_output=True, text=True,
-        check=False, timeout=60,
-    )  # fmt: skip
+        cwd=servers.REPOSITORY,
+        env=daemon.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert "psutil does not tell how many tasks run" in " ".join(doctor.stdout.split())
 
     assert daemon.end(signal.SIGTERM) == 0

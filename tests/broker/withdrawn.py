@@ -22,13 +22,26 @@ from typing import Any
 _GONE = ("/proc", "/sys")
 _MODULES = ("fcntl", "termios", "tty", "pty", "pwd", "grp", "syslog")
 _NAMES: dict[Any, tuple[str, ...]] = {
-    os: ("pipe2", "memfd_create", "geteuid", "getuid", "sched_getaffinity", "posix_spawn",
-         "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "pread", "pwrite", "uname", "eventfd"),
+    os: (
+        "pipe2",
+        "memfd_create",
+        "geteuid",
+        "getuid",
+        "sched_getaffinity",
+        "posix_spawn",
+        "O_CLOEXEC",
+        "O_DIRECTORY",
+        "O_NONBLOCK",
+        "pread",
+        "pwrite",
+        "uname",
+        "eventfd",
+    ),
     signal: ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGTSTP", "SIGSTOP", "SIGPIPE"),
     select: ("poll", "epoll"),
     socket: ("AF_NETLINK",),
     time: ("CLOCK_BOOTTIME", "clock_gettime_ns"),
-}  # fmt: skip
+}
 
 
 def _of_psutil() -> bool:

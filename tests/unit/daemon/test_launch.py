@@ -34,8 +34,11 @@ def test_a_program_that_inherits_the_descriptor_takes_it_over() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(descriptor)],
-        pass_fds=(descriptor,), capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        pass_fds=(descriptor,),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     os.close(descriptor)
     assert done.stdout.split() == [str(len(BIG)), "abc"]
 

@@ -31,8 +31,14 @@ from publisher.subsystems.power.power import Power, PowerReading
 from publisher.subsystems.thermal.thermal import Thermal
 
 GIB = 1 << 30
-MAC_DISK = {"read_count": 10, "write_count": 20, "read_bytes": 4096, "write_bytes": 8192,
-            "read_time": 3, "write_time": 4}  # fmt: skip
+MAC_DISK = {
+    "read_count": 10,
+    "write_count": 20,
+    "read_bytes": 4096,
+    "write_bytes": 8192,
+    "read_time": 3,
+    "write_time": 4,
+}
 
 
 def some(**values: Any) -> SimpleNamespace:
@@ -100,8 +106,16 @@ class Fake:
         return some(total=100 * GIB, used=25 * GIB, free=75 * GIB)
 
     def net_io_counters(self, pernic: bool = False) -> dict[str, Any]:
-        told = some(bytes_recv=1, packets_recv=2, errin=3, dropin=4,
-                    bytes_sent=5, packets_sent=6, errout=7, dropout=0)  # fmt: skip
+        told = some(
+            bytes_recv=1,
+            packets_recv=2,
+            errin=3,
+            dropin=4,
+            bytes_sent=5,
+            packets_sent=6,
+            errout=7,
+            dropout=0,
+        )
         return {"lo0": told, "en0": told, "awdl0": told}
 
     def net_if_addrs(self) -> dict[str, list[Any]]:
@@ -234,12 +248,18 @@ def test_disks_and_file_systems(mac: Fake, monkeypatch: pytest.MonkeyPatch) -> N
     assert device.write_bytes_per_second > 0
     assert device.busy_percent is device.queue_depth is device.size_bytes is None
     assert {each.label for each in reading.filesystems.values()} == {
-        "/", "/System/Volumes/Data", "/Volumes/My Disk\\1",
-    }  # fmt: skip
+        "/",
+        "/System/Volumes/Data",
+        "/Volumes/My Disk\\1",
+    }
     assert reading.fullest_percent == 25
     assert {name for name, error in watched.health.items() if error} == {
-        "disk.busy", "disk.pressure", "disk.queue", "disk.size",
-    }  # fmt: skip
+        "disk.busy",
+        "disk.pressure",
+        "disk.queue",
+        "disk.size",
+        "disk.smart",
+    }
 
 
 def test_a_disk_at_rest_has_no_busy_time_where_none_is_counted(
@@ -370,5 +390,10 @@ def test_the_ledger_does_without_the_kernels_process_table() -> None:
     try:
         assert ledger.sample() is None
         assert isinstance(ledger.health["ledger.clocks"], AbsentError)
+        assert "which container" in str(ledger.health["ledger.units"])
+        balance = ledger.sample()
+        assert balance is not None
+        # Unknown, not 0.
+        assert all(account.wait_seconds is None for account in balance.accounts)
     finally:
         ledger.close()
