@@ -8,7 +8,7 @@ STAMPS := .cache
 UNIT := $(BIN)/python -m pytest tests/unit --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs lock clean
+.PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs docs-check lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,10 +39,10 @@ broker faults: $(STAMPS)/dev ## the tests with a real mosquitto, or with injecte
 	$(BIN)/python -m pytest -m $@
 
 docs: $(STAMPS)/dev ## write the reference pages anew from the declarations
-	$(BIN)/fanwhy-pub docs docs
+	$(BIN)/python -m tools.reference docs
 
 docs-check: $(STAMPS)/dev
-	$(BIN)/fanwhy-pub docs docs --check
+	$(BIN)/python -m tools.reference docs --check
 
 homeassistant: $(STAMPS)/dev ## the tests with a real Home Assistant, which is made once and kept
 	@scripts/system-packages

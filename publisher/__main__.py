@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Runs the command line; what it needs is loaded only when it is needed."""
     if sys.argv[1:] == ["--version"]:
-        from publisher import __version__  # noqa: PLC0415  # a version should come at once
+        from publisher import version_line  # noqa: PLC0415  # a version should come at once
 
-        print(f"fanwhy {__version__}")
+        print(version_line("fanwhy-pub"))
         return
     from publisher.cli import main as run  # noqa: PLC0415
 

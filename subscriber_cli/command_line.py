@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from publisher import __version__
+from publisher import version_line
 from publisher.config.load import load
 from publisher.errors import FanwhyError
+from publisher.mqtt.broker_checks import BROKER_CHECKS
 from subscriber_cli.tail import LEAVES, Tail
 from subscriber_cli.terminal_settings import TerminalSettings
 from subscriber_cli.watch import watch as watch_screen
@@ -49,7 +50,7 @@ Config = Annotated[
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"fanwhy-sub {__version__}")
+        print(version_line("fanwhy-sub"))
         raise typer.Exit
 
 
@@ -140,8 +141,13 @@ def why(
 
 
 def _settings(broker: str | None, prefix: str | None, config: str | None) -> TerminalSettings:
-    flags = {"broker.url": broker, "prefix": prefix}
-    loaded = load(TerminalSettings, flags=flags, config=config, foreign=True)
+    loaded = load(
+        TerminalSettings,
+        flags={"--broker": ("broker.url", broker), "--prefix": ("prefix", prefix)},
+        config=config,
+        foreign=True,
+        checks=[BROKER_CHECKS],
+    )
     for warning in loaded.warnings:
         print(f"fanwhy-sub: {warning}", file=sys.stderr)
     return loaded.settings

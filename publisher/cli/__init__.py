@@ -1,8 +1,11 @@
 """The command line ``fanwhy-pub``: one file a command, loaded when it is called.
 
 To add a command, write ``publisher/cli/<name>.py`` with a function ``command`` (or a Typer
-``app`` with commands of its own) and add its line to ``COMMANDS``. A command returns its exit
+``app`` with commands of its own) and add its name to ``COMMANDS``. A command returns its exit
 code, or nothing; a ``FanwhyError`` that it raises becomes one line and an exit code.
+
+The file of a command says ``fanwhy-pub <name>`` in its first line; the other files of this folder
+are what commands share.
 """
 
 from __future__ import annotations
@@ -13,70 +16,115 @@ import logging
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from publisher import __version__
+from publisher import version_line
 from publisher.contract.printable import printable
 from publisher.errors import FanwhyError
 
-COMMANDS = {
-    "run": "publisher.cli.run",
-    "once": "publisher.cli.once",
-    "why": "publisher.cli.why",
-    "top": "publisher.cli.top",
-    "init": "publisher.cli.init",
-    "check": "publisher.cli.check",
-    "doctor": "publisher.cli.doctor",
-    "classify": "publisher.cli.classify",
-    "homeassistant": "publisher.cli.homeassistant",
-    "picture": "publisher.cli.picture",
-    "schema": "publisher.cli.schema",
-    "docs": "publisher.cli.docs",
-    "capture": "publisher.cli.capture",
-    "config": "publisher.cli.config",
-}
-"""Every command and its module, in the order in which help lists them."""
+COMMANDS = (
+    "run",
+    "once",
+    "why",
+    "top",
+    "init",
+    "check",
+    "doctor",
+    "classify",
+    "homeassistant",
+    "picture",
+    "schema",
+    "capture",
+    "replay",
+    "config",
+)
+"""Every command, in the order in which help lists them."""
 
-# For other programs of fanwhy and of its repository: not in the help.
-_HIDDEN = frozenset({"config", "docs"})
+_HIDDEN = frozenset({"config"})  # the daemon's own; not in the help
 _PROGRAM = "fanwhy-pub"
 _INTERRUPTED = 130
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
 # click's name for all that can be wrong with an invocation; typer carries its own copy or
 # uses the original, by version.
 _UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 
 
-class _Commands(MutableMapping[str, Any]):
+# --- from invocation to exit code -----------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code.
+
+    0: done. 1: it did not work. 2: the command line or the configuration is wrong.
+    """
+    logging.getLogger("publisher").addHandler(logging.NullHandler())  # commands speak for it
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no ✓ gets a ?
+    try:
+        code = app(
+            list(arguments) if arguments is not None else None,
+            prog_name=_PROGRAM,
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except FanwhyError as error:
+        return _complain(str(error), error.exit_code)
+    except BrokenPipeError:
+        # What is still buffered has no reader; without this the interpreter complains at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}", 1)
+    except _UsageProblem as error:
+        return _complain(_usage(error), 2)
+    return int(code or 0)
+
+
+def _complain(text: str, code: int) -> int:
+    """Says what is wrong, a line for each thing, on standard error; returns ``code``."""
+    for line in text.splitlines():
+        print(f"{_PROGRAM}: {printable(line)}", file=sys.stderr)
+    return code
+
+
+def _usage(error: Any) -> str:
+    text = error.format_message().rstrip(".").replace("\n", " ")
+    command = error.ctx.command_path if getattr(error, "ctx", None) else _PROGRAM
+    text = f"{text[:1].lower()}{text[1:]}"
+    return f"{text} See {command} --help" if text.endswith("?") else f"{text}; see {command} --help"
+
+
+# --- the commands ---------------------------------------------------------------------------------
+
+
+class _LazyGroup(TyperGroup):
     """The commands by name, each imported when it is looked up."""
 
-    def __init__(self) -> None:
-        self._loaded: dict[str, Any] = {}
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        names: dict[str, Any] = dict.fromkeys(COMMANDS)  # among which a mistyped one is looked for
+        self.commands = names
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = _load(name)
-        return self._loaded[name]
+    def list_commands(self, _: Any) -> list[str]:
+        return list(COMMANDS)
 
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
+    def get_command(self, _: Any, cmd_name: str) -> Any:
+        return _load(cmd_name) if cmd_name in COMMANDS else None
 
 
+@cache
 def _load(name: str) -> Any:
-    module = import_module(COMMANDS[name])
+    module = import_module(f"{__name__}.{name}")
     group = getattr(module, "app", None)
     if group is not None:
         found = typer.main.get_command(group)
@@ -103,16 +151,8 @@ def readable_help(docstring: str) -> str:
     return "\n\n".join(parts).replace("[", "\\[")
 
 
-class _LazyGroup(TyperGroup):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = _Commands()
+# --- the program ----------------------------------------------------------------------------------
 
-    def list_commands(self, _: Any) -> list[str]:
-        return list(COMMANDS)
-
-
-_CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     cls=_LazyGroup,
@@ -133,64 +173,18 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"fanwhy {__version__}")
+        print(version_line(_PROGRAM))
         raise typer.Exit
 
 
 @app.callback(invoke_without_command=True)
 def _start(
     context: typer.Context,
-    version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
-    ),
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
 ) -> None:
-    del version
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit(2)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; the exit code.
-
-    0: done. 1: it did not work. 2: the command line or the configuration is wrong.
-    """
-    logging.getLogger("publisher").addHandler(logging.NullHandler())  # commands speak for it
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no ✓ gets a ?
-    try:
-        code = app(
-            list(arguments) if arguments is not None else None,
-            prog_name=_PROGRAM,
-            standalone_mode=False,
-        )
-        sys.stdout.flush()
-    except FanwhyError as error:
-        return complain(str(error), error.exit_code)
-    except BrokenPipeError:
-        # What is still buffered has no reader; without this the interpreter complains at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return complain(f"{place}{error.strerror or error}", 1)
-    except _UsageProblem as error:
-        return complain(_usage(error), 2)
-    return int(code or 0)
-
-
-def complain(text: str, code: int) -> int:
-    """Says what is wrong, a line for each thing, on standard error; returns ``code``."""
-    for line in text.splitlines():
-        print(f"{_PROGRAM}: {printable(line)}", file=sys.stderr)
-    return code
-
-
-def _usage(error: Any) -> str:
-    text = error.format_message().rstrip(".").replace("\n", " ")
-    command = error.ctx.command_path if getattr(error, "ctx", None) else _PROGRAM
-    text = f"{text[:1].lower()}{text[1:]}"
-    return f"{text} See {command} --help" if text.endswith("?") else f"{text}; see {command} --help"

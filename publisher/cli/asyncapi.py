@@ -8,33 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 from publisher import __version__
-from publisher.cli.contract import contents
-from publisher.contract import topics
 from publisher.contract.model import json_schema
+from publisher.contract.topics import Topic, readings_of
 from publisher.daemon.settings import Settings
 from publisher.mqtt.broker import parse_url
+from publisher.pipeline import all_topics
 
 _LOCAL = "mqtt://localhost"
-_FIRM = frozenset({topics.INFO, topics.EXPLANATION, topics.EVENT, topics.CATALOGUE, topics.STATUS})
-_MOMENTARY = frozenset({topics.EVENT, topics.COMMAND})
-_WORDS: dict[str, tuple[str, list[str]]] = {
-    topics.STATUS: (
-        "Whether the daemon is there; the broker says offline when it dies.",
-        [topics.ONLINE.decode(), topics.OFFLINE.decode()],
-    ),
-    topics.COMMAND: (
-        "Publish everything anew; or answer with the verdict on the response topic (MQTT 5).",
-        ["refresh", "why"],
-    ),
-}
+_JSON = "application/json"
 
 
 def asyncapi(settings: Settings) -> dict[str, Any]:
     """The document for the topics of this host, on its broker."""
-    schema = json_schema(contents())
+    rows = all_topics()
+    schema = json_schema(readings_of(rows))
     definitions = schema.pop("$defs", {})
     payloads = {leaf: _moved(node) for leaf, node in schema["properties"].items()}
-    leaves = [*payloads, topics.CATALOGUE, topics.STATUS, topics.COMMAND]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -43,12 +32,12 @@ def asyncapi(settings: Settings) -> dict[str, Any]:
             "description": "Why this machine's fan runs: who did it, since when, and is it over.",
             "license": {"name": "MIT"},
         },
-        "defaultContentType": "application/json",
+        "defaultContentType": _JSON,
         "servers": {"broker": _server(settings)},
-        "channels": {leaf: _channel(settings, leaf) for leaf in leaves},
-        "operations": {leaf: _operation(leaf) for leaf in leaves},
+        "channels": {leaf: _channel(settings, leaf) for leaf in rows},
+        "operations": {leaf: _operation(row) for leaf, row in rows.items()},
         "components": {
-            "messages": {leaf: _message(leaf, payloads) for leaf in leaves},
+            "messages": {leaf: _message(row, payloads.get(leaf)) for leaf, row in rows.items()},
             "schemas": {name: _moved(node) for name, node in definitions.items()},
         },
     }
@@ -74,37 +63,28 @@ def _channel(settings: Settings, leaf: str) -> dict[str, Any]:
     }
 
 
-def _operation(leaf: str) -> dict[str, Any]:
+def _operation(row: Topic) -> dict[str, Any]:
     """What the daemon does on a topic."""
     return {
-        "action": "receive" if leaf == topics.COMMAND else "send",
-        "channel": {"$ref": f"#/channels/{leaf}"},
+        "action": "receive" if row.received else "send",
+        "channel": {"$ref": f"#/channels/{row.leaf}"},
         "bindings": {
-            "mqtt": {
-                "qos": 1 if leaf in _FIRM or leaf == topics.COMMAND else 0,
-                "retain": leaf not in _MOMENTARY,
-                "bindingVersion": "0.2.0",
-            }
+            "mqtt": {"qos": row.qos, "retain": row.retained, "bindingVersion": "0.2.0"},
         },
     }
 
 
-def _message(leaf: str, payloads: dict[str, Any]) -> dict[str, Any]:
-    if leaf in _WORDS:
-        description, words = _WORDS[leaf]
-        return {
-            "name": leaf,
-            "description": description,
-            "contentType": "text/plain",
-            "payload": {"type": "string", "enum": words},
-        }
-    if leaf == topics.CATALOGUE:
-        return {
-            "name": leaf,
-            "description": "The JSON Schema of every reading that this daemon publishes.",
-            "payload": {"type": "object"},
-        }
-    return {"name": leaf, "payload": payloads[leaf]}
+def _message(row: Topic, payload: Any) -> dict[str, Any]:
+    if payload is not None:
+        return {"name": row.leaf, "payload": payload}
+    message: dict[str, Any] = {"name": row.leaf, "description": row.doc}
+    if row.content_type != _JSON:
+        message["contentType"] = row.content_type
+    if row.words:
+        message["payload"] = {"type": "string", "enum": list(row.words)}
+    else:
+        message["payload"] = {"type": "object" if row.content_type == _JSON else "string"}
+    return message
 
 
 def _moved(node: Any) -> Any:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from publisher import __version__
 from publisher.cli.check import print_findings
-from publisher.cli.examination import Look, examine, look
+from publisher.cli.examination import examine
+from publisher.cli.look import Look, look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
 from publisher.config.state import state_dir

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from publisher.cli.examination import look
+from publisher.cli.look import look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
 from publisher.config.state import state_dir
@@ -18,7 +18,7 @@ from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import InfoReading
-from publisher.daemon.discovery_of import discovery_of
+from publisher.daemon.presence import discovery_of
 from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError
 from publisher.homeassistant.discovery import Discovery, Entity, Host

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from publisher.cli.options import Broker, Config, Prefix
-from publisher.config.load import CONFIG_VARIABLE, system_config, user_config
+from publisher.config.paths import CONFIG_VARIABLE, system_config, user_config
 from publisher.config.template import render
 from publisher.contract.printable import printable
 from publisher.contract.topics import Topics
@@ -37,7 +37,7 @@ def command(
     """Write a configuration file with every setting explained.
 
     Asks where the broker is, who you are to it, and whether several machines share it. The
-    password goes into a file of its own that nobody else may read.
+    password goes into a file of its own that no other user may read.
 
     Examples:
         fanwhy-pub init
@@ -83,7 +83,7 @@ class _Answers:
         """Asks for what the flags did not say.
 
         Raises:
-            ConfigError: nobody answers.
+            ConfigError: there is no answer.
         """
         try:
             if not self.url:

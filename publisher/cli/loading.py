@@ -16,6 +16,7 @@ from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
 from publisher.explain.naming import rules
+from publisher.mqtt.broker_checks import BROKER_CHECKS
 from publisher.subsystems import SUBSYSTEMS
 
 SUBSYSTEM_NAMES = tuple(cls.name for cls in SUBSYSTEMS)
@@ -43,9 +44,10 @@ def load_settings(
     """
     loaded = load(
         Settings,
-        flags={"broker.url": broker, "prefix": prefix},
+        flags={"--broker": ("broker.url", broker), "--prefix": ("prefix", prefix)},
         config=config,
         environment=environment,
+        checks=[BROKER_CHECKS],
     )
     problems = list(_problems(loaded))
     if problems:

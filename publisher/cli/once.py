@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from publisher.cli.examination import look
 from publisher.cli.loading import SUBSYSTEM_NAMES
+from publisher.cli.look import look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, panel, print_json
 from publisher.config.walk import nearest
@@ -16,13 +16,15 @@ from publisher.contract.payload import Envelope, to_json
 from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 
+NAMES_HELP = f"Only these: {', '.join(SUBSYSTEM_NAMES)}."
+
 
 def command(
     subsystems: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[SUBSYSTEM]...",
-            help=f"Only these: {', '.join(SUBSYSTEM_NAMES)}.",
+            help=NAMES_HELP,
             show_default=False,
         ),
     ] = None,

@@ -10,6 +10,7 @@ import typer
 
 from publisher.config.state import state_dir
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_svg import draw
 from publisher.errors import FanwhyError
 
 
@@ -24,7 +25,7 @@ def command(
     Examples:
         fanwhy-pub picture last-night.svg
     """
-    day = Timeline.open(state_dir())
-    if not day.spans and not day.points:
+    timeline = Timeline.open(state_dir())
+    if not timeline.spans and not timeline.points:
         raise FanwhyError("nothing is known of the last 24 hours: does the daemon run here?")
-    file.write_text(day.draw(time.time()), encoding="utf-8")
+    file.write_text(draw(timeline, time.time()), encoding="utf-8")

@@ -13,15 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-from publisher.cli.contract import contents
 from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.config.load import Loaded
 from publisher.config.state import state_dir
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode
+from publisher.contract.topics import readings_of
 from publisher.daemon.launch import Launch
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
+from publisher.pipeline import all_topics
 from publisher.sources import machine_files
 from publisher.sources.identity import describe
 
@@ -68,7 +69,9 @@ def prepare(
     flags = {"--broker": broker, "--prefix": prefix,
              "--config": str(Path(config).absolute()) if config else None}  # fmt: skip
     given = [word for flag, value in flags.items() if value is not None for word in (flag, value)]
-    catalogue = Envelope(loaded.settings.host).wrap(json_schema(contents()), time.time())
+    catalogue = Envelope(loaded.settings.host).wrap(
+        json_schema(readings_of(all_topics())), time.time()
+    )
     return Launch(
         settings=loaded.settings,
         catalogue=encode(catalogue),

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from publisher.cli.asyncapi import asyncapi
-from publisher.cli.contract import contents
 from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.contract.model import json_schema
+from publisher.contract.topics import readings_of
+from publisher.pipeline import all_topics
 
 
 def command(
@@ -30,4 +31,4 @@ def command(
         fanwhy-pub schema --asyncapi > fanwhy.asyncapi.json
     """
     settings = settings_of(broker, prefix, config).settings
-    print_json(asyncapi(settings) if as_asyncapi else json_schema(contents()))
+    print_json(asyncapi(settings) if as_asyncapi else json_schema(readings_of(all_topics())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -15,13 +16,9 @@ from publisher.contract.payload import Envelope, to_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import ExplanationReading
 from publisher.daemon.settings import Settings
+from publisher.errors import SourceError
 from publisher.explain.explainer import Explainer
-from publisher.explain.inputs import evidence, signs
-from publisher.ledger import Ledger, open_ledger
-from publisher.ledger.usage.gpu_users import with_gpu
-from publisher.sources import Sources, machine_files
-from publisher.subsystems import SUBSYSTEMS
-from publisher.subsystems.runner import SubsystemRunner
+from publisher.pipeline import EXPLANATION, LEDGER, Pipeline
 
 # Two windows make a verdict, and together they must outlast a blip.
 _STEP_SECONDS = 0.7
@@ -57,43 +54,36 @@ def command(
 
 def watch(settings: Settings, seconds: float) -> ExplanationReading:
     """The verdict on the next seconds; what the daemon has learned is taken into account."""
-    sources = Sources(files=machine_files(settings.root))
-    senses = SubsystemRunner(
-        sources,
-        SUBSYSTEMS,
-        disabled=settings.senses.disabled,
-        options={"disk": settings.smart},
-    )
-    ledger = open_ledger(sources, settings.ledger)
     explainer = Explainer(settings.explain, state_dir=state_dir(), keeps=False)
-    try:
-        return follow(sources, senses, ledger, explainer, seconds=seconds)
-    finally:
-        ledger.close()
-        senses.close()
-        sources.files.close()
+    with closing(Pipeline.of(settings, explainer=explainer)) as pipeline:
+        return follow(pipeline, seconds=seconds)
 
 
 def follow(
-    sources: Sources,
-    senses: SubsystemRunner,
-    ledger: Ledger,
-    explainer: Explainer,
-    *,
-    seconds: float,
-    pause: Callable[[float], None] = time.sleep,
+    pipeline: Pipeline, *, seconds: float, pause: Callable[[float], None] = time.sleep
 ) -> ExplanationReading:
-    """The last verdict of ``seconds`` of windows, each judged as the daemon judges it."""
-    verdict = ExplanationReading()
-    until = sources.monotonic() + seconds
+    """The last verdict of ``seconds`` of windows, each judged as the daemon judges it.
+
+    Raises:
+        SourceError: nothing can be judged here.
+    """
+    verdict: ExplanationReading | None = None
+    until = pipeline.sources.monotonic() + seconds
     while True:
-        readings, balance = senses.read(), ledger.sample()
-        now = sources.monotonic()
-        if balance is not None:
-            balance = with_gpu(balance, senses.gpu_users(), ledger.account_of)
-            verdict = explainer.judge(
-                balance, evidence(readings), now=now, wall=sources.wall(), signs=signs(readings)
-            )
+        sample = pipeline.sample()
+        verdict = sample.verdict or verdict
+        now = pipeline.sources.monotonic()
         if now >= until:
-            return verdict
+            break
         pause(min(_STEP_SECONDS, max(until - now, 0.1)))
+    if verdict is None:
+        found = next(
+            (
+                pipeline.health[name]
+                for name in (LEDGER, EXPLANATION)
+                if pipeline.health[name].state != "ok"
+            ),
+            None,
+        )
+        raise SourceError(found.reason if found else "no window was long enough to be judged")
+    return verdict

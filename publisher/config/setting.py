@@ -1,4 +1,4 @@
-"""A setting is declared once, beside the code that obeys it.
+"""A setting is declared once, beside the code that obeys it, with ``setting`` or ``number``.
 
 Loading, validation, the file that ``fanwhy-pub init`` writes and ``docs/configuration.md`` come
 from the declaration::
@@ -7,7 +7,7 @@ from the declaration::
     class SamplingSettings:
         \"\"\"How often the machine is looked at.\"\"\"
 
-        period_seconds: float = setting(2.0, "Seconds between two samples.", minimum=0.5)
+        period_seconds: float = number(2.0, "Seconds between two samples.", 0.5, 60)
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ class Setting:
         minimum: the smallest number allowed; likewise ``maximum``.
         options: the words allowed.
         secret: never shown, logged or written by ``init``.
+        may_hold_secret: such as an address with a password in it: not repeated when it is wrong.
+        variable: an environment variable shorter than the one made from section and name, which
+            works too.
         example: what the commented line of ``init`` shows where the default is no help.
     """
 
@@ -32,6 +35,8 @@ class Setting:
     maximum: float | None = None
     options: tuple[str, ...] = ()
     secret: bool = False
+    may_hold_secret: bool = False
+    variable: str = ""
     example: str = ""
 
 
@@ -41,3 +46,8 @@ def setting(default: Any, description: str, **limits: Any) -> Any:
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata, repr=not limits.get("secret", False))
+
+
+def number(default: float, description: str, minimum: float, maximum: float | None = None) -> Any:
+    """A field for a number and the range that it may be in."""
+    return setting(default, description, minimum=minimum, maximum=maximum)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def save(path: Path, content: str) -> None:
-    """Replaces the file; whoever reads it meanwhile gets the old content or the new.
+    """Replaces the file; a reader gets the old content or the new, nothing in between.
 
     It is not forced onto the disk: on a busy one that takes seconds, in which we ought to find
     out who keeps it busy. After a power failure the content of the last half minute may be

@@ -13,17 +13,16 @@ from typing import Any
 from publisher.config.setting import Setting
 
 ENVIRONMENT_PREFIX = "FANWHY_"
-# Shorter than FANWHY_BROKER__URL, which works too.
-SHORTCUTS = {"FANWHY_BROKER": ("broker", "url")}
 
-_Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
+"""Section and name of a setting, the name alone on the top level."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One setting as declared: where it stands, what it is, what it is when nobody sets it."""
+    """One setting as declared: where it stands, what it is, what it is unless it is set."""
 
-    path: _Path
+    path: KeyPath
     type: Any
     default: Any
     setting: Setting
@@ -36,10 +35,7 @@ class Declared:
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        for name, path in SHORTCUTS.items():
-            if path == self.path:
-                return name
-        return ENVIRONMENT_PREFIX + "__".join(self.path).upper()
+        return self.setting.variable or ENVIRONMENT_PREFIX + "__".join(self.path).upper()
 
     @property
     def expectation(self) -> str:
@@ -47,7 +43,7 @@ class Declared:
         return expectation(self.type, self.setting)
 
 
-def declared(cls: type, above: _Path = ()) -> Iterator[Declared]:
+def declared(cls: type, above: KeyPath = ()) -> Iterator[Declared]:
     """Every setting of a settings dataclass and of its sections, in order of declaration."""
     hints = typing.get_type_hints(cls)
     for item in dataclasses.fields(cls):

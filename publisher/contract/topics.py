@@ -1,14 +1,26 @@
-"""Every topic that fanwhy uses, built and taken apart in one place.
+"""Every topic that fanwhy uses: one row a topic with all that holds for it, and its addresses.
+
+Who publishes, who reads and who documents takes these facts from the rows, and from nowhere else.
+The rows of subsystems are made from their readings, the others stand here.
 
 The prefix is ``host`` unless configured; ``{hostname}`` in it is replaced, so that several
-machines can share a broker as ``host/{hostname}``. The last level names the topic's content.
+machines can share a broker as ``host/{hostname}``. The last level, the leaf, names the content.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from publisher.contract.metric import Reading
+from publisher.contract.readings import (
+    EventReading,
+    ExplanationReading,
+    InfoReading,
+    SelfReading,
+    overview_of,
+)
 from publisher.errors import ConfigError
 
 STATUS = "status"
@@ -21,13 +33,157 @@ SELF = "self"
 COMMAND = "command"
 PICTURE = "picture"
 
-ALL = (STATUS, CATALOGUE, INFO, OVERVIEW, EXPLANATION, EVENT, SELF, COMMAND)
-
 ONLINE = b"online"
 OFFLINE = b"offline"
+COMMANDS = ("refresh", "why")
 
 DEFAULT_PREFIX = "host"
 _UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What holds for one topic; the defaults are those of a subsystem's.
+
+    Attributes:
+        leaf: the last level of its address.
+        doc: one sentence: what is on it.
+        reading: what its payload holds besides the envelope; ``None`` where it is no reading.
+        retained: the broker keeps the newest message for those who come later.
+        qos: quality of service, of what is published and of our subscription (MQTT 5 section 4.3).
+        expires: a retained state that the broker forgets after a few heartbeats, so that a dead
+            host shows by age as well.
+        heartbeat: sent again after the longest silence, even if nothing has changed.
+        min_interval_seconds: between two messages about numbers, where that is longer than the
+            user's setting.
+        content_type: MIME type of the payload.
+        words: the payloads there are, where each is a plain word.
+        received: the daemon listens here, and publishes nothing.
+        subsystem: filled by the subsystem of that name, and emptied when that has no reading.
+        entities: its values are Home Assistant's entities.
+        constant: these entities are there from the start, whatever can be read yet.
+    """
+
+    leaf: str
+    doc: str
+    reading: type[Reading] | None = None
+    retained: bool = True
+    qos: int = 0
+    expires: bool = True
+    heartbeat: bool = True
+    min_interval_seconds: float = 0.0
+    content_type: str = "application/json"
+    words: tuple[str, ...] = ()
+    received: bool = False
+    subsystem: bool = False
+    entities: bool = False
+    constant: bool = False
+
+
+_VERDICT = Topic(
+    leaf=EXPLANATION,
+    doc="The verdict: state, sentence, causes with shares and confidence, evidence.",
+    reading=ExplanationReading,
+    qos=1,
+    entities=True,
+    constant=True,
+)
+_EVENT = Topic(
+    leaf=EVENT,
+    doc="A cause began or ended, an alert was raised or cleared; none lost, none twice.",
+    reading=EventReading,
+    retained=False,
+    qos=1,
+    expires=False,
+    heartbeat=False,
+)
+_OTHERS = (
+    Topic(
+        leaf=INFO,
+        doc="Who this is, what it can tell, and what it cannot and why.",
+        reading=InfoReading,
+        qos=1,
+        expires=False,
+        heartbeat=False,
+        entities=True,
+    ),
+    Topic(
+        leaf=SELF,
+        doc="What fanwhy itself costs.",
+        reading=SelfReading,
+        entities=True,
+        constant=True,
+    ),
+    Topic(
+        leaf=CATALOGUE,
+        doc="The JSON Schema of every reading that this daemon publishes.",
+        qos=1,
+        expires=False,
+        heartbeat=False,
+    ),
+    Topic(
+        leaf=STATUS,
+        doc="Whether the daemon is there; the broker says offline when it dies.",
+        qos=1,
+        content_type="text/plain",
+        words=(ONLINE.decode(), OFFLINE.decode()),
+    ),
+    Topic(
+        leaf=COMMAND,
+        doc="Publish everything anew; or answer with the verdict on the response topic (MQTT 5).",
+        retained=False,
+        qos=1,
+        expires=False,
+        heartbeat=False,
+        content_type="text/plain",
+        words=COMMANDS,
+        received=True,
+    ),
+    Topic(
+        leaf=PICTURE,
+        doc="The last 24 hours as a drawing (SVG).",
+        expires=False,
+        heartbeat=False,
+        content_type="image/svg+xml",
+    ),
+)
+# More often than this what repeats the numbers of all other topics would go with each of them.
+_OVERVIEW_SECONDS = 5.0
+
+
+def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
+    """All topics by leaf, in the order in which people read of them.
+
+    Args:
+        subsystems: their readings, by name.
+    """
+    rows = (
+        _VERDICT,
+        _EVENT,
+        Topic(
+            leaf=OVERVIEW,
+            doc="The few numbers that matter, and the sentence.",
+            reading=overview_of({**subsystems, EXPLANATION: ExplanationReading}),
+            min_interval_seconds=_OVERVIEW_SECONDS,
+        ),
+        *(
+            Topic(
+                leaf=name,
+                doc=(reading.__doc__ or "").partition("\n")[0],
+                reading=reading,
+                subsystem=True,
+                entities=True,
+            )
+            for name, reading in subsystems.items()
+        ),
+        *_OTHERS,
+    )
+    return {row.leaf: row for row in rows}
+
+
+def readings_of(rows: Mapping[str, Topic]) -> dict[str, type[Reading]]:
+    """What the payloads hold, by topic, of those that hold a reading."""
+    return {row.leaf: row.reading for row in rows.values() if row.reading}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class CommandHandler:
         of: our topics.
         machine_id: ours.
         homeassistant: whose topics are not to be forged.
-        subsystems: the last levels of topics besides those that are always there.
+        leaves: the last levels of every topic that daemons publish on.
         announce: takes what concerns discovery; whether it did.
     """
 
@@ -57,14 +57,14 @@ class CommandHandler:
         of: Topics,
         machine_id: str | None,
         homeassistant: HomeAssistantSettings,
-        subsystems: Collection[str],
+        leaves: Collection[str],
         announce: Callable[[Request], bool],
     ) -> None:
         self._owner = owner
         self._topics = of
         self._machine_id = machine_id
         self._homeassistant = homeassistant
-        self._leaves = frozenset((*subsystems, *topics.ALL, topics.PICTURE))
+        self._leaves = frozenset(leaves)
         self._announce = announce
         self._remarked: set[str] = set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from publisher.config.setting import setting
+from publisher.config.setting import number, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,93 +17,78 @@ class ExplainSettings:
         "of the same name. `fanwhy-pub classify NAME` shows which rule matches.",
         example="/etc/fanwhy/rules.toml",
     )
-    busy_cores: float = setting(
-        0.6, "CPU work that counts as busy, in cores; the larger of this and busy_percent.",
-        minimum=0.05, maximum=1024,
-    )  # fmt: skip
-    busy_percent: float = setting(
-        5.0, "CPU work that counts as busy, in percent of all cores.", minimum=0.1, maximum=100
+    busy_cores: float = number(
+        0.6,
+        "CPU work that counts as busy, in cores; the larger of this and busy_percent.",
+        minimum=0.05,
+        maximum=1024,
     )
-    high_percent: float = setting(
-        30.0, "CPU usage of all cores from which it is called high.", minimum=1, maximum=100
+    busy_percent: float = number(
+        5.0, "CPU work that counts as busy, in percent of all cores.", 0.1, 100
     )
-    busy_gpu_percent: float = setting(
-        30.0, "GPU utilisation that counts as busy.", minimum=1, maximum=100
+    high_percent: float = number(
+        30.0, "CPU usage of all cores from which it is called high.", 1, 100
     )
-    busy_disk_bytes_per_second: float = setting(
-        40e6, "Disk traffic that counts as busy.", minimum=1e5
+    busy_gpu_percent: float = number(30.0, "GPU utilisation that counts as busy.", 1, 100)
+    busy_disk_bytes_per_second: float = number(40e6, "Disk traffic that counts as busy.", 1e5)
+    busy_network_bytes_per_second: float = number(40e6, "Network traffic that counts as busy.", 1e5)
+    memory_pressure_percent: float = number(
+        10.0, "Share of time spent waiting for memory that counts as pressure.", 0.5, 100
     )
-    busy_network_bytes_per_second: float = setting(
-        40e6, "Network traffic that counts as busy.", minimum=1e5
+    memory_available_percent: float = number(
+        5.0, "Available memory below which it counts as pressure.", 0.1, 90
     )
-    memory_pressure_percent: float = setting(
-        10.0, "Share of time spent waiting for memory that counts as pressure.",
-        minimum=0.5, maximum=100,
-    )  # fmt: skip
-    memory_available_percent: float = setting(
-        5.0, "Available memory below which it counts as pressure.", minimum=0.1, maximum=90
+    io_pressure_percent: float = number(
+        40.0, "Share of time spent waiting for disks that counts as pressure.", 1, 100
     )
-    io_pressure_percent: float = setting(
-        40.0, "Share of time spent waiting for disks that counts as pressure.",
-        minimum=1, maximum=100,
-    )  # fmt: skip
-    hot_celsius: float = setting(
-        85.0, "CPU temperature that counts as hot where the sensor names no limit of its own.",
-        minimum=30, maximum=120,
-    )  # fmt: skip
-    hot_gpu_celsius: float = setting(
-        90.0, "GPU temperature that counts as hot where its driver names no limit.",
-        minimum=30, maximum=130,
-    )  # fmt: skip
-    hot_margin_celsius: float = setting(
-        5.0, "Degrees below the sensor's own limit that count as hot, of CPU or GPU.",
-        minimum=0, maximum=50,
-    )  # fmt: skip
-    enter_seconds: float = setting(
-        1.0, "How long a load must last before it is spoken of.", minimum=0, maximum=600
+    hot_celsius: float = number(
+        85.0,
+        "CPU temperature that counts as hot where the sensor names no limit of its own.",
+        minimum=30,
+        maximum=120,
     )
-    join_seconds: float = setting(
-        1.5, "How long a further program must work before it joins the causes.",
-        minimum=0, maximum=600,
-    )  # fmt: skip
-    leave_seconds: float = setting(
-        4.0, "How long a load must be gone before it counts as over.", minimum=0, maximum=600
+    hot_gpu_celsius: float = number(
+        90.0, "GPU temperature that counts as hot where its driver names no limit.", 30, 130
     )
-    leave_ratio: float = setting(
-        0.6, "Part of a threshold below which a load counts as gone.", minimum=0.1, maximum=1
+    hot_margin_celsius: float = number(
+        5.0, "Degrees below the sensor's own limit that count as hot, of CPU or GPU.", 0, 50
     )
-    cause_share_percent: float = setting(
-        15.0, "Least share of a resource's use for which a program is blamed.",
-        minimum=1, maximum=100,
-    )  # fmt: skip
-    say_since_after_seconds: float = setting(
-        600.0, "A cause that lasts longer than this is told with the time it began.",
-        minimum=10, maximum=86400,
-    )  # fmt: skip
-    cooling_seconds: float = setting(
-        60.0, "Time constant of the machine's cooling until its own has been learned.",
-        minimum=5, maximum=3600,
-    )  # fmt: skip
+    enter_seconds: float = number(1.0, "How long a load must last before it is spoken of.", 0, 600)
+    join_seconds: float = number(
+        1.5, "How long a further program must work before it joins the causes.", 0, 600
+    )
+    leave_seconds: float = number(
+        4.0, "How long a load must be gone before it counts as over.", 0, 600
+    )
+    leave_ratio: float = number(
+        0.6, "Part of a threshold below which a load counts as gone.", 0.1, 1
+    )
+    cause_share_percent: float = number(
+        15.0, "Least share of a resource's use for which a program is blamed.", 1, 100
+    )
+    say_since_after_seconds: float = number(
+        600.0, "A cause that lasts longer than this is told with the time it began.", 10, 86400
+    )
+    cooling_seconds: float = number(
+        60.0, "Time constant of the machine's cooling until its own has been learned.", 5, 3600
+    )
     learn: bool = setting(
         True, "Keep what was learned about this machine (cooling, usual hours, idle temperature)."
     )
     alerts: bool = setting(True, "Raise and clear alerts on host/event.")
-    alert_cpu_percent: float = setting(
-        90.0, "CPU usage that raises an alert when it lasts.", minimum=1, maximum=100
+    alert_cpu_percent: float = number(90.0, "CPU usage that raises an alert when it lasts.", 1, 100)
+    alert_memory_available_percent: float = number(
+        5.0, "Available memory below which an alert is raised.", 0.1, 90
     )
-    alert_memory_available_percent: float = setting(
-        5.0, "Available memory below which an alert is raised.", minimum=0.1, maximum=90
+    alert_disk_used_percent: float = number(
+        95.0, "Fullness of a file system that raises an alert.", 1, 100
     )
-    alert_disk_used_percent: float = setting(
-        95.0, "Fullness of a file system that raises an alert.", minimum=1, maximum=100
+    alert_cpu_seconds: float = number(
+        300.0, "How long high CPU usage must last to raise an alert.", 1, 86400
     )
-    alert_cpu_seconds: float = setting(
-        300.0, "How long high CPU usage must last to raise an alert.", minimum=1, maximum=86400
+    alert_seconds: float = number(
+        30.0, "How long any other condition must last to raise an alert.", 1, 86400
     )
-    alert_seconds: float = setting(
-        30.0, "How long any other condition must last to raise an alert.", minimum=1, maximum=86400
+    alert_clear_seconds: float = number(
+        60.0, "How long a condition must be gone before its alert is cleared.", 1, 86400
     )
-    alert_clear_seconds: float = setting(
-        60.0, "How long a condition must be gone before its alert is cleared.",
-        minimum=1, maximum=86400,
-    )  # fmt: skip

@@ -17,7 +17,7 @@ from publisher.contract.messages import Message
 from publisher.contract.metric import Field, Kind, Metric, Reading, fields_of, is_list
 from publisher.contract.payload import encode
 from publisher.contract.readings import EVENT_KINDS, InfoReading
-from publisher.contract.topics import Topics
+from publisher.contract.topics import Topic, Topics
 from publisher.homeassistant.classes import quantity, template
 from publisher.homeassistant.naming import lower, names_of, quoted, slug, stable, title_of
 
@@ -25,10 +25,6 @@ HOMEPAGE = "https://github.com/fanwhy/fanwhy"
 FORMS = ("one", "via_device", "child_devices")
 _PROBLEM_STATES = ("hot", "pressure")
 _NO_CAUSE = "none"
-# Topics whose fields are no entities: the overview repeats others, the rest is not a state.
-_LEFT_OUT = frozenset({topics.OVERVIEW, topics.CATALOGUE, topics.EVENT})
-# Topics whose entities are there from the start, whatever can be read yet.
-_CONSTANT = frozenset({topics.EXPLANATION, topics.SELF})
 # What a person would hold in a hand, and so may be a device of its own.
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
@@ -126,7 +122,7 @@ class Discovery:
     Args:
         host: who this is.
         addresses: the topics of this host.
-        contents: the reading of every topic, by leaf.
+        rows: the topics; those whose values are entities are shown, in this order.
         settings: prefix and form.
         expire_seconds: age at which the values of a topic count as unknown. A host that died
             together with the broker that kept its will can only be told by age.
@@ -136,14 +132,16 @@ class Discovery:
         self,
         host: Host,
         addresses: Topics,
-        contents: Mapping[str, type[Reading]],
+        rows: Iterable[Topic],
         settings: HomeAssistantSettings,
         *,
         expire_seconds: Callable[[str], int],
     ) -> None:
         self._host = host
         self._topics = addresses
-        self._contents = {leaf: cls for leaf, cls in contents.items() if leaf not in _LEFT_OUT}
+        shown = [row for row in rows if row.entities]
+        self._contents = {row.leaf: row.reading for row in shown if row.reading}
+        self._constant = frozenset(row.leaf for row in shown if row.constant)
         self._form = settings.devices
         self._picture = settings.picture
         self._expire_seconds = expire_seconds
@@ -189,7 +187,7 @@ class Discovery:
             reading = readings.get(leaf)
             if reading is not None:
                 yield from self._of_topic(leaf, cls, reading)
-            elif leaf in _CONSTANT:
+            elif leaf in self._constant:
                 yield from self._of_topic(leaf, cls, cls())
         yield from self._special()
 
@@ -240,7 +238,7 @@ class Discovery:
                     leaf=leaf,
                     path=(field.name,),
                     metric=metric,
-                    readable=leaf in _CONSTANT or getattr(reading, field.name) is not None,
+                    readable=leaf in self._constant or getattr(reading, field.name) is not None,
                     component=self._sensor(leaf, field, key, value, title_of(leaf, metric.title)),
                 )
 

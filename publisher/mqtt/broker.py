@@ -33,6 +33,8 @@ class BrokerSettings:
         "Address: mqtt://host, mqtts://user@host:8883, ws://host/mqtt or wss://host/mqtt. "
         "Unset: the broker on localhost:1883, else one of our own on loopback.",
         example="mqtt://homeassistant.local",
+        variable="FANWHY_BROKER",
+        may_hold_secret=True,
     )
     username: str | None = setting(None, "User name; goes before the one in the URL.")
     password: str | None = setting(None, "Password. Better kept in password_file.", secret=True)

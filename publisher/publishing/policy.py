@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from publisher.config.setting import setting
 from publisher.contract.metric import Reading
 from publisher.contract.payload import Change, change
+from publisher.contract.topics import Topic
+
+_EXPIRY_HEARTBEATS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,24 @@ class PublishingSettings:
         minimum=0.1,
         maximum=3600,
     )
+
+    def heartbeat_of(self, leaf: str) -> float:
+        """The longest silence of a topic, in seconds."""
+        return self.heartbeats.get(leaf, self.heartbeat_seconds)
+
+    def expiry_seconds(self, leaf: str) -> int:
+        """The age at which broker and Home Assistant forget a state: a few heartbeats, no more.
+
+        A host that died together with its broker must also show by age.
+        """
+        return round(_EXPIRY_HEARTBEATS * self.heartbeat_of(leaf))
+
+    def policy(self, topic: Topic) -> Policy:
+        """How often a topic may and must speak."""
+        return Policy(
+            heartbeat_seconds=self.heartbeat_of(topic.leaf) if topic.heartbeat else None,
+            min_interval_seconds=max(self.min_interval_seconds, topic.min_interval_seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import jsonschema
 import pytest
 import servers
 
-from publisher.cli.contract import contents
 from publisher.contract.model import json_schema
+from publisher.contract.topics import readings_of
+from publisher.pipeline import all_topics
 
 pytestmark = pytest.mark.broker
 
@@ -78,7 +79,7 @@ def test_every_topic_is_there_and_valid_and_a_later_reader_finds_it(
     first.wait(lambda _: "usage_percent" in payload(first.last("host/cpu")))
     late = watch(broker)
     late.wait(lambda messages: leaves(messages) >= ALWAYS)
-    schema = json_schema(contents())
+    schema = json_schema(readings_of(all_topics()))
     catalogue = payload(late.last("host/catalogue"))
     assert catalogue["properties"] == json.loads(json.dumps(schema["properties"]))
     for message in [*first.messages, *late.messages]:

@@ -20,8 +20,9 @@ import jsonschema
 import pytest
 import servers
 
-from publisher.cli.contract import contents
 from publisher.contract.model import json_schema
+from publisher.contract.topics import readings_of
+from publisher.pipeline import all_topics
 
 pytestmark = pytest.mark.broker
 
@@ -138,7 +139,7 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
 
     # Every topic that psutil can fill is there and keeps to the published schema.
     watcher.wait(lambda _: all(watcher.last(f"host/{leaf}") for leaf in READINGS), timeout=30)
-    schema = json_schema(contents())
+    schema = json_schema(readings_of(all_topics()))
     for leaf in READINGS:
         of_topic = {"$defs": schema["$defs"], **schema["properties"][leaf]}
         jsonschema.validate(payload(watcher.last(f"host/{leaf}")), of_topic)

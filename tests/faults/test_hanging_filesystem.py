@@ -28,7 +28,7 @@ _SERVER = Path(__file__).with_name("hanging.py")
 _READER = """
 import signal, sys, time
 from publisher.sources import Sources
-from publisher.subsystems.disk import Disk
+from publisher.subsystems.disk.disk import Disk
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 disk = Disk(Sources())
 while True:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from publisher.cli.capture import EXPECTED, replay
+from publisher.cli.replay import EXPECTED, replay
 
 if TYPE_CHECKING:
     from conftest import Log

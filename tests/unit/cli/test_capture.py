@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli import capture as command
+from publisher.cli.capture import capture
+from publisher.cli.capture import command as capture_command
+from publisher.cli.replay import replay
+from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError, DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.block import disks
@@ -22,10 +25,10 @@ _MACHINES = Path(__file__).parents[2] / "fixtures/machines"
 
 
 def test_this_machine_captured_gives_what_a_replay_of_it_gives(tmp_path: Path) -> None:
-    command.capture(tmp_path / "case", pause=0.01)
+    capture(tmp_path / "case", Settings(), pause=0.01)
     expected = json.loads((tmp_path / "case/expected.json").read_text())
 
-    assert command.replay(tmp_path / "case", ["cpu", "memory"])["cpu"] == expected["cpu"]
+    assert replay(tmp_path / "case", ["cpu", "memory"])["cpu"] == expected["cpu"]
     assert expected["memory"]["total_bytes"] > 0
 
 
@@ -34,14 +37,14 @@ def test_a_captured_machine_can_be_captured_again(machine: str, tmp_path: Path) 
     topics = ["cpu", "memory", "thermal", "power"]
     root = shutil.copytree(_MACHINES / machine, tmp_path / "root", symlinks=True)
     shutil.rmtree(root / "second")
-    once = command.replay(root, topics)
+    once = replay(root, topics)
     shutil.copytree(root, tmp_path / "live", symlinks=True)
 
     recording = Recording(tmp_path / "live")
     _sample(recording, topics)
     write(recording, tmp_path / "again", Masker())
 
-    assert _without_marks(command.replay(tmp_path / "again", topics)) == _without_marks(once)
+    assert _without_marks(replay(tmp_path / "again", topics)) == _without_marks(once)
 
 
 def _sample(recording: Recording, topics: list[str]) -> None:
@@ -60,7 +63,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
 
     with pytest.raises(ConfigError, match="not empty"):
-        command.command(tmp_path)
+        capture_command(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 

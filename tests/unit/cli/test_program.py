@@ -10,25 +10,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
+import publisher.cli
 from publisher import __version__
 from publisher.cli import COMMANDS, main
-from publisher.cli.contract import contents
 from publisher.cli.loading import load_settings
 from publisher.cli.run import environment, prepare
 from publisher.contract.model import json_schema
+from publisher.contract.topics import readings_of
 from publisher.daemon.launch import Launch
+from publisher.pipeline import all_topics
 
 _ROOT = Path(__file__).resolve().parents[3]
-_SHOWN = [name for name in COMMANDS if name not in ("config", "docs")]
-
-
-def test_version(fanwhy: Callable) -> None:
-    found = fanwhy("--version")
-    assert (found.code, found.out) == (0, f"fanwhy {__version__}\n")
+_SHOWN = [name for name in COMMANDS if name != "config"]
 
 
 def test_a_version_needs_no_library() -> None:
@@ -44,7 +42,17 @@ def test_a_version_needs_no_library() -> None:
     assert found.stdout.endswith("[]\n")
 
 
-def test_without_a_command_it_says_what_there_is(fanwhy: Callable) -> None:
+def test_the_file_of_a_command_says_so_and_no_other_does() -> None:
+    folder = Path(publisher.cli.__file__).parent
+    commands = {
+        path.stem
+        for path in folder.glob("*.py")
+        if path.read_text(encoding="utf-8").startswith(f'"""``fanwhy-pub {path.stem}')
+    }
+    assert commands == set(COMMANDS)
+
+
+def test_without_a_command_it_says_what_there_is(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy()
     assert found.code == 2
     assert all(name in found.out for name in _SHOWN)
@@ -75,7 +83,7 @@ def test_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
         (["config"], "for the daemon's own use"),
     ],
 )
-def test_wrong_use(fanwhy: Callable, arguments: list[str], line: str) -> None:
+def test_wrong_use(fanwhy: Callable[..., Any], arguments: list[str], line: str) -> None:
     found = fanwhy(*arguments)
     assert found.code == 2
     assert found.out == ""
@@ -84,7 +92,7 @@ def test_wrong_use(fanwhy: Callable, arguments: list[str], line: str) -> None:
     assert "271828" not in found.err
 
 
-def test_a_wrong_configuration_stops_every_command(fanwhy: Callable, empty: Path) -> None:
+def test_a_wrong_configuration_stops_every_command(fanwhy: Callable[..., Any], empty: Path) -> None:
     empty.write_text("[sampling]\nperod_seconds = 3\nx = 1\n")
     for name in ("run", "once", "check", "doctor", "schema"):
         found = fanwhy(name)
@@ -97,7 +105,9 @@ def test_a_wrong_configuration_stops_every_command(fanwhy: Callable, empty: Path
         assert second.endswith("sampling.x: no such setting")
 
 
-def test_a_readable_password_is_said_once_and_never_shown(fanwhy: Callable, empty: Path) -> None:
+def test_a_readable_password_is_said_once_and_never_shown(
+    fanwhy: Callable[..., Any], empty: Path
+) -> None:
     empty.write_text('[broker]\npassword = "271828"\n')
     empty.chmod(0o644)
     found = fanwhy("schema")
@@ -124,7 +134,7 @@ def test_the_catalogue_is_a_payload(empty: Path) -> None:
     loaded = load_settings(config=str(empty), environment={"FANWHY_HOSTNAME": "nas"})
     catalogue = json.loads(prepare(loaded, None, None, None).catalogue)
     assert catalogue["host"] == "nas"
-    assert catalogue["properties"] == json_schema(contents())["properties"]
+    assert catalogue["properties"] == json_schema(readings_of(all_topics()))["properties"]
 
 
 def test_a_folder_of_the_same_name_is_not_mistaken_for_us(tmp_path: Path, empty: Path) -> None:
@@ -146,16 +156,16 @@ def _reloaded(launch: Launch, folder: Path) -> Launch:
 # --- what it prints -------------------------------------------------------------------------------
 
 
-def test_once_is_as_published(fanwhy: Callable) -> None:
+def test_once_is_as_published(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy("once", "--json", "cpu", "memory")
     assert found.code == 0
     document = json.loads(found.out)
     assert list(document) == ["cpu", "memory"]
     assert document["cpu"]["usage_percent"] >= 0
-    jsonschema.Draft202012Validator(json_schema(contents())).validate(document)
+    jsonschema.Draft202012Validator(json_schema(readings_of(all_topics()))).validate(document)
 
 
-def test_once_for_people(fanwhy: Callable) -> None:
+def test_once_for_people(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy("once", "memory")
     assert found.code == 0
     (total,) = (line for line in found.out.splitlines() if line.split()[:1] == ["Total"])
@@ -163,22 +173,22 @@ def test_once_for_people(fanwhy: Callable) -> None:
     assert "\x1b" not in found.out
 
 
-def test_once_looks_where_it_is_told(fanwhy: Callable, tmp_path: Path) -> None:
+def test_once_looks_where_it_is_told(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
     found = fanwhy("once", "cpu", FANWHY_ROOT=str(tmp_path))
     assert found.code == 1
     assert found.err == "cpu: absent: /proc/stat: not on this machine\n"
 
 
-def test_what_is_switched_off_stays_off(fanwhy: Callable) -> None:
+def test_what_is_switched_off_stays_off(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy("once", "cpu", FANWHY_SENSES__DISABLED="cpu")
     assert (found.code, found.err) == (1, "cpu: disabled in the configuration\n")
 
 
-def test_the_schema_is_the_one(fanwhy: Callable) -> None:
-    assert json.loads(fanwhy("schema").out) == json_schema(contents())
+def test_the_schema_is_the_one(fanwhy: Callable[..., Any]) -> None:
+    assert json.loads(fanwhy("schema").out) == json_schema(readings_of(all_topics()))
 
 
-def test_asyncapi(fanwhy: Callable) -> None:
+def test_asyncapi(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy(
         "schema", "--asyncapi", "--prefix", "lab/{hostname}", "--broker", "wss://u:271828@h/ws",
         FANWHY_HOSTNAME="nas",
@@ -191,14 +201,14 @@ def test_asyncapi(fanwhy: Callable) -> None:
         "description": "MQTT 5, or 3.1.1 where the broker does not speak it.",
     }  # fmt: skip
     assert document["channels"]["cpu"]["address"] == "lab/nas/cpu"
-    assert set(contents()) < set(document["channels"])
+    assert set(readings_of(all_topics())) < set(document["channels"])
     for reference in _references(document):
         node = document
         for part in reference.removeprefix("#/").split("/"):
             node = node[part]
 
 
-def test_doctor(fanwhy: Callable, tmp_path: Path) -> None:
+def test_doctor(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
     document = json.loads(fanwhy("doctor", "--json", FANWHY_ROOT=str(tmp_path)).out)
     assert document["fanwhy_version"] == __version__
     assert document["senses"]["cpu"]["state"] == "absent"
@@ -206,7 +216,7 @@ def test_doctor(fanwhy: Callable, tmp_path: Path) -> None:
     assert document["broker"][0]["name"] == "configuration"
 
 
-def test_doctor_times_what_there_is(fanwhy: Callable) -> None:
+def test_doctor_times_what_there_is(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy("doctor", "--timings")
     assert found.code == 0
     assert "µs a read" in found.out
@@ -216,7 +226,7 @@ def test_doctor_times_what_there_is(fanwhy: Callable) -> None:
 # --- the broker -----------------------------------------------------------------------------------
 
 
-def test_check_without_anybody_there(fanwhy: Callable) -> None:
+def test_check_without_anybody_there(fanwhy: Callable[..., Any]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -226,7 +236,7 @@ def test_check_without_anybody_there(fanwhy: Callable) -> None:
     assert f"✗ broker         mqtt://127.0.0.1:{port}: nothing listens there" in found.out
 
 
-def test_check_as_json(fanwhy: Callable) -> None:
+def test_check_as_json(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy("check", "--json", "--broker", "mqtt://name.invalid")
     assert found.code == 1
     assert [(item["name"], item["ok"]) for item in json.loads(found.out)] == [
@@ -235,7 +245,7 @@ def test_check_as_json(fanwhy: Callable) -> None:
     ]
 
 
-def test_check_reads_the_password_file(fanwhy: Callable) -> None:
+def test_check_reads_the_password_file(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy(
         "check", "--broker", "mqtt://u@127.0.0.1:1", FANWHY_BROKER__PASSWORD_FILE="/no/file"
     )
@@ -243,7 +253,7 @@ def test_check_reads_the_password_file(fanwhy: Callable) -> None:
     assert "✗ broker         broker.password_file: /no/file: cannot be read" in found.out
 
 
-def test_a_terminal_that_knows_no_marks(fanwhy: Callable) -> None:
+def test_a_terminal_that_knows_no_marks(fanwhy: Callable[..., Any]) -> None:
     found = fanwhy("check", "--broker", "mqtt://127.0.0.1:1", PYTHONIOENCODING="ascii")
     assert found.code == 1
     assert "? configuration" in found.out

@@ -15,11 +15,13 @@ import pytest
 from publisher.cli.why import follow
 from publisher.contract.metric import Reading
 from publisher.contract.readings import ExplanationReading
+from publisher.errors import SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
 from publisher.ledger.usage.gpu_users import with_gpu
+from publisher.pipeline import Pipeline
 from publisher.sources import Sources
 from publisher.sources.gpu_use import GpuUse
 from publisher.subsystems.base import Subsystem
@@ -80,7 +82,7 @@ class Books:
     """A ledger that was told what to say."""
 
     def __init__(self, *accounts: Account) -> None:
-        self.health: dict[str, object] = {}
+        self.health: dict[str, SourceError | None] = {}
         self.accounts = accounts
         self.samples = 0
 
@@ -104,17 +106,15 @@ class Stage:
     def __init__(self, subsystems: list[type[Subsystem]]) -> None:
         self.now = 0.0
         self.sources = Sources(monotonic=lambda: self.now, wall=lambda: 1.8e9 + self.now)
-        self.senses = SubsystemRunner(self.sources, subsystems)
+        self.runner = SubsystemRunner(self.sources, subsystems)
         self.explainer = Explainer(ExplainSettings())
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
     def why(self, books: Books, seconds: float = 3.0) -> ExplanationReading:
-        return follow(
-            self.sources, self.senses, books, self.explainer,
-            seconds=seconds, pause=self.wait,
-        )  # fmt: skip
+        pipeline = Pipeline(self.sources, self.runner, books, self.explainer)
+        return follow(pipeline, seconds=seconds, pause=self.wait)
 
 
 def test_who_works_the_gpu_is_known() -> None:
@@ -142,7 +142,7 @@ def test_it_says_what_the_daemon_would_say() -> None:
     said = Stage([Processor, Card]).why(Books(borg))
     daemon, books = Stage([Processor, Card]), Books(borg)
     for pause in (0.7, 0.7, 0.7, 0.7, 0.2, 0.0):
-        readings: dict[str, Reading] = daemon.senses.read()
+        readings: dict[str, Reading] = daemon.runner.read()
         balance = books.sample()
         if balance is not None:
             verdict = daemon.explainer.judge(
@@ -165,6 +165,18 @@ def test_what_the_daemon_learned_is_read_and_left_alone(tmp_path: Path) -> None:
     stage.why(Books(), seconds=3000.0)
     stage.explainer.close()
     assert list(tmp_path.iterdir()) == []
+
+
+class Lost(Books):
+    """A ledger that cannot be kept."""
+
+    def sample(self) -> Balance | None:
+        raise SourceError("/proc/stat: no such file")
+
+
+def test_where_nothing_can_be_judged_it_says_why() -> None:
+    with pytest.raises(SourceError, match="/proc/stat: no such file"):
+        Stage([Processor]).why(Lost())
 
 
 # --- the program ------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from publisher.config.load import Loaded, load
 from publisher.config.setting import setting
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
-from publisher.mqtt.broker import BrokerSettings, resolve_password, resolve_username
+from publisher.mqtt.broker import BrokerSettings, resolve_password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,100 +301,3 @@ def test_no_file_brings_anything_but_settings_or_a_line(
     file.write_bytes(text.encode())
     with contextlib.suppress(ConfigError):
         load_settings(config=str(file), environment={})
-
-
-# --- credentials -----------------------------------------------------------------------------
-
-_FILE = '[broker]\nurl = "mqtt://home"\nusername = "me"\npassword_file = "/secret"\n'
-
-
-@pytest.mark.parametrize(
-    ("environment", "broker", "username", "password_file"),
-    [
-        ({}, None, "me", "/secret"),
-        ({}, "mqtt://other", "me", "/secret"),
-        ({}, "mqtt://me@other", "me", "/secret"),
-        ({}, "mqtt://you@other", "you", None),
-        ({}, "mqtt://you:p@other", "you", None),
-        ({"FANWHY_BROKER__USERNAME": "you"}, None, "you", None),
-        ({"FANWHY_BROKER__PASSWORD": "p"}, None, "me", None),
-        ({"FANWHY_BROKER": "mqtt://you:p@other"}, None, "you", None),
-    ],
-)
-def test_credentials_stay_together(
-    tmp_path: Path,
-    environment: dict[str, str],
-    broker: str | None,
-    username: str,
-    password_file: str | None,
-) -> None:
-    flags = {"broker": broker} if broker else {}
-    found = _load(tmp_path, _FILE, environment=environment, **flags).settings.broker
-    assert resolve_username(found) == username
-    assert found.password_file == password_file
-
-
-class TestPassword:
-    def test_in_order(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("from file\nmore\n")
-        credential = tmp_path / "fanwhy-broker-password"
-        credential.write_text("from systemd")
-        environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-        url = "mqtt://u:from%20url@h"
-        everything = BrokerSettings(
-            url=url, password="from setting", password_file=str(tmp_path / "file")
-        )
-        assert resolve_password(everything, environment) == "from file"
-        setting = BrokerSettings(url=url, password="from setting")
-        assert resolve_password(setting, environment) == "from systemd"
-        assert resolve_password(setting, {}) == "from setting"
-        assert resolve_password(BrokerSettings(url=url), {}) == "from url"
-        assert resolve_password(BrokerSettings(url="mqtt://u@h"), {}) is None
-        assert resolve_password(BrokerSettings(), {}) is None
-
-    @pytest.mark.parametrize(
-        ("content", "words"),
-        [
-            (None, "cannot be read: No such file"),
-            (b"", "its first line should be the password; it is empty"),
-            (b"\nsecond", "it is empty"),
-            (b"\xff\xff", "not a text file in UTF-8"),
-        ],
-    )
-    def test_a_file_without_one(self, tmp_path: Path, content: bytes | None, words: str) -> None:
-        file = tmp_path / "file"
-        if content is not None:
-            file.write_bytes(content)
-        with pytest.raises(ConfigError, match=words):
-            resolve_password(BrokerSettings(password_file=str(file)), {})
-
-    def test_lines_of_windows(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_bytes(b"p\r\n")
-        assert resolve_password(BrokerSettings(password_file=str(tmp_path / "file")), {}) == "p"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes of files mean nothing there")
-class TestExposedPasswords:
-    def _warnings(self, tmp_path: Path, text: str, mode: int) -> tuple[str, ...]:
-        file = tmp_path / "config.toml"
-        file.write_text(text)
-        file.chmod(mode)
-        return load_settings(config=str(file), environment={}).warnings
-
-    @pytest.mark.parametrize("text", ['[broker]\npassword = "p"', '[broker]\nurl = "mqtt://u:p@h"'])
-    def test_in_the_configuration(self, tmp_path: Path, text: str) -> None:
-        (warning,) = self._warnings(tmp_path, text, 0o644)
-        assert "chmod 600" in warning
-        assert self._warnings(tmp_path, text, 0o640) == ()
-
-    def test_no_password_no_warning(self, tmp_path: Path) -> None:
-        assert self._warnings(tmp_path, '[broker]\nurl = "mqtt://u@h"', 0o644) == ()
-
-    def test_in_the_password_file(self, tmp_path: Path) -> None:
-        secret = tmp_path / "secret"
-        secret.write_text("p")
-        secret.chmod(0o644)
-        (warning,) = self._warnings(tmp_path, '[broker]\npassword_file = "secret"', 0o644)
-        assert warning.endswith(f"chmod 600 {secret}")
-        secret.chmod(0o600)
-        assert self._warnings(tmp_path, '[broker]\npassword_file = "secret"', 0o644) == ()

@@ -12,14 +12,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from publisher.cli.contract import contents
 from publisher.config.template import first_paragraph
 from publisher.contract.metric import Field, Kind, Reading, fields_of, is_list
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode, to_json
+from publisher.contract.topics import readings_of
 from publisher.contract.units import Unit
+from publisher.pipeline import all_topics
 
-_CONTENTS = contents()
+_CONTENTS = readings_of(all_topics())
 _NUMBERS = (Kind.GAUGE, Kind.COUNTER)
 
 
@@ -36,7 +37,7 @@ _FIELDS = {
 _CLASSES = {cls.__name__: cls for top in _CONTENTS.values() for cls, _ in _walk(top)}
 
 
-@pytest.fixture(params=_FIELDS.values(), ids=_FIELDS.keys())
+@pytest.fixture(params=list(_FIELDS.values()), ids=list(_FIELDS))
 def field(request: pytest.FixtureRequest) -> Field:
     found: Field = request.param
     return found

@@ -10,6 +10,7 @@ from publisher.contract.messages import Request
 from publisher.contract.topics import Topics
 from publisher.daemon.commands import CommandHandler
 from publisher.homeassistant.discovery import HomeAssistantSettings
+from publisher.pipeline import all_topics
 
 NESTED = b"[" * 200_000
 
@@ -34,14 +35,14 @@ class Owner:
 class Stage:
     def __init__(self) -> None:
         self.owner = Owner()
-        self.inbox = CommandHandler(
+        self.commands = CommandHandler(
             self.owner,
             of=Topics("host/nas"),
             machine_id="ours",
             homeassistant=HomeAssistantSettings(
                 discovery_prefix="discovery", status_topic="home/status"
             ),
-            subsystems=["cpu", "disk"],
+            leaves=all_topics().keys(),
             announce=self._announce,
         )
 
@@ -52,7 +53,7 @@ class Stage:
 
     def take(self, topic: str, payload: bytes, **more: object) -> list[object]:
         self.owner.did.clear()
-        self.inbox.take(Request(topic=topic, payload=payload, **more))  # type: ignore[arg-type]
+        self.commands.take(Request(topic=topic, payload=payload, **more))  # type: ignore[arg-type]
         return list(self.owner.did)
 
     def command(self, word: bytes, **more: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""What the daemon is started with reaches it, by memory or by a file without a name."""
+"""How the daemon gets what it needs from the command that starts it."""
 
 from __future__ import annotations
 
@@ -8,53 +8,60 @@ import sys
 
 import pytest
 
-from publisher.config.state import nameless
 from publisher.contract.readings import InfoReading
 from publisher.daemon.launch import Launch
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 
-BIG = b"x" * 300_000  # no pipe holds that much without a reader
+_LAUNCH = Launch(
+    settings=Settings(),
+    catalogue=b"{}" * 100_000,
+    identity=InfoReading(machine_id="42"),
+    reload=("python", "-m"),
+)
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file"], autouse=True)
 def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory where the system can do that, else in a file without a name."""
     if request.param == "file":
-        monkeypatch.delattr(os, "memfd_create", raising=False)
+        monkeypatch.delattr(os, "memfd_create")
 
 
-@pytest.mark.usefixtures("door")
-def test_a_program_that_inherits_the_descriptor_takes_it_over() -> None:
-    launch = Launch(settings=Settings(), catalogue=BIG, identity=InfoReading(machine_id="abc"))
-    descriptor = launch.hand_over()
+def test_through_a_descriptor() -> None:
+    assert Launch.take_over(_LAUNCH.hand_over()) == _LAUNCH
+
+
+def test_through_exec() -> None:
+    descriptor = _LAUNCH.hand_over()
     program = (
-        "import sys; from publisher.daemon.launch import Launch;"
-        "launch = Launch.take_over(int(sys.argv[1]));"
-        "print(len(launch.catalogue), launch.identity.machine_id)"
+        "import sys; from publisher.daemon.launch import Launch; "
+        "print(len(Launch.take_over(int(sys.argv[1])).catalogue))"
     )
-    done = subprocess.run(
+    found = subprocess.run(
         [sys.executable, "-c", program, str(descriptor)],
-        pass_fds=(descriptor,),
+        pass_fds=[descriptor],
         capture_output=True,
         text=True,
         check=True,
     )
-    os.close(descriptor)
-    assert done.stdout.split() == [str(len(BIG)), "abc"]
+    assert found.stdout == "200000\n"
 
 
-@pytest.mark.usefixtures("door")
-def test_a_file_without_a_name_is_empty_and_nobody_inherits_it() -> None:
-    descriptor = nameless("fanwhy-test")
-    assert os.fstat(descriptor).st_size == 0
-    assert not os.get_inheritable(descriptor)
-    os.write(descriptor, b"kept")
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    assert os.read(descriptor, 10) == b"kept"
-    os.close(descriptor)
-
-
-def test_what_was_not_handed_over_is_refused() -> None:
-    descriptor = nameless("fanwhy-test")
+@pytest.mark.parametrize("content", [b"", b"garbage", b"N."])
+def test_anything_else_is_refused(content: bytes) -> None:
     with pytest.raises(FanwhyError, match="not started by fanwhy-pub run"):
-        Launch.take_over(descriptor)
+        Launch.parse(content)
+
+
+def test_no_descriptor() -> None:
+    with pytest.raises(FanwhyError, match="not started by fanwhy-pub run"):
+        Launch.take_over(987)
+
+
+def test_the_daemon_loads_its_settings_without_pydantic() -> None:
+    program = "import sys, publisher.daemon.launch; print('pydantic' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "False\n"

@@ -8,6 +8,7 @@ import pytest
 
 from publisher.contract.readings import CauseReading, EvidenceReading, ExplanationReading
 from publisher.daemon.timeline import DAY, Timeline
+from publisher.daemon.timeline_svg import draw
 
 NOON = 1_700_000_000.0
 
@@ -98,15 +99,15 @@ def test_a_day_without_anything_is_sent_once() -> None:
     ],
 )
 def test_it_is_well_formed_whatever_names_say(day: Timeline) -> None:
-    picture = ET.fromstring(day.draw(NOON + 2000))
+    picture = ET.fromstring(draw(day, NOON + 2000))
     assert picture.get("viewBox", "").startswith("0 0 400 ")
-    assert len(day.draw(NOON + 2000)) < 4000
+    assert len(draw(day, NOON + 2000)) < 4000
 
 
 def test_it_outlives_the_daemon(tmp_path) -> None:
     day = watched((0, "rsync"), (10, "rsync"), celsius=50)
     day.save(str(tmp_path))
-    assert Timeline.open(str(tmp_path)).draw(NOON) == day.draw(NOON)
+    assert draw(Timeline.open(str(tmp_path)), NOON) == draw(day, NOON)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"version": 2}', '{"version": 1, "spans": [1]}'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from publisher.contract.readings import (
     InfoReading,
     SelfReading,
 )
-from publisher.contract.topics import Topics
+from publisher.contract.topics import Topics, registry
 from publisher.contract.units import Unit
 from publisher.homeassistant.announcer import SPACING_SECONDS, Announcer
 from publisher.homeassistant.classes import SHOWN_AS
@@ -45,10 +46,11 @@ HOST = Host("nas", "0123456789abcdef0123", InfoReading(fanwhy_version="1", cpu_m
 
 
 def discovery(contents: dict[str, type[Reading]], **settings: object) -> Discovery:
+    rows = registry({leaf: cls for leaf, cls in contents.items() if leaf not in registry({})})
     return Discovery(
         HOST,
         Topics("host"),
-        contents,
+        [replace(rows[leaf], reading=cls) for leaf, cls in contents.items()],
         HomeAssistantSettings(**settings),  # type: ignore[arg-type]
         expire_seconds=lambda _: 900,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.capture import replay
+from publisher.cli.replay import replay
 from publisher.contract.payload import Change, change
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, block

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.capture import EXPECTED, replay
+from publisher.cli.replay import EXPECTED, replay, seen_by
 from publisher.subsystems import SUBSYSTEMS
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -21,20 +21,20 @@ _NAMES = {cls.name for cls in SUBSYSTEMS}
 _CASES = sorted(path.parent for path in _FIXTURES.glob(f"*/*/{EXPECTED}"))
 
 
-def _topics(case: Path, expected: dict[str, object]) -> list[str]:
-    if case.parent.name in _NAMES:
-        return [case.parent.name]
+def _names(case: Path, expected: dict[str, object]) -> list[str]:
+    """Whom a case is about: of whole machines those that something is expected of."""
     senses = expected["senses"]
     assert isinstance(senses, dict)
-    spoken_of = (expected.keys() - {"senses"}) | (senses.keys() & _NAMES)
-    return [cls.name for cls in SUBSYSTEMS if cls.name in spoken_of]
+    spoken_of = (expected.keys() - {"senses"}) | senses.keys()
+    names = seen_by(case)
+    return names if len(names) == 1 else [name for name in names if name in spoken_of]
 
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_a_captured_machine_reads_as_expected(case: Path) -> None:
     expected = json.loads((case / EXPECTED).read_text())
 
-    assert replay(case, _topics(case, expected)) == expected
+    assert replay(case, _names(case, expected)) == expected
 
 
 def test_every_fixture_says_what_is_expected_of_it() -> None:

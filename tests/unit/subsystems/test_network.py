@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.capture import replay
+from publisher.cli.replay import replay
 from publisher.contract.payload import Change, change, to_json
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, interfaces
@@ -247,6 +247,7 @@ def _ss() -> tuple[int, ...]:
 
 def test_connections_equal_those_of_ss() -> None:
     """Others connect meanwhile, so that one of a few looks must agree in every figure."""
+    ours: tuple[int | None, ...] = ()
     for _ in range(50):
         reading = Network(Sources()).read()
         ours = (

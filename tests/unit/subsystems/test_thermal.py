@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.cli.capture import replay
+from publisher.cli.replay import replay
 from publisher.contract.payload import Change, change
 from publisher.sources import Sources
 from publisher.sources.recording import Recording

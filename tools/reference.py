@@ -1,37 +1,41 @@
-"""``fanwhy-pub docs DIR``: the reference pages, from the declarations.
+"""The generator of the reference pages in ``docs/``, from the declarations: ``make docs``.
 
 ``topics.md`` is written whole; of ``configuration.md`` only what stands between the two marks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from publisher.cli.contract import contents
 from publisher.config.template import first_paragraph, section_class, toml
 from publisher.config.walk import Declared, declared
 from publisher.contract.metric import Field, Kind, Reading, fields_of
+from publisher.contract.topics import readings_of
+from publisher.contract.units import humanise
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
+from publisher.pipeline import all_topics
 
-_BEGIN = "<!-- reference: begin; written by `fanwhy-pub docs` -->"
+_BEGIN = "<!-- reference: begin; written by `make docs` -->"
 _END = "<!-- reference: end -->"
 _NESTED = (Kind.INSTANCES, Kind.RECORDS, Kind.GROUP)
 _TOPICS = """\
 # Topics
 
-<!-- Written by `fanwhy-pub docs` from the declarations in the code: change those instead. -->
+<!-- Written by `make docs` from the declarations in the code: change those instead. -->
 
 All topics live under the prefix, `host` unless [configured](configuration.md). Every payload but
 those of `status` and `picture` is a JSON object in UTF-8 and says `host` (the machine's name),
 `time` (RFC 3339, UTC, milliseconds) and `schema_version`. A value that cannot be read is left out,
-never 0 or -1; `host/info` says why. `*_percent` is from 0 to 100; percent of one core is said so.
+never 0 or -1; `host/info` says why. Lists of readings and maps of devices are there also when they
+are empty; only `top` is left out while nothing is known of programs, and `energy` where no power is
+measured. `*_percent` is from 0 to 100; percent of one core is said so.
 
-"Sends" is the move of a value that is worth a message by itself; other values ride along.
+"Sends" is the move of a value that is worth a message by itself, and the share of the value last
+sent that it must reach, too; other values ride along.
 Everything is sent again at the heartbeat.
 
 ## host/status
@@ -59,17 +63,31 @@ every 15 minutes and only when it changed. `[homeassistant] picture = false` goe
 """
 
 
-def command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the pages are.")],
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail when a page is not current.")
-    ] = False,
-) -> None:
-    """Write the reference pages anew from the declarations.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the pages that are not current, or with ``--check`` tells which; the exit code."""
+    parser = argparse.ArgumentParser(description="Write the reference pages anew.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where the pages are")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a page is not current"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        bring_up_to_date(given.folder, check=given.check)
+    except FanwhyError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
 
-    Examples:
-        fanwhy-pub docs docs
-        fanwhy-pub docs docs --check
+
+def bring_up_to_date(folder: Path, *, check: bool) -> None:
+    """Writes every page of ``folder`` that is not as the declarations have it.
+
+    Args:
+        folder: where the pages are.
+        check: write nothing.
+
+    Raises:
+        FanwhyError: ``check``, and a page is not current; or a page lacks its marks.
     """
     configuration = folder / "configuration.md"
     pages = {
@@ -89,7 +107,7 @@ def topics_page() -> str:
     """``docs/topics.md``."""
     lines = [_TOPICS]
     inner: dict[type[Reading], None] = {}
-    for leaf, cls in contents().items():
+    for leaf, cls in readings_of(all_topics()).items():
         lines += [f"## host/{leaf}", "", first_paragraph(cls), "", *_fields(cls), ""]
         inner |= dict.fromkeys(_inside(cls))
     lines += ["## Readings inside others", ""]
@@ -151,8 +169,8 @@ def _trigger(field: Field) -> str:
         return "a new leader"
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER) or metric.deadband is None:
         return ""
-    share = f", {metric.deadband_percent:g} %" if metric.deadband_percent else ""
-    return f"{metric.deadband:,g}{share}"
+    share = f" and {metric.deadband_percent:g} %" if metric.deadband_percent else ""
+    return f"{humanise(metric.deadband, metric.unit)}{share}"
 
 
 def _inside(cls: type[Reading]) -> Iterator[type[Reading]]:
@@ -197,3 +215,7 @@ def _with_reference(path: Path, reference: str) -> str:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

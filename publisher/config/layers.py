@@ -1,0 +1,162 @@
+"""The places that settings come from, each as one layer: flags, the environment, a file."""
+
+from __future__ import annotations
+
+import tomllib
+import typing
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from publisher.config.paths import CONFIG_VARIABLE, expanded
+from publisher.config.walk import ENVIRONMENT_PREFIX, KeyPath, bare, declared
+from publisher.contract.printable import printable
+from publisher.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one place says.
+
+    Attributes:
+        place: what people call it: the file's path, say.
+        tree: sections and values, as in the file.
+        names: how people name a setting made there, where it is not ``<place>: <key>``.
+    """
+
+    place: str
+    tree: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[KeyPath, str] = field(default_factory=dict)
+
+    def holds(self, path: KeyPath) -> bool:
+        """Whether it says anything of a setting or section."""
+        node: Any = self.tree
+        for part in path:
+            if not isinstance(node, Mapping) or part not in node:
+                return False
+            node = node[part]
+        return True
+
+    def get(self, *path: str) -> Any:
+        """What it says of a setting, unchecked; ``None`` where it says nothing."""
+        node: Any = self.tree
+        for part in path:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        return node
+
+    def only(self, names: Collection[str]) -> Layer:
+        """The layer with these on its top level, and nothing else."""
+        return replace(self, tree={key: item for key, item in self.tree.items() if key in names})
+
+    def without(self, section: str, *names: str) -> Layer:
+        """The layer that says nothing of some settings of a section."""
+        table = self.tree.get(section)
+        if not isinstance(table, Mapping):
+            return self
+        kept = {key: item for key, item in table.items() if key not in names}
+        return replace(self, tree={**self.tree, section: kept})
+
+    def name_of(self, path: KeyPath) -> str:
+        """The place of a setting, in words that lead to it."""
+        return self.names.get(path, f"{self.place}: {'.'.join(path)}")
+
+
+Layers = tuple[Layer, ...]
+"""All places, the one that goes before the others first."""
+
+
+def from_flags(flags: Mapping[str, tuple[str, str | None]]) -> Layer:
+    """What the command line says.
+
+    Args:
+        flags: by flag, such as ``--broker``: the key that it sets, and its value, if it is given.
+    """
+    tree: dict[str, Any] = {}
+    names: dict[KeyPath, str] = {}
+    for flag, (key, value) in flags.items():
+        path = tuple(key.split("."))
+        names[path] = flag
+        if value is not None:
+            _put(tree, path, value)
+    return Layer("flags", _anchored(tree, Path.cwd()), names)
+
+
+def from_environment(cls: type, environment: Mapping[str, str]) -> Layer:
+    """What the variables ``FANWHY_…`` say of the settings that ``cls`` declares, and of others."""
+    settings = list(declared(cls))
+    kinds = {item.path: item.type for item in settings}
+    short = {item.setting.variable: item.path for item in settings if item.setting.variable}
+    tree: dict[str, Any] = {}
+    names: dict[KeyPath, str] = {}
+    for variable, raw in environment.items():
+        name = variable.upper()
+        # Empty means unset: compose files hand on variables that have no value.
+        if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_VARIABLE or not raw:
+            continue
+        path = short.get(name) or tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
+        kind = kinds.get(path)
+        if kind is None and path[:-1] in kinds:  # an entry of a table
+            kind = float
+        _put(tree, path, raw if kind is None else _from_text(raw, kind))
+        names[path] = variable
+    return Layer("environment", _anchored(tree, Path.cwd()), names)
+
+
+def from_file(path: Path) -> Layer:
+    """What a file says.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {printable(str(error))}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return Layer(str(path), _anchored(tree, path.parent))
+
+
+def _from_text(raw: str, kind: Any) -> Any:
+    """A value from its text; the text itself where it does not fit, for the check to refuse."""
+    kind = bare(kind)
+    if kind is str:
+        return raw
+    if typing.get_origin(kind) in (tuple, Mapping):
+        if raw.lstrip().startswith(("[", "{")):
+            try:
+                return tomllib.loads(f"value = {raw}")["value"]
+            except tomllib.TOMLDecodeError:
+                return raw
+        return [word.strip() for word in raw.split(",") if word.strip()]
+    try:
+        return TypeAdapter(kind).validate_strings(raw)
+    except ValidationError:
+        return raw
+
+
+def _put(tree: dict[str, Any], path: KeyPath, value: Any) -> None:
+    for part in path[:-1]:
+        below = tree.setdefault(part, {})
+        if not isinstance(below, dict):
+            return  # FANWHY_A and FANWHY_A__B: the first one is refused by the check
+        tree = below
+    tree[path[-1]] = value
+
+
+def _anchored(node: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The tree with absolute file names: those in a file are relative to that file."""
+    return {name: _anchored_value(name, value, folder) for name, value in node.items()}
+
+
+def _anchored_value(name: str, value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return _anchored(value, folder)
+    if name.endswith("_file") and isinstance(value, str) and value:
+        return str(folder / expanded(Path(value)))
+    return value

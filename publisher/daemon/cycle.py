@@ -1,0 +1,208 @@
+"""Sample and publish, again and again, under one configuration."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from publisher import __version__
+from publisher.contract import topics
+from publisher.contract.metric import Reading
+from publisher.contract.payload import rfc3339
+from publisher.contract.readings import ExplanationReading, InfoReading
+from publisher.daemon.clock import Clock
+from publisher.daemon.launch import Launch
+from publisher.daemon.presence import Presence
+from publisher.daemon.scheduler import LoadProbe, Scheduler
+from publisher.daemon.self_metrics import SelfMetrics
+from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_svg import draw
+from publisher.explain.explainer import Explainer
+from publisher.pipeline import EXPLANATION, Pipeline, Sample, all_topics
+from publisher.publishing.outlet import PUBLISHING, Outlet
+from publisher.sources import Sources, machine_files
+from publisher.sources.identity import boot_time
+
+log = logging.getLogger(__name__)
+
+# The health of subsystems may change several times in a row.
+_INFO_SECONDS = 10.0
+DISCOVERY = "discovery"
+
+
+@dataclass(slots=True)
+class Life:
+    """What the daemon keeps when its configuration is read again.
+
+    Attributes:
+        state_dir: its state folder; ``None`` keeps nothing.
+        explainer: the verdict's memory.
+        timeline: of the last 24 hours.
+        started: seconds since the epoch.
+        absent: the subsystems of which the log has said that this machine has none.
+    """
+
+    state_dir: str | None
+    explainer: Explainer
+    timeline: Timeline
+    clock: Clock = field(default_factory=Clock)
+    started: float = field(default_factory=time.time)
+    absent: list[str] = field(default_factory=list)
+
+
+class Cycle:
+    """What the daemon does for as long as its configuration stays the same.
+
+    Args:
+        launch: that configuration.
+        life: what came before it and goes on after it.
+        presence: where to publish.
+    """
+
+    def __init__(self, launch: Launch, life: Life, presence: Presence) -> None:
+        settings = launch.settings
+        self.launch = launch
+        self.presence = presence
+        self.verdict: ExplanationReading | None = None
+        self._life = life
+        self._identity = launch.identity
+        sources = Sources(files=machine_files(settings.root), state_dir=life.state_dir)
+        self.pipeline = Pipeline.of(settings, sources=sources, explainer=life.explainer)
+        self.scheduler = Scheduler(settings.sampling, LoadProbe(sources.files), time.monotonic())
+        self.outlet = Outlet(
+            settings.host,
+            settings.topics,
+            all_topics(),
+            settings.publishing,
+            put=presence.outbox.put,
+            guarded=self.pipeline.guarded,
+            wall=sources.wall,
+        )
+        self._self_metrics = SelfMetrics(sources.files)
+        self._info_stale = True
+        self._info_due = 0.0
+        self._samples = 0
+
+    def announce(self) -> None:
+        """Says what stays; and leaves nothing of what was switched off, now or before the start."""
+        settings = self.launch.settings
+        self.outlet.put(topics.CATALOGUE, self.launch.catalogue)
+        for leaf, row in all_topics().items():
+            if row.subsystem and leaf in settings.senses.disabled:
+                self.outlet.withdraw(leaf)
+        if not self._draws:
+            self.outlet.withdraw(topics.PICTURE)
+
+    def sample(self) -> None:
+        """Looks at the machine once, and publishes what is worth it."""
+        began = time.thread_time()
+        if step := self._life.clock.stepped():
+            self._date_anew(step)
+        sample = self.pipeline.sample()
+        self.outlet.tell(sample.events)
+        if sample.verdict is not None:
+            self.verdict = sample.verdict
+            self._guarded(topics.PICTURE, lambda: self._draw(sample))
+        if self._samples:  # the first of all has no rates and no books: it is not sent
+            self._guarded(PUBLISHING, lambda: self._publish(sample))
+        self._samples += 1
+        if self._samples == 2:
+            self._say_what_is_absent()
+        self.presence.poll()
+        self.scheduler.sampled(sample.now, again_in=sample.again_in)
+        self._self_metrics.sampled(time.thread_time() - began)
+
+    def tick(self, now: float) -> None:
+        """Does what is due between samples."""
+        self.scheduler.beat(now)
+        self._guarded(DISCOVERY, lambda: self.presence.announcer.tick(now))
+        self.presence.tick(now)
+
+    def refresh(self) -> None:
+        """Publishes everything anew."""
+        self.outlet.again()
+        self.presence.outbox.repeat(without=self.presence.announcer.topics)
+        now = time.monotonic()
+        self.presence.announcer.again(now)
+        self.scheduler.hurry(now)
+
+    def end_explanations(self, *, tell: bool) -> None:
+        """Ends what was told as begun; ``tell`` says so."""
+        explainer = self._life.explainer
+        self._guarded(EXPLANATION, explainer.close)
+        if tell:
+            self.outlet.tell(explainer.transitions())
+
+    def _guarded(self, name: str, action: Callable[[], None]) -> None:
+        self.pipeline.guarded(name, action)
+
+    def _publish(self, sample: Sample) -> None:
+        readings = dict(sample.readings)
+        if sample.verdict is not None:
+            readings[topics.EXPLANATION] = sample.verdict
+        health = self.pipeline.health
+        absent = [name for name, found in health.items() if found.state == "absent"]
+        now = sample.now
+        self._guarded(DISCOVERY, lambda: self.presence.announcer.update(readings, absent, now))
+        self.outlet.offer(readings, self._own(now), now)
+
+    def _own(self, now: float) -> dict[str, Reading]:
+        """What there is to say of the daemon itself."""
+        own: dict[str, Reading] = {}
+        self._info_stale = self.pipeline.news() or self._info_stale
+        if self._info_stale and now >= self._info_due:
+            self._info_stale, self._info_due = False, now + _INFO_SECONDS
+            own[topics.INFO] = self._info()
+        own[topics.SELF] = self._self_metrics.read(
+            now,
+            messages=self.presence.messages_sent,
+            payload_bytes=self.presence.payload_sent_bytes,
+            connections=self.presence.connections,
+        )
+        return own
+
+    def _info(self) -> InfoReading:
+        health = self.pipeline.health
+        return replace(
+            self._identity,
+            fanwhy_version=__version__,
+            started=rfc3339(self._life.started),
+            senses={name: found.reading() for name, found in sorted(health.items())},
+        )
+
+    def _say_what_is_absent(self) -> None:
+        """One line of what this machine does not have, unless it was said before."""
+        health = self.pipeline.health
+        absent = [
+            leaf
+            for leaf, row in all_topics().items()
+            if row.subsystem and leaf in health and health[leaf].state == "absent"
+        ]
+        if absent != self._life.absent:
+            self._life.absent = absent
+            names = ", ".join(absent) or "nothing"
+            log.info("absent on this machine: %s (fanwhy-pub doctor says why)", names)
+
+    def _date_anew(self, step: float) -> None:
+        """Corrects what was dated by a clock that has been set since."""
+        self._life.started += step
+        self._life.explainer.clock_was_set(step)
+        self._identity = replace(self._identity, boot_time=boot_time(self.pipeline.sources.files))
+        self._info_stale = True
+
+    @property
+    def _draws(self) -> bool:
+        settings = self.launch.settings.homeassistant
+        return settings.enabled and settings.picture
+
+    def _draw(self, sample: Sample) -> None:
+        """Keeps the picture of the last 24 hours, and sends it when it is due."""
+        if not self._draws or sample.verdict is None:
+            return
+        timeline = self._life.timeline
+        timeline.look(sample.verdict, sample.wall)
+        if timeline.due(sample.now):
+            timeline.save(self._life.state_dir)
+            self.outlet.put(topics.PICTURE, draw(timeline, sample.wall).encode())

@@ -1,0 +1,236 @@
+"""One machine, sampled: sources, subsystems, ledger and verdict, run in this order and no other.
+
+The daemon, the commands that need no broker and the benchmarks look at a machine through this.
+Every step's result is a value of the sample that comes back; what stumbles is missing from it,
+and ``health`` says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from publisher.contract import topics
+from publisher.contract.metric import Reading
+from publisher.contract.readings import EventReading, ExplanationReading
+from publisher.contract.topics import Topic
+from publisher.errors import SourceError
+from publisher.explain.explainer import Explainer
+from publisher.explain.inputs import evidence, signs
+from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
+from publisher.ledger.consumers import with_top
+from publisher.ledger.usage.gpu_users import with_gpu
+from publisher.sources import Sources, machine_files
+from publisher.subsystems import SUBSYSTEMS
+from publisher.subsystems.base import Subsystem
+from publisher.subsystems.disk.smart import SmartSettings
+from publisher.subsystems.runner import Health, SubsystemRunner, SubsystemSettings
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+# From the sample that opens the books to the first that tells something.
+OPENING_SECONDS = 1.0
+# What may stumble besides the subsystems, by the name under which host/info then says so.
+LEDGER, CONSUMERS, EXPLANATION = "ledger", "ledger.consumers", "explanation"
+
+
+class PipelineSettings(Protocol):
+    """The sections of the configuration that decide how a machine is looked at."""
+
+    @property
+    def root(self) -> str:
+        """Where its ``/proc`` and ``/sys`` are."""
+
+    @property
+    def senses(self) -> SubsystemSettings: ...
+
+    @property
+    def smart(self) -> SmartSettings: ...
+
+    @property
+    def ledger(self) -> LedgerSettings: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One look at the machine.
+
+    Attributes:
+        now: when it was begun, in monotonic seconds.
+        wall: the same moment in seconds since the epoch.
+        readings: what every subsystem reads, by topic, its top consumers included.
+        balance: who used what since the sample before; ``None`` at the first one, which opens the
+            books, and where no ledger is kept.
+        verdict: what that means; ``None`` without a balance.
+        events: what happened, in order.
+        again_in: seconds after which a further sample would settle an open question; ``None``:
+            there is none.
+    """
+
+    now: float
+    wall: float
+    readings: Mapping[str, Reading]
+    balance: Balance | None = None
+    verdict: ExplanationReading | None = None
+    events: tuple[EventReading, ...] = ()
+    again_in: float | None = None
+
+
+class Pipeline:
+    """Looks at one machine, again and again.
+
+    Args:
+        sources: where it is.
+        runner: its subsystems.
+        ledger: its accounts; ``None`` asks for none.
+        explainer: makes the verdict; it is its owner's to close, since it may outlive this.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        runner: SubsystemRunner,
+        ledger: Ledger | None = None,
+        explainer: Explainer | None = None,
+    ) -> None:
+        self.sources = sources
+        self.ledger_microseconds = 0.0
+        self._runner = runner
+        self._ledger = ledger
+        self._explainer = explainer
+        parts = {LEDGER: ledger, EXPLANATION: explainer}
+        runner.note({name: None for name, part in parts.items() if part is not None})
+
+    @classmethod
+    def of(
+        cls,
+        settings: PipelineSettings,
+        *,
+        sources: Sources | None = None,
+        subsystems: Iterable[type[Subsystem]] = SUBSYSTEMS,
+        ledger: bool = True,
+        explainer: Explainer | None = None,
+        patient: bool = False,
+    ) -> Pipeline:
+        """A pipeline as the configuration wants it.
+
+        Args:
+            settings: what to leave alone, and how to look at the rest.
+            sources: where the machine is; what ``settings.root`` says when ``None``.
+            subsystems: those wanted.
+            ledger: keep accounts.
+            explainer: makes the verdict, which needs a ledger.
+            patient: wait for slow subsystems, and ask those again that failed, in each sample.
+        """
+        where = sources or Sources(files=machine_files(settings.root))
+        runner = SubsystemRunner(
+            where,
+            subsystems,
+            disabled=settings.senses.disabled,
+            options={"disk": settings.smart},
+            patient=patient,
+        )
+        books = open_ledger(where, settings.ledger) if ledger else None
+        return cls(where, runner, books, explainer)
+
+    def sample(self) -> Sample:
+        """Looks once; what cannot be read is missing."""
+        now, wall = self.sources.monotonic(), self.sources.wall()
+        readings = self._runner.read()
+        balance = self.guarded(LEDGER, self._balance) if self._ledger else None
+        if balance is None:
+            return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
+        ranked = self.guarded(CONSUMERS, lambda: _ranked(readings, balance)) or readings
+        explainer = self._explainer
+        if explainer is None:
+            return Sample(now=now, wall=wall, readings=ranked, balance=balance)
+        verdict = self.guarded(
+            EXPLANATION,
+            lambda: explainer.judge(
+                balance, evidence(readings), now=now, wall=wall, signs=signs(readings)
+            ),
+        )
+        return Sample(
+            now=now,
+            wall=wall,
+            readings=ranked,
+            balance=balance,
+            verdict=verdict,
+            events=tuple(explainer.transitions()),
+            again_in=explainer.wants_soon(),
+        )
+
+    def guarded(self, name: str, action: Callable[[], _T]) -> _T | None:
+        """Does ``action``; when it stumbles the rest goes on, and ``health`` says what happened."""
+        try:
+            result = action()
+        except Exception as error:  # whatever the machine holds, we go on
+            log.debug("%s", name, exc_info=True)
+            failure = (
+                error if isinstance(error, SourceError) else SourceError(f"unexpected {error!r}")
+            )
+            self._runner.note({name: failure})
+            return None
+        if name in self._runner.health:
+            self._runner.note({name: None})
+        return result
+
+    @property
+    def health(self) -> Mapping[str, Health]:
+        """How every subsystem, its parts and the steps after them are, by name."""
+        return self._runner.health
+
+    @property
+    def subsystems(self) -> frozenset[str]:
+        """The names of those that run."""
+        return frozenset(self._runner.timings)
+
+    def news(self) -> bool:
+        """Whether any health has changed since this was last asked."""
+        changed, self._runner.changed = self._runner.changed, False
+        return changed
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """CPU microseconds that each part of the newest sample took."""
+        books = {LEDGER: self.ledger_microseconds} if self._ledger else {}
+        return self._runner.timings | books
+
+    def close(self) -> None:
+        """Lets go of the machine."""
+        self._runner.close()
+        if self._ledger:
+            self._ledger.close()
+        self.sources.files.close()
+
+    def _balance(self) -> Balance | None:
+        if self._ledger is None:
+            return None
+        began = time.thread_time()
+        balance = self._ledger.sample()
+        if balance is not None:
+            balance = with_gpu(balance, self._runner.gpu_users(), self._ledger.account_of)
+        self._runner.note(self._ledger.health)
+        self.ledger_microseconds = (time.thread_time() - began) * 1e6
+        return balance
+
+
+def _ranked(readings: Mapping[str, Reading], balance: Balance) -> dict[str, Reading]:
+    return {
+        leaf: with_top(reading, balance, _TOP_BY.get(leaf)) for leaf, reading in readings.items()
+    }
+
+
+_TOP_BY = {cls.name: cls.top_by for cls in SUBSYSTEMS}
+
+
+@functools.cache
+def all_topics() -> Mapping[str, Topic]:
+    """Every topic of this daemon, by leaf."""
+    return topics.registry({cls.name: cls.reading for cls in SUBSYSTEMS})

@@ -1,0 +1,167 @@
+"""What goes out: readings that are worth a message now, events, and what is left behind at the end.
+
+Policy says when, the table of topics how, the envelope in whose name. The messages are left with
+whoever sends them; nothing here knows a broker.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from publisher.contract import topics
+from publisher.contract.messages import Message
+from publisher.contract.metric import Reading
+from publisher.contract.payload import Envelope, encode, to_json
+from publisher.contract.readings import EventReading
+from publisher.contract.topics import Topic, Topics
+from publisher.publishing.overview import Overview
+from publisher.publishing.policy import Channel, PublishingSettings
+
+_T = TypeVar("_T")
+
+# The name under which host/info tells that something could not be published.
+PUBLISHING = "publishing"
+
+
+class Guard(Protocol):
+    """Does ``action``; when it stumbles, says so under ``name`` and gives ``None``."""
+
+    def __call__(self, name: str, action: Callable[[], _T]) -> _T | None: ...
+
+
+class Outlet:
+    """The topics of one host, and what was last said on each.
+
+    Args:
+        host: the name that payloads carry.
+        addresses: where the topics are.
+        rows: every topic, by leaf.
+        settings: how often a topic may and must speak.
+        put: takes a message, to be sent as soon as can be.
+        guarded: keeps what one topic does wrong from the others.
+        wall: seconds since the epoch, for the payloads.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        addresses: Topics,
+        rows: Mapping[str, Topic],
+        settings: PublishingSettings,
+        *,
+        put: Callable[[Message], None],
+        guarded: Guard,
+        wall: Callable[[], float],
+    ) -> None:
+        self._envelope = Envelope(host)
+        self._addresses = addresses
+        self._rows = rows
+        self._settings = settings
+        self._put = put
+        self._guarded = guarded
+        self._wall = wall
+        self._channels: dict[str, Channel] = {}
+        self._status_due = 0.0
+        self._overview = Overview(rows)
+
+    def offer(
+        self, readings: Mapping[str, Reading], own: Mapping[str, Reading], now: float
+    ) -> None:
+        """Publishes what is worth a message, and the overview of it all.
+
+        Args:
+            readings: the newest of every topic about the machine that has one; a subsystem's
+                topic that had one and has none any more is emptied.
+            own: what there is to say of the daemon itself.
+            now: monotonic seconds.
+        """
+        overview = {topics.OVERVIEW: self._overview.make(readings)}
+        for leaf, reading in {**readings, **overview, **own}.items():
+            self._guarded(
+                f"{PUBLISHING}.{leaf}", functools.partial(self._offer, leaf, reading, now)
+            )
+        measured = [leaf for leaf in self._channels if self._rows[leaf].subsystem]
+        for leaf in measured:
+            if leaf not in readings:
+                self.withdraw(leaf)
+        if now >= self._status_due:
+            self._status_due = now + self._settings.heartbeat_seconds
+            self._put(self.status(topics.ONLINE))
+
+    def tell(self, events: Iterable[EventReading]) -> None:
+        """Publishes what happened; each event is kept until the broker has it."""
+        for event in events:
+            self._put(
+                Message(
+                    topic=self._addresses.of(topics.EVENT),
+                    payload=self._payload(event),
+                    qos=self._rows[topics.EVENT].qos,
+                    key=event.id,
+                )
+            )
+
+    def answer(self, reading: Reading, topic: str, correlation_data: bytes | None) -> None:
+        """Publishes a reading where somebody asked for it."""
+        self._put(
+            Message(
+                topic=topic,
+                payload=self._payload(reading),
+                qos=1,
+                correlation_data=correlation_data,
+            )
+        )
+
+    def put(self, leaf: str, payload: bytes) -> None:
+        """Publishes a payload that is no reading."""
+        self._put(self._message(leaf, payload))
+
+    def withdraw(self, leaf: str) -> None:
+        """Leaves nothing on a topic, now or before the start."""
+        self._channels.pop(leaf, None)
+        self._put(self._empty(leaf))
+
+    def again(self) -> None:
+        """Forgets what was said: the next readings are published whether they changed or not."""
+        self._channels.clear()
+
+    def status(self, word: bytes) -> Message:
+        """The status topic saying ``online``, which is to be believed for a while, or ``offline``.
+
+        The latter is what the broker says in our name when we die, too.
+        """
+        return self._message(topics.STATUS, word, lasting=word is not topics.ONLINE)
+
+    def goodbye(self, *, for_good: bool = False) -> list[Message]:
+        """The last messages; ``for_good`` leaves nothing behind where we were."""
+        if not for_good:
+            return [self.status(topics.OFFLINE)]
+        left = (*self._channels, topics.CATALOGUE, topics.PICTURE, topics.STATUS)
+        return [self._empty(leaf) for leaf in left]
+
+    def _offer(self, leaf: str, reading: Reading, now: float) -> None:
+        channel = self._channels.get(leaf)
+        if channel is None:
+            channel = self._channels[leaf] = Channel(self._settings.policy(self._rows[leaf]))
+        if channel.due(reading, now):
+            self._put(self._message(leaf, self._payload(reading)))
+            channel.sent(reading, now)
+
+    def _payload(self, reading: Reading) -> bytes:
+        return encode(self._envelope.wrap(to_json(reading), self._wall()))
+
+    def _message(self, leaf: str, payload: bytes, *, lasting: bool = False) -> Message:
+        row = self._rows[leaf]
+        expires = row.expires and not lasting
+        return Message(
+            topic=self._addresses.of(leaf),
+            payload=payload,
+            qos=row.qos,
+            retain=row.retained,
+            expiry_seconds=self._settings.expiry_seconds(leaf) if expires else None,
+            content_type=row.content_type,
+        )
+
+    def _empty(self, leaf: str) -> Message:
+        return Message(topic=self._addresses.of(leaf), payload=b"", qos=1, retain=True)
