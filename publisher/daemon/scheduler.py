@@ -88,9 +88,10 @@ class LoadProbe:
     def _worked(self, now: float) -> float:
         """Seconds of work, from some moment on."""
         if self._cores is None:
-            numbers = self._files.read("/proc/stat").split(None, 8)[1:8]
-            user, nice, system, _idle, iowait, irq, softirq = map(int, numbers)
-            return (user + nice + system + iowait + irq + softirq) / _TICKS_PER_SECOND
+            # Ten numbers, or the first four of them where the system tells no more.
+            line = self._files.read("/proc/stat").partition(b"\n")[0]
+            user, nice, system, _idle, *others = map(int, line.split(None, 8)[1:8])
+            return (user + nice + system + sum(others)) / _TICKS_PER_SECOND
         return self._cores * now - float(self._files.read("/proc/uptime").split()[1])
 
     def _look(self) -> None:
@@ -102,7 +103,7 @@ class LoadProbe:
         before = self._cores
         self._cores = None
         content = self._files.read("/proc/stat")
-        words = content.split(None, 9)
+        words = [*content.partition(b"\n")[0].split(), b"0", b"0", b"0", b"0"]
         idle, stolen = int(words[4]) / _TICKS_PER_SECOND, int(words[8]) / _TICKS_PER_SECOND
         try:
             told = float(self._files.read("/proc/uptime").split()[1])

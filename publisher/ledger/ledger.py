@@ -58,6 +58,8 @@ class Ledger(Protocol):
 
 def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
     """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+    if sources.files.foreign:
+        return portable_ledger(sources, settings)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
@@ -97,7 +99,11 @@ class BalancedLedger:
         cgroups: Cgroups,
         machine: Machine,
     ) -> None:
-        self.health: dict[str, SourceError | None] = {}
+        self.health: dict[str, SourceError | None] = {
+            sense: AbsentError(reason)
+            for sense, reason in sources.files.untold.items()
+            if sense.startswith("ledger.")
+        }
         self._sources = sources
         self._processes = processes
         self._machine = machine
