@@ -11,7 +11,7 @@ from publisher.cli.output import print_json
 from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup

@@ -17,7 +17,7 @@ from publisher.cli.examination import examine
 from publisher.cli.look import Look, look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.payload import to_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import InfoReading

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from publisher.config.load import Loaded
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.payload import Envelope, encode
 from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError, ConfigError

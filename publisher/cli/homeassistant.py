@@ -11,7 +11,7 @@ from rich.table import Table
 from publisher.cli.look import look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract import topics
 from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.config.load import Loaded
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode
 from publisher.contract.topics import readings_of

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.daemon.app import App
 from publisher.daemon.launch import Launch
 from publisher.daemon.lock import claim

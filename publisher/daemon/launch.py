@@ -10,7 +10,7 @@ import os
 import pickle
 from dataclasses import dataclass
 
-from publisher.config.state import nameless
+from publisher.config.state_folder import nameless
 from publisher.contract.readings import InfoReading
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError

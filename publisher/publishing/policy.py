@@ -75,7 +75,7 @@ class Policy:
     min_interval_seconds: float = 1.0
 
 
-class Channel:
+class TopicChannel:
     """The policy at work on one topic: remembers what was said last, and when."""
 
     def __init__(self, policy: Policy) -> None:

@@ -42,7 +42,7 @@ class Activity(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class BlockDisk:
     """A disk that one can hold in a hand, or that a hypervisor gives.
 
     Attributes:
@@ -86,7 +86,7 @@ def activity(content: bytes, name: str) -> Activity:
         ) from None
 
 
-def disks(files: KernelFiles) -> list[Disk]:
+def disks(files: KernelFiles) -> list[BlockDisk]:
     """The disks there are, in the order of their identities."""
     names = [name for name in files.names("/sys/block") if _is_disk(files, name)]
     by_id = links(files, "/dev/disk/by-id")
@@ -97,7 +97,7 @@ def disks(files: KernelFiles) -> list[Disk]:
     # What two disks claim to be, as cheap USB bridges do, identifies neither.
     claims = Counter(word for words in candidates.values() for word in words)
     found = [
-        Disk(
+        BlockDisk(
             name=name,
             identity=next(word for word in candidates[name] if claims[word] == 1),
             label=_label(files, name),
@@ -120,7 +120,7 @@ def uuids(files: KernelFiles) -> dict[str, str]:
     return {name: words[0] for name, words in links(files, "/dev/disk/by-uuid").items() if words}
 
 
-def part_of(files: KernelFiles, name: str, known: Iterable[Disk]) -> str | None:
+def part_of(files: KernelFiles, name: str, known: Iterable[BlockDisk]) -> str | None:
     """``<identity of the disk>-part<number>``, or that of a mapped volume by its given name.
 
     For a file system that udev knows no UUID of, as in a container.

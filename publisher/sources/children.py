@@ -14,7 +14,7 @@ import os
 import signal
 from collections.abc import Sequence
 
-from publisher.config.state import nameless
+from publisher.config.state_folder import nameless
 from publisher.errors import AbsentError, SourceError
 
 # Administrators' programs are there although a user's PATH may not say so.

@@ -227,7 +227,7 @@ _NO_HEALTH = SmartHealth()
 class _DiskState:
     """A disk, what its counters were, and what was said of it last, from what."""
 
-    disk: block.Disk
+    disk: block.BlockDisk
     content: bytes = b""
     activity: block.Activity | None = None
     work: Work = _UNKNOWN

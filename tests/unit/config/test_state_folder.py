@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config.state import nameless, save
+from publisher.config.state_folder import nameless, save
 from publisher.daemon.lock import claim
 from publisher.errors import FanwhyError
 
