@@ -116,7 +116,7 @@ class Cycle:
 
     def tick(self, now: float) -> None:
         """Does what is due between samples."""
-        self.scheduler.beat(now)
+        self.scheduler.tick(now)
         self._guarded(DISCOVERY, lambda: self.presence.announcer.tick(now))
         self.presence.tick(now)
 

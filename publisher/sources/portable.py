@@ -2,7 +2,7 @@
 
 All that reads the machine asks ``KernelFiles``; a recording of another machine is one kind of them,
 and this is another. So a subsystem knows one format only, and macOS, Windows and a Linux without
-``/proc`` need no code of their own anywhere else (docs/adr/P001).
+``/proc`` need no code of their own anywhere else (docs/adr/0010).
 
 What psutil does not tell is no file, or stands as ``-`` in a row of numbers: never as 0. Files
 outside ``/proc`` and ``/sys``, such as ``/etc/machine-id``, are read as they are.

@@ -217,9 +217,9 @@ def test_a_load_of_which_windows_says_nothing_yet_is_absent(windows: Fake) -> No
 
 def test_the_load_is_felt_between_samples(mac: Fake) -> None:
     probe = LoadProbe(PortableFiles(mac, "darwin"))
-    assert probe.beat(0.0) is None
+    assert probe.busy_cores(0.0) is None
     mac.worked += 1.0
-    assert probe.beat(0.5) == pytest.approx(2.0, abs=0.05)
+    assert probe.busy_cores(0.5) == pytest.approx(2.0, abs=0.05)
 
 
 def test_memory(mac: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
