@@ -92,9 +92,19 @@ class Server:
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
+
     def signal(self, number: int) -> None:
         assert self.process
         self.process.send_signal(number)
+
+    def wait(self, timeout: float = 10) -> int:
+        """Its exit code, once it ended of itself."""
+        assert self.process
+        return self.process.wait(timeout)
 
     def end(self, number: int = SIGTERM, timeout: float = 10) -> int:
         """Asks it to end and gives its exit code."""
@@ -152,7 +162,9 @@ class Daemon(Server):
         options: more words of the command line.
     """
 
-    def __init__(self, directory: Path, configuration: str = "", options: Sequence[str] = ()):
+    def __init__(
+        self, directory: Path, configuration: str = "", options: Sequence[str] = ()
+    ) -> None:
         super().__init__(directory / "fanwhy.log")
         self.config = directory / "fanwhy.toml"
         self.config.write_text(configuration)

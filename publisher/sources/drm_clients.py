@@ -110,8 +110,6 @@ class Clients:
         self._denied = False
         self.computing: set[int] = set()
         """Who has AMD's compute driver open (ROCm): its queues show in no ``fdinfo``."""
-        self.walks = 0
-        """How often all processes were walked."""
 
     @property
     def failure(self) -> DeniedError | None:
@@ -218,7 +216,6 @@ class Clients:
         self._cost = time.thread_time() - began
         self._walked_at = now
         self._pause = max(_LATEST_SECONDS, self._cost / _SHARE)
-        self.walks += 1
 
 
 def _held(kinds: Mapping[str, int]) -> int:

@@ -144,10 +144,11 @@ class Watcher:
         response_topic: str = "", correlation_data: bytes = b"",
     ) -> None:  # fmt: skip
         properties = None
-        if response_topic:
+        if response_topic or correlation_data:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.ResponseTopic = response_topic
             properties.CorrelationData = correlation_data
+            if response_topic:
+                properties.ResponseTopic = response_topic
         self._client.publish(topic, payload, qos, retain, properties).wait_for_publish(10)
 
     def close(self) -> None:

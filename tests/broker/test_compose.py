@@ -23,13 +23,13 @@ def resolved() -> str:
     return done.stdout
 
 
-def test_both_services_are_there_and_healthy_means_something(resolved):
+def test_both_services_are_there_and_healthy_means_something(resolved: str) -> None:
     assert re.findall(r"^  (\w+):$", resolved, re.MULTILINE)[:2] == ["broker", "publisher"]
     assert resolved.count("healthcheck:") == 2
     assert "condition: service_healthy" in resolved
 
 
-def test_nothing_is_privileged_or_writable(resolved):
+def test_nothing_is_privileged_or_writable(resolved: str) -> None:
     assert "privileged: true" not in resolved
     assert "cap_add" not in resolved
     assert resolved.count("- ALL") == 2
@@ -40,16 +40,16 @@ def test_nothing_is_privileged_or_writable(resolved):
     assert all(mount.endswith(":ro") for mount in mounts)
 
 
-def test_the_broker_is_not_offered_to_the_network(resolved):
+def test_the_broker_is_not_offered_to_the_network(resolved: str) -> None:
     assert re.findall(r"- (\S+)/tcp$", resolved, re.MULTILINE) == ["127.0.0.1:1883:1883"]
 
 
-def test_no_password_stands_in_it(resolved):
+def test_no_password_stands_in_it(resolved: str) -> None:
     assert "FANWHY_BROKER__PASSWORD:" not in resolved
     assert "FANWHY_BROKER__PASSWORD_FILE: /run/secrets/fanwhy-password" in resolved
 
 
-def test_the_image_holds_what_it_copies():
+def test_the_image_holds_what_it_copies() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     for line in (ROOT / "Dockerfile").read_text().splitlines():
         if line.startswith("COPY ") and "--from" not in line:

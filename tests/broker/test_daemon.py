@@ -154,7 +154,7 @@ def test_a_second_daemon_on_the_same_machine_says_so(
     second = daemon.command("run")
     assert second.returncode == 1
     (line,) = second.stderr.splitlines()
-    assert line.startswith(f"fanwhy-pub: fanwhy runs already (process {daemon.process.pid}) ")
+    assert line.startswith(f"fanwhy-pub: fanwhy runs already (process {daemon.pid}) ")
     assert str(daemon.state) in line
 
 
@@ -253,7 +253,7 @@ def test_two_machines_cannot_share_a_prefix(
     info = {"machine_id": "somebody else", "host": "other\x1b[31m"}
     other.publish("host/info", json.dumps(info).encode(), retain=True)
     daemon = run(broker)
-    assert daemon.process.wait(15) == 1
+    assert daemon.wait(15) == 1
     line = daemon.log.read_text().splitlines()[-1]
     assert "{hostname}" in line
     assert "other" in line
@@ -341,5 +341,5 @@ def test_sighup_applies_a_new_configuration_and_keeps_the_connection(
     daemon.write(hostnme="'typo'")
     daemon.signal(signal.SIGHUP)
     wait_until(lambda: "hostname" in daemon.log.read_text())
-    assert daemon.process.poll() is None
+    assert daemon.running
     assert daemon.end(signal.SIGTERM) == 0

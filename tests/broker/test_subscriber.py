@@ -24,8 +24,6 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 pytestmark = pytest.mark.broker
 
@@ -130,8 +128,10 @@ def test_why_asks_for_fresh_figures(
     def answer() -> None:
         request = asked.wait_for("host/command", b"why")
         fresh = json.dumps(VERDICT | {"headline": "Fresh"}).encode()
-        asked._client.publish(
-            request.properties.ResponseTopic, fresh, 1, properties=_reply(request)
+        asked.publish(
+            request.properties.ResponseTopic,
+            fresh,
+            correlation_data=request.properties.CorrelationData,
         )
 
     thread = threading.Thread(target=answer)
@@ -142,12 +142,6 @@ def test_why_asks_for_fresh_figures(
     (message,) = map(json.loads, done.stdout.splitlines())
     assert message["topic"] == "host/explanation"
     assert message["payload"]["headline"] == "Fresh"
-
-
-def _reply(request: Any) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.CorrelationData = request.properties.CorrelationData
-    return properties
 
 
 def test_why_in_json_for_every_host(daemon: Daemon, run: Run) -> None:

@@ -45,7 +45,7 @@ _NAMES: dict[Any, tuple[str, ...]] = {
 
 
 def _of_psutil() -> bool:
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # inspect would be loaded into what is tested
     while frame is not None:
         if "/psutil/" in frame.f_code.co_filename:
             return True

@@ -83,7 +83,7 @@ def _children() -> set[int]:
 def test_it_is_said_and_the_rest_goes_on(hanging: str) -> None:
     watch = Watch(hanging)
     threads, children = threading.active_count(), _children()
-    watch.read()
+    reading, item = watch.read()
     for _ in range(200):
         reading, item = watch.read()
         assert any(other.state == "ok" for other in reading.filesystems.values())

@@ -15,6 +15,8 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -129,7 +131,9 @@ class Machine:
 class Daemon(servers.Daemon):
     """A daemon that looks at the machine below ``root``; ``more`` are further settings."""
 
-    def __init__(self, directory: Path, broker: Broker, root: Path, more: str = "") -> None:
+    def __init__(
+        self, directory: Path, broker: Broker | RabbitMq, root: Path, more: str = ""
+    ) -> None:
         configuration = f'root = "{root}"\nhostname = "nas"\n{more}\n'
         super().__init__(directory, configuration, ["--broker", broker.url])
 
@@ -173,21 +177,19 @@ class HomeAssistant:
         )
         with self.log.open("ab") as log:
             start = log.tell()
-            self._process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 ["unshare", "-m", "sh", "-c", script, str(self._root), inside],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         wait_until(
             lambda: (
                 b"Home Assistant initialized" in self.log.read_bytes()[start:]
-                or self._process is None
-                or self._process.poll() is not None
+                or process.poll() is not None
             ),
             90,
             "Home Assistant did not start",
         )
-        assert self._process
-        assert self._process.poll() is None, self.log.read_text()[-4000:]
+        assert process.poll() is None, self.log.read_text()[-4000:]
         if not self.token:
             self._log_in()
         return self
@@ -260,13 +262,18 @@ class HomeAssistant:
             if any(domain == "mqtt" for domain, _ in device["identifiers"])
         ]
 
+    def render(self, template: str) -> str:
+        """What a template comes to."""
+        return self._request("/api/template", json.dumps({"template": template}).encode())
+
     def _request(self, path: str, body: bytes | None = None, kind: str = "application/json") -> str:
         headers = {"Content-Type": kind}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, body, headers)
         with urllib.request.urlopen(request, timeout=20) as response:
-            return response.read().decode()
+            content: bytes = response.read()
+        return content.decode()
 
     def _log_in(self) -> None:
         user = {
@@ -414,3 +421,33 @@ class Withholding:
                         broker.sendall(b"\x40\x02" + body[after : after + 2])
                     continue
                 client.sendall(head + size + body)
+
+
+@dataclass
+class House:
+    """Everything that a test needs."""
+
+    broker: Broker
+    machine: Machine
+    daemon: Daemon
+    assistant: HomeAssistant
+    release: str
+
+
+def build(
+    directory: Path, *, release: str, broker: str = "", settings: str = "", configuration: str = ""
+) -> Iterator[House]:
+    """A house that runs until the iterator is closed."""
+    root = environment(release)
+    server = Broker(directory, broker).start()
+    machine = Machine(directory)
+    daemon = Daemon(directory, server, machine.root, settings)
+    assistant = HomeAssistant(root, server.port, configuration)
+    try:
+        daemon.start()
+        assistant.start()
+        yield House(server, machine, daemon, assistant, release)
+    finally:
+        assistant.close()
+        daemon.kill()
+        server.stop()

@@ -7,7 +7,8 @@ import subprocess
 import tomllib
 
 import pytest
-from harness import REPOSITORY, environment, releases
+from homeassistant.harness import environment, releases
+from servers import REPOSITORY
 
 OURS = tomllib.loads((REPOSITORY / "tests/fixtures/homeassistant/classes.toml").read_text())
 THEIRS = """

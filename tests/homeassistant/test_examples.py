@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import DASHBOARDS, EXAMPLES, wait_until
+from homeassistant.harness import DASHBOARDS, EXAMPLES, House
+from servers import wait_until
 
 HOUSE = {
     "configuration": DASHBOARDS
@@ -34,30 +35,30 @@ automation:
 }
 
 
-def state(house, name: str) -> str:
-    return house.assistant.states().get(name, {}).get("state", "absent")
+def state(house: House, name: str) -> str:
+    return str(house.assistant.states().get(name, {}).get("state", "absent"))
 
 
 @pytest.fixture
-def ready(house):
+def ready(house: House) -> House:
     wait_until(lambda: state(house, "sensor.nas_why") not in ("absent", "unavailable"), 30)
     return house
 
 
 @pytest.mark.parametrize("name", ["host", "fleet"])
-def test_a_dashboard_loads_and_names_entities_that_are_there(ready, name):
+def test_a_dashboard_loads_and_names_entities_that_are_there(ready: House, name: str) -> None:
     dashboard = ready.assistant.ask("lovelace/config", url_path=f"fanwhy-{name}")
     assert dashboard["views"]
     text = Path(EXAMPLES, f"dashboard-{name}.yaml").read_text()
     named = set(re.findall(r"\b(?:sensor|binary_sensor|event|button)\.nas_[a-z_]+", text))
     assert named <= ready.assistant.states().keys()
     for card in re.findall(r"content: \|\n((?:(?: {8,}.*)?\n)+)", text):
-        words = ready.assistant._request("/api/template", json.dumps({"template": card}).encode())
+        words = ready.assistant.render(card)
         assert "None" not in words.replace("None.", "")
         assert state(ready, "sensor.nas_why") in words or "None." in words
 
 
-def tell(house, **event: object) -> None:
+def tell(house: House, **event: object) -> None:
     subprocess.run(
         ["mosquitto_pub", "-p", str(house.broker.port), "-t", "host/event", "-m",
          json.dumps({"id": "x", "message": "m", **event})],
@@ -65,7 +66,7 @@ def tell(house, **event: object) -> None:
     )  # fmt: skip
 
 
-def test_a_backup_ends(ready):
+def test_a_backup_ends(ready: House) -> None:
     assert state(ready, "automation.ended") == "on"
     tell(ready, event="cause_ended", category="development", duration_seconds=60)
     tell(ready, event="cause_began", category="backup")
@@ -74,12 +75,12 @@ def test_a_backup_ends(ready):
     assert state(ready, "input_boolean.miner") == "off"
 
 
-def test_a_miner_is_suspected(ready):
+def test_a_miner_is_suspected(ready: House) -> None:
     tell(ready, event="alert_raised", alert="cryptomining", label="xmrig")
     wait_until(lambda: state(ready, "input_boolean.miner") == "on")
 
 
-def test_the_fan_is_loud(ready):
+def test_the_fan_is_loud(ready: House) -> None:
     speed = float(state(ready, "sensor.nas_fan"))
     assert speed > 100
     fans = list(ready.machine.root.glob("sys/devices/**/fan*_input"))
@@ -90,7 +91,7 @@ def test_the_fan_is_loud(ready):
     wait_until(lambda: state(ready, "input_boolean.loud") == "on", 40)
 
 
-def test_nothing_was_said_about_us(ready):
+def test_nothing_was_said_about_us(ready: House) -> None:
     # An automation that is there before the entity that it names: no user's is.
     said = [line for line in ready.assistant.complaints() if "unknown entity" not in line]
     assert said == []

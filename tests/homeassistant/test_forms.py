@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from conftest import build
-from harness import NEWEST, releases, wait_until
+from homeassistant.harness import NEWEST, House, build, releases
+from servers import wait_until
 
 
 @pytest.fixture(
@@ -18,13 +20,13 @@ from harness import NEWEST, releases, wait_until
     ],
     ids="-".join,
 )
-def house(request, tmp_path):
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     form, release = request.param
     settings = f'[homeassistant]\ndevices = "{form}"'
     yield from build(tmp_path, release=release, settings=settings)
 
 
-def test_disks_are_devices_below_the_machine(house):
+def test_disks_are_devices_below_the_machine(house: House) -> None:
     documents = json.loads(house.daemon.command("homeassistant", "preview", "--json").stdout)
     expected = sum(1 + len(body.get("child_devices", ())) for body in documents.values())
     assert expected > 5

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
-from harness import wait_until
+from homeassistant.harness import House
+from servers import wait_until
 
 # For Home Assistant their state is when it last happened: nothing did, nobody pressed.
 MAY_BE_UNKNOWN = ("event.nas_event", "button.nas_refresh")
 HOUSE = {"settings": "[publishing]\nheartbeat_seconds = 20"}
 
 
-def ours(house) -> dict:
+def ours(house: House) -> dict[str, dict[str, Any]]:
     return {
         name: state
         for name, state in house.assistant.states().items()
@@ -19,7 +21,7 @@ def ours(house) -> dict:
     }
 
 
-def silent(house) -> list[str]:
+def silent(house: House) -> list[str]:
     return sorted(
         name
         for name, state in ours(house).items()
@@ -28,18 +30,18 @@ def silent(house) -> list[str]:
     )
 
 
-def alive(house) -> bool:
+def alive(house: House) -> bool:
     return len(ours(house)) >= 12 and not silent(house)
 
 
-def settle(house, timeout: float = 15) -> None:
+def settle(house: House, timeout: float = 15) -> None:
     try:
         wait_until(lambda: alive(house), timeout)
     except AssertionError:
         raise AssertionError(f"{len(ours(house))} entities; silent: {silent(house)}") from None
 
 
-def test_every_enabled_entity_has_a_state(house):
+def test_every_enabled_entity_has_a_state(house: House) -> None:
     settle(house)
     states = ours(house)
     why = states["sensor.nas_why"]
@@ -52,7 +54,7 @@ def test_every_enabled_entity_has_a_state(house):
     assert states["binary_sensor.nas_problem"]["state"] == "off"
 
 
-def test_there_is_one_device_and_the_rest_is_there_but_disabled(house):
+def test_there_is_one_device_and_the_rest_is_there_but_disabled(house: House) -> None:
     (device,) = house.assistant.devices()
     assert device["name"] == "nas"
     assert device["manufacturer"] == "fanwhy"
@@ -64,7 +66,7 @@ def test_there_is_one_device_and_the_rest_is_there_but_disabled(house):
     assert not [entry["entity_id"] for entry in entries if entry["entity_id"].endswith("_2")]
 
 
-def test_everything_can_be_enabled(house):
+def test_everything_can_be_enabled(house: House) -> None:
     """What is disabled is right, too: all units and classes are accepted, nothing is said."""
     entries = house.assistant.registry()
     disabled = house.assistant.enable_everything()
@@ -73,7 +75,7 @@ def test_everything_can_be_enabled(house):
     assert house.assistant.complaints() == []
 
 
-def test_home_assistant_restarted(house):
+def test_home_assistant_restarted(house: House) -> None:
     house.assistant.stop()
     house.assistant.start()
     before = house.assistant.registry()
@@ -82,14 +84,14 @@ def test_home_assistant_restarted(house):
     assert house.assistant.registry().keys() >= before.keys()
 
 
-def test_broker_restarted_and_empty(house):
+def test_broker_restarted_and_empty(house: House) -> None:
     house.broker.stop()
     wait_until(lambda: ours(house)["sensor.nas_why"]["state"] == "unavailable", 30)
     house.broker.start()
     wait_until(lambda: ours(house)["sensor.nas_why"]["state"] != "unavailable", 40)
 
 
-def test_daemon_killed_and_back_under_the_same_names(house):
+def test_daemon_killed_and_back_under_the_same_names(house: House) -> None:
     before = {key: entry["entity_id"] for key, entry in house.assistant.registry().items()}
     house.daemon.kill()
     wait_until(lambda: ours(house)["sensor.nas_why"]["state"] == "unavailable", 30)
@@ -99,7 +101,7 @@ def test_daemon_killed_and_back_under_the_same_names(house):
     assert after == before
 
 
-def test_a_disk_is_pulled(house):
+def test_a_disk_is_pulled(house: House) -> None:
     before = house.assistant.registry()
     disks = {key for key in before if "_disk_devices_" in key}
     assert disks
@@ -114,7 +116,7 @@ def test_a_disk_is_pulled(house):
     }
 
 
-def test_a_host_that_vanished_without_a_will_is_dead_by_age(house):
+def test_a_host_that_vanished_without_a_will_is_dead_by_age(house: House) -> None:
     house.daemon.signal(signal.SIGSTOP)  # nothing comes, and the connection still stands
     try:
         wait_until(lambda: ours(house)["sensor.nas_cpu_usage"]["state"] == "unavailable", 75)
@@ -123,5 +125,5 @@ def test_a_host_that_vanished_without_a_will_is_dead_by_age(house):
     wait_until(lambda: ours(house)["sensor.nas_cpu_usage"]["state"] != "unavailable", 40)
 
 
-def test_nothing_was_said_about_us(house):
+def test_nothing_was_said_about_us(house: House) -> None:
     assert house.assistant.complaints() == []

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from harness import Broker, Daemon, HomeAssistant, Machine, environment, releases, wait_until
+from homeassistant.harness import Broker, Daemon, HomeAssistant, Machine, environment, releases
+from servers import wait_until
+
+Parts = tuple[Broker, Daemon, HomeAssistant]
 
 
 @pytest.fixture(params=releases())
-def parts(tmp_path, request):
+def parts(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Parts]:
     broker = Broker(tmp_path).start()
     daemon = Daemon(tmp_path, broker, Machine(tmp_path).root)
     assistant = HomeAssistant(environment(request.param), broker.port)
@@ -20,7 +25,7 @@ def parts(tmp_path, request):
     broker.stop()
 
 
-def test_an_entity_of_its_own_keeps_its_id(parts):
+def test_an_entity_of_its_own_keeps_its_id(parts: Parts) -> None:
     broker, daemon, assistant = parts
     (topic, document), *_ = json.loads(
         daemon.command("homeassistant", "preview", "--json").stdout

@@ -7,12 +7,13 @@ import json
 import sqlite3
 import time
 
-from harness import wait_until
+from homeassistant.harness import House
+from servers import wait_until
 
 SECONDS = 60
 
 
-def written(house, since: float, until: float) -> dict[str, int]:
+def written(house: House, since: float, until: float) -> dict[str, int]:
     """Rows of our entities in the database."""
     path = house.assistant.config / "home-assistant_v2.db"
     query = (
@@ -24,7 +25,7 @@ def written(house, since: float, until: float) -> dict[str, int]:
     return {name: count for name, count in rows.items() if name.partition(".")[2][:4] == "nas_"}
 
 
-def test_the_estimate_is_what_is_written(house):
+def test_the_estimate_is_what_is_written(house: House) -> None:
     # What comes last: the first row of every entity is behind us then.
     wait_until(
         lambda: (

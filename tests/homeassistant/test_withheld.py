@@ -5,8 +5,12 @@ RabbitMQ gives it to nobody who asks with a wildcard, and mosquitto can be told 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
 import pytest
-from harness import (
+from homeassistant.harness import (
     Broker,
     Daemon,
     HomeAssistant,
@@ -15,18 +19,28 @@ from harness import (
     Withholding,
     environment,
     releases,
-    wait_until,
 )
+from servers import wait_until
 
 ENTITIES = ("why", "cause", "cpu_usage", "memory_usage", "fan", "fanwhy_cpu", "fanwhy_memory")
 
 
-@pytest.fixture(params=releases())
-def home(request, tmp_path):
-    """Makes a house around a broker: ``home(broker)``, ``home(broker, port, protocol="3.1.1")``."""
-    made = []
+class MakeHome(Protocol):
+    """Makes a house around a broker."""
 
-    def make(broker, port=None, protocol="5"):
+    def __call__(
+        self, broker: Broker | RabbitMq, port: int | None = None, protocol: str = "5"
+    ) -> tuple[Daemon, HomeAssistant]: ...
+
+
+@pytest.fixture(params=releases())
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeHome]:
+    """Makes a house around a broker: ``home(broker)``, ``home(broker, port, protocol="3.1.1")``."""
+    made: list[tuple[Broker | RabbitMq, Daemon, HomeAssistant]] = []
+
+    def make(
+        broker: Broker | RabbitMq, port: int | None = None, protocol: str = "5"
+    ) -> tuple[Daemon, HomeAssistant]:
         daemon = Daemon(tmp_path, broker, Machine(tmp_path).root)
         root = environment(request.param)
         assistant = HomeAssistant(root, port or broker.port, protocol=protocol)
@@ -56,7 +70,7 @@ def restart(assistant: HomeAssistant) -> None:
     wait_until(lambda: everything(assistant), 15)
 
 
-def test_a_proxy_that_withholds(home, tmp_path):
+def test_a_proxy_that_withholds(home: MakeHome, tmp_path: Path) -> None:
     broker = Broker(tmp_path)
     between = Withholding(broker.port)
     _, assistant = home(broker, between.port)
@@ -69,7 +83,7 @@ def test_a_proxy_that_withholds(home, tmp_path):
     assert assistant.complaints() == []
 
 
-def test_a_mosquitto_that_keeps_nothing(home, tmp_path):
+def test_a_mosquitto_that_keeps_nothing(home: MakeHome, tmp_path: Path) -> None:
     daemon, assistant = home(Broker(tmp_path, "retain_available false"))
     assistant.start()
     wait_until(lambda: everything(assistant), 15)
@@ -78,7 +92,7 @@ def test_a_mosquitto_that_keeps_nothing(home, tmp_path):
     assert assistant.complaints() == []
 
 
-def test_rabbitmq(home, tmp_path):
+def test_rabbitmq(home: MakeHome, tmp_path: Path) -> None:
     broker = RabbitMq(tmp_path)
     _, assistant = home(broker, protocol="3.1.1")
     assistant.start()

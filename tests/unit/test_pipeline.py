@@ -91,18 +91,18 @@ def test_a_sample_holds_what_every_step_gave() -> None:
     first = stage.pipeline.sample()
     assert (first.balance, first.verdict, first.events) == (None, None, ())
     assert first.again_in, "what opens the books tells nothing yet"
-    verdicts = []
+    samples = []
     for _ in range(4):
         stage.now += 2.0
-        sample = stage.pipeline.sample()
-        verdicts.append(sample)
+        samples.append(stage.pipeline.sample())
+    sample = samples[-1]
     assert sample.verdict
     assert sample.verdict.headline == "CPU usage high due to: Compression (xz)"
     assert (sample.now, sample.wall) == (8.0, 1.8e9 + 8.0)
     cpu = sample.readings["cpu"]
     assert isinstance(cpu, CpuReading)
     assert [(each.label, each.cpu_percent) for each in cpu.top or ()] == [("xz", 95.0)]
-    assert {event.event for each in verdicts for event in each.events} == {
+    assert {event.event for each in samples for event in each.events} == {
         "cause_began", "state_changed"
     }  # fmt: skip
     assert "gpu" not in sample.readings

@@ -7,14 +7,12 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from vm.log import Log
 
 from publisher.cli.replay import EXPECTED, replay
-
-if TYPE_CHECKING:
-    from conftest import Log
 
 # A minute of emulation takes a few; one boot serves all of these.
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]

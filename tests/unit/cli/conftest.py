@@ -3,22 +3,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from unit.cli.program import Outcome, Program
 
 _ROOT = Path(__file__).resolve().parents[3]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -30,7 +20,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def fanwhy(tmp_path: Path, empty: Path) -> Callable[..., Outcome]:
+def fanwhy(tmp_path: Path, empty: Path) -> Program:
     """Runs the real program, as a user would, without a terminal."""
 
     def call(*arguments: str, stdin: str = "", **variables: str) -> Outcome:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def _sample(recording: Recording, topics: list[str]) -> None:
                 cls(Sources(files=recording, nut=None)).read()
 
 
-def _without_marks(result: dict) -> dict:
+def _without_marks(result: dict[str, Any]) -> dict[str, Any]:
     """Marked files read as text by a recording of a fixture give another reason: left out."""
     return {name: body for name, body in result.items() if name != "senses"}
 

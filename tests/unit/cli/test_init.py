@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from unit.cli.program import Program
 
 from publisher.cli.loading import load_settings
 from publisher.daemon.settings import Settings
@@ -25,7 +24,7 @@ def _read(path: Path) -> Settings:
     return loaded.settings
 
 
-def test_the_defaults(fanwhy: Callable[..., Any], target: Path) -> None:
+def test_the_defaults(fanwhy: Program, target: Path) -> None:
     found = fanwhy("init", "--yes", "--config", str(target))
     assert found.code == 0
     assert found.out.startswith(f"wrote {target}\n")
@@ -45,7 +44,7 @@ def test_the_defaults(fanwhy: Callable[..., Any], target: Path) -> None:
     ],
 )
 def test_answers(  # noqa: PLR0917  # a table has columns
-    fanwhy: Callable[..., Any],
+    fanwhy: Program,
     target: Path,
     stdin: str,
     url: str | None,
@@ -66,7 +65,7 @@ def test_answers(  # noqa: PLR0917  # a table has columns
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
-def test_flags_answer_questions(fanwhy: Callable[..., Any], target: Path) -> None:
+def test_flags_answer_questions(fanwhy: Program, target: Path) -> None:
     found = fanwhy(
         "init", "-y", "--config", str(target), "--broker", "mqtt://me:271828@nas",
         "--prefix", "lab/{hostname}",
@@ -78,14 +77,14 @@ def test_flags_answer_questions(fanwhy: Callable[..., Any], target: Path) -> Non
     assert "271828" not in found.out + target.read_text()
 
 
-def test_it_goes_where_the_daemon_will_look(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
+def test_it_goes_where_the_daemon_will_look(fanwhy: Program, tmp_path: Path) -> None:
     named = tmp_path / "named.toml"
     found = fanwhy("init", "-y", FANWHY_CONFIG=str(named))
     assert found.code == 0
     assert named.exists()
 
 
-def test_what_is_there_is_kept(fanwhy: Callable[..., Any], target: Path) -> None:
+def test_what_is_there_is_kept(fanwhy: Program, target: Path) -> None:
     target.parent.mkdir()
     target.write_text("mine")
     found = fanwhy("init", "-y", "--config", str(target))
@@ -98,7 +97,7 @@ def test_what_is_there_is_kept(fanwhy: Callable[..., Any], target: Path) -> None
     assert _read(target) == Settings()
 
 
-def test_a_password_that_is_there_is_kept(fanwhy: Callable[..., Any], target: Path) -> None:
+def test_a_password_that_is_there_is_kept(fanwhy: Program, target: Path) -> None:
     target.parent.mkdir()
     secret = target.with_name("broker-password")
     secret.write_text("mine")
@@ -117,16 +116,14 @@ def test_a_password_that_is_there_is_kept(fanwhy: Callable[..., Any], target: Pa
         ("http://nas\n", "broker: unknown scheme 'http'"),
     ],
 )
-def test_answers_that_will_not_do(
-    fanwhy: Callable[..., Any], target: Path, stdin: str, line: str
-) -> None:
+def test_answers_that_will_not_do(fanwhy: Program, target: Path, stdin: str, line: str) -> None:
     found = fanwhy("init", "--config", str(target), stdin=stdin)
     assert found.code == 2
     assert found.err.startswith(f"fanwhy-pub: {line}")
     assert not target.exists()
 
 
-def test_where_nothing_can_be_written(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
+def test_where_nothing_can_be_written(fanwhy: Program, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     found = fanwhy("init", "-y", "--config", str(blocked / "config.toml"))

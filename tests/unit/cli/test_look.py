@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import servers
+from unit.cli.program import Program
 
 from publisher.daemon.settings import Settings
 from publisher.pipeline import Pipeline
@@ -68,7 +68,7 @@ def at_work(root: Path) -> AbstractContextManager[None]:
 
 @pytest.mark.parametrize("command", ["once", "doctor"])
 def test_disks_that_are_not_to_be_asked_are_not_asked(
-    command: str, nas: Path, programs: Path, fanwhy: Callable[..., Any]
+    command: str, nas: Path, programs: Path, fanwhy: Program
 ) -> None:
     with at_work(nas):
         fanwhy(

@@ -8,12 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
+from unit.cli.program import Program
 
 import publisher.cli
 from publisher import __version__
@@ -52,7 +51,7 @@ def test_the_file_of_a_command_says_so_and_no_other_does() -> None:
     assert commands == set(COMMANDS)
 
 
-def test_without_a_command_it_says_what_there_is(fanwhy: Callable[..., Any]) -> None:
+def test_without_a_command_it_says_what_there_is(fanwhy: Program) -> None:
     found = fanwhy()
     assert found.code == 2
     assert all(name in found.out for name in _SHOWN)
@@ -83,7 +82,7 @@ def test_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
         (["config"], "for the daemon's own use"),
     ],
 )
-def test_wrong_use(fanwhy: Callable[..., Any], arguments: list[str], line: str) -> None:
+def test_wrong_use(fanwhy: Program, arguments: list[str], line: str) -> None:
     found = fanwhy(*arguments)
     assert found.code == 2
     assert found.out == ""
@@ -92,7 +91,7 @@ def test_wrong_use(fanwhy: Callable[..., Any], arguments: list[str], line: str) 
     assert "271828" not in found.err
 
 
-def test_a_wrong_configuration_stops_every_command(fanwhy: Callable[..., Any], empty: Path) -> None:
+def test_a_wrong_configuration_stops_every_command(fanwhy: Program, empty: Path) -> None:
     empty.write_text("[sampling]\nperod_seconds = 3\nx = 1\n")
     for name in ("run", "once", "check", "doctor", "schema"):
         found = fanwhy(name)
@@ -105,9 +104,7 @@ def test_a_wrong_configuration_stops_every_command(fanwhy: Callable[..., Any], e
         assert second.endswith("sampling.x: no such setting")
 
 
-def test_a_readable_password_is_said_once_and_never_shown(
-    fanwhy: Callable[..., Any], empty: Path
-) -> None:
+def test_a_readable_password_is_said_once_and_never_shown(fanwhy: Program, empty: Path) -> None:
     empty.write_text('[broker]\npassword = "271828"\n')
     empty.chmod(0o644)
     found = fanwhy("schema")
@@ -156,7 +153,7 @@ def _reloaded(launch: Launch, folder: Path) -> Launch:
 # --- what it prints -------------------------------------------------------------------------------
 
 
-def test_once_is_as_published(fanwhy: Callable[..., Any]) -> None:
+def test_once_is_as_published(fanwhy: Program) -> None:
     found = fanwhy("once", "--json", "cpu", "memory")
     assert found.code == 0
     document = json.loads(found.out)
@@ -165,7 +162,7 @@ def test_once_is_as_published(fanwhy: Callable[..., Any]) -> None:
     jsonschema.Draft202012Validator(json_schema(readings_of(all_topics()))).validate(document)
 
 
-def test_once_for_people(fanwhy: Callable[..., Any]) -> None:
+def test_once_for_people(fanwhy: Program) -> None:
     found = fanwhy("once", "memory")
     assert found.code == 0
     (total,) = (line for line in found.out.splitlines() if line.split()[:1] == ["Total"])
@@ -173,22 +170,22 @@ def test_once_for_people(fanwhy: Callable[..., Any]) -> None:
     assert "\x1b" not in found.out
 
 
-def test_once_looks_where_it_is_told(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
+def test_once_looks_where_it_is_told(fanwhy: Program, tmp_path: Path) -> None:
     found = fanwhy("once", "cpu", FANWHY_ROOT=str(tmp_path))
     assert found.code == 1
     assert found.err == "cpu: absent: /proc/stat: not on this machine\n"
 
 
-def test_what_is_switched_off_stays_off(fanwhy: Callable[..., Any]) -> None:
+def test_what_is_switched_off_stays_off(fanwhy: Program) -> None:
     found = fanwhy("once", "cpu", FANWHY_SENSES__DISABLED="cpu")
     assert (found.code, found.err) == (1, "cpu: disabled in the configuration\n")
 
 
-def test_the_schema_is_the_one(fanwhy: Callable[..., Any]) -> None:
+def test_the_schema_is_the_one(fanwhy: Program) -> None:
     assert json.loads(fanwhy("schema").out) == json_schema(readings_of(all_topics()))
 
 
-def test_asyncapi(fanwhy: Callable[..., Any]) -> None:
+def test_asyncapi(fanwhy: Program) -> None:
     found = fanwhy(
         "schema", "--asyncapi", "--prefix", "lab/{hostname}", "--broker", "wss://u:271828@h/ws",
         FANWHY_HOSTNAME="nas",
@@ -208,7 +205,7 @@ def test_asyncapi(fanwhy: Callable[..., Any]) -> None:
             node = node[part]
 
 
-def test_doctor(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
+def test_doctor(fanwhy: Program, tmp_path: Path) -> None:
     document = json.loads(fanwhy("doctor", "--json", FANWHY_ROOT=str(tmp_path)).out)
     assert document["fanwhy_version"] == __version__
     assert document["senses"]["cpu"]["state"] == "absent"
@@ -216,7 +213,7 @@ def test_doctor(fanwhy: Callable[..., Any], tmp_path: Path) -> None:
     assert document["broker"][0]["name"] == "configuration"
 
 
-def test_doctor_times_what_there_is(fanwhy: Callable[..., Any]) -> None:
+def test_doctor_times_what_there_is(fanwhy: Program) -> None:
     found = fanwhy("doctor", "--timings")
     assert found.code == 0
     assert "µs a read" in found.out
@@ -226,7 +223,7 @@ def test_doctor_times_what_there_is(fanwhy: Callable[..., Any]) -> None:
 # --- the broker -----------------------------------------------------------------------------------
 
 
-def test_check_without_anybody_there(fanwhy: Callable[..., Any]) -> None:
+def test_check_without_anybody_there(fanwhy: Program) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -236,7 +233,7 @@ def test_check_without_anybody_there(fanwhy: Callable[..., Any]) -> None:
     assert f"✗ broker         mqtt://127.0.0.1:{port}: nothing listens there" in found.out
 
 
-def test_check_as_json(fanwhy: Callable[..., Any]) -> None:
+def test_check_as_json(fanwhy: Program) -> None:
     found = fanwhy("check", "--json", "--broker", "mqtt://name.invalid")
     assert found.code == 1
     assert [(item["name"], item["ok"]) for item in json.loads(found.out)] == [
@@ -245,7 +242,7 @@ def test_check_as_json(fanwhy: Callable[..., Any]) -> None:
     ]
 
 
-def test_check_reads_the_password_file(fanwhy: Callable[..., Any]) -> None:
+def test_check_reads_the_password_file(fanwhy: Program) -> None:
     found = fanwhy(
         "check", "--broker", "mqtt://u@127.0.0.1:1", FANWHY_BROKER__PASSWORD_FILE="/no/file"
     )
@@ -253,7 +250,7 @@ def test_check_reads_the_password_file(fanwhy: Callable[..., Any]) -> None:
     assert "✗ broker         broker.password_file: /no/file: cannot be read" in found.out
 
 
-def test_a_terminal_that_knows_no_marks(fanwhy: Callable[..., Any]) -> None:
+def test_a_terminal_that_knows_no_marks(fanwhy: Program) -> None:
     found = fanwhy("check", "--broker", "mqtt://127.0.0.1:1", PYTHONIOENCODING="ascii")
     assert found.code == 1
     assert "? configuration" in found.out

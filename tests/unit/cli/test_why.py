@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from unit.cli.program import Program
 
 from publisher.cli.why import follow
 from publisher.contract.metric import Reading
@@ -140,7 +140,7 @@ def test_it_says_what_the_daemon_would_say() -> None:
         cpu_seconds=1.8,
     )
     said = Stage([Processor, Card]).why(Books(borg))
-    daemon, books = Stage([Processor, Card]), Books(borg)
+    daemon, books, verdict = Stage([Processor, Card]), Books(borg), None
     for pause in (0.7, 0.7, 0.7, 0.7, 0.2, 0.0):
         readings: dict[str, Reading] = daemon.runner.read()
         balance = books.sample()
@@ -152,6 +152,7 @@ def test_it_says_what_the_daemon_would_say() -> None:
                 wall=1.8e9 + daemon.now,
             )
         daemon.wait(pause)
+    assert verdict
     assert replace(said, since=None) == replace(verdict, since=None)
     assert said.headline == (
         "GPU usage high due to: Ollama language model; CPU usage high due to: Borg backup "
@@ -190,14 +191,14 @@ def home(tmp_path: Path, empty: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_one_plain_line(fanwhy: Callable) -> None:
+def test_one_plain_line(fanwhy: Program) -> None:
     found = fanwhy("why", "--seconds", "1.5", FORCE_COLOR="1")
     assert (found.code, found.err, found.out.count("\n")) == (0, "", 1)
     assert 0 < len(found.out.strip()) <= 255
     assert found.out.strip().isprintable()
 
 
-def test_as_json(fanwhy: Callable) -> None:
+def test_as_json(fanwhy: Program) -> None:
     found = fanwhy("why", "--seconds", "1.5", "--json")
     body = json.loads(found.out)
     assert (found.code, found.err) == (0, "")
@@ -205,7 +206,7 @@ def test_as_json(fanwhy: Callable) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["0", "1", "-3", "nan", "soon", "1e9"])
-def test_times_that_make_no_sense(fanwhy: Callable, seconds: str) -> None:
+def test_times_that_make_no_sense(fanwhy: Program, seconds: str) -> None:
     found = fanwhy("why", "--seconds", seconds)
     assert (found.code, found.out) == (2, "")
     assert "--seconds" in found.err

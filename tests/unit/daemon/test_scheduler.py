@@ -84,16 +84,15 @@ def test_an_onset_is_seen_at_once_even_after_a_load_that_flickered_before_the_re
     assert after - 100 <= 0.5
 
 
-def test_with_nothing_to_spare_an_onset_at_rest_is_sampled_in_turn() -> None:
-    scheduler = Scheduler(SamplingSettings(), Load(lambda _: 0.0), now=0.0)  # type: ignore[arg-type]
-    for moment in range(0, 60, 4):
-        scheduler.sampled(float(moment))
-    scheduler._extra = 0.0
-    scheduler.sampled(60.0)
-    assert scheduler.next_sample == 66.0
-    scheduler._extra = 0.0
-    scheduler.hurry(60.5)
-    assert scheduler.next_sample == 62.0
+def test_with_nothing_to_spare_an_onset_is_sampled_in_turn() -> None:
+    scheduler = Scheduler(SamplingSettings(), None, now=0.0)
+    now, waits = 0.0, []
+    for _ in range(5):
+        scheduler.sampled(now)
+        scheduler.hurry(now + 0.1)
+        waits.append(round(scheduler.next_sample - now, 6))
+        now = scheduler.next_sample
+    assert waits == [0.4, 0.4, 0.4, 0.4, 2.0]
 
 
 def test_a_flickering_load_does_not_double_our_cost() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +14,9 @@ from publisher.daemon.timeline_svg import draw
 NOON = 1_700_000_000.0
 
 
-def verdict(label: str | None = None, celsius: float | None = None, rpm: int | None = None):
+def verdict(
+    label: str | None = None, celsius: float | None = None, rpm: int | None = None
+) -> ExplanationReading:
     causes = (CauseReading(category="backup", label=label),) if label else ()
     return ExplanationReading(
         causes=causes,
@@ -104,14 +107,14 @@ def test_it_is_well_formed_whatever_names_say(day: Timeline) -> None:
     assert len(draw(day, NOON + 2000)) < 4000
 
 
-def test_it_outlives_the_daemon(tmp_path) -> None:
+def test_it_outlives_the_daemon(tmp_path: Path) -> None:
     day = watched((0, "rsync"), (10, "rsync"), celsius=50)
     day.save(str(tmp_path))
     assert draw(Timeline.open(str(tmp_path)), NOON) == draw(day, NOON)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"version": 2}', '{"version": 1, "spans": [1]}'])
-def test_what_cannot_be_read_is_an_empty_day(tmp_path, content: str) -> None:
+def test_what_cannot_be_read_is_an_empty_day(tmp_path: Path, content: str) -> None:
     (tmp_path / "day.json").write_text(content)
     assert Timeline.open(str(tmp_path)) == Timeline()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from publisher.contract.messages import Request
+from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading, fields_of, gauge, instances, reading, text
 from publisher.contract.readings import (
     EVENT_KINDS,
@@ -75,7 +77,7 @@ CONTENTS: dict[str, type[Reading]] = {cls.name: cls.reading for cls in SUBSYSTEM
 }
 
 
-def everything() -> dict[str, dict]:
+def everything() -> dict[str, dict[str, Any]]:
     readings = {leaf: full(cls) for leaf, cls in CONTENTS.items()}
     found = discovery(CONTENTS)
     (document,) = found.documents(found.entities(readings)).values()
@@ -86,7 +88,7 @@ def everything() -> dict[str, dict]:
 
 
 @pytest.mark.parametrize(("key", "component"), everything().items())
-def test_whatever_is_declared_would_be_accepted(key: str, component: dict) -> None:
+def test_whatever_is_declared_would_be_accepted(key: str, component: dict[str, Any]) -> None:
     kind = component.get("device_class")
     unit = component.get("unit_of_measurement")
     assert re.fullmatch(r"[a-zA-Z0-9_-]+", key)
@@ -172,13 +174,13 @@ class Sink:
     """Keeps what it is given."""
 
     def __init__(self) -> None:
-        self.messages: list = []
+        self.messages: list[Message] = []
         self.repeats = 0
 
-    def put(self, message) -> None:
+    def put(self, message: Message) -> None:
         self.messages.append(message)
 
-    def repeat(self, *, without) -> None:
+    def repeat(self, *, without: Collection[str]) -> None:
         self.repeats += 1
 
 
@@ -193,7 +195,7 @@ class Stage:
             "disk": Disks(devices={"a": disk("a"), "b": disk("b")})
         }
         self.absent: list[str] = []
-        self.said: list[tuple[float, str, dict | None]] = []
+        self.said: list[tuple[float, str, dict[str, Any] | None]] = []
         made = HomeAssistantSettings(**settings)  # type: ignore[arg-type]
         contents: dict[str, type[Reading]] = {"disk": Disks}
         self.announcer = Announcer(
@@ -215,11 +217,16 @@ class Stage:
     def hear(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         return self.announcer.heard(Request(topic=topic, payload=payload, retain=retain), self.now)
 
-    @property
-    def last(self) -> dict:
-        body = self.said[-1][2]
+    def components(self, index: int) -> dict[str, Any]:
+        """Those of a document that was said; -1 is the last one."""
+        components = self.document(index)["cmps"]
+        assert isinstance(components, dict)
+        return components
+
+    def document(self, index: int) -> dict[str, Any]:
+        body = self.said[index][2]
         assert body
-        return body["cmps"]
+        return body
 
 
 def disk(label: str) -> Disk:
@@ -262,10 +269,11 @@ def test_what_is_gone_is_named_once_as_empty_and_then_left_out() -> None:
     stage.run(30)
     stage.readings = {"disk": Disks(devices={"a": disk("a")})}
     stage.run(60)
-    (_, _, _), (first, _, stub), (second, _, final) = stage.said
-    assert stub["cmps"][key("b")] == {"p": "sensor"}
-    assert key("b") not in final["cmps"]
-    assert stub["cmps"][key("a")] == final["cmps"][key("a")]
+    _, (first, _, _), (second, _, _) = stage.said
+    stub, final = stage.components(1), stage.components(2)
+    assert stub[key("b")] == {"p": "sensor"}
+    assert key("b") not in final
+    assert stub[key("a")] == final[key("a")]
     assert second - first >= SPACING_SECONDS
 
 
@@ -285,7 +293,7 @@ def test_a_sense_that_fails_keeps_its_entities_and_one_that_is_absent_does_not()
     assert len(stage.said) == 1
     stage.absent = ["disk"]
     stage.run(60)
-    assert key("a") not in stage.last
+    assert key("a") not in stage.components(-1)
 
 
 def test_what_an_earlier_run_left_is_withdrawn() -> None:
@@ -294,8 +302,8 @@ def test_what_an_earlier_run_left_is_withdrawn() -> None:
     stage.run(1)
     assert stage.hear(OWN, json.dumps(left).encode(), retain=True)
     stage.run(60)
-    assert stage.said[0][2]["cmps"]["old_thing"] == {"p": "sensor"}
-    assert "old_thing" not in stage.last
+    assert stage.components(0)["old_thing"] == {"p": "sensor"}
+    assert "old_thing" not in stage.components(-1)
 
 
 def test_single_entities_migrate() -> None:
@@ -344,7 +352,7 @@ def test_parts_as_devices_come_after_the_machine() -> None:
     stage.run(60)
     assert stage.said[0][1] == OWN
     assert len(stage.said) == 3
-    assert {body["dev"]["via_device"] for _, _, body in stage.said[1:]} == {HOST.node_id}
+    assert {stage.document(index)["dev"]["via_device"] for index in (1, 2)} == {HOST.node_id}
     moments = [moment for moment, _, _ in stage.said]
     assert min(b - a for a, b in pairwise(moments)) >= SPACING_SECONDS
 
@@ -356,7 +364,7 @@ def test_strange_payloads_do_no_harm(payload: bytes) -> None:
     stage.hear(OWN, payload, retain=True)
     stage.hear("homeassistant/status", payload)
     stage.run(30)
-    assert key("a") in stage.last
+    assert key("a") in stage.components(-1)
 
 
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
@@ -367,7 +375,7 @@ def test_numbers_that_json_has_not_are_not_repeated(value: str) -> None:
     left = f'{{"cmps": {{"disk_gone": {{"p": "sensor", "v": {value}}}}}}}'
     stage.hear(OWN, left.encode(), retain=True)
     stage.run(30)
-    assert "disk_gone" not in stage.last
+    assert "disk_gone" not in stage.components(-1)
 
 
 # -- the recorder --------------------------------------------------------------------------------

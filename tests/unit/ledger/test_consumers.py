@@ -61,7 +61,7 @@ def test_a_reading_gets_its_ranking_once_the_books_are_open() -> None:
     reading, books = MemoryReading(used_percent=50.0), balance(account("a", memory_bytes=1 << 30))
     ranked = with_top(reading, books, "memory_bytes")
     assert isinstance(ranked, MemoryReading)
-    assert [one.label for one in ranked.top] == ["a"]
+    assert [one.label for one in ranked.top or ()] == ["a"]
     assert ranked.used_percent == 50.0
     assert with_top(reading, None, "memory_bytes") is reading
     assert with_top(reading, books, None) is reading

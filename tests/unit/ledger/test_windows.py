@@ -52,7 +52,7 @@ class Host:
             monotonic=lambda: self.now,
             wall=lambda: self.wall,
         )
-        self._totals()
+        self.write_totals()
         ledger = open_ledger(self.sources, LedgerSettings(attribution="light"))
         assert isinstance(ledger, BalancedLedger)
         self.ledger = ledger
@@ -137,7 +137,7 @@ class Host:
             f"read_bytes: {read}\nwrite_bytes: {written}\ncancelled_write_bytes: 0\n",
         )
 
-    def _totals(self) -> None:
+    def write_totals(self) -> None:
         used = sum(self.own.values()) + sum(self.reaped.values()) + self.others
         self.write(
             "proc/stat",
@@ -147,7 +147,7 @@ class Host:
         self.write("proc/loadavg", f"0.0 0.0 0.0 1/{len(self.own)} {self.last}\n")
 
     def open(self) -> None:
-        self._totals()
+        self.write_totals()
         assert self.ledger.sample() is None
 
     def sample(self, windows: int = 1) -> Balance:
@@ -158,7 +158,7 @@ class Host:
     def _window(self) -> Balance:
         self.now += 2.0
         self.wall += 2.0
-        self._totals()
+        self.write_totals()
         balance = self.ledger.sample()
         assert balance is not None
         return balance
@@ -284,7 +284,7 @@ def test_who_has_the_number_of_whoever_started_fanwhy_is_nobodys_host(host: Host
     host.now += 2.0
     host.start(terminal, shell, "make", command="make all", own=1)
     host.start(terminal + 1, terminal, "cc1", command="cc1 a.c", own=60)
-    host._totals()
+    host.write_totals()
     balance = ledger.sample()
     assert balance is not None
     assert labelled(balance, "make all").cpu_seconds == pytest.approx(0.61)

@@ -54,34 +54,35 @@ def ranking(*labels: str) -> Machine:
     return Machine(top=tuple(Consumer(label=label) for label in labels))
 
 
-USAGE = lambda value: Machine(usage_percent=value)  # noqa: E731
+def usage(percent: float) -> Machine:
+    return Machine(usage_percent=percent)
 
 
 @pytest.mark.parametrize(
     ("timeline", "expected"),
     [
-        pytest.param([(0, USAGE(1)), (2, USAGE(4)), (4, USAGE(1))], [0], id="within the deadband"),
-        pytest.param([(0, USAGE(1)), (2, USAGE(6))], [0, 2], id="a move of the deadband itself"),
+        pytest.param([(0, usage(1)), (2, usage(4)), (4, usage(1))], [0], id="within the deadband"),
+        pytest.param([(0, usage(1)), (2, usage(6))], [0, 2], id="a move of the deadband itself"),
         pytest.param(
-            [(t, USAGE(t)) for t in range(12)],
+            [(t, usage(t)) for t in range(12)],
             [0, 5, 10],
             id="a drift is compared with what was sent",
         ),
         pytest.param(
-            [(0, USAGE(0)), (0.5, USAGE(50)), (1, USAGE(50))],
+            [(0, usage(0)), (0.5, usage(50)), (1, usage(50))],
             [0, 1],
             id="numbers wait for a second",
         ),
         pytest.param(
-            [(0, USAGE(0)), (0.1, Machine(usage_percent=0.0, fault=True))],
+            [(0, usage(0)), (0.1, Machine(usage_percent=0.0, fault=True))],
             [0, 0.1],
             id="a state does not wait",
         ),
         pytest.param(
-            [(0, USAGE(0)), (0.1, Machine())], [0, 0.1], id="a value that vanished is a state"
+            [(0, usage(0)), (0.1, Machine())], [0, 0.1], id="a value that vanished is a state"
         ),
         pytest.param(
-            [(0, USAGE(0)), (299, USAGE(0)), (300, USAGE(0))], [0, 300], id="the heartbeat"
+            [(0, usage(0)), (299, usage(0)), (300, usage(0))], [0, 300], id="the heartbeat"
         ),
         pytest.param(
             [(0, Machine(detail=1)), (2, Machine(detail=99))],
@@ -132,4 +133,4 @@ def test_timeline(timeline: list[tuple[float, Machine]], expected: list[float]) 
 
 def test_without_a_heartbeat_only_change_speaks() -> None:
     policy = Policy(heartbeat_seconds=None)
-    assert sent_at([(0, USAGE(0)), (1e6, USAGE(0))], policy) == [0]
+    assert sent_at([(0, usage(0)), (1e6, usage(0))], policy) == [0]

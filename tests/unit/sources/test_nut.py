@@ -43,7 +43,8 @@ def serve() -> Iterator[Serve]:
         thread = threading.Thread(target=run)
         thread.start()
         threads.append(thread)
-        return listener.getsockname()[:2]
+        host, port = listener.getsockname()
+        return host, port
 
     yield start
     for thread in threads:
@@ -96,9 +97,13 @@ def test_a_server_of_another_kind_is_a_failure(serve: Serve) -> None:
 
 def test_a_server_that_says_nothing_is_waited_for_a_moment_only(serve: Serve) -> None:
     done = threading.Event()
+
+    def talk(_: socket.socket) -> None:
+        done.wait(10)
+
     try:
         with pytest.raises(SourceError, match="no answer"):
-            nut.upses(serve(lambda connection: done.wait(10) and None))
+            nut.upses(serve(talk))
     finally:
         done.set()
 

@@ -5,9 +5,12 @@ The values of each driver are in tests/fixtures/gpu, replayed with all other fix
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -17,10 +20,20 @@ from publisher.errors import AbsentError, DeniedError
 from publisher.sources import Sources
 from publisher.sources.drm_clients import Client, Clients
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.gpu import Gpu
+from publisher.subsystems.gpu import Gpu, GpuReading
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "gpu"
 AMD = "0000:0c:00.0"
+
+
+class WatchedFiles(KernelFiles):
+    """Kernel files that count how often all processes are walked."""
+
+    walks = 0
+
+    def names(self, path: str) -> list[str]:
+        self.walks += path == "/proc"
+        return super().names(path)
 
 
 class Box:
@@ -31,12 +44,13 @@ class Box:
         self.case = FIXTURES / name
         shutil.copytree(self.case, self.root, symlinks=True)
         self.seconds = 0.0
-        self.gpu = Gpu(Sources(files=KernelFiles(self.root), monotonic=lambda: self.seconds))
+        self.files = WatchedFiles(self.root)
+        self.gpu = Gpu(Sources(files=self.files, monotonic=lambda: self.seconds))
 
     def put(self, path: str, content: object) -> None:
         (self.root / path).write_text(f"{content}\n")
 
-    def later(self, seconds: float = 2.0) -> Any:
+    def later(self, seconds: float = 2.0) -> GpuReading:
         """Reads again, with what the fixture has for two seconds later."""
         self.seconds += seconds
         for path in (self.case / "second").rglob("*"):
@@ -137,7 +151,7 @@ def test_an_idle_gpu_is_not_searched_for_users(tmp_path: Path) -> None:
         box.seconds += 2
         box.gpu.read()
 
-    assert box.gpu._cards.clients.walks == 0
+    assert box.files.walks == 0
     assert box.gpu.users() == {}
 
 
@@ -178,7 +192,7 @@ def test_users_explained_are_not_searched_for_again_soon(tmp_path: Path) -> None
         fdinfo.write_text(text.replace("912000000000", str(counter)))
 
     # Once at the start, once more since the first sample of a counter explains nothing.
-    assert box.gpu._cards.clients.walks == 2
+    assert box.files.walks == 2
 
 
 def test_a_busy_gpu_without_known_users_is_searched_for_them(tmp_path: Path) -> None:
@@ -188,7 +202,7 @@ def test_a_busy_gpu_without_known_users_is_searched_for_them(tmp_path: Path) -> 
     for _ in range(30):
         box.gpu.read()
         box.seconds += 2
-    walks = box.gpu._cards.clients.walks
+    walks = box.files.walks
     shutil.copytree(FIXTURES / "amdgpu/proc/4242", box.root / "proc/4242", symlinks=True)
     box.seconds += 4
 
@@ -198,13 +212,34 @@ def test_a_busy_gpu_without_known_users_is_searched_for_them(tmp_path: Path) -> 
     assert list(box.gpu.users()) == [4242]
 
 
-def test_processes_that_may_not_be_looked_into_are_told(tmp_path: Path) -> None:
-    refusing = Clients(KernelFiles(tmp_path))
-    assert refusing.failure is None
-    refusing._denied = True
+@contextmanager
+def _unprivileged() -> Iterator[None]:
+    """Root may look into everything; others stay who they are."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
-    assert isinstance(refusing.failure, DeniedError)
-    assert "CAP_SYS_PTRACE" in refusing.failure.remedy
+
+def test_processes_that_may_not_be_looked_into_are_told() -> None:
+    with TemporaryDirectory() as folder:  # that of a test would be closed to others altogether
+        Path(folder).chmod(0o755)
+        descriptors = Path(folder, "proc/812/fd")
+        descriptors.mkdir(parents=True)
+        clients = Clients(KernelFiles(folder))
+        clients.look(0.0, {})
+        before = clients.failure
+        descriptors.chmod(0)
+        with _unprivileged():
+            clients.look(1000.0, {})
+        descriptors.chmod(0o700)
+
+    assert before is None
+    assert isinstance(clients.failure, DeniedError)
+    assert "CAP_SYS_PTRACE" in clients.failure.remedy
 
 
 def test_a_counter_that_runs_backwards_waits_for_itself(tmp_path: Path) -> None:
