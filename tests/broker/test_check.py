@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from broker.parties import MakeBroker, Shipped, Watch
 
 from publisher.cli.examination import Finding, examine
 from publisher.cli.loading import load_settings
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def settings(broker: Any, passwords: dict[str, str]) -> Loaded[Settings]:
+def settings(broker: Shipped, passwords: dict[str, str]) -> Loaded[Settings]:
     """As the daemon has them with the broker that we ship."""
     return load_settings(
         config="/dev/null",
@@ -44,7 +44,9 @@ def _findings(loaded: Loaded[Settings]) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize(("protocol", "words"), [("auto", "MQTT 5"), ("3.1.1", "MQTT 3.1.1")])
-def test_all_is_well(settings: Loaded[Settings], broker: Any, protocol: str, words: str) -> None:
+def test_all_is_well(
+    settings: Loaded[Settings], broker: Shipped, protocol: str, words: str
+) -> None:
     found = _findings(_changed(settings, protocol=protocol))
     assert list(found) == ["configuration", "broker", "credentials", "rights", "prefix"]
     assert all(finding.ok for finding in found.values()), found
@@ -53,9 +55,7 @@ def test_all_is_well(settings: Loaded[Settings], broker: Any, protocol: str, wor
     assert found["prefix"].detail == "host/ is free"
 
 
-def test_it_leaves_no_trace(
-    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any]
-) -> None:
+def test_it_leaves_no_trace(settings: Loaded[Settings], broker: Shipped, watch: Watch) -> None:
     before = watch(broker)
     _findings(settings)
     before.wait_for("host/info")
@@ -65,9 +65,7 @@ def test_it_leaves_no_trace(
     assert watch(broker).messages == []
 
 
-def test_a_broker_that_keeps_nothing(
-    settings: Loaded[Settings], mosquitto: Callable[..., Any]
-) -> None:
+def test_a_broker_that_keeps_nothing(settings: Loaded[Settings], mosquitto: MakeBroker) -> None:
     broker = mosquitto(listeners="retain_available false\n")
     found = _findings(_changed(settings, url=broker.url))
     assert all(finding.ok for finding in found.values()), found
@@ -75,7 +73,7 @@ def test_a_broker_that_keeps_nothing(
     assert found["rights"].ok
 
 
-def test_wrong_credentials(settings: Loaded[Settings], broker: Any) -> None:
+def test_wrong_credentials(settings: Loaded[Settings], broker: Shipped) -> None:
     found = _findings(_changed(settings, password="271828"))
     assert list(found) == ["configuration", "broker", "credentials"]
     assert found["credentials"] == Finding(
@@ -97,7 +95,7 @@ def test_a_user_who_may_not_publish(
 
 
 def test_another_machine_is_there(
-    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any]
+    settings: Loaded[Settings], broker: Shipped, watch: Watch
 ) -> None:
     neighbour = {"host": "nas\x1b[2J", "machine_id": "f" * 32}
     daemon = watch(broker, username="fanwhy", topic="host/command")
@@ -110,9 +108,7 @@ def test_another_machine_is_there(
     assert _findings(elsewhere)["prefix"].ok
 
 
-def test_we_are_there_already(
-    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any]
-) -> None:
+def test_we_are_there_already(settings: Loaded[Settings], broker: Shipped, watch: Watch) -> None:
     info = {"host": "me", "machine_id": machine_id(KernelFiles(), state_dir())}
     daemon = watch(broker, username="fanwhy", topic="host/command")
     daemon.publish("host/info", json.dumps(info).encode(), retain=True)
@@ -126,7 +122,7 @@ def test_we_are_there_already(
 
 @pytest.mark.parametrize("payload", [b"not JSON", b"[]", b'{"host": 1}', b"\xff", b"[" * 50_000])
 def test_something_else_is_there(
-    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any], payload: bytes
+    settings: Loaded[Settings], broker: Shipped, watch: Watch, payload: bytes
 ) -> None:
     watch(broker, username="fanwhy", topic="host/command").publish(
         "host/info", payload, retain=True

@@ -14,6 +14,8 @@ from typing import Any
 import jsonschema
 import pytest
 import servers
+from broker.parties import MakeBroker, Received, Shipped, Watch
+from servers import wait_until
 
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
@@ -47,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daem
     """Starts daemons: ``run(broker, prefix="'host/nas'")``."""
     made: list[Daemon] = []
 
-    def start(broker: Any, **settings: str) -> Daemon:
+    def start(broker: Shipped, **settings: str) -> Daemon:
         made.append(Daemon(tmp_path_factory.mktemp("daemon"), broker.port, **settings))
         return made[-1].start()
 
@@ -56,22 +58,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daem
         daemon.kill()
 
 
-def leaves(messages: list[Any]) -> set[str]:
+def leaves(messages: list[Received]) -> set[str]:
     return {message.topic.removeprefix("host/") for message in messages if message.payload}
 
 
-def after_discovery(messages: list[Any]) -> list[Any]:
+def after_discovery(messages: list[Received]) -> list[Received]:
     topics = [message.topic.rpartition("/")[2] for message in messages]
     return messages[topics.index("config") :] if "config" in topics else []
 
 
-def payload(message: Any) -> dict[str, Any]:
+def payload(message: Received) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(message.payload)
     return found
 
 
 def test_every_topic_is_there_and_valid_and_a_later_reader_finds_it(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     first = watch(broker)
     run(broker)
@@ -102,10 +104,9 @@ def load() -> Iterator[int]:
 
 
 def test_a_busy_program_is_named_and_its_end_noticed(
-    broker: Any,
-    watch: Callable[..., Any],
+    broker: Shipped,
+    watch: Watch,
     run: Callable[..., Daemon],
-    wait_until: Callable[..., None],
     load: int,
 ) -> None:
     watcher = watch(broker)
@@ -136,7 +137,7 @@ def test_a_busy_program_is_named_and_its_end_noticed(
 
 
 def test_sigterm_says_offline_and_ends_well(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     watcher = watch(broker)
     daemon = run(broker)
@@ -147,7 +148,7 @@ def test_sigterm_says_offline_and_ends_well(
 
 
 def test_a_second_daemon_on_the_same_machine_says_so(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     daemon = run(broker)
     watch(broker).wait_for("host/status", b"online")
@@ -159,7 +160,7 @@ def test_a_second_daemon_on_the_same_machine_says_so(
 
 
 def test_a_state_folder_that_cannot_be_written_is_said_once(
-    broker: Any, watch: Callable[..., Any], tmp_path: Path
+    broker: Shipped, watch: Watch, tmp_path: Path
 ) -> None:
     watcher = watch(broker)
     daemon = Daemon(tmp_path, broker.port)
@@ -177,7 +178,7 @@ def test_a_state_folder_that_cannot_be_written_is_said_once(
 
 
 def test_sigkill_is_told_by_the_will(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     watcher = watch(broker, "host/status")
     daemon = run(broker)
@@ -188,7 +189,7 @@ def test_sigkill_is_told_by_the_will(
 
 
 def test_a_broker_that_comes_back_empty_is_told_everything_again(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     watcher = watch(broker)
     run(broker)
@@ -201,7 +202,7 @@ def test_a_broker_that_comes_back_empty_is_told_everything_again(
 
 
 def test_a_broker_that_keeps_nothing_is_told_everything_on_birth(
-    mosquitto: Callable[..., Any], watch: Callable[..., Any], run: Callable[..., Daemon]
+    mosquitto: MakeBroker, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     broker = mosquitto(listeners="retain_available false\n")
     status = watch(broker, "host/status")
@@ -219,10 +220,9 @@ def test_a_broker_that_keeps_nothing_is_told_everything_on_birth(
 
 
 def test_commands(
-    broker: Any,
-    watch: Callable[..., Any],
+    broker: Shipped,
+    watch: Watch,
     run: Callable[..., Daemon],
-    wait_until: Callable[..., None],
 ) -> None:
     states = watch(broker)
     asker = watch(broker, "host/answer/#", username="homeassistant")
@@ -247,7 +247,7 @@ def test_commands(
 
 
 def test_two_machines_cannot_share_a_prefix(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     other = watch(broker, username="fanwhy")
     info = {"machine_id": "somebody else", "host": "other\x1b[31m"}
@@ -262,7 +262,7 @@ def test_two_machines_cannot_share_a_prefix(
 
 
 def test_nonsense_where_another_machine_would_stand_ends_nothing(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     other = watch(broker, username="fanwhy")
     nested = b"[" * 200_000
@@ -279,7 +279,7 @@ def test_nonsense_where_another_machine_would_stand_ends_nothing(
 
 
 def test_what_goes_on_outlives_sighup_and_is_ended_at_the_end(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon], load: int
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon], load: int
 ) -> None:
     watcher = watch(broker)
     daemon = run(broker)
@@ -310,7 +310,7 @@ def test_what_goes_on_outlives_sighup_and_is_ended_at_the_end(
 
 
 def test_a_prefix_that_is_left_is_left_empty(
-    broker: Any, watch: Callable[..., Any], run: Callable[..., Daemon]
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
     watcher = watch(broker)
     daemon = run(broker)
@@ -324,10 +324,9 @@ def test_a_prefix_that_is_left_is_left_empty(
 
 
 def test_sighup_applies_a_new_configuration_and_keeps_the_connection(
-    broker: Any,
-    watch: Callable[..., Any],
+    broker: Shipped,
+    watch: Watch,
     run: Callable[..., Daemon],
-    wait_until: Callable[..., None],
 ) -> None:
     watcher = watch(broker)
     daemon = run(broker)
@@ -336,7 +335,7 @@ def test_sighup_applies_a_new_configuration_and_keeps_the_connection(
     watcher.clear()
     daemon.signal(signal.SIGHUP)
     watcher.wait(
-        lambda _: (last := watcher.last("host/cpu")) and payload(last)["host"] == "renamed"
+        lambda _: (last := watcher.newest("host/cpu")) and payload(last)["host"] == "renamed"
     )
     daemon.write(hostnme="'typo'")
     daemon.signal(signal.SIGHUP)

@@ -12,13 +12,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import servers
+from broker.parties import Received, Watch
 
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
@@ -44,7 +45,7 @@ UNTOLD = {
 }
 
 
-def payload(message: Any) -> dict[str, Any]:
+def payload(message: Received) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(message.payload)
     return found
 
@@ -59,8 +60,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def broker(mosquitto: Callable[..., servers.Mosquitto]) -> servers.Mosquitto:
-    return mosquitto(anonymous=True)
+def broker(anonymous: servers.Mosquitto) -> servers.Mosquitto:
+    return anonymous
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_every_module_can_be_imported(elsewhere: dict[str, str]) -> None:
 
 def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     broker: servers.Mosquitto,
-    watch: Callable[..., Any],
+    watch: Watch,
     daemon: servers.Daemon,
     load: str,
     elsewhere: dict[str, str],
@@ -217,7 +218,7 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
 
 
 def test_where_nothing_can_be_executed_in_its_place_the_command_itself_is_the_daemon(
-    broker: servers.Mosquitto, watch: Callable[..., Any], daemon: servers.Daemon
+    broker: servers.Mosquitto, watch: Watch, daemon: servers.Daemon
 ) -> None:
     watcher = watch(broker)
     daemon.environment |= {"WITHDRAW_EXEC": "yes"}  # as on Windows

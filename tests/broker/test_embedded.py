@@ -7,14 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import psutil
 import pytest
-from servers import free_port
+from broker.parties import Run, Shipped, Watch
+from servers import free_port, wait_until
 
 from publisher.errors import BrokerError
 from publisher.mqtt.broker import BrokerSettings
@@ -23,6 +23,13 @@ from publisher.mqtt.embedded import EmbeddedBroker, Program, find_or_start, prog
 pytestmark = pytest.mark.broker
 
 NOTHING_SET = BrokerSettings()
+
+
+@dataclass(frozen=True)
+class OnPort:
+    """A broker of which no more is known."""
+
+    port: int
 
 
 @pytest.fixture
@@ -62,33 +69,29 @@ def test_mosquitto_is_preferred() -> None:
 
 
 def test_it_says_so_and_carries_messages(
-    embedded: EmbeddedBroker, program: Program, port: int, watch: Callable[..., Any]
+    embedded: EmbeddedBroker, program: Program, port: int, watch: Watch
 ) -> None:
     assert embedded.line == (
         f"no broker configured and none found: started one of our own ({program.name}) "
         f"on mqtt://127.0.0.1:{port}, for this machine only"
     )
-    reader = watch(embedded_at(port), version=4)
+    reader = watch(OnPort(port), version=4)
     reader.publish("host/catalogue", b"x" * 200_000, retain=True)
-    assert watch(embedded_at(port), version=4).wait_for("host/catalogue", b"x" * 200_000).retain
-
-
-def embedded_at(port: int) -> SimpleNamespace:
-    return SimpleNamespace(port=port)
+    assert watch(OnPort(port), version=4).wait_for("host/catalogue", b"x" * 200_000).retain
 
 
 def test_the_session_speaks_what_it_speaks(
     embedded: EmbeddedBroker,
     program: Program,
     port: int,
-    run: Callable[..., Any],
-    watch: Callable[..., Any],
+    run: Run,
+    watch: Watch,
 ) -> None:
     one = run(embedded.url)
     version = {"mosquitto": "MQTT 5", "iotcore": "MQTT 3.1.1"}[program.name]
     assert one.wait_state(True) == f"connected to {embedded.url} with {version}"
     one.put("host/cpu", b"1")
-    reader = watch(embedded_at(port), version=4)
+    reader = watch(OnPort(port), version=4)
     reader.wait_for("host/cpu", b"1")
 
 
@@ -109,7 +112,7 @@ def test_a_configured_broker_is_left_to_the_session(port: int) -> None:
     assert listening(port) == []
 
 
-def test_a_broker_with_passwords_is_a_broker(broker: Any) -> None:
+def test_a_broker_with_passwords_is_a_broker(broker: Shipped) -> None:
     assert find_or_start(NOTHING_SET, port=broker.port) is None
 
 
@@ -151,7 +154,6 @@ def test_it_is_started_again_after_a_crash(
     embedded: EmbeddedBroker,
     program: Program,
     caplog: pytest.LogCaptureFixture,
-    wait_until: Callable[..., None],
 ) -> None:
     first = server(embedded, program)
     first.kill()

@@ -6,22 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from broker.parties import Certificates, MakeBroker, Run, Running, Shipped, Watch
+from servers import wait_until
 
 pytestmark = pytest.mark.broker
-
-Run = Callable[..., Any]  # makes running sessions
-Watch = Callable[..., Any]  # makes clients that collect what comes
 
 ONLINE, OFFLINE = b"online", b"offline"
 
 
 def test_states_are_retained_with_all_that_mqtt_5_can_say(
-    broker: Any, run: Run, watch: Watch
+    broker: Shipped, run: Run, watch: Watch
 ) -> None:
     one = run(broker.url)
     one.put("host/cpu", b'{"usage_percent":1}')
@@ -39,35 +36,33 @@ def test_states_are_retained_with_all_that_mqtt_5_can_say(
 
 
 def test_a_reader_of_the_old_version_gets_the_same_payloads(
-    broker: Any, run: Run, watch: Watch
+    broker: Shipped, run: Run, watch: Watch
 ) -> None:
     one = run(broker.url)
     one.put("host/cpu", b"1")
-    assert watch(broker, version=4).wait_for("host/cpu", b"1")
+    watch(broker, version=4).wait_for("host/cpu", b"1")
 
 
-def test_speaking_3_1_1_when_told_to(broker: Any, run: Run, watch: Watch) -> None:
+def test_speaking_3_1_1_when_told_to(broker: Shipped, run: Run, watch: Watch) -> None:
     one = run(broker.url, protocol="3.1.1")
     one.put("host/cpu", b"1")
     assert one.wait_state(True) == f"connected to {broker.url} with MQTT 3.1.1"
-    assert watch(broker).wait_for("host/cpu", b"1")
+    watch(broker).wait_for("host/cpu", b"1")
 
 
-def test_a_wrong_password_is_one_line(
-    broker: Any, run: Run, wait_until: Callable[..., None]
-) -> None:
+def test_a_wrong_password_is_one_line(broker: Shipped, run: Run) -> None:
     one = run(broker.url, password="wrong")
     wait_until(lambda: broker.said.count("not authorised") >= 3)
     assert one.states == [(False, f"{broker.url}: not authorised; check user name and password")]
 
 
-def test_no_password_is_one_line(broker: Any, run: Run) -> None:
+def test_no_password_is_one_line(broker: Shipped, run: Run) -> None:
     one = run(broker.url, username=None, password=None)
     assert "not authorised" in one.wait_state(False)
 
 
 def test_two_with_the_same_client_id_are_told_why_they_lose_each_other(
-    broker: Any, run: Run, wait_until: Callable[..., None], caplog: pytest.LogCaptureFixture
+    broker: Shipped, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = run(broker.url), run(broker.url)
     wait_until(lambda: any("fanwhy-0123456789ab?" in each.message for each in caplog.records))
@@ -75,7 +70,7 @@ def test_two_with_the_same_client_id_are_told_why_they_lose_each_other(
 
 
 def test_a_password_that_is_put_right_lets_us_in(
-    broker: Any, run: Run, tmp_path: Path, passwords: dict[str, str]
+    broker: Shipped, run: Run, tmp_path: Path, passwords: dict[str, str]
 ) -> None:
     file = tmp_path / "password"
     file.write_text("wrong\n")
@@ -86,7 +81,7 @@ def test_a_password_that_is_put_right_lets_us_in(
 
 
 def test_a_reader_may_ask_and_read_but_not_speak_for_the_host(
-    broker: Any, run: Run, watch: Watch
+    broker: Shipped, run: Run, watch: Watch
 ) -> None:
     one = run(broker.url)
     one.wait_state(True)
@@ -98,6 +93,7 @@ def test_a_reader_may_ask_and_read_but_not_speak_for_the_host(
     one.wait(lambda: one.requests)
     [request] = one.requests
     assert request.payload == b"why"
+    assert request.response_topic
     one.put(
         request.response_topic, b"because", retain=False, qos=1,
         correlation_data=request.correlation_data,
@@ -112,7 +108,7 @@ def test_a_reader_may_ask_and_read_but_not_speak_for_the_host(
 
 
 def test_home_assistant_may_read_discovery_and_announce_itself(
-    broker: Any, run: Run, watch: Watch
+    broker: Shipped, run: Run, watch: Watch
 ) -> None:
     one = run(broker.url)
     one.put("homeassistant/device/fanwhy/config", b"{}", expiry_seconds=None)
@@ -123,7 +119,7 @@ def test_home_assistant_may_read_discovery_and_announce_itself(
 
 
 def test_what_we_may_not_do_is_said(
-    broker: Any, run: Run, passwords: dict[str, str], caplog: pytest.LogCaptureFixture
+    broker: Shipped, run: Run, passwords: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     one = run(broker.url, username="reader", password=passwords["reader"])
     one.wait_state(True)
@@ -142,7 +138,7 @@ def test_what_we_may_not_do_is_said(
 
 
 def test_everything_is_there_again_after_the_broker_came_back_empty(
-    broker: Any, run: Run, watch: Watch
+    broker: Shipped, run: Run, watch: Watch
 ) -> None:
     one = run(broker.url)
     topics = [f"host/{name}" for name in ("cpu", "memory", "gpu", "explanation")]
@@ -164,7 +160,7 @@ def test_everything_is_there_again_after_the_broker_came_back_empty(
 
 
 def test_an_orderly_end_is_told_at_once_and_without_the_will(
-    broker: Any, run: Run, watch: Watch
+    broker: Shipped, run: Run, watch: Watch
 ) -> None:
     one = run(broker.url)
     watcher = watch(broker)
@@ -195,7 +191,7 @@ threading.Event().wait()
 
 
 def test_a_killed_daemon_is_reported_by_the_broker(
-    broker: Any, watch: Watch, passwords: dict[str, str]
+    broker: Shipped, watch: Watch, passwords: dict[str, str]
 ) -> None:
     watcher = watch(broker)
     victim = subprocess.Popen(
@@ -224,14 +220,14 @@ keyfile {key}
 
 
 @pytest.fixture
-def tls_listener(certificates: Any) -> str:
+def tls_listener(certificates: Certificates) -> str:
     return TLS.format(
         ca=certificates.ca_crt, certificate=certificates.server_crt, key=certificates.server_key
     )
 
 
 def test_tls_with_an_authority_of_ones_own(
-    mosquitto: Callable[..., Any], run: Run, watch: Watch, certificates: Any, tls_listener: str
+    mosquitto: MakeBroker, run: Run, watch: Watch, certificates: Certificates, tls_listener: str
 ) -> None:
     broker = mosquitto(listeners=tls_listener)
     one = run(f"mqtts://127.0.0.1:{broker.other_port}", ca_file=certificates.ca_crt)
@@ -241,9 +237,9 @@ def test_tls_with_an_authority_of_ones_own(
 @failed_handshake
 @pytest.mark.parametrize("authority", ["stranger_crt", None])
 def test_a_certificate_that_we_do_not_trust(
-    mosquitto: Callable[..., Any],
+    mosquitto: MakeBroker,
     run: Run,
-    certificates: Any,
+    certificates: Certificates,
     tls_listener: str,
     authority: str | None,
 ) -> None:
@@ -257,7 +253,7 @@ def test_a_certificate_that_we_do_not_trust(
 
 @failed_handshake
 def test_a_certificate_for_another_name(
-    mosquitto: Callable[..., Any], run: Run, certificates: Any, tls_listener: str
+    mosquitto: MakeBroker, run: Run, certificates: Certificates, tls_listener: str
 ) -> None:
     broker = mosquitto(listeners=tls_listener.replace("127.0.0.1\n", "\n", 1))
     one = run(f"mqtts://localhost:{broker.other_port}", ca_file=certificates.ca_crt)
@@ -266,7 +262,7 @@ def test_a_certificate_for_another_name(
 
 @failed_handshake
 def test_a_client_certificate(
-    mosquitto: Callable[..., Any], run: Run, certificates: Any, tls_listener: str
+    mosquitto: MakeBroker, run: Run, certificates: Certificates, tls_listener: str
 ) -> None:
     broker = mosquitto(listeners=tls_listener + "require_certificate true\n")
     url = f"mqtts://127.0.0.1:{broker.other_port}"
@@ -280,46 +276,44 @@ def test_a_client_certificate(
 
 
 @failed_handshake
-def test_tls_where_there_is_none(broker: Any, run: Run) -> None:
+def test_tls_where_there_is_none(broker: Shipped, run: Run) -> None:
     url = f"mqtts://127.0.0.1:{broker.port}"
     line = run(url).wait_state(False)
     assert line.startswith(url)
 
 
-def test_no_tls_where_there_is_some(
-    mosquitto: Callable[..., Any], run: Run, tls_listener: str
-) -> None:
+def test_no_tls_where_there_is_some(mosquitto: MakeBroker, run: Run, tls_listener: str) -> None:
     broker = mosquitto(listeners=tls_listener)
     url = f"mqtt://127.0.0.1:{broker.other_port}"
     assert "mqtts://" in run(url).wait_state(False)
 
 
-def test_websockets(mosquitto: Callable[..., Any], run: Run, watch: Watch) -> None:
+def test_websockets(mosquitto: MakeBroker, run: Run, watch: Watch) -> None:
     broker = mosquitto(listeners="listener {port} 127.0.0.1\nprotocol websockets\n")
     one = run(f"ws://127.0.0.1:{broker.other_port}/mqtt")
     exchange_much(one, broker, watch)
 
 
 def test_websockets_over_tls(
-    mosquitto: Callable[..., Any], run: Run, watch: Watch, certificates: Any, tls_listener: str
+    mosquitto: MakeBroker, run: Run, watch: Watch, certificates: Certificates, tls_listener: str
 ) -> None:
     broker = mosquitto(listeners=tls_listener + "protocol websockets\n")
     one = run(f"wss://127.0.0.1:{broker.other_port}/mqtt", ca_file=certificates.ca_crt)
     exchange_much(one, broker, watch)
 
 
-def exchange_much(one: Any, broker: Any, watch: Watch) -> None:
+def exchange_much(one: Running, broker: Shipped, watch: Watch) -> None:
     """More than one record of TLS, frame of a websocket and buffer of a socket, both ways."""
     big = b"x" * 300_000
     one.put("host/catalogue", big)
-    assert watch(broker).wait_for("host/catalogue", big)
+    watch(broker).wait_for("host/catalogue", big)
     watch(broker).publish("host/command", b"y" * 40_000)
     one.wait(lambda: one.requests)
     assert one.requests[0].payload == b"y" * 40_000
 
 
 @failed_handshake
-def test_websockets_where_there_are_none(broker: Any, run: Run) -> None:
+def test_websockets_where_there_are_none(broker: Shipped, run: Run) -> None:
     url = f"ws://127.0.0.1:{broker.port}"
     line = run(url).wait_state(False)
     assert line == f"{url}/mqtt: it offers no MQTT over websockets; are port and path right?"

@@ -23,7 +23,9 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from broker.parties import Certificates, MakeBroker, Shipped, Watch
 from paho.mqtt.enums import CallbackAPIVersion
+from servers import Mosquitto
 
 pytestmark = pytest.mark.broker
 
@@ -37,7 +39,7 @@ VERDICT: dict[str, Any] = {
 class Daemon:
     """Says what a daemon would, and keeps it on the broker."""
 
-    def __init__(self, broker: Any, passwords: dict[str, str]) -> None:
+    def __init__(self, broker: Mosquitto, passwords: dict[str, str]) -> None:
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.username_pw_set("fanwhy", passwords["fanwhy"])
         self._client.reconnect_delay_set(1, 1)
@@ -62,7 +64,7 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(broker: Any, passwords: dict[str, str]) -> Iterator[Daemon]:
+def daemon(broker: Shipped, passwords: dict[str, str]) -> Iterator[Daemon]:
     daemon = Daemon(broker, passwords)
     yield daemon
     daemon.close()
@@ -84,7 +86,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(broker: Any, tmp_path: Path) -> Run:
+def run(broker: Shipped, tmp_path: Path) -> Run:
     def start(
         *arguments: str, url: str = "", password: str | None = "read:only", **more: str
     ) -> subprocess.CompletedProcess[str]:
@@ -120,7 +122,7 @@ def test_a_terminal_that_knows_ascii_alone(daemon: Daemon, run: Run) -> None:
 
 
 def test_why_asks_for_fresh_figures(
-    broker: Any, daemon: Daemon, run: Run, watch: Callable[..., Any]
+    broker: Shipped, daemon: Daemon, run: Run, watch: Watch
 ) -> None:
     daemon.say_all()
     asked = watch(broker, "host/command", username="fanwhy")
@@ -212,11 +214,10 @@ def test_tail_for_programs(daemon: Daemon, run: Run) -> None:
 
 
 def test_tail_passes_over_what_it_cannot_read(
-    mosquitto: Callable[..., Any], passwords: dict[str, str], run: Run
+    anonymous: Mosquitto, passwords: dict[str, str], run: Run
 ) -> None:
     # The configuration that we ship lets no message of that size pass.
-    careless = mosquitto(anonymous=True)
-    daemon = Daemon(careless, passwords)
+    daemon = Daemon(anonymous, passwords)
     daemon.say("host/a", b"\xff\xfe")
     daemon.say("host/b", b"not json")
     daemon.say("host/c", b'"' + b"x" * (1 << 20) + b'"')
@@ -225,7 +226,7 @@ def test_tail_passes_over_what_it_cannot_read(
     daemon.say_all()
     daemon.close()
 
-    done = run("tail", "--json", "-n", "4", url=careless.url)
+    done = run("tail", "--json", "-n", "4", url=anonymous.url)
 
     assert done.returncode == 0
     lines = done.stderr.splitlines()
@@ -248,7 +249,9 @@ def test_tail_ends_in_time_without_messages(run: Run) -> None:
     assert run("tail", "--seconds", "0.3").returncode == 0
 
 
-def test_watch_without_a_terminal_prints_lines(daemon: Daemon, broker: Any, tmp_path: Path) -> None:
+def test_watch_without_a_terminal_prints_lines(
+    daemon: Daemon, broker: Shipped, tmp_path: Path
+) -> None:
     daemon.say_all()
     with subprocess.Popen(
         [*COMMAND, "watch"], env=environment(tmp_path, broker.url), stdout=subprocess.PIPE,
@@ -298,7 +301,7 @@ def test_a_port_that_speaks_something_else(run: Run, tmp_path: Path) -> None:
 
 
 def test_tls_is_verified(
-    mosquitto: Callable[..., Any], certificates: Any, passwords: dict[str, str], run: Run
+    mosquitto: MakeBroker, certificates: Certificates, passwords: dict[str, str], run: Run
 ) -> None:
     secure = mosquitto(
         listeners="listener {port} 127.0.0.1\n"
@@ -319,7 +322,7 @@ def test_tls_is_verified(
     assert VERDICT["headline"] in trusted.stdout
 
 
-def test_websockets(mosquitto: Callable[..., Any], passwords: dict[str, str], run: Run) -> None:
+def test_websockets(mosquitto: MakeBroker, passwords: dict[str, str], run: Run) -> None:
     web = mosquitto(listeners="listener {port} 127.0.0.1\nprotocol websockets\n")
     daemon = Daemon(web, passwords)
     daemon.say_all()
@@ -377,7 +380,7 @@ class OldBroker:
 
 @pytest.mark.parametrize("farewell", [b"\x20\x02\x00\x01", b""], ids=["refuses", "hangs up"])
 def test_a_broker_that_speaks_3_1_1_only(
-    broker: Any, daemon: Daemon, run: Run, farewell: bytes
+    broker: Shipped, daemon: Daemon, run: Run, farewell: bytes
 ) -> None:
     daemon.say_all()
     old = OldBroker(broker.port, farewell)
@@ -447,7 +450,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(broker: Any, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+def terminal(broker: Shipped, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     made: list[Terminal] = []
 
     def start(url: str = "", password: str = "read:only", **more: str) -> Terminal:
@@ -464,7 +467,7 @@ ENTERED, LEFT = re.escape("\x1b[?1049h"), re.escape("\x1b[?1049l")
 
 
 def test_watch_shows_the_sentence_and_follows(
-    broker: Any, daemon: Daemon, terminal: Callable[..., Terminal], watch: Callable[..., Any]
+    broker: Shipped, daemon: Daemon, terminal: Callable[..., Terminal], watch: Watch
 ) -> None:
     daemon.say_all()
     asked = watch(broker, "host/command", username="fanwhy")
@@ -535,7 +538,7 @@ def test_watch_chooses_among_hosts(daemon: Daemon, terminal: Callable[..., Termi
 
 
 def test_watch_outlives_the_broker(
-    broker: Any, daemon: Daemon, terminal: Callable[..., Terminal]
+    broker: Shipped, daemon: Daemon, terminal: Callable[..., Terminal]
 ) -> None:
     daemon.say_all()
     screen = terminal()
@@ -549,7 +552,7 @@ def test_watch_outlives_the_broker(
 
 
 def test_watch_waits_for_a_broker(
-    mosquitto: Callable[..., Any], passwords: dict[str, str], terminal: Callable[..., Terminal]
+    mosquitto: MakeBroker, passwords: dict[str, str], terminal: Callable[..., Terminal]
 ) -> None:
     late = mosquitto()
     late.stop()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.sources.gpu.scripted import Elsewhere, Machine, build
 
 from publisher.contract.payload import to_json
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.subsystems.gpu import GpuDeviceReading
+from publisher.subsystems.gpu import Gpu, GpuDeviceReading
 
 CARD = "0000:01:00.0"
 SECOND_CARD = "0000:02:00.0"
@@ -22,7 +23,7 @@ IDLE = ("value UtilizationRates 0 0", "value Temperature 40", "value PowerUsage 
 BUSY = ("value UtilizationRates 90 40", "value Temperature 70", "value PowerUsage 220000")
 
 
-def _body(gpu: Any) -> dict[str, Any]:
+def _body(gpu: Gpu) -> dict[str, Any]:
     return {
         "gpu": to_json(gpu.read()),
         "users": {
@@ -38,14 +39,14 @@ def _body(gpu: Any) -> dict[str, Any]:
     }
 
 
-def _device(gpu: Any, address: str = CARD) -> GpuDeviceReading:
+def _device(gpu: Gpu, address: str = CARD) -> GpuDeviceReading:
     device = gpu.read().devices[address]
     assert isinstance(device, GpuDeviceReading)
     return device
 
 
 @pytest.mark.parametrize("name", ["geforce", "datacenter-mig", "jetson"])
-def test_a_scripted_driver_reads_as_expected(machine: Any, name: str) -> None:
+def test_a_scripted_driver_reads_as_expected(machine: Machine, name: str) -> None:
     script = (SCRIPTS / f"{name}.script").read_text()
     machine.say(script)
     for line in script.splitlines():
@@ -56,11 +57,11 @@ def test_a_scripted_driver_reads_as_expected(machine: Any, name: str) -> None:
 
 
 def test_a_driver_of_ten_years_ago_is_asked_in_its_own_words(
-    bare_machine: Any, elsewhere: Any, stand_in: Any, tmp_path: Path
+    bare_machine: Machine, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bare_machine.card()
     bare_machine.say((SCRIPTS / "geforce.script").read_text())
-    stand_in(tmp_path / "old", "-DOLD")
+    build(tmp_path / "old", "-DOLD")
 
     told = json.loads(
         elsewhere(
@@ -78,7 +79,7 @@ def test_a_driver_of_ten_years_ago_is_asked_in_its_own_words(
 
 
 def test_without_a_driver_the_binding_is_not_even_loaded(
-    bare_machine: Any, elsewhere: Any, tmp_path: Path
+    bare_machine: Machine, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     (bare_machine.root / "proc/driver/nvidia/version").unlink()
 
@@ -93,7 +94,7 @@ def test_without_a_driver_the_binding_is_not_even_loaded(
 
 
 def test_without_the_library_the_reason_and_the_remedy_are_told(
-    bare_machine: Any, elsewhere: Any, tmp_path: Path
+    bare_machine: Machine, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bare_machine.card()
 
@@ -117,7 +118,7 @@ def test_without_the_library_the_reason_and_the_remedy_are_told(
     ],
 )
 def test_a_library_that_does_not_start_says_why(
-    machine: Any, code: int, kind: type[SourceError], words: str
+    machine: Machine, code: int, kind: type[SourceError], words: str
 ) -> None:
     machine.say(f"error Init {code}", *ONE, *BUSY)
 
@@ -127,12 +128,12 @@ def test_a_library_that_does_not_start_says_why(
     assert type(raised.value) is kind
 
 
-def test_a_driver_without_a_gpu_is_absent(machine: Any) -> None:
+def test_a_driver_without_a_gpu_is_absent(machine: Machine) -> None:
     with pytest.raises(AbsentError, match="finds no GPU"):
         machine.gpu().read()
 
 
-def test_a_library_that_fails_is_started_anew_with_growing_pauses(machine: Any) -> None:
+def test_a_library_that_fails_is_started_anew_with_growing_pauses(machine: Machine) -> None:
     machine.card()
     machine.say("error Init 999", *ONE, *BUSY)
     gpu = machine.gpu()
@@ -149,7 +150,7 @@ def test_a_library_that_fails_is_started_anew_with_growing_pauses(machine: Any) 
     assert gpu.health["gpu.nvidia"] is None
 
 
-def test_an_unknown_error_in_the_midst_leads_to_a_new_start(machine: Any) -> None:
+def test_an_unknown_error_in_the_midst_leads_to_a_new_start(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, *BUSY)
     gpu = machine.gpu()
@@ -170,7 +171,7 @@ def test_an_unknown_error_in_the_midst_leads_to_a_new_start(machine: Any) -> Non
     ]
 
 
-def test_one_lost_gpu_does_not_take_the_other_along(machine: Any) -> None:
+def test_one_lost_gpu_does_not_take_the_other_along(machine: Machine) -> None:
     machine.card()
     machine.card(SECOND_CARD)
     machine.say(*ONE, *BUSY, *TWO, *IDLE)
@@ -200,7 +201,7 @@ def test_one_lost_gpu_does_not_take_the_other_along(machine: Any) -> None:
     assert gpu.health[f"gpu.{CARD}"] is None
 
 
-def test_a_gpu_that_is_not_given_to_a_container_is_named(machine: Any) -> None:
+def test_a_gpu_that_is_not_given_to_a_container_is_named(machine: Machine) -> None:
     machine.card()
     machine.card(SECOND_CARD)
     machine.say(*ONE, *BUSY)
@@ -211,7 +212,7 @@ def test_a_gpu_that_is_not_given_to_a_container_is_named(machine: Any) -> None:
     assert _device(gpu).usage_percent == 90
 
 
-def test_a_gpu_can_be_pulled_out_and_put_back(machine: Any) -> None:
+def test_a_gpu_can_be_pulled_out_and_put_back(machine: Machine) -> None:
     machine.card()
     machine.card(SECOND_CARD)
     machine.say(*ONE, *BUSY, *TWO, *IDLE)
@@ -230,7 +231,7 @@ def test_a_gpu_can_be_pulled_out_and_put_back(machine: Any) -> None:
     assert _device(gpu, SECOND_CARD).state == "active"
 
 
-def test_a_driver_that_is_unloaded_and_loaded_again(machine: Any) -> None:
+def test_a_driver_that_is_unloaded_and_loaded_again(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, *BUSY)
     gpu = machine.gpu()
@@ -251,12 +252,12 @@ def test_a_driver_that_is_unloaded_and_loaded_again(machine: Any) -> None:
 
 
 def test_an_updated_driver_is_read_by_its_own_library(
-    bare_machine: Any, elsewhere: Any, stand_in: Any, tmp_path: Path
+    bare_machine: Machine, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bare_machine.card()
     bare_machine.say("error Init 18", *ONE, *BUSY)
-    stand_in(tmp_path / "in-use", "-DOLD")
-    new = stand_in(tmp_path / "new")
+    build(tmp_path / "in-use", "-DOLD")
+    new = build(tmp_path / "new")
 
     told = elsewhere(
         bare_machine, tmp_path / "in-use",
@@ -273,7 +274,7 @@ def test_an_updated_driver_is_read_by_its_own_library(
     assert told.split() == ["unreachable", "active", "True"]
 
 
-def test_what_is_not_supported_is_asked_again_after_ten_minutes(machine: Any) -> None:
+def test_what_is_not_supported_is_asked_again_after_ten_minutes(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, "value UtilizationRates 50 10")
     gpu = machine.gpu()
@@ -291,7 +292,7 @@ def test_what_is_not_supported_is_asked_again_after_ten_minutes(machine: Any) ->
     assert ", temperature," not in str(gpu.health["gpu.values"])
 
 
-def test_shares_are_told_at_once_after_the_clock_was_set_back(machine: Any) -> None:
+def test_shares_are_told_at_once_after_the_clock_was_set_back(machine: Machine) -> None:
     machine.card()
     gpu = machine.gpu()
     for machine.set_back in (0.0, 0.0, 3600.0, 3600.0, 3600.0):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from servers import wait_until
+from unit.sources.gpu.scripted import Machine
 
 from publisher.sources.bounded import Bounded, HangingError
 from publisher.sources.files import KernelFiles
 from publisher.sources.nvml import Nvidia
+from publisher.subsystems.gpu import Gpu
 
 CARD = "0000:01:00.0"
 SECOND_CARD = "0000:02:00.0"
@@ -22,23 +24,25 @@ IDLE = ("value UtilizationRates 0 0", "value Temperature 40", "value PowerUsage 
 BUSY = ("value UtilizationRates 90 40", "value Temperature 70", "value PowerUsage 220000")
 
 
-def _minutes(machine: Any, gpu: Any, count: int = 1) -> list[str]:
+Hanging = tuple[Machine, Nvidia, Path]
+
+
+def _minutes(machine: Machine, gpu: Gpu, count: int = 1) -> list[str]:
     """Samples every 2 s, as the daemon does, and gives the calls that it took."""
     for _ in range(30 * count):
         machine.seconds += 2
         gpu.read()
-    called: list[str] = machine.called()
-    return called
+    return machine.called()
 
 
-def _state(gpu: Any, address: str = CARD) -> str:
+def _state(gpu: Gpu, address: str = CARD) -> str:
     return str(gpu.read().devices[address].state)
 
 
 # Asleep
 
 
-def test_a_sleeping_gpu_is_never_asked_anything(machine: Any) -> None:
+def test_a_sleeping_gpu_is_never_asked_anything(machine: Machine) -> None:
     machine.card(control="auto", status="suspended")
     machine.put(f"/proc/driver/nvidia/gpus/{CARD}/information", "Model: \t\t NVIDIA RTX A2000")
     machine.say(*ONE, *BUSY)
@@ -53,7 +57,7 @@ def test_a_sleeping_gpu_is_never_asked_anything(machine: Any) -> None:
     assert _minutes(machine, gpu) == []
 
 
-def test_a_gpu_that_wakes_is_looked_at(machine: Any) -> None:
+def test_a_gpu_that_wakes_is_looked_at(machine: Machine) -> None:
     machine.card(control="auto", status="suspended")
     machine.say(*ONE, *BUSY)
     gpu = machine.gpu()
@@ -65,7 +69,7 @@ def test_a_gpu_that_wakes_is_looked_at(machine: Any) -> None:
     assert gpu.read().usage_percent == 90
 
 
-def test_one_gpu_is_looked_at_while_the_other_sleeps(machine: Any) -> None:
+def test_one_gpu_is_looked_at_while_the_other_sleeps(machine: Machine) -> None:
     machine.card()
     machine.card(SECOND_CARD, control="auto", status="suspended")
     machine.say(*ONE, *BUSY, *TWO, "error Handle 999")  # it would be woken
@@ -80,7 +84,7 @@ def test_one_gpu_is_looked_at_while_the_other_sleeps(machine: Any) -> None:
 # Resting
 
 
-def test_an_idle_gpu_that_can_sleep_is_let_go_after_ten_seconds(machine: Any) -> None:
+def test_an_idle_gpu_that_can_sleep_is_let_go_after_ten_seconds(machine: Machine) -> None:
     machine.card(control="auto")
     machine.say(*ONE, *IDLE)
     gpu = machine.gpu()
@@ -97,7 +101,7 @@ def test_an_idle_gpu_that_can_sleep_is_let_go_after_ten_seconds(machine: Any) ->
     assert machine.called() == []
 
 
-def test_one_that_cannot_sleep_is_kept(machine: Any) -> None:
+def test_one_that_cannot_sleep_is_kept(machine: Machine) -> None:
     machine.card(control="on")
     machine.say(*ONE, *IDLE)
     gpu = machine.gpu()
@@ -105,7 +109,7 @@ def test_one_that_cannot_sleep_is_kept(machine: Any) -> None:
     assert "Shutdown" not in _minutes(machine, gpu, 5)
 
 
-def test_a_busy_one_is_kept(machine: Any) -> None:
+def test_a_busy_one_is_kept(machine: Machine) -> None:
     machine.card(control="auto")
     machine.say(*ONE, *BUSY)
     gpu = machine.gpu()
@@ -113,7 +117,7 @@ def test_a_busy_one_is_kept(machine: Any) -> None:
     assert "Shutdown" not in _minutes(machine, gpu, 5)
 
 
-def test_somebody_who_comes_while_it_rests_is_seen_at_once(machine: Any) -> None:
+def test_somebody_who_comes_while_it_rests_is_seen_at_once(machine: Machine) -> None:
     machine.card(control="auto")
     machine.say(*ONE, *IDLE)
     gpu = machine.gpu()
@@ -128,7 +132,7 @@ def test_somebody_who_comes_while_it_rests_is_seen_at_once(machine: Any) -> None
     assert gpu.read().usage_percent == 90
 
 
-def test_what_others_keep_awake_is_looked_at_again_for_ten_minutes(machine: Any) -> None:
+def test_what_others_keep_awake_is_looked_at_again_for_ten_minutes(machine: Machine) -> None:
     machine.card(control="auto")
     machine.say(*ONE, *IDLE)
     gpu = machine.gpu()
@@ -155,7 +159,7 @@ def test_what_others_keep_awake_is_looked_at_again_for_ten_minutes(machine: Any)
 # Idle
 
 
-def test_an_idle_gpu_that_nobody_has_open_costs_next_to_nothing(machine: Any) -> None:
+def test_an_idle_gpu_that_nobody_has_open_costs_next_to_nothing(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, *IDLE)
     gpu = machine.gpu()
@@ -167,7 +171,7 @@ def test_an_idle_gpu_that_nobody_has_open_costs_next_to_nothing(machine: Any) ->
     assert len(called) <= 26 * 10
 
 
-def test_an_idle_gpu_that_somebody_has_open_is_asked_one_thing(machine: Any) -> None:
+def test_an_idle_gpu_that_somebody_has_open_is_asked_one_thing(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, *IDLE, "process graphics 900 1048576")
     gpu = machine.gpu()
@@ -179,7 +183,7 @@ def test_an_idle_gpu_that_somebody_has_open_is_asked_one_thing(machine: Any) -> 
     assert called.count("PowerUsage") <= 2 * 10 + 1
 
 
-def test_a_load_on_an_idle_gpu_is_seen_with_the_next_sample(machine: Any) -> None:
+def test_a_load_on_an_idle_gpu_is_seen_with_the_next_sample(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, *IDLE)
     gpu = machine.gpu()
@@ -193,7 +197,7 @@ def test_a_load_on_an_idle_gpu_is_seen_with_the_next_sample(machine: Any) -> Non
     assert gpu.read().power_watts == 220
 
 
-def test_opens_that_are_not_counted_are_not_relied_on(machine: Any) -> None:
+def test_opens_that_are_not_counted_are_not_relied_on(machine: Machine) -> None:
     machine.card()
     machine.say(*ONE, *IDLE)
     (machine.root / "sys/module/nvidia/refcnt").unlink()
@@ -210,7 +214,7 @@ def test_opens_that_are_not_counted_are_not_relied_on(machine: Any) -> None:
 
 
 @pytest.fixture
-def hanging(machine: Any, tmp_path: Path) -> Any:
+def hanging(machine: Machine, tmp_path: Path) -> Iterator[Hanging]:
     """GPUs whose driver has ceased to answer, a short deadline, and what lets it answer again."""
     machine.card()
     machine.say(*ONE, *BUSY)
@@ -223,7 +227,7 @@ def hanging(machine: Any, tmp_path: Path) -> Any:
     nvidia.close()
 
 
-def test_a_hanging_driver_is_given_up_after_its_deadline(hanging: Any) -> None:
+def test_a_hanging_driver_is_given_up_after_its_deadline(hanging: Hanging) -> None:
     machine, nvidia, _ = hanging
 
     look = nvidia.look()[CARD]
@@ -238,7 +242,7 @@ def test_a_hanging_driver_is_given_up_after_its_deadline(hanging: Any) -> None:
     assert "has not answered for 40 s" in str(nvidia.failure)
 
 
-def test_never_more_than_one_thread_is_stuck(hanging: Any) -> None:
+def test_never_more_than_one_thread_is_stuck(hanging: Hanging) -> None:
     machine, nvidia, _ = hanging
     before = threading.active_count()
     machine.called()
@@ -251,7 +255,7 @@ def test_never_more_than_one_thread_is_stuck(hanging: Any) -> None:
     assert machine.called() == ["UtilizationRates"]
 
 
-def test_a_driver_that_answers_again_is_started_anew(hanging: Any) -> None:
+def test_a_driver_that_answers_again_is_started_anew(hanging: Hanging) -> None:
     machine, nvidia, release = hanging
     nvidia.look()
     machine.say(*ONE, *IDLE)
@@ -265,14 +269,14 @@ def test_a_driver_that_answers_again_is_started_anew(hanging: Any) -> None:
     assert ("Shutdown", "Init") in pairwise(machine.called())
 
 
-def test_a_hanging_driver_does_not_keep_us_from_ending(hanging: Any) -> None:
+def test_a_hanging_driver_does_not_keep_us_from_ending(hanging: Hanging) -> None:
     _, nvidia, _ = hanging
     nvidia.look()
 
     nvidia.close()  # comes back
 
 
-def test_a_shutdown_that_wedges_does_not_either(machine: Any, tmp_path: Path) -> None:
+def test_a_shutdown_that_wedges_does_not_either(machine: Machine, tmp_path: Path) -> None:
     machine.card()
     machine.say(*ONE, *BUSY)
     nvidia = Nvidia(KernelFiles(machine.root), machine.monotonic, machine.wall)
