@@ -19,7 +19,7 @@ from typing import Any
 import jsonschema
 import pytest
 import servers
-from broker.parties import Received, Watch
+from broker.parties import Received, Watch, Watcher
 
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
@@ -128,6 +128,32 @@ def test_every_module_can_be_imported(elsewhere: dict[str, str]) -> None:
     )
 
 
+def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=servers.REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def blamed(watcher: Watcher, label: str) -> bool:
+    """Whether the newest verdict names this as a cause."""
+    verdict = payload(watcher.last("host/explanation"))
+    causes = [cause["label"] for cause in verdict.get("causes", ()) if cause["active"]]
+    return verdict["state"] in ("busy", "pressure") and any(label in cause for cause in causes)
+
+
+def absent(watcher: Watcher) -> dict[str, str]:
+    """What cannot be told on this machine, and why; all else works."""
+    senses = payload(watcher.last("host/info"))["senses"]
+    assert not {"failing", "denied"} & {sense["state"] for sense in senses.values()}
+    return {name: sense["reason"] for name, sense in senses.items() if sense["state"] == "absent"}
+
+
 def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     broker: servers.Mosquitto,
     watch: Watch,
@@ -139,7 +165,7 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     daemon.start()
 
     # Every topic that psutil can fill is there and keeps to the published schema.
-    watcher.wait(lambda _: all(watcher.last(f"host/{leaf}") for leaf in READINGS), timeout=30)
+    watcher.wait(lambda _: all(watcher.newest(f"host/{leaf}") for leaf in READINGS), timeout=30)
     schema = json_schema(readings_of(all_topics()))
     for leaf in READINGS:
         of_topic = {"$defs": schema["$defs"], **schema["properties"][leaf]}
@@ -156,12 +182,7 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     assert told["info"]["memory_total_bytes"] == told["memory"]["total_bytes"]
 
     # Who is to blame is named, and Home Assistant hears of the machine.
-    def blamed() -> bool:
-        verdict = payload(watcher.last("host/explanation"))
-        causes = [cause["label"] for cause in verdict.get("causes", ()) if cause["active"]]
-        return verdict["state"] in ("busy", "pressure") and any(load in label for label in causes)
-
-    watcher.wait(lambda _: blamed(), timeout=60)
+    watcher.wait(lambda _: blamed(watcher, load), timeout=60)
     watcher.wait(
         lambda messages: any(
             each.topic.startswith("homeassistant/") and b"host/cpu" in each.payload
@@ -170,15 +191,8 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
     )
 
     # What cannot be told is absent with its reason, once.
-    def absent() -> dict[str, str]:
-        senses = payload(watcher.last("host/info"))["senses"]
-        assert not {"failing", "denied"} & {sense["state"] for sense in senses.values()}
-        return {
-            name: sense["reason"] for name, sense in senses.items() if sense["state"] == "absent"
-        }
-
-    watcher.wait(lambda _: absent().keys() >= UNTOLD)
-    assert all(absent().values())
+    watcher.wait(lambda _: absent(watcher).keys() >= UNTOLD)
+    assert all(absent(watcher).values())
     assert not {"running_tasks", "pressure_some_percent"} & told["cpu"].keys()
     log = daemon.log.read_text().splitlines()
     assert sum("absent on this machine" in line for line in log) == 1
@@ -187,30 +201,14 @@ def test_the_daemon_does_all_that_can_be_done_without_the_kernels_files(
 
     # The terminal shows it, from a system that has no more than that.
     def terminal(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "subscriber_cli", *words, "--broker", broker.url],
-            cwd=servers.REPOSITORY,
-            env=elsewhere,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
-        assert done.returncode in (0, 1), done.stderr
-        return done.stdout
+        found = run(elsewhere, "subscriber_cli", *words, "--broker", broker.url)
+        assert found.returncode in (0, 1), found.stderr
+        return found.stdout
 
     servers.wait_until(lambda: load in terminal("why"))
     assert "host/cpu" in terminal("tail", "cpu", "--json", "--count", "1", "--seconds", "20")
 
-    doctor = subprocess.run(
-        [sys.executable, "-m", "publisher", "doctor", "--config", str(daemon.config)],
-        cwd=servers.REPOSITORY,
-        env=daemon.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    doctor = run(daemon.environment, "publisher", "doctor", "--config", str(daemon.config))
     assert "psutil does not tell how many tasks run" in " ".join(doctor.stdout.split())
 
     assert daemon.end(signal.SIGTERM) == 0
