@@ -1,6 +1,7 @@
 """Every topic that fanwhy uses: one row a topic with all that holds for it, and its addresses.
 
-Who publishes, who reads and who documents takes these facts from the rows, and from nowhere else.
+Publisher, readers and reference pages take these facts from the rows. An empty payload, which
+withdraws what is retained, is always sent with QoS 1.
 The rows of subsystems are made from their readings, the others stand here.
 
 The prefix is ``host`` unless configured; ``{hostname}`` in it is replaced, so that several
@@ -11,16 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from publisher.contract.metric import Reading
-from publisher.contract.readings import (
-    EventReading,
-    ExplanationReading,
-    InfoReading,
-    SelfReading,
-    overview_of,
-)
 from publisher.errors import ConfigError
 
 STATUS = "status"
@@ -50,7 +44,7 @@ class Topic:
         doc: one sentence: what is on it.
         reading: what its payload holds besides the envelope; ``None`` where it is no reading.
         retained: the broker keeps the newest message for those who come later.
-        qos: quality of service, of what is published and of our subscription (MQTT 5 section 4.3).
+        qos: quality of service of what is published (MQTT 5 section 4.3).
         expires: a retained state that the broker forgets after a few heartbeats, so that a dead
             host shows by age as well.
         heartbeat: sent again after the longest silence, even if nothing has changed.
@@ -80,28 +74,32 @@ class Topic:
     constant: bool = False
 
 
-_VERDICT = Topic(
-    leaf=EXPLANATION,
-    doc="The verdict: state, sentence, causes with shares and confidence, evidence.",
-    reading=ExplanationReading,
-    qos=1,
-    entities=True,
-    constant=True,
-)
-_EVENT = Topic(
-    leaf=EVENT,
-    doc="A cause began or ended, an alert was raised or cleared; none lost, none twice.",
-    reading=EventReading,
-    retained=False,
-    qos=1,
-    expires=False,
-    heartbeat=False,
-)
-_OTHERS = (
+# The rows that are there whatever subsystems run; ``registry`` puts those of subsystems between.
+ROWS = (
+    Topic(
+        leaf=EXPLANATION,
+        doc="The verdict: state, sentence, causes with shares and confidence, evidence.",
+        qos=1,
+        entities=True,
+        constant=True,
+    ),
+    Topic(
+        leaf=EVENT,
+        doc="A cause began or ended, an alert was raised or cleared; none lost, none twice.",
+        retained=False,
+        qos=1,
+        expires=False,
+        heartbeat=False,
+    ),
+    Topic(
+        leaf=OVERVIEW,
+        doc="The few numbers that matter, and the sentence.",
+        # More often than this it would go with each message that it repeats the numbers of.
+        min_interval_seconds=5.0,
+    ),
     Topic(
         leaf=INFO,
         doc="Who this is, what it can tell, and what it cannot and why.",
-        reading=InfoReading,
         qos=1,
         expires=False,
         heartbeat=False,
@@ -110,7 +108,6 @@ _OTHERS = (
     Topic(
         leaf=SELF,
         doc="What fanwhy itself costs.",
-        reading=SelfReading,
         entities=True,
         constant=True,
     ),
@@ -147,38 +144,45 @@ _OTHERS = (
         content_type="image/svg+xml",
     ),
 )
-# More often than this what repeats the numbers of all other topics would go with each of them.
-_OVERVIEW_SECONDS = 5.0
+_MEASURED_FROM = 3
 
 
 def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
-    """All topics by leaf, in the order in which people read of them.
+    """All topics by leaf, with what they hold, in the order in which people read of them.
 
     Args:
         subsystems: their readings, by name.
     """
-    rows = (
-        _VERDICT,
-        _EVENT,
-        Topic(
-            leaf=OVERVIEW,
-            doc="The few numbers that matter, and the sentence.",
-            reading=overview_of({**subsystems, EXPLANATION: ExplanationReading}),
-            min_interval_seconds=_OVERVIEW_SECONDS,
-        ),
-        *(
-            Topic(
-                leaf=name,
-                doc=(reading.__doc__ or "").partition("\n")[0],
-                reading=reading,
-                subsystem=True,
-                entities=True,
-            )
-            for name, reading in subsystems.items()
-        ),
-        *_OTHERS,
+    # The terminal makes do with the rows: declaring all readings would take a tenth of its start.
+    from publisher.contract.readings import (  # noqa: PLC0415
+        EventReading,
+        ExplanationReading,
+        InfoReading,
+        SelfReading,
+        overview_of,
     )
-    return {row.leaf: row for row in rows}
+
+    held: dict[str, type[Reading]] = {
+        EXPLANATION: ExplanationReading,
+        EVENT: EventReading,
+        OVERVIEW: overview_of({**subsystems, EXPLANATION: ExplanationReading}),
+        INFO: InfoReading,
+        SELF: SelfReading,
+    }
+    measured = (
+        Topic(
+            leaf=name,
+            doc=(reading.__doc__ or "").partition("\n")[0],
+            reading=reading,
+            subsystem=True,
+            entities=True,
+        )
+        for name, reading in subsystems.items()
+    )
+    rows = (*ROWS[:_MEASURED_FROM], *measured, *ROWS[_MEASURED_FROM:])
+    return {
+        row.leaf: replace(row, reading=held[row.leaf]) if row.leaf in held else row for row in rows
+    }
 
 
 def readings_of(rows: Mapping[str, Topic]) -> dict[str, type[Reading]]:
@@ -187,13 +191,13 @@ def readings_of(rows: Mapping[str, Topic]) -> dict[str, type[Reading]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
+class TopicAddresses:
     """The topics of one host under a resolved prefix such as ``host`` or ``host/nas``."""
 
     prefix: str
 
     @classmethod
-    def for_host(cls, template: str, hostname: str) -> Topics:
+    def for_host(cls, template: str, hostname: str) -> TopicAddresses:
         """Resolves ``{hostname}`` in a prefix template.
 
         Raises:

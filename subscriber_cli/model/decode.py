@@ -28,7 +28,7 @@ class Received:
 
     Attributes:
         prefix: the topic without its leaf: one for each host.
-        content: the JSON object, which ``content_of`` and ``HostState`` make sense of;
+        content: the JSON object, which ``content_of`` and ``KnownHost`` make sense of;
             ``None`` when the topic was withdrawn.
         retained: the broker had kept it, so it may be old.
     """
@@ -77,7 +77,9 @@ class Scope:
     """
 
     def __init__(self, template: str) -> None:
-        topics.Topics.for_host(template, "any")  # complains about what no daemon would accept
+        topics.TopicAddresses.for_host(
+            template, "any"
+        )  # complains about what no daemon would accept
         self.filter = topics.subscription(template)
         self._root = self.filter.removesuffix("#").rstrip("/")
         self._levels = template.split("/") if "{hostname}" in template else []

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from publisher.contract import topics
 
-_ROWS = topics.registry({})
-
 NOT_SHOWN = frozenset(
-    leaf for leaf, row in _ROWS.items() if row.received or row.content_type.startswith("image/")
+    row.leaf for row in topics.ROWS if row.received or row.content_type.startswith("image/")
 )
 """Topics below a host's prefix that hold no readings: requests to it, and an image."""
 
-STANDARD = tuple(leaf for leaf in _ROWS if leaf not in NOT_SHOWN)
+STANDARD = tuple(row.leaf for row in topics.ROWS if row.leaf not in NOT_SHOWN)
 """Topics that every host may have, whatever its catalogue says."""
 
 SUGGESTED = ("cpu", "memory", "disk", "network", "gpu", "thermal", "power", *STANDARD)
@@ -27,7 +25,7 @@ WITHOUT_PANEL = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, to
 LAST = (topics.INFO, topics.SELF)
 """Topics about the host and the daemon rather than its work: below all others, without a bar."""
 
-AGELESS = frozenset(leaf for leaf, row in _ROWS.items() if row.reading and not row.heartbeat)
+AGELESS = frozenset(row.leaf for row in topics.ROWS if row.entities and not row.heartbeat)
 """Topics whose age is not shown, since they are not said again while nothing changes."""
 
 ANSWERS = "reply"

@@ -23,10 +23,11 @@ from broker.parties import (
 )
 from servers import Mosquitto, program
 
+from publisher.mqtt.backoff import ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Timeouts
 from publisher.mqtt.outbox import Outbox
-from publisher.mqtt.session import ReconnectTimes, Session
+from publisher.mqtt.session import Session
 
 QUICK = ReconnectTimes(first=0.05, away=0.1, longest=0.1)
 
