@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,7 +33,7 @@ WATTS = st.one_of(st.none(), st.floats(0, 2000))
 
 
 @st.composite
-def groups(draw: Any, number: int) -> tuple[WorkGroup, Clues]:
+def groups(draw: st.DrawFn, number: int) -> tuple[WorkGroup, Clues]:
     kind, label = draw(st.sampled_from(list(GroupKind))), draw(NAMES)
     own = number == 0 and draw(st.booleans())
     clues = Clues(
@@ -52,7 +51,7 @@ def groups(draw: Any, number: int) -> tuple[WorkGroup, Clues]:
 
 
 @st.composite
-def balances(draw: Any, known: list[tuple[WorkGroup, Clues]]) -> Balance:
+def balances(draw: st.DrawFn, known: list[tuple[WorkGroup, Clues]]) -> Balance:
     window, cores = draw(st.floats(0.05, 400)), draw(st.sampled_from([1, 2, 4, 64]))
     accounts = tuple(
         Account(
@@ -99,7 +98,7 @@ Scene = tuple[Balance, EvidenceReading, Signs, int]
 
 
 @st.composite
-def plays(draw: Any) -> list[Scene]:
+def plays(draw: st.DrawFn) -> list[Scene]:
     """Scenes, in each of which nothing changes for some windows."""
     known = [draw(groups(number)) for number in range(draw(st.integers(0, 14)))]
     return [
