@@ -29,7 +29,7 @@ from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.smart import SmartSettings
-from publisher.subsystems.runner import Health, SensesSettings, SubsystemRunner
+from publisher.subsystems.runner import Health, SubsystemRunner, SubsystemSettings
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class PipelineSettings(Protocol):
         """Where its ``/proc`` and ``/sys`` are."""
 
     @property
-    def senses(self) -> SensesSettings: ...
+    def senses(self) -> SubsystemSettings: ...
 
     @property
     def smart(self) -> SmartSettings: ...

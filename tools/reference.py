@@ -14,6 +14,7 @@ from publisher.config.template import first_paragraph, section_class, toml
 from publisher.config.walk import Declared, declared
 from publisher.contract.metric import Field, Kind, Reading, fields_of
 from publisher.contract.topics import readings_of
+from publisher.contract.units import humanise
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 from publisher.pipeline import all_topics
@@ -29,9 +30,12 @@ _TOPICS = """\
 All topics live under the prefix, `host` unless [configured](configuration.md). Every payload but
 those of `status` and `picture` is a JSON object in UTF-8 and says `host` (the machine's name),
 `time` (RFC 3339, UTC, milliseconds) and `schema_version`. A value that cannot be read is left out,
-never 0 or -1; `host/info` says why. `*_percent` is from 0 to 100; percent of one core is said so.
+never 0 or -1; `host/info` says why. Lists of readings and maps of devices are there also when they
+are empty; only `top` is left out while nothing is known of programs, and `energy` where no power is
+measured. `*_percent` is from 0 to 100; percent of one core is said so.
 
-"Sends" is the move of a value that is worth a message by itself; other values ride along.
+"Sends" is the move of a value that is worth a message by itself, and the share of the value last
+sent that it must reach, too; other values ride along.
 Everything is sent again at the heartbeat.
 
 ## host/status
@@ -165,8 +169,8 @@ def _trigger(field: Field) -> str:
         return "a new leader"
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER) or metric.deadband is None:
         return ""
-    share = f", {metric.deadband_percent:g} %" if metric.deadband_percent else ""
-    return f"{metric.deadband:,g}{share}"
+    share = f" and {metric.deadband_percent:g} %" if metric.deadband_percent else ""
+    return f"{humanise(metric.deadband, metric.unit)}{share}"
 
 
 def _inside(cls: type[Reading]) -> Iterator[type[Reading]]:

@@ -12,6 +12,7 @@ import typer
 
 from publisher.cli.options import Config, settings_of
 from publisher.cli.replay import SECOND, STEP_SECONDS, replay, write_expected
+from publisher.contract.units import Unit, humanise
 from publisher.errors import ConfigError
 from publisher.pipeline import Pipeline, PipelineSettings
 from publisher.sources import Sources
@@ -41,7 +42,7 @@ def command(
         raise ConfigError(f"{directory}: cannot be written: {error.strerror or error}") from error
     files = [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
     size = sum(path.stat().st_size for path in files)
-    print(f"{len(files)} files, {size / 1024:.0f} KiB in {directory}")
+    print(f"{len(files)} files, {humanise(size, Unit.BYTES)} in {directory}")
     print("Masked: serial numbers, addresses, UUIDs, names of hosts and users.")
     print("Look through it before you send it: names of volumes and mount points are still there.")
 

@@ -11,11 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from publisher.contract.metric import Field, Kind, Reading, Unit, fields_of, is_list
+from publisher.contract.metric import Field, Kind, Reading, fields_of, is_list
 from publisher.contract.payload import to_json
 from publisher.contract.printable import printable
+from publisher.contract.units import Unit, humanise
 
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _TITLE_WIDTH = 24
 
 
@@ -27,19 +27,6 @@ def console(*, error: bool = False) -> Console:
 def print_json(document: Any) -> None:
     """JSON for programs, indented for people who look at it."""
     print(json.dumps(document, indent=2, ensure_ascii=True))
-
-
-def humanise(value: float, unit: Unit, precision: int | None = None) -> str:
-    """A number with its unit: ``3.4 GiB``, ``12.5 %``, ``1,380 rpm``."""
-    if unit is Unit.BYTES:
-        return _bytes(value)
-    if unit is Unit.BYTES_PER_SECOND:
-        return f"{_bytes(value)}/s"
-    places = 0 if isinstance(value, int) else 2 if precision is None else precision
-    number = f"{value:,.{places}f}"
-    if unit is Unit.PER_SECOND:
-        return f"{number}/s"
-    return f"{number} {unit}" if unit else number
 
 
 def panel(title: str, reading: Reading) -> RenderableType:
@@ -55,7 +42,7 @@ def table(reading: Reading) -> RenderableType:
     below: list[RenderableType] = []
     body = to_json(reading)  # rounded, and without what cannot be read
     for field in fields_of(type(reading)):
-        if field.name not in body:
+        if body.get(field.name) in (None, [], {}):
             continue
         title = Text(field.metric.title)
         value = getattr(reading, field.name)
@@ -107,11 +94,3 @@ def _value(field: Field, value: Any) -> str:
     if isinstance(value, int | float):
         return humanise(value, metric.unit, metric.precision)
     return printable(str(value))
-
-
-def _bytes(value: float) -> str:
-    power = 0
-    while abs(value) >= 1024 and power < len(_BINARY) - 1:
-        value /= 1024
-        power += 1
-    return f"{value:,.0f} B" if not power else f"{value:,.1f} {_BINARY[power]}"

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
-from publisher.cli.output import console, humanise, print_json
-from publisher.contract.metric import Unit
+from publisher.cli.output import console, print_json
 from publisher.contract.printable import printable
+from publisher.contract.units import Unit, humanise
 from publisher.errors import ConfigError
 from publisher.ledger import Account, Balance, Ledger, open_ledger
 from publisher.ledger.merge import merged

@@ -1,6 +1,8 @@
 """The contract: everything that crosses the broker, declared once.
 
-``metric`` declares, ``payload`` encodes and compares, ``topics`` names, ``messages`` holds the
-topics of no subsystem, ``broker`` says how to reach the broker, ``model`` derives pydantic
-models, JSON Schema and AsyncAPI. Nothing here imports the rest of fanwhy but its errors.
+``metric`` declares fields, ``units`` their units and how people read them; ``readings`` holds the
+topics of no subsystem and ``topics`` the names of all; ``payload`` encodes and compares,
+``messages`` are what is sent and received, ``printable`` makes names harmless to show, and
+``model`` derives pydantic models and JSON Schema. Nothing here imports the rest of fanwhy but its
+errors.
 """

@@ -6,16 +6,19 @@ A *reading* is a frozen dataclass whose fields are made by the specifiers below:
     class FanReading(Reading):
         \"\"\"One fan at one instant.\"\"\"
 
-        speed_rpm: int | None = gauge(
-            "Speed", "Tachometer speed; absent without a tachometer wire.",
-            unit=Unit.RPM, precision=0, deadband=60)
+        speed_rpm: int | None = rpm(
+            "Speed", "Tachometer speed; absent without a tachometer wire.", deadband=60
+        )
+
+``gauge`` and ``counter`` take any unit; the presets, such as ``rpm`` and ``percent``, are gauges
+and counters of the units that are used often.
 
 From that one declaration come the payload's key and rounding (``payload``), what counts as a
 change (``change``), JSON Schema and AsyncAPI (``model``), Home Assistant's entity, the
 terminal's column and the row in ``docs/topics.md``.
 
 Readings are plain dataclasses, not pydantic models, so that the resident daemon need not load
-pydantic (16 MB); ``publisher.contract.model`` derives the pydantic models for everyone else
+pydantic (16 MB); ``publisher.contract.model`` derives the pydantic models for all the rest
 (docs/adr/0002-readings-are-dataclasses.md).
 """
 
@@ -26,7 +29,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypedDict, TypeVar, Unpack, dataclass_transform
 
 from publisher.contract.units import Unit
 
@@ -36,6 +39,8 @@ __all__ = [
     "Metric",
     "Reading",
     "Unit",
+    "bytes_per_second",
+    "celsius",
     "choice",
     "counter",
     "fields_of",
@@ -43,10 +48,19 @@ __all__ = [
     "gauge",
     "group",
     "instances",
+    "kilowatt_hours",
+    "megahertz",
+    "milliseconds",
+    "per_second",
+    "percent",
     "reading",
     "records",
+    "rpm",
+    "seconds",
+    "size",
     "text",
     "timestamp",
+    "watts",
 ]
 
 
@@ -99,15 +113,30 @@ class Metric:
     of: type[Reading] | None = None
 
 
+class Hints(TypedDict, total=False):
+    """What any field may say besides its kind and unit; ``Metric`` tells what each one means."""
+
+    headline: bool
+    enabled: bool
+    diagnostic: bool
+    device_class: str | None
+    icon: str | None
+
+
+class Numeric(Hints, total=False):
+    """What a number may say besides."""
+
+    deadband: float | None
+    deadband_percent: float
+
+
 def gauge(
     title: str,
     description: str,
     *,
     unit: Unit = Unit.COUNT,
     precision: int | None = None,
-    deadband: float | None = None,
-    deadband_percent: float = 0.0,
-    **hints: Any,
+    **hints: Unpack[Numeric],
 ) -> Any:
     """A number that goes up and down; the field's type may be a number or a list of numbers."""
     return _field(
@@ -117,11 +146,63 @@ def gauge(
             description=description,
             unit=unit,
             precision=precision,
-            deadband=deadband,
-            deadband_percent=deadband_percent,
             **hints,
         )
     )
+
+
+def percent(title: str, description: str, *, precision: int = 0, **hints: Unpack[Numeric]) -> Any:
+    """A gauge from 0 to 100; where it can be more, as in percent of one core, it says so."""
+    return gauge(title, description, unit=Unit.PERCENT, precision=precision, **hints)
+
+
+def celsius(title: str, description: str, *, precision: int = 0, **hints: Unpack[Numeric]) -> Any:
+    """A temperature, or a difference of two."""
+    return gauge(title, description, unit=Unit.CELSIUS, precision=precision, **hints)
+
+
+def watts(title: str, description: str, *, precision: int = 1, **hints: Unpack[Numeric]) -> Any:
+    """Power."""
+    return gauge(title, description, unit=Unit.WATTS, precision=precision, **hints)
+
+
+def size(title: str, description: str, **hints: Unpack[Numeric]) -> Any:
+    """An amount of memory or storage, in bytes."""
+    return gauge(title, description, unit=Unit.BYTES, precision=0, **hints)
+
+
+def bytes_per_second(title: str, description: str, **hints: Unpack[Numeric]) -> Any:
+    """A flow of data."""
+    return gauge(title, description, unit=Unit.BYTES_PER_SECOND, precision=0, **hints)
+
+
+def per_second(
+    title: str, description: str, *, precision: int = 1, **hints: Unpack[Numeric]
+) -> Any:
+    """How often something happens, in times a second."""
+    return gauge(title, description, unit=Unit.PER_SECOND, precision=precision, **hints)
+
+
+def megahertz(title: str, description: str, **hints: Unpack[Numeric]) -> Any:
+    """The speed of a clock."""
+    return gauge(title, description, unit=Unit.MEGAHERTZ, precision=0, **hints)
+
+
+def rpm(title: str, description: str, **hints: Unpack[Numeric]) -> Any:
+    """The speed of a fan, in turns a minute."""
+    return gauge(title, description, unit=Unit.RPM, precision=0, **hints)
+
+
+def seconds(
+    title: str, description: str, *, precision: int | None = 0, **hints: Unpack[Numeric]
+) -> Any:
+    """A span of time."""
+    return gauge(title, description, unit=Unit.SECONDS, precision=precision, **hints)
+
+
+def milliseconds(title: str, description: str, **hints: Unpack[Numeric]) -> Any:
+    """A short span of time."""
+    return gauge(title, description, unit=Unit.MILLISECONDS, precision=2, **hints)
 
 
 def counter(
@@ -130,8 +211,7 @@ def counter(
     *,
     unit: Unit = Unit.COUNT,
     precision: int | None = None,
-    deadband: float | None = None,
-    **hints: Any,
+    **hints: Unpack[Numeric],
 ) -> Any:
     """A number that only grows until its source restarts."""
     return _field(
@@ -141,25 +221,31 @@ def counter(
             description=description,
             unit=unit,
             precision=precision,
-            deadband=deadband,
             **hints,
         )
     )
 
 
-def flag(title: str, description: str, **hints: Any) -> Any:
+def kilowatt_hours(title: str, description: str, **hints: Unpack[Numeric]) -> Any:
+    """A count of energy, as electricity meters show it."""
+    return counter(title, description, unit=Unit.KILOWATT_HOURS, precision=3, **hints)
+
+
+def flag(title: str, description: str, **hints: Unpack[Hints]) -> Any:
     """True or false; every change is sent at once."""
     return _field(Metric(kind=Kind.FLAG, title=title, description=description, **hints))
 
 
-def choice(title: str, description: str, *, options: tuple[str, ...], **hints: Any) -> Any:
+def choice(
+    title: str, description: str, *, options: tuple[str, ...], **hints: Unpack[Hints]
+) -> Any:
     """One of ``options``; every change is sent at once."""
     return _field(
         Metric(kind=Kind.CHOICE, title=title, description=description, options=options, **hints)
     )
 
 
-def text(title: str, description: str, *, triggers: bool = True, **hints: Any) -> Any:
+def text(title: str, description: str, *, triggers: bool = True, **hints: Unpack[Hints]) -> Any:
     """Words; every change is sent at once, unless ``triggers`` is false."""
     deadband = 0.0 if triggers else None
     return _field(
@@ -167,23 +253,36 @@ def text(title: str, description: str, *, triggers: bool = True, **hints: Any) -
     )
 
 
-def timestamp(title: str, description: str, **hints: Any) -> Any:
+def timestamp(title: str, description: str, **hints: Unpack[Hints]) -> Any:
     """A moment as RFC 3339 text in UTC; it rides along with other changes."""
     return _field(Metric(kind=Kind.TIMESTAMP, title=title, description=description, **hints))
 
 
-def instances(of: type[Reading], title: str, description: str, **hints: Any) -> Any:
+def instances(of: type[Reading], title: str, description: str, **hints: Unpack[Hints]) -> Any:
     """A mapping from stable identity to the reading of one device; ``{}`` when there is none."""
     metric = Metric(kind=Kind.INSTANCES, title=title, description=description, of=of, **hints)
     return field(default_factory=dict, metadata={"metric": metric})
 
 
 def records(
-    of: type[Reading], title: str, description: str, *, triggers: bool = True, **hints: Any
+    of: type[Reading],
+    title: str,
+    description: str,
+    *,
+    triggers: bool = True,
+    default: tuple[()] | None = (),
+    **hints: Unpack[Hints],
 ) -> Any:
     """A ranked list of readings, each with a ``label``.
 
-    A new leader is worth a message, unless ``triggers`` is false.
+    Args:
+        of: the reading in the list.
+        title: what people call it.
+        description: what it means.
+        triggers: a new leader is worth a message.
+        default: ``()`` is published as an empty list; ``None``, for what may not be known yet,
+            as nothing.
+        **hints: as for any field.
     """
     metric = Metric(
         kind=Kind.RECORDS,
@@ -193,10 +292,10 @@ def records(
         of=of,
         **hints,
     )
-    return field(default=(), metadata={"metric": metric})
+    return field(default=default, metadata={"metric": metric})
 
 
-def group(of: type[Reading], title: str, description: str, **hints: Any) -> Any:
+def group(of: type[Reading], title: str, description: str, **hints: Unpack[Hints]) -> Any:
     """One reading inside another; it rides along with other changes."""
     metric = Metric(kind=Kind.GROUP, title=title, description=description, of=of, **hints)
     return field(default=None, metadata={"metric": metric})
@@ -247,6 +346,11 @@ def _declared(cls: type[Reading]) -> tuple[Field, ...]:
         )
         for item in fields(cls)  # type: ignore[arg-type]  # every Reading is a dataclass
     )
+
+
+def may_be_absent(annotation: Any) -> bool:
+    """Whether a field's type has ``None`` in it."""
+    return type(None) in typing.get_args(annotation)
 
 
 def is_list(annotation: Any) -> bool:

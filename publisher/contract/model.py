@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from publisher.contract.metric import Kind, Metric, Reading, fields_of
+from publisher.contract.metric import Field as Declared
+from publisher.contract.metric import Kind, Metric, Reading, fields_of, may_be_absent
 from publisher.contract.payload import SCHEMA_VERSION
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Message(BaseModel):
+class Payload(BaseModel):
     """What every payload says beside its readings."""
 
     # Old readers must survive new writers: what is not known is kept out of the way.
@@ -40,23 +41,23 @@ def model_of(cls: type[Reading], base: type[BaseModel] = BaseModel) -> type[Base
 
     Args:
         cls: a class made by ``@reading``.
-        base: ``Message`` for the content of a whole topic.
+        base: ``Payload`` for the content of a whole topic.
     """
     if (cls, base) in _MODELS:
         return _MODELS[cls, base]
     definitions: dict[str, Any] = {}
     for item in fields_of(cls):
         definitions[item.name] = (
-            _annotation(item.type, item.metric),
+            _annotation(item),
             Field(
-                None,
+                _default_of(item),
                 title=item.metric.title,
                 description=item.metric.description,
                 json_schema_extra=_annotations_of(item.metric),
             ),
         )
     model: type[BaseModel] = create_model(
-        cls.__name__.removesuffix("Reading") + ("Message" if base is Message else ""),
+        cls.__name__.removesuffix("Reading") + ("Message" if base is Payload else ""),
         __base__=base,
         __doc__=cls.__doc__,
         **definitions,
@@ -72,23 +73,34 @@ def json_schema(contents: Mapping[str, type[Reading]]) -> dict[str, Any]:
     stand beside each field as ``x-…`` annotations, so that a reader can show what it has never
     heard of.
     """
-    topics: dict[str, Any] = {leaf: (model_of(cls, Message), ...) for leaf, cls in contents.items()}
+    topics: dict[str, Any] = {leaf: (model_of(cls, Payload), ...) for leaf, cls in contents.items()}
     schema: dict[str, Any] = create_model("Catalogue", **topics).model_json_schema()
     schema.pop("required", None)
     document: dict[str, Any] = _without_null(schema)
     return {"$schema": JSON_SCHEMA_DIALECT, "schema_version": SCHEMA_VERSION} | document
 
 
-def _annotation(annotation: Any, metric: Metric) -> Any:
-    if metric.kind is Kind.INSTANCES and metric.of:
-        return dict[str, model_of(metric.of)] | None  # type: ignore[misc]  # made at run time
-    if metric.kind is Kind.RECORDS and metric.of:
-        return list[model_of(metric.of)] | None  # type: ignore[misc]  # made at run time
-    if metric.kind is Kind.GROUP and metric.of:
-        return model_of(metric.of) | None
-    if metric.kind is Kind.CHOICE:
-        return Literal[metric.options] | None
-    return annotation
+_EMPTY: dict[Kind, Any] = {Kind.INSTANCES: {}, Kind.RECORDS: []}
+
+
+def _default_of(item: Declared) -> Any:
+    """What a missing key stands for: lists and maps that cannot be missing are empty."""
+    return None if may_be_absent(item.type) else _EMPTY.get(item.metric.kind)
+
+
+def _annotation(item: Declared) -> Any:
+    """The type of a field in pydantic's terms: readings inside it become models, too."""
+    metric = item.metric
+    annotation: Any = item.type
+    if metric.of:
+        model = model_of(metric.of)
+        annotation = {
+            Kind.INSTANCES: dict[str, model],  # type: ignore[valid-type]  # made at run time
+            Kind.RECORDS: list[model],  # type: ignore[valid-type]
+        }.get(metric.kind, model)
+    elif metric.kind is Kind.CHOICE:
+        annotation = Literal[metric.options]
+    return annotation | None if may_be_absent(item.type) else annotation
 
 
 def _annotations_of(metric: Metric) -> dict[str, Any]:

@@ -56,7 +56,10 @@ def encode(payload: Mapping[str, Any]) -> bytes:
 
 
 def to_json(reading: Reading) -> dict[str, Any]:
-    """The reading as JSON values: rounded as declared, what is not readable left out."""
+    """The reading as JSON values: rounded as declared, what is not readable left out.
+
+    A list or a map with nothing in it is readable: it is there, and empty.
+    """
     body: dict[str, Any] = {}
     for field in fields_of(type(reading)):
         value = getattr(reading, field.name)
@@ -64,11 +67,9 @@ def to_json(reading: Reading) -> dict[str, Any]:
             continue
         kind = field.metric.kind
         if kind is Kind.INSTANCES:
-            if value:
-                body[field.name] = {name: to_json(item) for name, item in value.items()}
+            body[field.name] = {name: to_json(item) for name, item in value.items()}
         elif kind is Kind.RECORDS:
-            if value:
-                body[field.name] = [to_json(item) for item in value]
+            body[field.name] = [to_json(item) for item in value]
         elif kind is Kind.GROUP:
             body[field.name] = to_json(value)
         else:
@@ -139,7 +140,7 @@ def _difference(field: Field, before: Any, after: Any) -> Change:
     return Change.VALUE if moved else Change.NONE
 
 
-def _overtaken(before: Sequence[Any], after: Sequence[Any]) -> bool:
+def _overtaken(before: Sequence[Any] | None, after: Sequence[Any] | None) -> bool:
     """Whether a ranking has a new leader: two that take turns at the top are no news."""
     if not after:
         return False

@@ -11,6 +11,8 @@ from publisher.contract.metric import (
     Kind,
     Reading,
     Unit,
+    bytes_per_second,
+    celsius,
     choice,
     counter,
     fields_of,
@@ -18,10 +20,16 @@ from publisher.contract.metric import (
     gauge,
     group,
     instances,
+    milliseconds,
+    percent,
     reading,
     records,
+    rpm,
+    seconds,
+    size,
     text,
     timestamp,
+    watts,
 )
 
 STATES = ("quiet", "busy", "hot", "cooling", "pressure")
@@ -40,7 +48,7 @@ ALERTS = (
     "dust",
 )
 SEVERITIES = ("info", "warning", "critical")
-SENSE_STATES = ("ok", "absent", "denied", "failing", "hanging")
+HEALTH_STATES = ("ok", "absent", "denied", "failing", "hanging")
 CATEGORIES = (
     "backup",
     "development",
@@ -72,27 +80,18 @@ class ConsumerReading(Reading):
 
     label: str | None = text("Label", "The name a person would use for it.")
     kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
-    cpu_percent: float | None = gauge(
-        "CPU", "CPU time it used, in percent of one core.", unit=Unit.PERCENT, precision=1
+    cpu_percent: float | None = percent(
+        "CPU", "CPU time it used, in percent of one core.", precision=1
     )
-    memory_bytes: int | None = gauge(
-        "Memory", "Memory resident for its processes.", unit=Unit.BYTES, precision=0
+    memory_bytes: int | None = size("Memory", "Memory resident for its processes.")
+    disk_read_bytes_per_second: float | None = bytes_per_second(
+        "Disk reads", "Bytes it had read from disks."
     )
-    disk_read_bytes_per_second: float | None = gauge(
-        "Disk reads", "Bytes it had read from disks.", unit=Unit.BYTES_PER_SECOND, precision=0
+    disk_write_bytes_per_second: float | None = bytes_per_second(
+        "Disk writes", "Bytes it caused to be written to disks, whichever process flushed them."
     )
-    disk_write_bytes_per_second: float | None = gauge(
-        "Disk writes",
-        "Bytes it caused to be written to disks, by whoever flushed them.",
-        unit=Unit.BYTES_PER_SECOND,
-        precision=0,
-    )
-    gpu_percent: float | None = gauge(
-        "GPU", "Share of the GPUs' time it used.", unit=Unit.PERCENT, precision=1
-    )
-    gpu_memory_bytes: int | None = gauge(
-        "GPU memory", "GPU memory it holds.", unit=Unit.BYTES, precision=0
-    )
+    gpu_percent: float | None = percent("GPU", "Share of the GPUs' time it used.", precision=1)
+    gpu_memory_bytes: int | None = size("GPU memory", "GPU memory it holds.")
     process_count: int | None = gauge("Processes", "Processes in it now.")
     since: str | None = timestamp("Since", "When its oldest process began.")
 
@@ -110,19 +109,13 @@ class CauseReading(Reading):
     resource: str | None = choice(
         "Resource", "What it uses so much of that it is named here.", options=RESOURCES
     )
-    share_percent: float | None = gauge(
-        "Share", "Its part of all that was used of that resource.", unit=Unit.PERCENT, precision=0
+    share_percent: float | None = percent(
+        "Share", "Its part of all that was used of that resource."
     )
-    cpu_percent: float | None = gauge(
-        "CPU", "CPU time it used, in percent of one core.", unit=Unit.PERCENT, precision=0
-    )
-    memory_bytes: int | None = gauge("Memory", "Memory it holds.", unit=Unit.BYTES, precision=0)
-    disk_bytes_per_second: float | None = gauge(
-        "Disk", "Bytes it reads and writes.", unit=Unit.BYTES_PER_SECOND, precision=0
-    )
-    power_watts: float | None = gauge(
-        "Power", "Its part of the measured power.", unit=Unit.WATTS, precision=1
-    )
+    cpu_percent: float | None = percent("CPU", "CPU time it used, in percent of one core.")
+    memory_bytes: int | None = size("Memory", "Memory it holds.")
+    disk_bytes_per_second: float | None = bytes_per_second("Disk", "Bytes it reads and writes.")
+    power_watts: float | None = watts("Power", "Its part of the measured power.")
     process_count: int | None = gauge("Processes", "Processes in it now.")
     since: str | None = timestamp("Since", "When it became a cause.")
     active: bool | None = flag("Active", "Still at work; false when only its heat is left.")
@@ -156,79 +149,58 @@ class EnergyReading(Reading):
         "Energy today", "Energy it used since midnight.", unit=Unit.JOULES, precision=0
     )
     week_joules: float | None = counter(
-        "Energy this week", "Energy it used today and on the six days before.",
-        unit=Unit.JOULES, precision=0,
-    )  # fmt: skip
+        "Energy this week",
+        "Energy it used today and on the six days before.",
+        unit=Unit.JOULES,
+        precision=0,
+    )
 
 
 @reading
 class EvidenceReading(Reading):
     """What was measured on the machine when the verdict was made."""
 
-    cpu_percent: float | None = gauge(
-        "CPU", "Busy share of all cores.", unit=Unit.PERCENT, precision=0
+    cpu_percent: float | None = percent("CPU", "Busy share of all cores.")
+    memory_available_percent: float | None = percent(
+        "Available memory", "Memory that new work could have."
     )
-    memory_available_percent: float | None = gauge(
-        "Available memory", "Memory that new work could have.", unit=Unit.PERCENT, precision=0
+    pressure_cpu_percent: float | None = percent(
+        "CPU pressure", "Time in which some task waited for a CPU."
     )
-    pressure_cpu_percent: float | None = gauge(
-        "CPU pressure", "Time in which some task waited for a CPU.", unit=Unit.PERCENT, precision=0
+    pressure_memory_percent: float | None = percent(
+        "Memory pressure", "Time in which some task waited for memory."
     )
-    pressure_memory_percent: float | None = gauge(
-        "Memory pressure",
-        "Time in which some task waited for memory.",
-        unit=Unit.PERCENT,
-        precision=0,
+    pressure_io_percent: float | None = percent(
+        "I/O pressure", "Time in which some task waited for I/O."
     )
-    pressure_io_percent: float | None = gauge(
-        "I/O pressure", "Time in which some task waited for I/O.", unit=Unit.PERCENT, precision=0
+    disk_bytes_per_second: float | None = bytes_per_second(
+        "Disk", "Bytes read and written by all disks."
     )
-    disk_bytes_per_second: float | None = gauge(
-        "Disk", "Bytes read and written by all disks.", unit=Unit.BYTES_PER_SECOND, precision=0
+    network_bytes_per_second: float | None = bytes_per_second(
+        "Network", "Bytes received and transmitted by all interfaces."
     )
-    network_bytes_per_second: float | None = gauge(
-        "Network",
-        "Bytes received and transmitted by all interfaces.",
-        unit=Unit.BYTES_PER_SECOND,
-        precision=0,
+    gpu_percent: float | None = percent("GPU", "Utilisation of the busiest GPU.")
+    fan_speed_rpm: int | None = rpm("Fan", "Speed of the fastest fan.")
+    cpu_temperature_celsius: float | None = celsius(
+        "CPU temperature", "The CPU package's temperature."
     )
-    gpu_percent: float | None = gauge(
-        "GPU", "Utilisation of the busiest GPU.", unit=Unit.PERCENT, precision=0
+    cpu_temperature_limit_celsius: float | None = celsius(
+        "CPU temperature limit", "Temperature that the sensor itself calls high or critical."
     )
-    fan_speed_rpm: int | None = gauge(
-        "Fan", "Speed of the fastest fan.", unit=Unit.RPM, precision=0
-    )
-    cpu_temperature_celsius: float | None = gauge(
-        "CPU temperature", "The CPU package's temperature.", unit=Unit.CELSIUS, precision=0
-    )
-    cpu_temperature_limit_celsius: float | None = gauge(
-        "CPU temperature limit",
-        "Temperature that the sensor itself calls high or critical.",
-        unit=Unit.CELSIUS,
-        precision=0,
-    )
-    fan_duty_percent: float | None = gauge(
-        "Fan duty", "How hard the fastest fan is driven.", unit=Unit.PERCENT, precision=0
-    )
+    fan_duty_percent: float | None = percent("Fan duty", "How hard the fastest fan is driven.")
     throttling: bool | None = flag("Throttling", "Heat or power holds the CPU back.")
-    gpu_temperature_celsius: float | None = gauge(
-        "GPU temperature", "The hottest GPU's temperature.", unit=Unit.CELSIUS, precision=0
+    gpu_temperature_celsius: float | None = celsius(
+        "GPU temperature", "The hottest GPU's temperature."
     )
-    gpu_headroom_celsius: float | None = gauge(
+    gpu_headroom_celsius: float | None = celsius(
         "GPU headroom",
         "Degrees until heat slows a GPU down: the fewest of all sensors that have a limit.",
-        unit=Unit.CELSIUS,
-        precision=0,
     )
     gpu_throttling: bool | None = flag("GPU throttling", "Heat holds a GPU back.")
-    gpu_fan_percent: float | None = gauge(
-        "GPU fan", "How hard the fastest GPU fan is driven.", unit=Unit.PERCENT, precision=0
-    )
-    gpu_power_watts: float | None = gauge(
-        "GPU power", "Measured power of the GPUs.", unit=Unit.WATTS, precision=0
-    )
-    power_watts: float | None = gauge(
-        "Power", "Measured power of the CPU packages and GPUs.", unit=Unit.WATTS, precision=0
+    gpu_fan_percent: float | None = percent("GPU fan", "How hard the fastest GPU fan is driven.")
+    gpu_power_watts: float | None = watts("GPU power", "Measured power of the GPUs.", precision=0)
+    power_watts: float | None = watts(
+        "Power", "Measured power of the CPU packages and GPUs.", precision=0
     )
 
 
@@ -257,11 +229,9 @@ class ExplanationReading(Reading):
     evidence: EvidenceReading | None = group(
         EvidenceReading, "Evidence", "What was measured when the verdict was made."
     )
-    unattributed_percent: float | None = gauge(
+    unattributed_percent: float | None = percent(
         "Unattributed",
         "Part of the busy CPU time that no work group could be named for.",
-        unit=Unit.PERCENT,
-        precision=0,
         diagnostic=True,
     )
     since: str | None = timestamp("Since", "When this state began.")
@@ -271,27 +241,22 @@ class ExplanationReading(Reading):
         "What else was looked at, and why it is not to blame.",
         triggers=False,
     )
-    quiet_in_seconds: float | None = gauge(
+    quiet_in_seconds: float | None = seconds(
         "Quiet in",
         "Estimate of when the machine will have cooled down, once that has been learned.",
-        unit=Unit.SECONDS,
-        precision=0,
     )
-    quiet_in_error_percent: float | None = gauge(
-        "Estimate's error",
-        "How far off earlier estimates were, in the median.",
-        unit=Unit.PERCENT,
-        precision=0,
-        diagnostic=True,
+    quiet_in_error_percent: float | None = percent(
+        "Estimate's error", "How far off earlier estimates were, in the median.", diagnostic=True
     )
     hint: str | None = text(
         "Hint", "What fits when heat or noise do not come from load; never a certainty."
     )
-    energy: tuple[EnergyReading, ...] = records(
+    energy: tuple[EnergyReading, ...] | None = records(
         EnergyReading,
         "Energy",
-        "Who used how much energy, where power is measured.",
+        "Who used how much energy; absent where no power is measured.",
         triggers=False,
+        default=None,
     )
 
 
@@ -312,29 +277,30 @@ class EventReading(Reading):
     label: str | None = text("Label", "The name a person would use for the cause.")
     resource: str | None = choice("Resource", "What it uses so much of.", options=RESOURCES)
     began: str | None = timestamp("Began", "When it began.")
-    duration_seconds: float | None = gauge(
-        "Duration", "How long it lasted, once it is over.", unit=Unit.SECONDS, precision=1
+    duration_seconds: float | None = seconds(
+        "Duration", "How long it lasted, once it is over.", precision=1
     )
     unwatched: bool | None = flag(
-        "No longer watched", "True where nobody saw the end, since fanwhy was stopped or set anew."
+        "No longer watched",
+        "True where its end was not seen, since fanwhy was stopped or set anew.",
     )
-    cpu_seconds: float | None = gauge(
-        "CPU time", "CPU time that the cause used.", unit=Unit.SECONDS, precision=1
-    )
+    cpu_seconds: float | None = seconds("CPU time", "CPU time that the cause used.", precision=1)
     energy_joules: float | None = gauge(
-        "Energy", "Energy that the cause used, where power is measured.",
-        unit=Unit.JOULES, precision=0,
-    )  # fmt: skip
+        "Energy",
+        "Energy that the cause used, where power is measured.",
+        unit=Unit.JOULES,
+        precision=0,
+    )
     causes: tuple[CauseReading, ...] = records(
         CauseReading, "Causes", "Who was to blame when it happened.", triggers=False
     )
 
 
 @reading
-class SenseReading(Reading):
-    """Whether one sense of this machine works, and if not, why and what would mend it."""
+class HealthReading(Reading):
+    """Whether a subsystem, or a part of one, works, and if not, why and what would mend it."""
 
-    state: str | None = choice("State", "How the sense is.", options=SENSE_STATES)
+    state: str | None = choice("State", "How it is.", options=HEALTH_STATES)
     since: str | None = timestamp("Since", "Since when it has been so.")
     reason: str | None = text("Reason", "Why there is no value.")
     remedy: str | None = text("Remedy", "What the machine's owner can do about it.")
@@ -359,7 +325,7 @@ class InfoReading(Reading):
     logical_cores: int | None = gauge(
         "Logical cores", "Processors that the kernel schedules on.", deadband=1
     )
-    memory_total_bytes: int | None = gauge("Memory", "Usable memory.", unit=Unit.BYTES, precision=0)
+    memory_total_bytes: int | None = size("Memory", "Usable memory.")
     virtualization: str | None = text(
         "Virtualization", "The hypervisor or container engine that this host runs in."
     )
@@ -367,8 +333,8 @@ class InfoReading(Reading):
         "Boot time", "When the kernel started.", diagnostic=True, device_class="timestamp"
     )
     started: str | None = timestamp("Started", "When this daemon started.", diagnostic=True)
-    senses: dict[str, SenseReading] = instances(
-        SenseReading, "Senses", "Every sense of this machine by name, and how it is."
+    senses: dict[str, HealthReading] = instances(
+        HealthReading, "Senses", "Every subsystem and every part of one, by name, and how it is."
     )
 
 
@@ -376,21 +342,18 @@ class InfoReading(Reading):
 class SelfReading(Reading):
     """What fanwhy itself costs this machine."""
 
-    cpu_percent: float | None = gauge(
+    cpu_percent: float | None = percent(
         "CPU",
         "CPU time of the daemon in percent of one core, over the last minute.",
-        unit=Unit.PERCENT,
         precision=2,
         deadband=0.5,
         diagnostic=True,
         enabled=True,
         icon="mdi:cpu-64-bit",
     )
-    memory_bytes: int | None = gauge(
+    memory_bytes: int | None = size(
         "Memory",
         "Proportional set size of the daemon (PSS; resident size where there is no PSS).",
-        unit=Unit.BYTES,
-        precision=0,
         deadband=4 << 20,
         diagnostic=True,
         enabled=True,
@@ -408,10 +371,9 @@ class SelfReading(Reading):
     connections: int | None = counter(
         "Connections", "Times the broker was reached since the start.", diagnostic=True
     )
-    sample_milliseconds: float | None = gauge(
-        "Sample", "CPU time of one sample, median of the last ones.", unit=Unit.MILLISECONDS,
-        precision=2, diagnostic=True,
-    )  # fmt: skip
+    sample_milliseconds: float | None = milliseconds(
+        "Sample", "CPU time of one sample, median of the last ones.", diagnostic=True
+    )
 
 
 _OVERVIEW = (
@@ -432,9 +394,14 @@ def overview_of(subsystems: Mapping[str, type[Reading]]) -> type[Reading]:
             (name, field.type, dataclasses.field(default=None, metadata={"metric": field.metric}))
         )
     return dataclasses.make_dataclass(
-        "OverviewReading", members, bases=(Reading,), frozen=True, slots=True, kw_only=True,
+        "OverviewReading",
+        members,
+        bases=(Reading,),
+        frozen=True,
+        slots=True,
+        kw_only=True,
         namespace={"__doc__": _OVERVIEW},
-    )  # fmt: skip
+    )
 
 
 def headlines(subsystems: Mapping[str, type[Reading]]) -> list[tuple[str, Field]]:

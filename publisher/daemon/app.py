@@ -16,10 +16,10 @@ from collections import deque
 from collections.abc import Callable
 
 from publisher.contract import topics
+from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
-from publisher.daemon.run import Life, Run
 from publisher.daemon.timeline import Timeline
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
@@ -50,7 +50,7 @@ class App:
             explainer=Explainer(launch.settings.explain, state_dir=home),
             timeline=Timeline.open(home),
         )
-        self._run = Run(launch, self._life, self._presence(launch))
+        self._cycle = Cycle(launch, self._life, self._presence(launch))
 
     @property
     def wake_descriptor(self) -> int:
@@ -64,28 +64,28 @@ class App:
             FanwhyError: it cannot go on; the message says what would help.
         """
         self._open()
-        triggers = PressureTriggers(self._run.pipeline.sources.files)
+        triggers = PressureTriggers(self._cycle.pipeline.sources.files)
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         for descriptor in triggers.descriptors:
             poll.register(descriptor, select.POLLPRI)
         try:
             while not self._stopping:
-                run = self._run
-                wake_at = min(run.scheduler.next_wake, run.presence.announcer.due)
+                cycle = self._cycle
+                wake_at = min(cycle.scheduler.next_wake, cycle.presence.announcer.due)
                 wait = max(wake_at - time.monotonic(), 0)
                 for descriptor, _ in poll.poll(wait * 1000):
                     if descriptor == self._wake_read:
                         os.read(self._wake_read, 512)
                     else:
-                        run.scheduler.hurry(time.monotonic())
+                        cycle.scheduler.hurry(time.monotonic())
                 while self._calls:
                     self._calls.popleft()()
-                self._reloader.tick(self._run.launch.reload)
+                self._reloader.tick(self._cycle.launch.reload)
                 now = time.monotonic()
-                self._run.tick(now)
-                if now >= self._run.scheduler.next_sample and not self._stopping:
-                    self._run.sample()
+                self._cycle.tick(now)
+                if now >= self._cycle.scheduler.next_sample and not self._stopping:
+                    self._cycle.sample()
         finally:
             triggers.close()
             self._close()
@@ -105,22 +105,23 @@ class App:
 
     def refresh(self) -> None:
         """Publishes everything anew."""
-        self._run.refresh()
+        self._cycle.refresh()
 
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
         """Says the verdict on a topic, once there is one."""
-        if self._run.verdict:
-            self._run.outlet.answer(self._run.verdict, topic, correlation_data)
+        if self._cycle.verdict:
+            self._cycle.outlet.answer(self._cycle.verdict, topic, correlation_data)
 
     def alone(self) -> None:
         """The prefix is ours: an earlier run of this machine was the last to use it."""
-        self._run.presence.outbox.release()
+        self._cycle.presence.outbox.release()
 
     def not_alone(self, name: str) -> None:
         """Refuses to share a prefix with another machine."""
+        prefix = self._cycle.launch.settings.topics.prefix
         self._failure = PrefixTakenError(
-            f"another machine, {name}, publishes under {self._run.launch.settings.topics.prefix}/ "
-            "on this broker; set prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both"
+            f"another machine, {name}, publishes under {prefix}/ on this broker; set "
+            "prefix = 'host/{hostname}' (or FANWHY_PREFIX) on both"
         )
         self.stop()
 
@@ -137,39 +138,39 @@ class App:
 
     def _open(self) -> None:
         """Is there, from the first word on."""
-        run = self._run
-        run.presence.outbox.put(run.outlet.status(topics.ONLINE))
-        run.announce()
-        run.presence.open(will=run.outlet.status(topics.OFFLINE))
+        cycle = self._cycle
+        cycle.presence.outbox.put(cycle.outlet.status(topics.ONLINE))
+        cycle.announce()
+        cycle.presence.open(will=cycle.outlet.status(topics.OFFLINE))
 
     def _apply(self, launch: Launch) -> None:
         """Goes on with a newer configuration; what was seen, learned and queued is kept."""
         log.info("configuration read again")
-        run = self._run
-        before, after = run.launch.settings, launch.settings
+        cycle = self._cycle
+        before, after = cycle.launch.settings, launch.settings
         logging.getLogger().setLevel(after.log_level.upper())
         # Counters of energy are read from the file that the old pipeline leaves.
-        run.pipeline.close()
+        cycle.pipeline.close()
         if before.explain == after.explain:
             self._life.explainer.read_rules_again()  # the file may be another by now
         else:
-            run.end_explanations(tell=True)
+            cycle.end_explanations(tell=True)
             self._life.explainer = Explainer(after.explain, state_dir=self._life.state_dir)
         if Presence.place(before) == Presence.place(after):
-            self._run = Run(launch, self._life, run.presence)
-            self._run.announce()
+            self._cycle = Cycle(launch, self._life, cycle.presence)
+            self._cycle.announce()
         else:
             moved = (before.topics, before.broker.url) != (after.topics, after.broker.url)
-            run.presence.close(run.outlet.goodbye(for_good=moved))
-            self._run = Run(launch, self._life, self._presence(launch))
+            cycle.presence.close(cycle.outlet.goodbye(for_good=moved))
+            self._cycle = Cycle(launch, self._life, self._presence(launch))
             self._open()
 
     def _close(self) -> None:
-        run, ours = self._run, self._failure is None
+        cycle, ours = self._cycle, self._failure is None
         # Under a prefix that is another machine's, nothing is said in its name: neither the end of
         # what we saw nor a status.
-        run.end_explanations(tell=ours)
-        run.presence.close(run.outlet.goodbye() if ours else ())
-        run.pipeline.close()
+        cycle.end_explanations(tell=ours)
+        cycle.presence.close(cycle.outlet.goodbye() if ours else ())
+        cycle.pipeline.close()
         self._life.timeline.save(self._life.state_dir)
         self._journal.close()

@@ -14,7 +14,7 @@ from publisher.ledger.ledger_settings import LedgerSettings
 from publisher.mqtt.broker import BrokerSettings
 from publisher.publishing.policy import PublishingSettings
 from publisher.subsystems.disk.smart import SmartSettings
-from publisher.subsystems.runner import SensesSettings
+from publisher.subsystems.runner import SubsystemSettings
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -40,7 +40,7 @@ class Settings:
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     publishing: PublishingSettings = field(default_factory=PublishingSettings)
-    senses: SensesSettings = field(default_factory=SensesSettings)
+    senses: SubsystemSettings = field(default_factory=SubsystemSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     smart: SmartSettings = field(default_factory=SmartSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)

@@ -392,7 +392,7 @@ class Explainer:
             hint=warmth.odd or None,
             energy=self._notebook.energy.readings(Moment.of(wall).day)
             if self._notebook.energy.days
-            else (),
+            else None,
         )
 
     def _cause_readings(self, balance: Balance) -> tuple[CauseReading, ...]:

@@ -1,4 +1,4 @@
-"""The senses: one file each, registered here and nowhere else."""
+"""The subsystems: a file or folder each, registered here and nowhere else."""
 
 from __future__ import annotations
 

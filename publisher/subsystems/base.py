@@ -1,7 +1,8 @@
 """What every subsystem is: a name, a typed reading, and a way to take one.
 
-Adding a sense takes one file with its reading and its ``Subsystem``, one line in
-``publisher/subsystems/__init__.py``, and one fixture tree (CONTRIBUTING.md walks through it).
+Adding one takes a file with its reading and its ``Subsystem``, two lines in
+``publisher/subsystems/__init__.py`` (import and entry in the tuple), and one fixture tree
+(CONTRIBUTING.md walks through it).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class Subsystem(ABC):
-    """One topic's worth of senses.
+    """What gives the reading of one topic.
 
     Class attributes:
         name: the topic's leaf, such as ``cpu``.
@@ -55,13 +56,13 @@ class Subsystem(ABC):
 
     def part(self, name: str, read: Callable[[], _T]) -> _T | None:
         """What ``read`` gives; ``None``, with the reason kept in ``health``, when it cannot."""
-        sense = f"{self.name}.{name}"
+        part = f"{self.name}.{name}"
         try:
             value = read()
         except SourceError as error:
-            self.health[sense] = error
+            self.health[part] = error
             return None
-        self.health[sense] = None
+        self.health[part] = None
         return value
 
 
@@ -74,8 +75,8 @@ def total(values: Iterable[float | None]) -> float | None:
 class Rates:
     """Turns counters into rates per second.
 
-    There is no rate from a first sample, nor across a reset, since nobody knows what happened
-    between.
+    There is no rate from a first sample, nor across a reset: how much was counted before it is not
+    known.
     """
 
     def __init__(self) -> None:

@@ -6,9 +6,19 @@ Sources: ``/proc/stat`` and ``/proc/loadavg`` (man 5 proc_stat, proc_loadavg), c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
-from publisher.contract.metric import Reading, Unit, gauge, reading, records
+from publisher.contract.metric import (
+    Reading,
+    gauge,
+    megahertz,
+    per_second,
+    percent,
+    reading,
+    records,
+)
 from publisher.contract.readings import ConsumerReading
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
@@ -24,55 +34,51 @@ _FREQUENCY_PERIOD = 10.0
 class CpuReading(Reading):
     """The processors, all together and one by one."""
 
-    usage_percent: float | None = gauge(
+    usage_percent: float | None = percent(
         "Usage",
         "Time in which the processors worked, of all the time there was; waiting for I/O is idle.",
-        unit=Unit.PERCENT, precision=1, deadband=5, headline=True, enabled=True, icon="mdi:chip",
-    )  # fmt: skip
-    user_percent: float | None = gauge(
-        "User", "Time in user programs, niced ones too, guests left out.",
-        unit=Unit.PERCENT, precision=1,
-    )  # fmt: skip
-    system_percent: float | None = gauge(
-        "System", "Time in the kernel on behalf of programs.", unit=Unit.PERCENT, precision=1
-    )
-    iowait_percent: float | None = gauge(
-        "I/O wait", "Idle time with I/O outstanding.", unit=Unit.PERCENT, precision=1, deadband=10
-    )
-    irq_percent: float | None = gauge(
-        "Interrupt time",
-        "Time in hardware and software interrupts.",
-        unit=Unit.PERCENT,
         precision=1,
+        deadband=5,
+        headline=True,
+        enabled=True,
+        icon="mdi:chip",
     )
-    steal_percent: float | None = gauge(
-        "Steal", "Time that the hypervisor gave to others.",
-        unit=Unit.PERCENT, precision=1, deadband=10,
-    )  # fmt: skip
-    guest_percent: float | None = gauge(
-        "Guest", "Time in virtual machines that run here.", unit=Unit.PERCENT, precision=1
+    user_percent: float | None = percent(
+        "User", "Time in user programs, niced ones too, guests left out.", precision=1
     )
-    per_core_percent: list[float] | None = gauge(
-        "Usage by core", "Usage of each logical core, in the kernel's order.",
-        unit=Unit.PERCENT, precision=0,
-    )  # fmt: skip
-    per_core_user_percent: list[float] | None = gauge(
-        "User by core", "User time of each core.", unit=Unit.PERCENT, precision=0
+    system_percent: float | None = percent(
+        "System", "Time in the kernel on behalf of programs.", precision=1
     )
-    per_core_system_percent: list[float] | None = gauge(
-        "System by core", "Kernel time of each core.", unit=Unit.PERCENT, precision=0
+    iowait_percent: float | None = percent(
+        "I/O wait", "Idle time with I/O outstanding.", precision=1, deadband=10
     )
-    per_core_iowait_percent: list[float] | None = gauge(
-        "I/O wait by core", "I/O wait of each core.", unit=Unit.PERCENT, precision=0
+    irq_percent: float | None = percent(
+        "Interrupt time", "Time in hardware and software interrupts.", precision=1
     )
-    per_core_irq_percent: list[float] | None = gauge(
-        "Interrupts by core", "Interrupt time of each core.", unit=Unit.PERCENT, precision=0
+    steal_percent: float | None = percent(
+        "Steal", "Time that the hypervisor gave to others.", precision=1, deadband=10
     )
-    per_core_steal_percent: list[float] | None = gauge(
-        "Steal by core", "Stolen time of each core.", unit=Unit.PERCENT, precision=0
+    guest_percent: float | None = percent(
+        "Guest", "Time in virtual machines that run here.", precision=1
     )
-    per_core_guest_percent: list[float] | None = gauge(
-        "Guest by core", "Guest time of each core.", unit=Unit.PERCENT, precision=0
+    per_core_percent: list[float] | None = percent(
+        "Usage by core", "Usage of each logical core, in the kernel's order."
+    )
+    per_core_user_percent: list[float] | None = percent("User by core", "User time of each core.")
+    per_core_system_percent: list[float] | None = percent(
+        "System by core", "Kernel time of each core."
+    )
+    per_core_iowait_percent: list[float] | None = percent(
+        "I/O wait by core", "I/O wait of each core."
+    )
+    per_core_irq_percent: list[float] | None = percent(
+        "Interrupts by core", "Interrupt time of each core."
+    )
+    per_core_steal_percent: list[float] | None = percent(
+        "Steal by core", "Stolen time of each core."
+    )
+    per_core_guest_percent: list[float] | None = percent(
+        "Guest by core", "Guest time of each core."
     )
     physical_cores: int | None = gauge(
         "Physical cores", "Processor cores that are there.", deadband=1, diagnostic=True
@@ -80,19 +86,15 @@ class CpuReading(Reading):
     logical_cores: int | None = gauge(
         "Logical cores", "Processors that the kernel schedules on.", deadband=1, diagnostic=True
     )
-    frequency_mhz: float | None = gauge(
-        "Frequency", "Mean speed of the cores.", unit=Unit.MEGAHERTZ, precision=0
+    frequency_mhz: float | None = megahertz("Frequency", "Mean speed of the cores.")
+    frequency_min_mhz: float | None = megahertz(
+        "Lowest frequency", "Slowest speed the hardware offers.", diagnostic=True
     )
-    frequency_min_mhz: float | None = gauge(
-        "Lowest frequency", "Slowest speed the hardware offers.",
-        unit=Unit.MEGAHERTZ, precision=0, diagnostic=True,
-    )  # fmt: skip
-    frequency_max_mhz: float | None = gauge(
-        "Highest frequency", "Fastest speed the hardware offers.",
-        unit=Unit.MEGAHERTZ, precision=0, diagnostic=True,
-    )  # fmt: skip
-    per_core_frequency_mhz: list[float] | None = gauge(
-        "Frequency by core", "Speed of each core.", unit=Unit.MEGAHERTZ, precision=0
+    frequency_max_mhz: float | None = megahertz(
+        "Highest frequency", "Fastest speed the hardware offers.", diagnostic=True
+    )
+    per_core_frequency_mhz: list[float] | None = megahertz(
+        "Frequency by core", "Speed of each core."
     )
     load_average: list[float] | None = gauge(
         "Load average", "Tasks that ran or waited, over 1, 5 and 15 minutes.", precision=2
@@ -103,21 +105,18 @@ class CpuReading(Reading):
     blocked_tasks: int | None = gauge(
         "Blocked", "Tasks that wait for I/O and cannot be interrupted."
     )
-    context_switches_per_second: float | None = gauge(
-        "Context switches", "Switches between tasks.", unit=Unit.PER_SECOND, precision=0
+    context_switches_per_second: float | None = per_second(
+        "Context switches", "Switches between tasks.", precision=0
     )
-    interrupts_per_second: float | None = gauge(
-        "Interrupts", "Hardware interrupts served.", unit=Unit.PER_SECOND, precision=0
+    interrupts_per_second: float | None = per_second(
+        "Interrupts", "Hardware interrupts served.", precision=0
     )
-    forks_per_second: float | None = gauge(
-        "Forks", "Processes and threads begun.", unit=Unit.PER_SECOND, precision=1
+    forks_per_second: float | None = per_second("Forks", "Processes and threads begun.")
+    pressure_some_percent: float | None = percent(
+        "Pressure", "Time in which some task waited for a processor.", precision=1, deadband=10
     )
-    pressure_some_percent: float | None = gauge(
-        "Pressure", "Time in which some task waited for a processor.",
-        unit=Unit.PERCENT, precision=1, deadband=10,
-    )  # fmt: skip
-    top: tuple[ConsumerReading, ...] = records(
-        ConsumerReading, "Top", "Who uses the most CPU time."
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who uses the most CPU time.", default=None
     )
 
 
@@ -144,40 +143,57 @@ class Times:
         return cls(user + nice - guests, system, idle, iowait, irq + softirq, steal, guests)
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Where the time between two ``Times`` went, in percent of all of it."""
+_Value_co = TypeVar("_Value_co", covariant=True)
 
-    usage: float
-    user: float
-    system: float
-    iowait: float
-    irq: float
-    steal: float
-    guest: float
 
-    @classmethod
-    def between(cls, before: Times, after: Times) -> Shares | None:
-        """``None`` when no time has passed.
+class Split(NamedTuple, Generic[_Value_co]):
+    """Where processor time went between two samples, in percent of all of it.
 
-        ``idle`` and ``iowait`` may run backwards by a tick (man 5 proc_stat): taken as no time.
-        """
-        user = max(after.user - before.user, 0)
-        system = max(after.system - before.system, 0)
-        idle = max(after.idle - before.idle, 0)
-        iowait = max(after.iowait - before.iowait, 0)
-        irq = max(after.irq - before.irq, 0)
-        steal = max(after.steal - before.steal, 0)
-        guest = max(after.guest - before.guest, 0)
-        busy = user + system + irq + guest
-        total = busy + idle + iowait + steal
-        if total <= 0:
-            return None
-        unit = 100 / total
-        return cls(
-            busy * unit, user * unit, system * unit, iowait * unit,
-            irq * unit, steal * unit, guest * unit,
-        )  # fmt: skip
+    Each part is the number of one processor, a list of those of all cores, or ``None``.
+    """
+
+    usage: _Value_co
+    user: _Value_co
+    system: _Value_co
+    iowait: _Value_co
+    irq: _Value_co
+    steal: _Value_co
+    guest: _Value_co
+
+
+_UNKNOWN = Split(*[None] * len(Split._fields))
+
+
+def split(before: Times, after: Times) -> Split[float] | None:
+    """Where the time between two readings of one processor went; ``None`` when none has passed.
+
+    ``idle`` and ``iowait`` may run backwards by a tick (man 5 proc_stat): taken as no time.
+    """
+    user = max(after.user - before.user, 0)
+    system = max(after.system - before.system, 0)
+    idle = max(after.idle - before.idle, 0)
+    iowait = max(after.iowait - before.iowait, 0)
+    irq = max(after.irq - before.irq, 0)
+    steal = max(after.steal - before.steal, 0)
+    guest = max(after.guest - before.guest, 0)
+    busy = user + system + irq + guest
+    total = busy + idle + iowait + steal
+    if total <= 0:
+        return None
+    return Split(
+        usage=100 * busy / total,
+        user=100 * user / total,
+        system=100 * system / total,
+        iowait=100 * iowait / total,
+        irq=100 * irq / total,
+        steal=100 * steal / total,
+        guest=100 * guest / total,
+    )
+
+
+def by_core(cores: Sequence[Split[float]]) -> Split[list[float]] | Split[None]:
+    """The same parts as lists over all cores."""
+    return Split(*map(list, zip(*cores, strict=True))) if cores else _UNKNOWN
 
 
 class Cpu(Subsystem):
@@ -198,36 +214,28 @@ class Cpu(Subsystem):
     def read(self) -> CpuReading:
         now = self.sources.monotonic()
         times, facts = self._stat()
-        shares = {
-            name: share
-            for name, after in times.items()
-            if (before := self._before.get(name)) and (share := Shares.between(before, after))
-        }
-        self._before = times
-        whole = shares.pop(b"cpu", None)
-        cores = list(shares.values())
+        whole, cores = self._split(times)
         load = self.part("load", self._load)
-        running = facts.get(b"procs_running")
         self._look_at_frequencies(now)
-        mhz = self._frequencies
         some, _ = self._pressure.read(now)
-        if self._physical is None:
-            self._physical = self._count_physical() or None
+        self._look_at_topology()
+        mhz = self._frequencies
+        running = facts.get(b"procs_running")
         return CpuReading(
-            usage_percent=whole.usage if whole else None,
-            user_percent=whole.user if whole else None,
-            system_percent=whole.system if whole else None,
-            iowait_percent=whole.iowait if whole else None,
-            irq_percent=whole.irq if whole else None,
-            steal_percent=whole.steal if whole else None,
-            guest_percent=whole.guest if whole else None,
-            per_core_percent=[core.usage for core in cores] or None,
-            per_core_user_percent=[core.user for core in cores] or None,
-            per_core_system_percent=[core.system for core in cores] or None,
-            per_core_iowait_percent=[core.iowait for core in cores] or None,
-            per_core_irq_percent=[core.irq for core in cores] or None,
-            per_core_steal_percent=[core.steal for core in cores] or None,
-            per_core_guest_percent=[core.guest for core in cores] or None,
+            usage_percent=whole.usage,
+            user_percent=whole.user,
+            system_percent=whole.system,
+            iowait_percent=whole.iowait,
+            irq_percent=whole.irq,
+            steal_percent=whole.steal,
+            guest_percent=whole.guest,
+            per_core_percent=cores.usage,
+            per_core_user_percent=cores.user,
+            per_core_system_percent=cores.system,
+            per_core_iowait_percent=cores.iowait,
+            per_core_irq_percent=cores.irq,
+            per_core_steal_percent=cores.steal,
+            per_core_guest_percent=cores.guest,
             physical_cores=self._physical,
             logical_cores=len(times) - 1,
             frequency_mhz=sum(mhz) / len(mhz) if mhz else None,
@@ -242,6 +250,18 @@ class Cpu(Subsystem):
             forks_per_second=self._rates.per_second("processes", facts.get(b"processes"), now),
             pressure_some_percent=some,
         )
+
+    def _split(
+        self, times: dict[bytes, Times]
+    ) -> tuple[Split[float] | Split[None], Split[list[float]] | Split[None]]:
+        """Where the time since the last sample went: of all processors, and core by core."""
+        splits = {
+            name: parts
+            for name, after in times.items()
+            if (before := self._before.get(name)) and (parts := split(before, after))
+        }
+        self._before = times
+        return splits.pop(b"cpu", _UNKNOWN), by_core(list(splits.values()))
 
     def _stat(self) -> tuple[dict[bytes, Times], dict[bytes, int]]:
         content = self.files.read("/proc/stat")
@@ -300,6 +320,10 @@ class Cpu(Subsystem):
                 "the kernel tells no clock of the cores", path=f"{_DEVICES}/cpu0/cpufreq"
             )
         return found
+
+    def _look_at_topology(self) -> None:
+        if self._physical is None:
+            self._physical = self._count_physical() or None
 
     def _limit(self, policy: str, name: str) -> float | None:
         try:

@@ -11,14 +11,19 @@ from dataclasses import replace
 
 from publisher.contract.metric import (
     Reading,
-    Unit,
+    celsius,
     choice,
     flag,
     gauge,
     instances,
+    megahertz,
+    percent,
     reading,
     records,
+    rpm,
+    size,
     text,
+    watts,
 )
 from publisher.contract.readings import ConsumerReading
 from publisher.errors import AbsentError, SourceError
@@ -53,94 +58,85 @@ class GpuDeviceReading(Reading):
         "from its bus, or cannot be reached because its driver does not answer.",
         options=(ACTIVE, RESTING, ASLEEP, LOST, UNREACHABLE),
         icon="mdi:expansion-card",
-    )  # fmt: skip
+    )
     name: str | None = text("Name", "The product's name.", diagnostic=True)
     vendor: str | None = text("Vendor", "Who made the GPU.", diagnostic=True)
     driver: str | None = text("Driver", "The kernel driver, with its version.", diagnostic=True)
     uuid: str | None = text("UUID", "The GPU's own serial identity.", diagnostic=True)
-    usage_percent: float | None = gauge(
-        "Usage", "Time in which it executed anything; in Intel's case, was not asleep.",
-        unit=Unit.PERCENT, precision=0, deadband=5, icon="mdi:expansion-card",
-    )  # fmt: skip
-    memory_controller_percent: float | None = gauge(
-        "Memory controller", "Time in which its memory was read or written.",
-        unit=Unit.PERCENT, precision=0,
-    )  # fmt: skip
-    encoder_percent: float | None = gauge(
-        "Encoder", "Use of its video encoders.", unit=Unit.PERCENT, precision=0, deadband=10
+    usage_percent: float | None = percent(
+        "Usage",
+        "Time in which it executed anything; in Intel's case, was not asleep.",
+        deadband=5,
+        icon="mdi:expansion-card",
     )
-    decoder_percent: float | None = gauge(
-        "Decoder", "Use of its video decoders.", unit=Unit.PERCENT, precision=0, deadband=10
+    memory_controller_percent: float | None = percent(
+        "Memory controller", "Time in which its memory was read or written."
     )
-    memory_total_bytes: int | None = gauge(
-        "Memory", "Memory of its own.", unit=Unit.BYTES, precision=0, diagnostic=True
+    encoder_percent: float | None = percent("Encoder", "Use of its video encoders.", deadband=10)
+    decoder_percent: float | None = percent("Decoder", "Use of its video decoders.", deadband=10)
+    memory_total_bytes: int | None = size("Memory", "Memory of its own.", diagnostic=True)
+    memory_used_bytes: int | None = size(
+        "Memory used", "Its own memory in use.", deadband=64 << 20, deadband_percent=5
     )
-    memory_used_bytes: int | None = gauge(
-        "Memory used", "Its own memory in use.",
-        unit=Unit.BYTES, precision=0, deadband=64 << 20, deadband_percent=5,
-    )  # fmt: skip
-    memory_used_percent: float | None = gauge(
-        "Memory usage", "Its own memory in use, of all there is.",
-        unit=Unit.PERCENT, precision=1, deadband=5, icon="mdi:memory",
-    )  # fmt: skip
-    temperature_celsius: float | None = gauge(
-        "Temperature", "Of the chip; on AMD of its edge.",
-        unit=Unit.CELSIUS, precision=0, deadband=2,
-    )  # fmt: skip
-    hotspot_temperature_celsius: float | None = gauge(
-        "Hotspot", "The chip's hottest spot.", unit=Unit.CELSIUS, precision=0, deadband=3
+    memory_used_percent: float | None = percent(
+        "Memory usage",
+        "Its own memory in use, of all there is.",
+        precision=1,
+        deadband=5,
+        icon="mdi:memory",
     )
-    memory_temperature_celsius: float | None = gauge(
-        "Memory temperature", "Of its memory chips.", unit=Unit.CELSIUS, precision=0, deadband=3
+    temperature_celsius: float | None = celsius(
+        "Temperature", "Of the chip; on AMD of its edge.", deadband=2
     )
-    slowdown_temperature_celsius: float | None = gauge(
-        "Slowdown temperature", "From here on it slows itself down.",
-        unit=Unit.CELSIUS, precision=0, diagnostic=True,
-    )  # fmt: skip
-    shutdown_temperature_celsius: float | None = gauge(
-        "Shutdown temperature", "From here on it switches itself off.",
-        unit=Unit.CELSIUS, precision=0, diagnostic=True,
-    )  # fmt: skip
-    hotspot_temperature_limit_celsius: float | None = gauge(
-        "Hotspot limit", "Highest temperature that its hottest spot may have.",
-        unit=Unit.CELSIUS, precision=0, diagnostic=True,
-    )  # fmt: skip
-    memory_temperature_limit_celsius: float | None = gauge(
-        "Memory temperature limit", "Highest temperature that its memory may have.",
-        unit=Unit.CELSIUS, precision=0, diagnostic=True,
-    )  # fmt: skip
-    fan_percent: float | None = gauge(
-        "Fan", "The fastest fan's intended speed, of its highest; absent on passive cards.",
-        unit=Unit.PERCENT, precision=0, deadband=5, icon="mdi:fan",
-    )  # fmt: skip
-    fan_speed_rpm: int | None = gauge(
-        "Fan speed", "Where the driver has a tachometer.", unit=Unit.RPM, precision=0, deadband=150
+    hotspot_temperature_celsius: float | None = celsius(
+        "Hotspot", "The chip's hottest spot.", deadband=3
     )
-    power_watts: float | None = gauge(
-        "Power", "What the card draws; the chip alone where the driver knows no more.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5,
-    )  # fmt: skip
-    power_limit_watts: float | None = gauge(
-        "Power limit", "What it may draw.", unit=Unit.WATTS, precision=0, diagnostic=True
+    memory_temperature_celsius: float | None = celsius(
+        "Memory temperature", "Of its memory chips.", deadband=3
     )
-    graphics_clock_mhz: float | None = gauge(
-        "Graphics clock", "Speed of its cores.", unit=Unit.MEGAHERTZ, precision=0
+    slowdown_temperature_celsius: float | None = celsius(
+        "Slowdown temperature", "From here on it slows itself down.", diagnostic=True
     )
-    graphics_clock_max_mhz: float | None = gauge(
-        "Highest graphics clock", "Fastest speed of its cores.",
-        unit=Unit.MEGAHERTZ, precision=0, diagnostic=True,
-    )  # fmt: skip
-    memory_clock_mhz: float | None = gauge(
-        "Memory clock", "Speed of its memory.", unit=Unit.MEGAHERTZ, precision=0
+    shutdown_temperature_celsius: float | None = celsius(
+        "Shutdown temperature", "From here on it switches itself off.", diagnostic=True
     )
+    hotspot_temperature_limit_celsius: float | None = celsius(
+        "Hotspot limit", "Highest temperature that its hottest spot may have.", diagnostic=True
+    )
+    memory_temperature_limit_celsius: float | None = celsius(
+        "Memory temperature limit", "Highest temperature that its memory may have.", diagnostic=True
+    )
+    fan_percent: float | None = percent(
+        "Fan",
+        "The fastest fan's intended speed, of its highest; absent on passive cards.",
+        deadband=5,
+        icon="mdi:fan",
+    )
+    fan_speed_rpm: int | None = rpm("Fan speed", "Where the driver has a tachometer.", deadband=150)
+    power_watts: float | None = watts(
+        "Power",
+        "What the card draws; the chip alone where the driver knows no more.",
+        deadband=5,
+        deadband_percent=5,
+    )
+    power_limit_watts: float | None = watts(
+        "Power limit", "What it may draw.", precision=0, diagnostic=True
+    )
+    graphics_clock_mhz: float | None = megahertz("Graphics clock", "Speed of its cores.")
+    graphics_clock_max_mhz: float | None = megahertz(
+        "Highest graphics clock", "Fastest speed of its cores.", diagnostic=True
+    )
+    memory_clock_mhz: float | None = megahertz("Memory clock", "Speed of its memory.")
     performance_state: str | None = text(
-        "Performance state", "NVIDIA's word: P0 is the fastest, P8 is usual at idle.",
+        "Performance state",
+        "NVIDIA's word: P0 is the fastest, P8 is usual at idle.",
         triggers=False,
-    )  # fmt: skip
+    )
     throttle_reasons: str | None = text(
-        "Throttled by", "What holds the clocks down, in words; empty when nothing does.",
+        "Throttled by",
+        "What holds the clocks down, in words; empty when nothing does.",
         triggers=False,
-    )  # fmt: skip
+    )
     thermal_throttling: bool | None = flag(
         "Throttled by heat", "Heat holds the clocks down.", icon="mdi:thermometer-alert"
     )
@@ -162,43 +158,47 @@ class GpuDeviceReading(Reading):
 class GpuReading(Reading):
     """All GPUs together, and each one."""
 
-    usage_percent: float | None = gauge(
-        "Usage", "Of the busiest GPU.",
-        unit=Unit.PERCENT, precision=0, deadband=5, headline=True, enabled=True,
+    usage_percent: float | None = percent(
+        "Usage",
+        "Of the busiest GPU.",
+        deadband=5,
+        headline=True,
+        enabled=True,
         icon="mdi:expansion-card",
-    )  # fmt: skip
-    encoder_percent: float | None = gauge(
-        "Encoder", "Use of the busiest video encoder.", unit=Unit.PERCENT, precision=0, deadband=10
     )
-    decoder_percent: float | None = gauge(
-        "Decoder", "Use of the busiest video decoder.", unit=Unit.PERCENT, precision=0, deadband=10
+    encoder_percent: float | None = percent(
+        "Encoder", "Use of the busiest video encoder.", deadband=10
     )
-    memory_used_percent: float | None = gauge(
-        "Memory usage", "Of the GPU whose memory is fullest.",
-        unit=Unit.PERCENT, precision=1, deadband=5, headline=True, icon="mdi:memory",
-    )  # fmt: skip
-    temperature_celsius: float | None = gauge(
-        "Temperature", "Of the hottest GPU.",
-        unit=Unit.CELSIUS, precision=0, deadband=2, headline=True, enabled=True,
-    )  # fmt: skip
-    fan_percent: float | None = gauge(
-        "Fan", "The fastest GPU fan's intended speed.",
-        unit=Unit.PERCENT, precision=0, deadband=5, headline=True, icon="mdi:fan",
-    )  # fmt: skip
-    fan_speed_rpm: int | None = gauge(
-        "Fan speed", "Of the fastest GPU fan.", unit=Unit.RPM, precision=0, deadband=150
+    decoder_percent: float | None = percent(
+        "Decoder", "Use of the busiest video decoder.", deadband=10
     )
-    power_watts: float | None = gauge(
-        "Power", "What all GPUs draw together.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=5, headline=True,
-    )  # fmt: skip
+    memory_used_percent: float | None = percent(
+        "Memory usage",
+        "Of the GPU whose memory is fullest.",
+        precision=1,
+        deadband=5,
+        headline=True,
+        icon="mdi:memory",
+    )
+    temperature_celsius: float | None = celsius(
+        "Temperature", "Of the hottest GPU.", deadband=2, headline=True, enabled=True
+    )
+    fan_percent: float | None = percent(
+        "Fan", "The fastest GPU fan's intended speed.", deadband=5, headline=True, icon="mdi:fan"
+    )
+    fan_speed_rpm: int | None = rpm("Fan speed", "Of the fastest GPU fan.", deadband=150)
+    power_watts: float | None = watts(
+        "Power", "What all GPUs draw together.", deadband=5, deadband_percent=5, headline=True
+    )
     thermal_throttling: bool | None = flag(
         "Throttled by heat", "Heat holds some GPU's clocks down.", icon="mdi:thermometer-alert"
     )
     devices: dict[str, GpuDeviceReading] = instances(
         GpuDeviceReading, "GPUs", "Every GPU by its PCI address."
     )
-    top: tuple[ConsumerReading, ...] = records(ConsumerReading, "Top", "Who uses the GPUs most.")
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who uses the GPUs most.", default=None
+    )
 
 
 class Gpu(Subsystem):
@@ -228,7 +228,7 @@ class Gpu(Subsystem):
             raise self._nothing(nvidia)
         self.health["gpu.nvidia"] = nvidia
         if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
-            del self.health["gpu.nvidia"]  # these GPUs are somebody else's
+            del self.health["gpu.nvidia"]  # these GPUs are of another maker
         self._report(looks)
         shared = {address: self._share(address, look) for address, look in looks.items()}
         self._users = (self.sources.monotonic(), by_pid(shared))
@@ -265,9 +265,9 @@ class Gpu(Subsystem):
         """Keeps, for ``host/info`` and ``doctor``, what some GPU's driver does not tell."""
         lacking: list[str] = []
         for address, look in looks.items():
-            sense = f"gpu.{address}"
-            if look.failure or sense in self.health:
-                self.health[sense] = look.failure
+            part = f"gpu.{address}"
+            if look.failure or part in self.health:
+                self.health[part] = look.failure
             if look.missing:
                 lacking.append(f"{address}: {', '.join(sorted(look.missing))}")
         self.health["gpu.values"] = (

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import os
 
-from publisher.contract.metric import Reading, Unit, counter, gauge, reading, records
+from publisher.contract.metric import (
+    Reading,
+    bytes_per_second,
+    counter,
+    percent,
+    reading,
+    records,
+    size,
+)
 from publisher.contract.readings import ConsumerReading
 from publisher.errors import SourceError
 from publisher.sources import Sources
@@ -23,68 +31,57 @@ _COUNTERS = (b"pswpin", b"pswpout", b"oom_kill")
 class MemoryReading(Reading):
     """Main memory and swap."""
 
-    used_percent: float | None = gauge(
-        "Usage", "Memory that new work could not have, of all there is.",
-        unit=Unit.PERCENT, precision=1, deadband=2, headline=True, enabled=True, icon="mdi:memory",
-    )  # fmt: skip
-    total_bytes: int | None = gauge(
-        "Total", "Usable memory.", unit=Unit.BYTES, precision=0, diagnostic=True
+    used_percent: float | None = percent(
+        "Usage",
+        "Memory that new work could not have, of all there is.",
+        precision=1,
+        deadband=2,
+        headline=True,
+        enabled=True,
+        icon="mdi:memory",
     )
-    available_bytes: int | None = gauge(
-        "Available", "Memory that new work could have without swapping, by the kernel's estimate.",
-        unit=Unit.BYTES, precision=0,
-    )  # fmt: skip
-    used_bytes: int | None = gauge("Used", "Total less available.", unit=Unit.BYTES, precision=0)
-    free_bytes: int | None = gauge(
-        "Free", "Memory that nothing uses at all.", unit=Unit.BYTES, precision=0
+    total_bytes: int | None = size("Total", "Usable memory.", diagnostic=True)
+    available_bytes: int | None = size(
+        "Available", "Memory that new work could have without swapping, by the kernel's estimate."
     )
-    cached_bytes: int | None = gauge(
-        "Cached", "File contents kept in memory, and reclaimable slab.",
-        unit=Unit.BYTES, precision=0,
-    )  # fmt: skip
-    buffers_bytes: int | None = gauge(
-        "Buffers", "Raw disk blocks kept in memory.", unit=Unit.BYTES, precision=0
+    used_bytes: int | None = size("Used", "Total less available.")
+    free_bytes: int | None = size("Free", "Memory that nothing uses at all.")
+    cached_bytes: int | None = size("Cached", "File contents kept in memory, and reclaimable slab.")
+    buffers_bytes: int | None = size("Buffers", "Raw disk blocks kept in memory.")
+    shared_bytes: int | None = size("Shared", "Memory in tmpfs and shared segments.")
+    slab_bytes: int | None = size("Slab", "The kernel's own data structures.")
+    dirty_bytes: int | None = size("Dirty", "Memory that waits to be written to disk.")
+    swap_total_bytes: int | None = size("Swap total", "Swap space there is.", diagnostic=True)
+    swap_used_bytes: int | None = size(
+        "Swap used", "Swap space in use.", deadband=64 << 20, deadband_percent=5
     )
-    shared_bytes: int | None = gauge(
-        "Shared", "Memory in tmpfs and shared segments.", unit=Unit.BYTES, precision=0
+    swap_used_percent: float | None = percent(
+        "Swap usage",
+        "Swap space in use, of all there is; absent without swap.",
+        precision=1,
+        deadband=5,
     )
-    slab_bytes: int | None = gauge(
-        "Slab", "The kernel's own data structures.", unit=Unit.BYTES, precision=0
+    swap_in_bytes_per_second: float | None = bytes_per_second(
+        "Swap in", "Memory read back from swap.", deadband=1 << 20, deadband_percent=25
     )
-    dirty_bytes: int | None = gauge(
-        "Dirty", "Memory that waits to be written to disk.", unit=Unit.BYTES, precision=0
+    swap_out_bytes_per_second: float | None = bytes_per_second(
+        "Swap out", "Memory written to swap.", deadband=1 << 20, deadband_percent=25
     )
-    swap_total_bytes: int | None = gauge(
-        "Swap total", "Swap space there is.", unit=Unit.BYTES, precision=0, diagnostic=True
-    )
-    swap_used_bytes: int | None = gauge(
-        "Swap used", "Swap space in use.",
-        unit=Unit.BYTES, precision=0, deadband=64 << 20, deadband_percent=5,
-    )  # fmt: skip
-    swap_used_percent: float | None = gauge(
-        "Swap usage", "Swap space in use, of all there is; absent without swap.",
-        unit=Unit.PERCENT, precision=1, deadband=5,
-    )  # fmt: skip
-    swap_in_bytes_per_second: float | None = gauge(
-        "Swap in", "Memory read back from swap.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=1 << 20, deadband_percent=25,
-    )  # fmt: skip
-    swap_out_bytes_per_second: float | None = gauge(
-        "Swap out", "Memory written to swap.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=1 << 20, deadband_percent=25,
-    )  # fmt: skip
     oom_kills: int | None = counter(
         "OOM kills", "Processes that the kernel killed for want of memory, since boot.", deadband=1
     )
-    pressure_some_percent: float | None = gauge(
-        "Pressure", "Time in which some task waited for memory.",
-        unit=Unit.PERCENT, precision=1, deadband=5,
-    )  # fmt: skip
-    pressure_full_percent: float | None = gauge(
-        "Full pressure", "Time in which every task that could work waited for memory.",
-        unit=Unit.PERCENT, precision=1, deadband=5,
-    )  # fmt: skip
-    top: tuple[ConsumerReading, ...] = records(ConsumerReading, "Top", "Who holds the most memory.")
+    pressure_some_percent: float | None = percent(
+        "Pressure", "Time in which some task waited for memory.", precision=1, deadband=5
+    )
+    pressure_full_percent: float | None = percent(
+        "Full pressure",
+        "Time in which every task that could work waited for memory.",
+        precision=1,
+        deadband=5,
+    )
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who holds the most memory.", default=None
+    )
 
 
 class Memory(Subsystem):

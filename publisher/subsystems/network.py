@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from publisher.contract.metric import (
     Reading,
     Unit,
+    bytes_per_second,
     choice,
     gauge,
     group,
     instances,
+    per_second,
     reading,
     records,
     text,
@@ -46,47 +48,54 @@ class InterfaceReading(Reading):
         "State", "Whether it can carry traffic (RFC 2863).", options=STATES, icon="mdi:lan-connect"
     )
     speed_megabits_per_second: float | None = gauge(
-        "Link speed", "Speed of the link; absent where the driver has no such notion.",
-        unit=Unit.MEGABITS_PER_SECOND, precision=0, deadband=1, diagnostic=True,
-    )  # fmt: skip
+        "Link speed",
+        "Speed of the link; absent where the driver has no such notion.",
+        unit=Unit.MEGABITS_PER_SECOND,
+        precision=0,
+        deadband=1,
+        diagnostic=True,
+    )
     duplex: str | None = choice(
-        "Duplex", "Whether the link carries both directions at once.",
-        options=("full", "half"), diagnostic=True,
-    )  # fmt: skip
+        "Duplex",
+        "Whether the link carries both directions at once.",
+        options=("full", "half"),
+        diagnostic=True,
+    )
     signal_dbm: float | None = gauge(
-        "Signal", "Strength of the wireless signal.",
-        unit=Unit.DECIBEL_MILLIWATTS, precision=0, deadband=6, diagnostic=True,
-    )  # fmt: skip
-    receive_bytes_per_second: float | None = gauge(
-        "Receiving", "Bytes that came in.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_NOTICEABLE, deadband_percent=25,
-    )  # fmt: skip
-    transmit_bytes_per_second: float | None = gauge(
-        "Transmitting", "Bytes that went out.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_NOTICEABLE, deadband_percent=25,
-    )  # fmt: skip
-    receive_packets_per_second: float | None = gauge(
-        "Packets received", "Packets that came in.", unit=Unit.PER_SECOND, precision=1
+        "Signal",
+        "Strength of the wireless signal.",
+        unit=Unit.DECIBEL_MILLIWATTS,
+        precision=0,
+        deadband=6,
+        diagnostic=True,
     )
-    transmit_packets_per_second: float | None = gauge(
-        "Packets transmitted", "Packets that went out.", unit=Unit.PER_SECOND, precision=1
+    receive_bytes_per_second: float | None = bytes_per_second(
+        "Receiving", "Bytes that came in.", deadband=_NOTICEABLE, deadband_percent=25
     )
-    receive_errors_per_second: float | None = gauge(
-        "Receive errors", "Packets that came in damaged.",
-        unit=Unit.PER_SECOND, precision=1, deadband=1, deadband_percent=50,
-    )  # fmt: skip
-    transmit_errors_per_second: float | None = gauge(
-        "Transmit errors", "Packets that could not be sent.",
-        unit=Unit.PER_SECOND, precision=1, deadband=1, deadband_percent=50,
-    )  # fmt: skip
-    receive_drops_per_second: float | None = gauge(
-        "Receive drops", "Packets that were thrown away unread, unwanted protocols included.",
-        unit=Unit.PER_SECOND, precision=1, deadband=20, deadband_percent=50,
-    )  # fmt: skip
-    transmit_drops_per_second: float | None = gauge(
-        "Transmit drops", "Packets that were thrown away unsent.",
-        unit=Unit.PER_SECOND, precision=1, deadband=20, deadband_percent=50,
-    )  # fmt: skip
+    transmit_bytes_per_second: float | None = bytes_per_second(
+        "Transmitting", "Bytes that went out.", deadband=_NOTICEABLE, deadband_percent=25
+    )
+    receive_packets_per_second: float | None = per_second(
+        "Packets received", "Packets that came in."
+    )
+    transmit_packets_per_second: float | None = per_second(
+        "Packets transmitted", "Packets that went out."
+    )
+    receive_errors_per_second: float | None = per_second(
+        "Receive errors", "Packets that came in damaged.", deadband=1, deadband_percent=50
+    )
+    transmit_errors_per_second: float | None = per_second(
+        "Transmit errors", "Packets that could not be sent.", deadband=1, deadband_percent=50
+    )
+    receive_drops_per_second: float | None = per_second(
+        "Receive drops",
+        "Packets that were thrown away unread, unwanted protocols included.",
+        deadband=20,
+        deadband_percent=50,
+    )
+    transmit_drops_per_second: float | None = per_second(
+        "Transmit drops", "Packets that were thrown away unsent.", deadband=20, deadband_percent=50
+    )
 
 
 @reading
@@ -94,30 +103,34 @@ class VirtualReading(Reading):
     """All interfaces that are software: loopback, bridges, tunnels, containers' ends."""
 
     count: int | None = gauge("Interfaces", "How many there are.")
-    receive_bytes_per_second: float | None = gauge(
-        "Receiving", "Bytes that they took in, each hop counted.",
-        unit=Unit.BYTES_PER_SECOND, precision=0,
-    )  # fmt: skip
-    transmit_bytes_per_second: float | None = gauge(
-        "Transmitting", "Bytes that they gave out, each hop counted.",
-        unit=Unit.BYTES_PER_SECOND, precision=0,
-    )  # fmt: skip
+    receive_bytes_per_second: float | None = bytes_per_second(
+        "Receiving", "Bytes that they took in, each hop counted."
+    )
+    transmit_bytes_per_second: float | None = bytes_per_second(
+        "Transmitting", "Bytes that they gave out, each hop counted."
+    )
 
 
 @reading
 class NetworkReading(Reading):
     """All network cards, together and one by one, and the connections."""
 
-    receive_bytes_per_second: float | None = gauge(
-        "Receiving", "Bytes that came in through all cards.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_NOTICEABLE, deadband_percent=25,
-        headline=True, icon="mdi:download-network",
-    )  # fmt: skip
-    transmit_bytes_per_second: float | None = gauge(
-        "Transmitting", "Bytes that went out through all cards.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_NOTICEABLE, deadband_percent=25,
-        headline=True, icon="mdi:upload-network",
-    )  # fmt: skip
+    receive_bytes_per_second: float | None = bytes_per_second(
+        "Receiving",
+        "Bytes that came in through all cards.",
+        deadband=_NOTICEABLE,
+        deadband_percent=25,
+        headline=True,
+        icon="mdi:download-network",
+    )
+    transmit_bytes_per_second: float | None = bytes_per_second(
+        "Transmitting",
+        "Bytes that went out through all cards.",
+        deadband=_NOTICEABLE,
+        deadband_percent=25,
+        headline=True,
+        icon="mdi:upload-network",
+    )
     active_connections: int | None = gauge(
         "Connections", "TCP connections that are open.", deadband=20, deadband_percent=25
     )
@@ -135,8 +148,8 @@ class NetworkReading(Reading):
     virtual: VirtualReading | None = group(
         VirtualReading, "Virtual interfaces", "Interfaces that are software, summed up."
     )
-    top: tuple[ConsumerReading, ...] = records(
-        ConsumerReading, "Top", "Who receives and transmits the most."
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who receives and transmits the most.", default=None
     )
 
 

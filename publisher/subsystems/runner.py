@@ -1,6 +1,6 @@
-"""Runs the senses: times every read, cuts off what hangs, backs off what fails, knows their health.
+"""Runs the subsystems: times every read, cuts off what hangs, backs off what fails.
 
-A sense that may hang in a driver or a file system (``blocking``) reads in a thread of its own.
+A subsystem that may hang in a driver or a file system (``blocking``) reads in a thread of its own.
 The daemon takes its newest reading and goes on; a read that does not come back is reported, and
 never more than that one thread is stuck in it.
 """
@@ -18,7 +18,7 @@ from publisher.config.setting import setting
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
 from publisher.contract.printable import printable
-from publisher.contract.readings import SenseReading
+from publisher.contract.readings import HealthReading
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.gpu_use import GpuUse
@@ -35,7 +35,7 @@ _LONGEST_BACKOFF_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SensesSettings:
+class SubsystemSettings:
     """What is looked at."""
 
     disabled: tuple[str, ...] = setting(
@@ -45,15 +45,22 @@ class SensesSettings:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a sense is, and since when (seconds since the epoch)."""
+    """Whether a subsystem, or a part of one, works.
+
+    Attributes:
+        state: one of ``HEALTH_STATES``.
+        since: when it became so, in seconds since the epoch.
+        reason: why there is no value.
+        remedy: what would mend it.
+    """
 
     state: str
     since: float
     reason: str = ""
     remedy: str = ""
 
-    def reading(self) -> SenseReading:
-        return SenseReading(
+    def reading(self) -> HealthReading:
+        return HealthReading(
             state=self.state,
             since=rfc3339(self.since),
             reason=self.reason or None,
@@ -84,7 +91,7 @@ class SubsystemRunner:
     ) -> None:
         off = frozenset(disabled)
         self._sources = sources
-        self._senses = [
+        self._running = [
             RunningSubsystem(
                 cls(sources, *([options[cls.name]] if cls.name in options else [])),
                 patient=patient,
@@ -94,24 +101,24 @@ class SubsystemRunner:
         ]
         self._health: dict[str, Health] = {}
         self.changed = True
-        """Whether some sense's health has changed since this was last set to false."""
+        """Whether any health has changed since this was last set to false."""
 
     def read(self) -> dict[str, Reading]:
-        """The newest reading of every sense that has one, by topic."""
+        """The newest reading of every subsystem that has one, by topic."""
         now = self._sources.monotonic()
-        for sense in self._senses:
-            sense.begin(now)
+        for running in self._running:
+            running.begin(now)
         readings: dict[str, Reading] = {}
-        for sense in self._senses:
-            sense.finish(now)
-            self._note(sense)
-            if sense.reading is not None:
-                readings[sense.name] = sense.reading
+        for running in self._running:
+            running.finish(now)
+            self._note(running)
+            if running.reading is not None:
+                readings[running.name] = running.reading
         return readings
 
     def subsystem(self, name: str) -> Subsystem | None:
         """The running subsystem of a name, for what it tells beside its readings."""
-        return next((sense.subsystem for sense in self._senses if sense.name == name), None)
+        return next((running.subsystem for running in self._running if running.name == name), None)
 
     def gpu_users(self) -> Mapping[int, GpuUse]:
         """What each process uses of the GPUs, by pid; empty where there is none."""
@@ -120,23 +127,23 @@ class SubsystemRunner:
 
     @property
     def health(self) -> Mapping[str, Health]:
-        """Every sense, and every part of one, by name."""
+        """Of every subsystem, and of every part of one, by name."""
         return self._health
 
     @property
     def timings(self) -> dict[str, float]:
         """CPU microseconds of each subsystem's last read."""
-        return {sense.name: sense.cost_microseconds for sense in self._senses}
+        return {running.name: running.cost_microseconds for running in self._running}
 
     def close(self) -> None:
-        """Lets go of every source; a sense that hangs is left behind, as its thread is a daemon."""
-        for sense in self._senses:
-            sense.close()
+        """Lets go of every source; a read that hangs is left behind, as its thread is a daemon."""
+        for running in self._running:
+            running.close()
 
-    def _note(self, sense: RunningSubsystem) -> None:
-        self._set(sense.name, sense.failure, hanging=sense.hanging)
-        if not sense.hanging:
-            for name, failure in list(sense.subsystem.health.items()):
+    def _note(self, running: RunningSubsystem) -> None:
+        self._set(running.name, running.failure, hanging=running.hanging)
+        if not running.hanging:
+            for name, failure in list(running.subsystem.health.items()):
                 self._set(name, failure)
 
     def note(self, health: Mapping[str, SourceError | None]) -> None:
@@ -155,18 +162,12 @@ class SubsystemRunner:
         remedy = failure.remedy if failure else ""
         self._health[name] = Health(state, self._sources.wall(), reason, remedy)
         self.changed = True
-        if state == "ok":
-            if known:
-                log.info("%s: works again", name)
-        elif known is None or known.state != state:
-            # What a machine simply does not have is no news.
-            quiet = {"absent": logging.DEBUG, "denied": logging.INFO}
-            level = quiet.get(state, logging.WARNING)
-            log.log(level, "%s: %s: %s%s", name, state, reason, f"; {remedy}" if remedy else "")
+        if known is None or known.state != state:
+            _log(name, known, self._health[name])
 
 
 class RunningSubsystem:
-    """One subsystem at work."""
+    """One subsystem with its newest reading, its failure, and when it is read next."""
 
     def __init__(self, subsystem: Subsystem, *, patient: bool = False) -> None:
         self.subsystem = subsystem
@@ -219,7 +220,7 @@ class RunningSubsystem:
             return self.subsystem.read()
         except SourceError as error:
             return error
-        except Exception as error:  # a mistake of ours in one sense must not stop the others
+        except Exception as error:  # a mistake of ours in one must not stop the others
             log.debug("%s", self.name, exc_info=True)
             return SourceError(f"unexpected {type(error).__name__}: {error}")
         finally:
@@ -253,7 +254,7 @@ class _Worker:
     def begin(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(
-                target=self._run, name=f"sense-{self._name}", daemon=True
+                target=self._run, name=f"subsystem-{self._name}", daemon=True
             )
             self._thread.start()
         self.busy = True
@@ -278,6 +279,19 @@ class _Worker:
                 return
             self._result = self._attempt()
             self._done.set()
+
+
+def _log(name: str, before: Health | None, now: Health) -> None:
+    if now.state == "ok":
+        if before:
+            log.info("%s: works again", name)
+        return
+    # What a machine simply does not have is no news.
+    quiet = {"absent": logging.DEBUG, "denied": logging.INFO}
+    remedy = f"; {now.remedy}" if now.remedy else ""
+    log.log(
+        quiet.get(now.state, logging.WARNING), "%s: %s: %s%s", name, now.state, now.reason, remedy
+    )
 
 
 def _state(failure: SourceError | None) -> str:

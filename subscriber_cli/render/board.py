@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from publisher.contract.units import duration
 from publisher.errors import BrokerError
 from subscriber_cli.client import Connected, Item
 from subscriber_cli.model.decode import Notice, Received
@@ -13,7 +14,6 @@ from subscriber_cli.model.fleet import Fleet, Host
 from subscriber_cli.render import theme
 from subscriber_cli.render.head import fleet_line, head, wrap
 from subscriber_cli.render.panels import Panel, panels
-from subscriber_cli.render.units import duration
 
 _GAP = 3  # columns between two blocks beside each other
 _NOTICE_SECONDS = 10.0

@@ -9,13 +9,13 @@ from rich.text import Text
 
 from publisher.contract.metric import Kind
 from publisher.contract.topics import EXPLANATION
+from publisher.contract.units import duration
 from subscriber_cli.model.catalogue import Column, present
 from subscriber_cli.model.fleet import Host
 from subscriber_cli.model.values import items, mapping, number, words
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar
 from subscriber_cli.render.show import cell, pairs, value_text
-from subscriber_cli.render.units import duration
 
 EDGE = "▌ "
 _INSTEAD_OF_CPU = ("disk_bytes_per_second", "memory_bytes", "power_watts")

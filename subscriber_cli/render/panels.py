@@ -12,14 +12,13 @@ from rich.text import Text
 
 from publisher.contract import topics
 from publisher.contract.metric import Kind
-from publisher.contract.units import Unit
+from publisher.contract.units import Unit, duration, humanise
 from subscriber_cli.model.catalogue import Column, present
 from subscriber_cli.model.fleet import HISTORY_SECONDS, Host, Line, lead
 from subscriber_cli.model.values import clean, items, mapping, number, numbers, words
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar, sparkline, strip
 from subscriber_cli.render.show import cell, flow, label, pairs, short, value_text
-from subscriber_cli.render.units import duration, humanise
 
 # Told elsewhere on the screen, or not about the machine's work.
 _ELSEWHERE = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE})

@@ -8,10 +8,9 @@ from typing import Any
 from rich.text import Text
 
 from publisher.contract.metric import Kind
-from publisher.contract.units import Unit
+from publisher.contract.units import Unit, duration, humanise
 from subscriber_cli.model.catalogue import Column, present
 from subscriber_cli.model.values import clean, items, moment, number, numbers
-from subscriber_cli.render.units import duration, humanise
 
 LABELS = ("label", "name", "title", "id")
 """Keys under which a reading of a ranked list says what it is of."""

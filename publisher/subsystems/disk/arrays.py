@@ -16,7 +16,17 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 
-from publisher.contract.metric import Reading, Unit, choice, counter, gauge, reading, text
+from publisher.contract.metric import (
+    Reading,
+    Unit,
+    bytes_per_second,
+    choice,
+    counter,
+    gauge,
+    percent,
+    reading,
+    text,
+)
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import block
 from publisher.sources.children import Child, find
@@ -39,9 +49,8 @@ class ArrayReading(Reading):
     kind: str | None = choice("Kind", "What binds the disks.", options=("md", "zfs", "btrfs"))
     level: str | None = text("Level", "How data is spread: raid1 and so on.", diagnostic=True)
     state: str | None = choice(
-        "State", "Whether all disks do their part.",
-        options=STATES, icon="mdi:harddisk-plus",
-    )  # fmt: skip
+        "State", "Whether all disks do their part.", options=STATES, icon="mdi:harddisk-plus"
+    )
     devices_total: int | None = gauge(
         "Devices", "Disks that belong to it.", deadband=1, diagnostic=True
     )
@@ -50,13 +59,12 @@ class ArrayReading(Reading):
         "Errors", "Read, write, flush and corruption errors its disks have met.", deadband=1
     )
     activity: str | None = choice("Activity", "What it is doing to itself.", options=ACTIVITIES)
-    progress_percent: float | None = gauge(
-        "Progress", "How much of that is done.", unit=Unit.PERCENT, precision=1, deadband=5
+    progress_percent: float | None = percent(
+        "Progress", "How much of that is done.", precision=1, deadband=5
     )
-    speed_bytes_per_second: float | None = gauge(
-        "Speed", "How fast it gets on.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=1 << 20, deadband_percent=50,
-    )  # fmt: skip
+    speed_bytes_per_second: float | None = bytes_per_second(
+        "Speed", "How fast it gets on.", deadband=1 << 20, deadband_percent=50
+    )
     remaining_seconds: int | None = gauge(
         "Remaining", "Time it will take at this speed.", unit=Unit.SECONDS
     )
@@ -100,7 +108,7 @@ class Arrays:
     def _md(self) -> dict[str, ArrayReading]:
         try:
             content = self._files.read("/proc/mdstat")
-        except AbsentError:  # most machines have none: nothing to tell anyone
+        except AbsentError:  # most machines have none: no news
             return {}
         found = dict(mdstat(content))
         uuids = block.links(self._files, "/dev/disk/by-id", "md-uuid-") if found else {}
@@ -157,7 +165,7 @@ class Arrays:
         )
 
     def _checked(self, uuid: str, point: str | None, members: list[str]) -> int | None:
-        """Bytes that a running scrub has checked; ``None`` when none runs or nobody may ask."""
+        """Bytes that a running scrub has checked; ``None`` when none runs or can be asked."""
         if point is None or not self._files.live:
             return None
         running = self._subsystem.part(
@@ -196,20 +204,25 @@ def mdstat(content: bytes) -> Iterator[tuple[str, ArrayReading]]:
             pattern.search(entry) for pattern in (_MEMBERS, _PROGRESS, _REST)
         )
         total, working = (int(members[1]), int(members[2])) if members else (None, None)
-        yield name, ArrayReading(
-            label=name,
-            kind="md",
-            level=head[4].decode("utf-8", "replace") if head[4] else None,
-            state=_md_state(head[2], total, working),
-            devices_total=total,
-            devices_working=working,
-            activity=progress[1].decode()
-            if progress
-            else "waiting" if _WAITING.search(entry) else "idle",
-            progress_percent=min(float(progress[2]), 100.0) if progress else None,
-            speed_bytes_per_second=int(rest[2]) * 1024.0 if rest else None,
-            remaining_seconds=round(float(rest[1]) * 60) if rest else None,
-        )  # fmt: skip
+        yield (
+            name,
+            ArrayReading(
+                label=name,
+                kind="md",
+                level=head[4].decode("utf-8", "replace") if head[4] else None,
+                state=_md_state(head[2], total, working),
+                devices_total=total,
+                devices_working=working,
+                activity=progress[1].decode()
+                if progress
+                else "waiting"
+                if _WAITING.search(entry)
+                else "idle",
+                progress_percent=min(float(progress[2]), 100.0) if progress else None,
+                speed_bytes_per_second=int(rest[2]) * 1024.0 if rest else None,
+                remaining_seconds=round(float(rest[1]) * 60) if rest else None,
+            ),
+        )
 
 
 def _md_state(word: bytes, total: int | None, working: int | None) -> str:
@@ -272,9 +285,10 @@ class _Pools:
         if answer[0] != 0:
             self._scans.clear()
             raise SourceError(
-                f"ended with status {answer[0]}", path="zpool status -j",
+                f"ended with status {answer[0]}",
+                path="zpool status -j",
                 remedy="OpenZFS tells of scrubs in JSON since 2.3",
-            )  # fmt: skip
+            )
         self._scans = scans(answer[1])
         for pool, scan in self._scans.items():
             scan.speed = self._rates.per_second(pool, scan.issued if scan.running else None, now)
@@ -363,9 +377,10 @@ def _scrubbed(point: str, members: list[str]) -> dict[str, int]:
 def _btrfs_level(files: KernelFiles, folder: str) -> str | None:
     """The profile of its data: the directory that the kernel makes for it."""
     levels = [
-        name for name in files.names(f"{folder}/allocation/data")
+        name
+        for name in files.names(f"{folder}/allocation/data")
         if name == "single" or name.startswith(("raid", "dup"))
-    ]  # fmt: skip
+    ]
     return levels[0] if levels else None
 
 

@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from publisher.contract.metric import (
     Reading,
     Unit,
+    bytes_per_second,
     choice,
     counter,
     flag,
     gauge,
     instances,
+    milliseconds,
+    per_second,
+    percent,
     reading,
     records,
+    size,
     text,
 )
 from publisher.contract.readings import ConsumerReading
@@ -28,7 +33,7 @@ from publisher.sources import Sources, block
 from publisher.subsystems.base import Subsystem, total
 from publisher.subsystems.disk.arrays import ArrayReading, Arrays
 from publisher.subsystems.disk.filesystems import FilesystemReading, Filesystems
-from publisher.subsystems.disk.smart import POWER_STATES, Health, Smart, SmartSettings
+from publisher.subsystems.disk.smart import POWER_STATES, Smart, SmartHealth, SmartSettings
 from publisher.subsystems.pressure import Pressure
 
 # How often disks are looked for; udev names a new one a moment after the kernel does.
@@ -45,62 +50,61 @@ class DeviceReading(Reading):
 
     label: str | None = text("Model", "The disk's model.")
     device: str | None = text(
-        "Device", "The kernel's name of it, which may change with each boot.",
-        triggers=False, diagnostic=True,
-    )  # fmt: skip
-    size_bytes: int | None = gauge(
-        "Size", "Space on it.", unit=Unit.BYTES, precision=0, diagnostic=True
+        "Device",
+        "The kernel's name of it, which may change with each boot.",
+        triggers=False,
+        diagnostic=True,
     )
-    read_bytes_per_second: float | None = gauge(
-        "Reads", "Bytes read from it.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
-    )  # fmt: skip
-    write_bytes_per_second: float | None = gauge(
-        "Writes", "Bytes written to it.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
-    )  # fmt: skip
-    reads_per_second: float | None = gauge(
-        "Read operations", "Reads that it completed.", unit=Unit.PER_SECOND, precision=1
+    size_bytes: int | None = size("Size", "Space on it.", diagnostic=True)
+    read_bytes_per_second: float | None = bytes_per_second(
+        "Reads", "Bytes read from it.", deadband=_MEGABYTE, deadband_percent=25
     )
-    writes_per_second: float | None = gauge(
-        "Write operations", "Writes that it completed.", unit=Unit.PER_SECOND, precision=1
+    write_bytes_per_second: float | None = bytes_per_second(
+        "Writes", "Bytes written to it.", deadband=_MEGABYTE, deadband_percent=25
     )
-    busy_percent: float | None = gauge(
-        "Busy", "Time in which it had something to do; a disk that does many things at once may "
+    reads_per_second: float | None = per_second("Read operations", "Reads that it completed.")
+    writes_per_second: float | None = per_second("Write operations", "Writes that it completed.")
+    busy_percent: float | None = percent(
+        "Busy",
+        "Time in which it had something to do; a disk that does many things at once may "
         "have room left at 100 %.",
-        unit=Unit.PERCENT, precision=1, deadband=15,
-    )  # fmt: skip
-    latency_milliseconds: float | None = gauge(
-        "Latency", "Mean time that a read or write took, waiting included; absent while idle.",
-        unit=Unit.MILLISECONDS, precision=2,
-    )  # fmt: skip
+        precision=1,
+        deadband=15,
+    )
+    latency_milliseconds: float | None = milliseconds(
+        "Latency", "Mean time that a read or write took, waiting included; absent while idle."
+    )
     queue_depth: float | None = gauge(
         "Queue depth", "Mean number of requests that were waiting or being served.", precision=2
     )
     power_state: str | None = choice(
-        "Power state", "Works; rests, and may have spun down by its own timer, which only a "
+        "Power state",
+        "Works; rests, and may have spun down by its own timer, which only a "
         "question that disturbs it could tell; or sleeps.",
         options=POWER_STATES,
-    )  # fmt: skip
+    )
     healthy: bool | None = flag("Healthy", "What SMART says of the whole disk.", diagnostic=True)
     reallocated_sectors: int | None = gauge(
         "Reallocated sectors", "Bad sectors that were replaced.", deadband=1, diagnostic=True
     )
     pending_sectors: int | None = gauge(
-        "Pending sectors", "Sectors that could not be read and wait for a verdict.",
-        deadband=1, diagnostic=True,
-    )  # fmt: skip
+        "Pending sectors",
+        "Sectors that could not be read and wait for a verdict.",
+        deadband=1,
+        diagnostic=True,
+    )
     media_errors: int | None = counter(
         "Media errors", "Times that data could not be had back.", deadband=1, diagnostic=True
     )
-    life_used_percent: float | None = gauge(
-        "Life used", "Part of the write endurance that is used up, by the maker's estimate.",
-        unit=Unit.PERCENT, precision=0, deadband=1, diagnostic=True,
-    )  # fmt: skip
-    spare_percent: float | None = gauge(
-        "Spare", "Spare space that is left.",
-        unit=Unit.PERCENT, precision=0, deadband=1, diagnostic=True,
-    )  # fmt: skip
+    life_used_percent: float | None = percent(
+        "Life used",
+        "Part of the write endurance that is used up, by the maker's estimate.",
+        deadband=1,
+        diagnostic=True,
+    )
+    spare_percent: float | None = percent(
+        "Spare", "Spare space that is left.", deadband=1, diagnostic=True
+    )
     power_on_seconds: int | None = counter(
         "Power-on time", "Time that it has been switched on.", unit=Unit.SECONDS, diagnostic=True
     )
@@ -110,30 +114,37 @@ class DeviceReading(Reading):
 class DiskReading(Reading):
     """All disks and file systems, together and one by one."""
 
-    busy_percent: float | None = gauge(
-        "Busiest disk", "Time in which the busiest disk had something to do.",
-        unit=Unit.PERCENT, precision=1, deadband=15, headline=True, icon="mdi:harddisk",
-    )  # fmt: skip
-    fullest_percent: float | None = gauge(
-        "Fullest file system", "Usage of the fullest file system that can be written.",
-        unit=Unit.PERCENT, precision=1, deadband=1, headline=True, icon="mdi:chart-donut",
-    )  # fmt: skip
-    read_bytes_per_second: float | None = gauge(
-        "Reads", "Bytes read from all disks.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
-    )  # fmt: skip
-    write_bytes_per_second: float | None = gauge(
-        "Writes", "Bytes written to all disks.",
-        unit=Unit.BYTES_PER_SECOND, precision=0, deadband=_MEGABYTE, deadband_percent=25,
-    )  # fmt: skip
-    pressure_some_percent: float | None = gauge(
-        "I/O pressure", "Time in which some task waited for I/O.",
-        unit=Unit.PERCENT, precision=1, deadband=10,
-    )  # fmt: skip
-    pressure_full_percent: float | None = gauge(
-        "Full I/O pressure", "Time in which every task that could work waited for I/O.",
-        unit=Unit.PERCENT, precision=1, deadband=10,
-    )  # fmt: skip
+    busy_percent: float | None = percent(
+        "Busiest disk",
+        "Time in which the busiest disk had something to do.",
+        precision=1,
+        deadband=15,
+        headline=True,
+        icon="mdi:harddisk",
+    )
+    fullest_percent: float | None = percent(
+        "Fullest file system",
+        "Usage of the fullest file system that can be written.",
+        precision=1,
+        deadband=1,
+        headline=True,
+        icon="mdi:chart-donut",
+    )
+    read_bytes_per_second: float | None = bytes_per_second(
+        "Reads", "Bytes read from all disks.", deadband=_MEGABYTE, deadband_percent=25
+    )
+    write_bytes_per_second: float | None = bytes_per_second(
+        "Writes", "Bytes written to all disks.", deadband=_MEGABYTE, deadband_percent=25
+    )
+    pressure_some_percent: float | None = percent(
+        "I/O pressure", "Time in which some task waited for I/O.", precision=1, deadband=10
+    )
+    pressure_full_percent: float | None = percent(
+        "Full I/O pressure",
+        "Time in which every task that could work waited for I/O.",
+        precision=1,
+        deadband=10,
+    )
     devices: dict[str, DeviceReading] = instances(
         DeviceReading, "Disks", "Each disk by an identity that no renumbering changes."
     )
@@ -143,8 +154,8 @@ class DiskReading(Reading):
     arrays: dict[str, ArrayReading] = instances(
         ArrayReading, "Arrays", "Disks bound together by md, ZFS or btrfs."
     )
-    top: tuple[ConsumerReading, ...] = records(
-        ConsumerReading, "Top", "Who reads and writes the most."
+    top: tuple[ConsumerReading, ...] | None = records(
+        ConsumerReading, "Top", "Who reads and writes the most.", default=None
     )
 
 
@@ -176,7 +187,8 @@ class Work:
             ),
             write_bytes=_rate(
                 (after.sectors_written - before.sectors_written) * block.SECTOR,
-                seconds, bytes_limit,
+                seconds,
+                bytes_limit,
             ),
             reads=_rate(reads, seconds),
             writes=_rate(writes, seconds),
@@ -188,23 +200,23 @@ class Work:
                 (after.queued_milliseconds - before.queued_milliseconds) / 1000, seconds
             ),
             any=reads + writes > 0,
-        )  # fmt: skip
+        )
 
 
 _IDLE = Work(0.0, 0.0, 0.0, 0.0, 0.0, None, 0.0, any=False)
 _UNKNOWN = Work(None, None, None, None, None, None, None, any=False)
-_NO_HEALTH = Health()
+_NO_HEALTH = SmartHealth()
 
 
 @dataclass(slots=True)
-class _Watched:
+class _DiskState:
     """A disk, what its counters were, and what was said of it last, from what."""
 
     disk: block.Disk
     content: bytes = b""
     activity: block.Activity | None = None
     work: Work = _UNKNOWN
-    told: tuple[Work, Health, str | None] | None = None
+    told: tuple[Work, SmartHealth, str | None] | None = None
     reading: DeviceReading | None = None
 
 
@@ -219,7 +231,7 @@ class Disk(Subsystem):
         self._filesystems = Filesystems(self)
         self._arrays = Arrays(self, self._filesystems.mount_point)
         self._smart = Smart(self, settings or SmartSettings())
-        self._watched: list[_Watched] = []
+        self._watched: list[_DiskState] = []
         self._names: list[str] = []
         self._fresh = True
         self._read_at = float("-inf")
@@ -258,7 +270,7 @@ class Disk(Subsystem):
         self._arrays.close()
         self._smart.close()
 
-    def _work(self, watched: _Watched, seconds: float) -> None:
+    def _work(self, watched: _DiskState, seconds: float) -> None:
         """What the disk did since the last read."""
         name = watched.disk.name
         before = watched.activity
@@ -292,13 +304,13 @@ class Disk(Subsystem):
             disks = block.disks(self.files)
             known = {(item.disk.identity, item.disk.name): item for item in self._watched}
             self._watched = [
-                known.get((disk.identity, disk.name)) or _Watched(disk) for disk in disks
+                known.get((disk.identity, disk.name)) or _DiskState(disk) for disk in disks
             ]
             self._smart.watch(disks, now)
         if not self._watched:
             raise AbsentError("no disks to be seen", path="/sys/block")
 
-    def _device(self, watched: _Watched, now: float) -> DeviceReading:
+    def _device(self, watched: _DiskState, now: float) -> DeviceReading:
         disk, work = watched.disk, watched.work
         health = self._smart.health(disk.identity) or _NO_HEALTH
         power = self._smart.power_state(disk.identity, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from publisher.contract.metric import Reading, Unit, choice, flag, gauge, reading, text
+from publisher.contract.metric import Reading, choice, flag, percent, reading, size, text
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import block, mounts
 from publisher.sources.children import Child, find
@@ -33,28 +33,32 @@ class FilesystemReading(Reading):
         "Source", "The device or server that holds it.", triggers=False, diagnostic=True
     )
     state: str | None = choice(
-        "State", "Whether it answers when asked for its figures.",
-        options=("ok", "not_answering"),
-    )  # fmt: skip
-    read_only: bool | None = flag(
-        "Read-only", "It cannot be written, by wish or since the kernel met an error.",
-    )  # fmt: skip
-    used_percent: float | None = gauge(
-        "Usage", "Space in use, of what is in use or may be used by everyone, as df counts.",
-        unit=Unit.PERCENT, precision=1, deadband=1, icon="mdi:harddisk",
-    )  # fmt: skip
-    total_bytes: int | None = gauge(
-        "Size", "Space there is.", unit=Unit.BYTES, precision=0, diagnostic=True
+        "State", "Whether it answers when asked for its figures.", options=("ok", "not_answering")
     )
-    used_bytes: int | None = gauge("Used", "Space in use.", unit=Unit.BYTES, precision=0)
-    available_bytes: int | None = gauge(
-        "Available", "Space that everyone may use; less than what is free where some is reserved.",
-        unit=Unit.BYTES, precision=0, deadband=1 << 30, deadband_percent=5,
-    )  # fmt: skip
-    inodes_used_percent: float | None = gauge(
-        "Inode usage", "Inodes in use; absent where they are made as needed.",
-        unit=Unit.PERCENT, precision=1, deadband=1,
-    )  # fmt: skip
+    read_only: bool | None = flag(
+        "Read-only", "It cannot be written, by wish or since the kernel met an error."
+    )
+    used_percent: float | None = percent(
+        "Usage",
+        "Space in use, of what is in use or may be used by everyone, as df counts.",
+        precision=1,
+        deadband=1,
+        icon="mdi:harddisk",
+    )
+    total_bytes: int | None = size("Size", "Space there is.", diagnostic=True)
+    used_bytes: int | None = size("Used", "Space in use.")
+    available_bytes: int | None = size(
+        "Available",
+        "Space that everyone may use; less than what is free where some is reserved.",
+        deadband=1 << 30,
+        deadband_percent=5,
+    )
+    inodes_used_percent: float | None = percent(
+        "Inode usage",
+        "Inodes in use; absent where they are made as needed.",
+        precision=1,
+        deadband=1,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +273,10 @@ class Filesystems:
         failure = next((slow.failure for slow in self._slow.values() if slow.failure), None)
         if silent:
             failure = SourceError(
-                f"no answer for {_PATIENCE:g} s", path=", ".join(silent),
+                f"no answer for {_PATIENCE:g} s",
+                path=", ".join(silent),
                 remedy="see whether its server runs, or unmount it with umount -l",
-            )  # fmt: skip
+            )
         self._subsystem.health["disk.remote_filesystems"] = failure
 
     def _reading(self, identity: str, mount: mounts.Mount) -> FilesystemReading:

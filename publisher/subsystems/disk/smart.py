@@ -5,7 +5,7 @@ would have its idle timer restarted by the question (smartd.conf(5) warns that a
 more frequent than the timer keeps a disk awake), and finding out what kind of device it is may
 spin it up before its power mode is looked at (smartctl(8), option -n). So the question waits
 until the kernel has just seen the disk serve a request: its timer has then been restarted by
-that request, not by us. A disk that nobody uses is never asked.
+that request, not by us. A disk that is not used is never asked.
 
 The kernel itself knows a disk asleep only where it put it to sleep (``power/runtime_status``,
 kernel documentation, power/runtime_pm); reading that disturbs nothing.
@@ -19,7 +19,7 @@ from typing import Any
 
 from publisher.config.setting import setting
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.sources.block import Disk
+from publisher.sources import block
 from publisher.sources.children import Child, find
 from publisher.subsystems.base import Subsystem
 
@@ -42,13 +42,15 @@ class SmartSettings:
     """How often disks are asked for their health."""
 
     smart_minutes: float = setting(
-        30.0, "Minutes between two SMART questions to a disk that is in use; 0 never asks.",
-        minimum=0, maximum=10080,
-    )  # fmt: skip
+        30.0,
+        "Minutes between two SMART questions to a disk that is in use; 0 never asks.",
+        minimum=0,
+        maximum=10080,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SmartHealth:
     """What a disk says of itself; ``None`` for what its kind does not tell."""
 
     passed: bool | None = None
@@ -61,14 +63,14 @@ class Health:
 
 
 @dataclass(slots=True)
-class _Patient:
-    """A disk, when it last did something, and what it last said."""
+class _SmartState:
+    """A disk, when it last served a request and was last asked, and what it last said."""
 
-    disk: Disk
+    disk: block.Disk
     busy_at: float = float("-inf")
     first_seen: float = float("-inf")
     asked: float = float("-inf")
-    health: Health | None = None
+    health: SmartHealth | None = None
     asleep: bool = False
     runtime_status: str = ""
     looked: float = float("-inf")
@@ -81,48 +83,48 @@ class Smart:
         self._subsystem = subsystem
         self._files = subsystem.files
         self._period = settings.smart_minutes * 60
-        self._patients: dict[str, _Patient] = {}
+        self._states: dict[str, _SmartState] = {}
         self._child: Child | None = None
-        self._asking: _Patient | None = None
+        self._asking: _SmartState | None = None
         self._due = float("inf")
 
-    def watch(self, disks: list[Disk], now: float) -> None:
+    def watch(self, disks: list[block.Disk], now: float) -> None:
         """The disks that there are now."""
-        self._patients = {
-            disk.identity: self._patients.get(disk.identity) or _Patient(disk, first_seen=now)
+        self._states = {
+            disk.identity: self._states.get(disk.identity) or _SmartState(disk, first_seen=now)
             for disk in disks
         }
         for disk in disks:
-            patient = self._patients[disk.identity]
+            state = self._states[disk.identity]
             # Its kernel name may have changed, and with it what was known of it.
-            patient.disk, patient.looked = disk, float("-inf")
+            state.disk, state.looked = disk, float("-inf")
         self._reckon()
 
     def read(self, busy: set[str], now: float) -> None:
         """Takes an answer that has come, and asks one of the disks that have just been busy."""
         for identity in busy:
-            patient = self._patients[identity]
-            patient.busy_at, patient.asleep = now, False
+            state = self._states[identity]
+            state.busy_at, state.asleep = now, False
         if self._child:
             self._subsystem.part("smart", lambda: self._attend(now))
         elif busy and now >= self._due and self._files.live:
             self._subsystem.part("smart", lambda: self._ask(busy, now))
 
-    def health(self, identity: str) -> Health | None:
-        return self._patients[identity].health
+    def health(self, identity: str) -> SmartHealth | None:
+        return self._states[identity].health
 
     def power_state(self, identity: str, now: float) -> str | None:
         """Whether it works, rests or sleeps; ``None`` for what has no such states."""
-        patient = self._patients[identity]
-        name = patient.disk.name
-        if now - patient.looked >= _LOOK_PERIOD:
-            patient.looked = now
-            patient.runtime_status = self._runtime_status(name)
-        status = patient.runtime_status
-        if status == "suspended" or patient.asleep:
+        state = self._states[identity]
+        name = state.disk.name
+        if now - state.looked >= _LOOK_PERIOD:
+            state.looked = now
+            state.runtime_status = self._runtime_status(name)
+        status = state.runtime_status
+        if status == "suspended" or state.asleep:
             return "standby"
-        if patient.disk.spins and name.startswith(("sd", "hd")):
-            since = max(patient.busy_at, patient.first_seen)
+        if state.disk.spins and name.startswith(("sd", "hd")):
+            since = max(state.busy_at, state.first_seen)
             return "idle" if now - since >= _IDLE_AFTER else "active"
         return "active" if status == "active" else None
 
@@ -137,54 +139,52 @@ class Smart:
             return ""
 
     def _reckon(self) -> None:
-        """When somebody can be asked next."""
+        """When a disk can be asked next."""
         able = [
-            patient.asked + self._period
-            for patient in self._patients.values()
-            if patient.disk.name.startswith(_ASKED)
+            state.asked + self._period
+            for state in self._states.values()
+            if state.disk.name.startswith(_ASKED)
         ]
         self._due = min(able) if able and self._period else float("inf")
 
     def _ask(self, busy: set[str], now: float) -> None:
         due = [
-            patient
+            state
             for identity in busy
-            if (patient := self._patients[identity]).disk.name.startswith(_ASKED)
-            and now - patient.asked >= self._period
+            if (state := self._states[identity]).disk.name.startswith(_ASKED)
+            and now - state.asked >= self._period
         ]
         if not due:
             return
-        patient = min(due, key=lambda patient: (patient.asked, patient.disk.identity))
-        patient.asked = now
+        state = min(due, key=lambda state: (state.asked, state.disk.identity))
+        state.asked = now
         self._reckon()
         program = find("smartctl")
         if program is None:
             raise AbsentError("smartctl is not installed", remedy="install smartmontools")
-        device = f"{self._files.root}/dev/{patient.disk.name}"
-        self._asking = patient
+        device = f"{self._files.root}/dev/{state.disk.name}"
+        self._asking = state
         self._child = Child(
             [program, "--json=c", f"--nocheck=standby,{_STANDBY_STATUS}", "-H", "-A", device]
         )
 
     def _attend(self, now: float) -> None:
-        child, patient = self._child, self._asking
-        if child is None or patient is None:
+        child, state = self._child, self._asking
+        if child is None or state is None:
             return
         answer = child.poll()
         if answer is not None:
             self._child = self._asking = None
             if answer[0] == _STANDBY_STATUS:
-                patient.asleep = True
+                state.asleep = True
             else:
-                patient.health = diagnosis(*answer, device=patient.disk.name) or patient.health
-        elif now - patient.asked > _PATIENCE:
+                state.health = diagnosis(*answer, device=state.disk.name) or state.health
+        elif now - state.asked > _PATIENCE:
             child.kill()
-            raise SourceError(
-                f"no answer for {_PATIENCE:g} s", path=f"smartctl {patient.disk.name}"
-            )
+            raise SourceError(f"no answer for {_PATIENCE:g} s", path=f"smartctl {state.disk.name}")
 
 
-def diagnosis(status: int, answer: bytes, *, device: str = "") -> Health | None:
+def diagnosis(status: int, answer: bytes, *, device: str = "") -> SmartHealth | None:
     """What ``smartctl --json`` said; ``None`` when the device has no SMART to speak of.
 
     Raises:
@@ -199,22 +199,24 @@ def diagnosis(status: int, answer: bytes, *, device: str = "") -> Health | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         raise SourceError(
-            f"ended with status {status} and no JSON", path=path,
+            f"ended with status {status} and no JSON",
+            path=path,
             remedy="smartctl speaks JSON since 7.0",
-        ) from None  # fmt: skip
+        ) from None
     if status < 0 or status & _NO_ANSWER:
         if "denied" in words or "not permitted" in words:
             raise DeniedError(
-                "this user may not ask disks", path=path,
+                "this user may not ask disks",
+                path=path,
                 remedy="run as root, or grant CAP_SYS_RAWIO and CAP_SYS_ADMIN",
-            )  # fmt: skip
+            )
         if "Unable to detect device type" in words or "Unknown USB bridge" in words:
             return None
         raise SourceError(words or f"ended with status {status}", path=path)
     return _health(told)
 
 
-def _health(told: dict[str, Any]) -> Health:
+def _health(told: dict[str, Any]) -> SmartHealth:
     nvme = _table(told, "nvme_smart_health_information_log")
     attributes = {
         row.get("id"): _count(_table(row, "raw").get("value"))
@@ -225,7 +227,7 @@ def _health(told: dict[str, Any]) -> Health:
     used = _count(nvme.get("percentage_used"))
     if used is None:
         used = _count(_table(told, "endurance_used").get("current_percent"))
-    return Health(
+    return SmartHealth(
         passed=passed if isinstance(passed, bool) else None,
         reallocated=_first(attributes.get(5), _count(told.get("scsi_grown_defect_list"))),
         pending=attributes.get(197),

@@ -64,7 +64,7 @@ class Meter:
             self.kilowatt_hours += grown / 1e6 / _JOULES
 
     def integrate(self, watts: float | None, now: float) -> None:
-        """Takes a reading of power, which held since the last one as far as anybody knows."""
+        """Takes a reading of power, which is taken to have held since the last one."""
         at = self.at
         self.at = now if watts is not None else None
         self.watts = watts

@@ -12,13 +12,13 @@ from functools import partial
 
 from publisher.contract.metric import (
     Reading,
-    Unit,
-    counter,
     flag,
-    gauge,
     instances,
+    kilowatt_hours,
+    percent,
     reading,
     text,
+    watts,
 )
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, nut, powercap, supplies
@@ -52,50 +52,56 @@ class MeterReading(Reading):
     """One meter of power."""
 
     label: str | None = text("Label", "What is measured.", triggers=False)
-    power_watts: float | None = gauge(
-        "Power", "What it draws.", unit=Unit.WATTS, precision=1, deadband=10, deadband_percent=25
+    power_watts: float | None = watts("Power", "What it draws.", deadband=10, deadband_percent=25)
+    energy_kilowatt_hours: float | None = kilowatt_hours(
+        "Energy", "What it has drawn since fanwhy first saw it, while fanwhy ran."
     )
-    energy_kilowatt_hours: float | None = counter(
-        "Energy", "What it has drawn since fanwhy first saw it, while fanwhy ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3,
-    )  # fmt: skip
 
 
 @reading
 class PowerReading(Reading):
     """Power, energy and supplies."""
 
-    cpu_power_watts: float | None = gauge(
-        "CPU power", "What the processor packages draw.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=25, headline=True, enabled=True,
-    )  # fmt: skip
-    memory_power_watts: float | None = gauge(
-        "Memory power", "What the memory draws.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=25,
-    )  # fmt: skip
-    system_power_watts: float | None = gauge(
-        "System power", "What the whole machine draws, where something measures that.",
-        unit=Unit.WATTS, precision=1, deadband=5, deadband_percent=20, headline=True, enabled=True,
-    )  # fmt: skip
-    cpu_energy_kilowatt_hours: float | None = counter(
-        "CPU energy", "What the processors have drawn since fanwhy first ran, while it ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
-    )  # fmt: skip
-    system_energy_kilowatt_hours: float | None = counter(
-        "System energy", "What the machine has drawn since fanwhy first ran, while it ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3, deadband=0.01,
-    )  # fmt: skip
+    cpu_power_watts: float | None = watts(
+        "CPU power",
+        "What the processor packages draw.",
+        deadband=5,
+        deadband_percent=25,
+        headline=True,
+        enabled=True,
+    )
+    memory_power_watts: float | None = watts(
+        "Memory power", "What the memory draws.", deadband=5, deadband_percent=25
+    )
+    system_power_watts: float | None = watts(
+        "System power",
+        "What the whole machine draws, where something measures that.",
+        deadband=5,
+        deadband_percent=20,
+        headline=True,
+        enabled=True,
+    )
+    cpu_energy_kilowatt_hours: float | None = kilowatt_hours(
+        "CPU energy",
+        "What the processors have drawn since fanwhy first ran, while it ran.",
+        deadband=0.01,
+    )
+    system_energy_kilowatt_hours: float | None = kilowatt_hours(
+        "System energy",
+        "What the machine has drawn since fanwhy first ran, while it ran.",
+        deadband=0.01,
+    )
     on_battery: bool | None = flag(
         "On battery", "The machine, or its UPS, runs on a battery.", icon="mdi:power-plug-battery"
     )
-    battery_percent: float | None = gauge(
-        "Battery", "How full the machine's batteries are.",
-        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery",
-    )  # fmt: skip
+    battery_percent: float | None = percent(
+        "Battery", "How full the machine's batteries are.", deadband=2, device_class="battery"
+    )
     under_voltage: bool | None = flag(
-        "Under-voltage", "The board gets too little voltage: a weak supply or cable.",
+        "Under-voltage",
+        "The board gets too little voltage: a weak supply or cable.",
         device_class="problem",
-    )  # fmt: skip
+    )
     meters: dict[str, MeterReading] = instances(
         MeterReading, "Meters", "Every part of the machine whose power is measured."
     )
@@ -105,12 +111,25 @@ class PowerReading(Reading):
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
-    """A meter at work: what it is called, what it counts, and the chip it is on, if it is."""
+class MeteredPart:
+    """A part of the machine whose power is measured.
+
+    Attributes:
+        label: what people call it.
+        meter: its power and energy.
+        chip: the hwmon chip that measures it; ``None`` for a RAPL domain.
+    """
 
     label: str
     meter: Meter
     chip: hwmon.Chip | None
+
+    def reading(self) -> MeterReading:
+        return MeterReading(
+            label=self.label,
+            power_watts=self.meter.watts,
+            energy_kilowatt_hours=self.meter.kilowatt_hours,
+        )
 
 
 class Power(Subsystem):
@@ -122,76 +141,71 @@ class Power(Subsystem):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._meters = Meters(self.files, sources.state_dir)
+        self._parts: dict[str, MeteredPart] = {}
         self._hwmon = hwmon.Hwmon(self.files)
         self._domains: list[powercap.Domain] = []
-        self._looked_at = float("-inf")
-        self._gauges: dict[str, Gauge] = {}
+        self._firmware: str | None = None
+        self._rescan_at = float("-inf")
         self._supplies: list[Supply] = []
+        self._under_voltage: bool | None = None
         self._supplies_at = float("-inf")
         self._upses: dict[str, SupplyReading] = {}
         self._upses_at = float("-inf")
-        self._firmware: str | None = None
-        self._under_voltage: bool | None = None
 
     def read(self) -> PowerReading:
         now = self.sources.monotonic()
         chips = self._hwmon.chips(now)
-        if now - self._looked_at >= _RESCAN_SECONDS:
-            self._looked_at = now
-            self._firmware = firmware_word(self.files)
-            self._domains = self.part("rapl", lambda: powercap.find(self.files)) or []
-        self._gauges = {
-            name: kept
-            for name, kept in self._gauges.items()
-            if kept.chip is None or kept.chip in chips
-        }
-        if self._domains:
-            self.part("rapl", lambda: self._count(now))
+        self._rescan(now)
+        self._forget_vanished(chips)
+        self._count_domains(now)
         for chip in chips:
             self._measure(chip, now)
-        if now >= self._supplies_at:
-            # Samples come a little early or late.
-            self._supplies_at = now + _SUPPLY_SECONDS * 0.95
-            self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
-            self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
-        address = self.sources.nut
-        if address and now >= self._upses_at:
-            self._upses_at = now + _NUT_SECONDS * 0.95
-            self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
-        supplied = {f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
-        supplied |= self._upses
-        if not (self._gauges or supplied or self._under_voltage is not None):
+        self._read_supplies(chips, now)
+        self._read_upses(now)
+        if not (self._parts or self._supplies or self._upses or self._under_voltage is not None):
             raise self._nothing()
-        self._meters.save(now)
-        if self._meters.problem or "power.energy_file" in self.health:
-            self.health["power.energy_file"] = self._meters.problem
-        cpu = self._cpu()
-        cpu_watts = total(part.meter.watts for part in cpu)
+        self._save_meters(now)
+        return self._reading()
+
+    def close(self) -> None:
+        self._meters.save(self.sources.monotonic(), due=True)
+
+    def _reading(self) -> PowerReading:
+        processors = [part.meter for part in self._processors()]
+        memory = [part.meter for name, part in self._parts.items() if name.endswith("/dram")]
+        cpu_watts = total(meter.watts for meter in processors)
         system = self._system(cpu_watts)
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=total(part.meter.kilowatt_hours for part in cpu),
-            memory_power_watts=total(
-                gauge.meter.watts for name, gauge in self._gauges.items() if name.endswith("/dram")
-            ),
+            cpu_energy_kilowatt_hours=total(meter.kilowatt_hours for meter in processors),
+            memory_power_watts=total(meter.watts for meter in memory),
             system_power_watts=system.watts if system else drawn(self._supplies),
             system_energy_kilowatt_hours=system.kilowatt_hours if system else None,
             on_battery=on_battery(self._supplies, self._upses),
             battery_percent=charge(self._supplies),
             under_voltage=self._under_voltage,
-            meters={
-                name: MeterReading(
-                    label=part.label,
-                    power_watts=part.meter.watts,
-                    energy_kilowatt_hours=part.meter.kilowatt_hours,
-                )
-                for name, part in self._gauges.items()
-            },
-            supplies=supplied,
+            meters={name: part.reading() for name, part in self._parts.items()},
+            supplies={f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
+            | self._upses,
         )
 
-    def close(self) -> None:
-        self._meters.save(self.sources.monotonic(), due=True)
+    def _rescan(self, now: float) -> None:
+        if now - self._rescan_at < _RESCAN_SECONDS:
+            return
+        self._rescan_at = now
+        self._firmware = firmware_word(self.files)
+        self._domains = self.part("rapl", lambda: powercap.find(self.files)) or []
+
+    def _forget_vanished(self, chips: list[hwmon.Chip]) -> None:
+        self._parts = {
+            name: part
+            for name, part in self._parts.items()
+            if part.chip is None or part.chip in chips
+        }
+
+    def _count_domains(self, now: float) -> None:
+        if self._domains:
+            self.part("rapl", lambda: self._count(now))
 
     def _count(self, now: float) -> None:
         for domain in self._domains:
@@ -201,13 +215,13 @@ class Power(Subsystem):
             except SourceError:
                 # Asked again when it is looked for again.
                 self._domains = []
-                self._gauges = {
-                    name: kept for name, kept in self._gauges.items() if kept.chip is not None
+                self._parts = {
+                    name: part for name, part in self._parts.items() if part.chip is not None
                 }
                 raise
-            if name not in self._gauges:
-                self._gauges[name] = Gauge(domain.identity, self._meters.of(name), None)
-            self._gauges[name].meter.count(raw, now, domain.range_microjoules)
+            if name not in self._parts:
+                self._parts[name] = MeteredPart(domain.identity, self._meters.of(name), None)
+            self._parts[name].meter.count(raw, now, domain.range_microjoules)
 
     def _measure(self, chip: hwmon.Chip, now: float) -> None:
         # Batteries show as chips, too.
@@ -224,13 +238,13 @@ class Power(Subsystem):
         if due:
             began = self.sources.monotonic()
             for channel in channels:
-                self.part(channel.identity, partial(self._gauge, chip, channel, now))
+                self.part(channel.identity, partial(self._read_channel, chip, channel, now))
             chip.was_read(now, self.sources.monotonic() - began)
         elif chip.stale(now):
             for channel in channels:
                 self._meters.of(channel.identity).integrate(None, now)
 
-    def _gauge(self, chip: hwmon.Chip, channel: hwmon.Channel, now: float) -> None:
+    def _read_channel(self, chip: hwmon.Chip, channel: hwmon.Channel, now: float) -> None:
         name = channel.identity
         meter = self._meters.of(name)
         if channel.kind == "energy":
@@ -241,25 +255,37 @@ class Power(Subsystem):
             raw = channel.value("input" if "input" in channel.attributes else "average")
             meter.watts = None
             meter.integrate(None if raw is None else hwmon.watts(raw), now)
-        if raw is not None and name not in self._gauges:
-            self._gauges[name] = Gauge(f"{chip.name} {channel.label}", meter, chip)
+        if raw is not None and name not in self._parts:
+            self._parts[name] = MeteredPart(f"{chip.name} {channel.label}", meter, chip)
 
-    def _cpu(self) -> list[Gauge]:
-        packages = [g for name, g in self._gauges.items() if name.startswith("rapl/package-")
-                    and name.count("/") == 1]  # fmt: skip
+    def _processors(self) -> list[MeteredPart]:
+        """The whole packages, without the domains inside them; else the chips that measure one."""
+        packages = [
+            part
+            for name, part in self._parts.items()
+            if name.startswith("rapl/package-") and name.count("/") == 1
+        ]
         return packages or [
-            g for g in self._gauges.values() if g.chip and g.chip.name in _CPU_CHIPS
+            part for part in self._parts.values() if part.chip and part.chip.name in _CPU_CHIPS
         ]
 
     def _system(self, cpu_watts: float | None) -> Meter | None:
-        for kept in self._gauges.values():
-            if kept.chip and kept.chip.name == _SYSTEM_CHIP:
-                return kept.meter
+        for part in self._parts.values():
+            if part.chip and part.chip.name == _SYSTEM_CHIP:
+                return part.meter
         # Boards that do not feed the platform's counter leave it at less than the processor's.
-        psys = self._gauges.get("rapl/psys")
+        psys = self._parts.get("rapl/psys")
         if psys and psys.meter.watts and psys.meter.watts >= (cpu_watts or 0.0):
             return psys.meter
         return None
+
+    def _read_supplies(self, chips: list[hwmon.Chip], now: float) -> None:
+        if now < self._supplies_at:
+            return
+        # Samples come a little early or late.
+        self._supplies_at = now + _SUPPLY_SECONDS * 0.95
+        self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
+        self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
 
     def _voltage(self, chips: list[hwmon.Chip]) -> bool | None:
         for chip in chips:
@@ -268,6 +294,13 @@ class Power(Subsystem):
         if self._firmware:
             return under_voltage(throttled_word(self.files, self._firmware))
         return None
+
+    def _read_upses(self, now: float) -> None:
+        address = self.sources.nut
+        if not address or now < self._upses_at:
+            return
+        self._upses_at = now + _NUT_SECONDS * 0.95
+        self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
 
     def _ask(self, address: tuple[str, int], now: float) -> dict[str, SupplyReading]:
         try:
@@ -282,6 +315,11 @@ class Power(Subsystem):
             meter.integrate(ups_watts(variables), now)
             readings[identity] = ups_reading(name, variables, meter)
         return readings
+
+    def _save_meters(self, now: float) -> None:
+        self._meters.save(now)
+        if self._meters.problem or "power.energy_file" in self.health:
+            self.health["power.energy_file"] = self._meters.problem
 
     def _nothing(self) -> SourceError:
         rapl = self.health.get("power.rapl")

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from publisher.contract.metric import Reading, Unit, choice, counter, flag, gauge, reading, text
+from publisher.contract.metric import (
+    Reading,
+    Unit,
+    choice,
+    flag,
+    gauge,
+    kilowatt_hours,
+    percent,
+    reading,
+    seconds,
+    text,
+    watts,
+)
 from publisher.sources.supplies import Supply
 from publisher.subsystems.power.meters import Meter
 
@@ -32,37 +44,34 @@ class SupplyReading(Reading):
     kind: str | None = choice("Kind", "What sort of supply it is.", options=KINDS)
     online: bool | None = flag("Online", "Power comes in through it.")
     state: str | None = choice("State", "What its battery does.", options=STATES)
-    charge_percent: float | None = gauge(
-        "Charge", "How full its battery is.",
-        unit=Unit.PERCENT, precision=0, deadband=2, device_class="battery",
-    )  # fmt: skip
+    charge_percent: float | None = percent(
+        "Charge", "How full its battery is.", deadband=2, device_class="battery"
+    )
     low: bool | None = flag("Low", "Its battery is nearly empty.", device_class="battery")
-    load_percent: float | None = gauge(
-        "Load", "How much of what it can give it gives.",
-        unit=Unit.PERCENT, precision=0, deadband=10,
-    )  # fmt: skip
-    power_watts: float | None = gauge(
-        "Power", "What flows in or out of a battery, or out of a UPS.",
-        unit=Unit.WATTS, precision=1,
-    )  # fmt: skip
+    load_percent: float | None = percent(
+        "Load", "How much of what it can give it gives.", deadband=10
+    )
+    power_watts: float | None = watts(
+        "Power", "What flows in or out of a battery, or out of a UPS."
+    )
     voltage_volts: float | None = gauge(
         "Voltage", "At its battery, or at a UPS's input.", unit=Unit.VOLTS, precision=1
     )
-    remaining_seconds: float | None = gauge(
-        "Remaining", "How long its battery lasts, by its own estimate.",
-        unit=Unit.SECONDS, precision=0,
-    )  # fmt: skip
-    health_percent: float | None = gauge(
-        "Health", "What its battery holds when full, of what it was made for.",
-        unit=Unit.PERCENT, precision=0, deadband=1, diagnostic=True,
-    )  # fmt: skip
+    remaining_seconds: float | None = seconds(
+        "Remaining", "How long its battery lasts, by its own estimate."
+    )
+    health_percent: float | None = percent(
+        "Health",
+        "What its battery holds when full, of what it was made for.",
+        deadband=1,
+        diagnostic=True,
+    )
     cycle_count: int | None = gauge(
         "Cycles", "Times that its battery was charged.", deadband=1, diagnostic=True
     )
-    energy_kilowatt_hours: float | None = counter(
-        "Energy", "What a UPS has given since fanwhy first saw it, while fanwhy ran.",
-        unit=Unit.KILOWATT_HOURS, precision=3,
-    )  # fmt: skip
+    energy_kilowatt_hours: float | None = kilowatt_hours(
+        "Energy", "What a UPS has given since fanwhy first saw it, while fanwhy ran."
+    )
 
 
 def supply_reading(supply: Supply) -> SupplyReading:
@@ -150,7 +159,7 @@ def charge(supplies: Sequence[Supply]) -> float | None:
 
 
 def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -> bool | None:
-    """Whether a battery feeds the machine or its UPS; ``None`` when nobody tells."""
+    """Whether a battery feeds the machine or its UPS; ``None`` when no supply tells."""
     batteries = [supply for supply in supplies if supply.kind in ("battery", "ups")]
     if not batteries and not upses:
         return None

@@ -14,12 +14,13 @@ from typing import TypeVar
 
 from publisher.contract.metric import (
     Reading,
-    Unit,
+    celsius,
     counter,
     flag,
-    gauge,
     instances,
+    percent,
     reading,
+    rpm,
     text,
 )
 from publisher.errors import AbsentError, SourceError
@@ -44,15 +45,11 @@ class TemperatureReading(Reading):
 
     label: str | None = text("Label", "What its driver calls it.", triggers=False)
     chip: str | None = text("Chip", "The driver's name of the chip.", triggers=False)
-    temperature_celsius: float | None = gauge(
-        "Temperature", "What it measures.", unit=Unit.CELSIUS, precision=1, deadband=5
+    temperature_celsius: float | None = celsius(
+        "Temperature", "What it measures.", precision=1, deadband=5
     )
-    high_celsius: float | None = gauge(
-        "High", "Where its chip begins to call it too hot.", unit=Unit.CELSIUS, precision=0
-    )
-    critical_celsius: float | None = gauge(
-        "Critical", "Where damage or a shutdown begins.", unit=Unit.CELSIUS, precision=0
-    )
+    high_celsius: float | None = celsius("High", "Where its chip begins to call it too hot.")
+    critical_celsius: float | None = celsius("Critical", "Where damage or a shutdown begins.")
 
 
 @reading
@@ -61,17 +58,16 @@ class FanReading(Reading):
 
     label: str | None = text("Label", "What its driver calls it.", triggers=False)
     chip: str | None = text("Chip", "The driver's name of the chip.", triggers=False)
-    speed_rpm: int | None = gauge(
-        "Speed", "Tachometer speed; absent without a tachometer wire.",
-        unit=Unit.RPM, precision=0, deadband=60, deadband_percent=5,
-    )  # fmt: skip
-    target_rpm: int | None = gauge(
-        "Target", "The speed that its controller aims at.", unit=Unit.RPM, precision=0
+    speed_rpm: int | None = rpm(
+        "Speed",
+        "Tachometer speed; absent without a tachometer wire.",
+        deadband=60,
+        deadband_percent=5,
     )
-    duty_percent: float | None = gauge(
-        "Duty", "How hard it is driven, by pulse width.",
-        unit=Unit.PERCENT, precision=0, deadband=15,
-    )  # fmt: skip
+    target_rpm: int | None = rpm("Target", "The speed that its controller aims at.")
+    duty_percent: float | None = percent(
+        "Duty", "How hard it is driven, by pulse width.", deadband=15
+    )
     fault: bool | None = flag("Fault", "The driver says that this fan has failed.")
 
 
@@ -79,31 +75,44 @@ class FanReading(Reading):
 class ThermalReading(Reading):
     """Temperatures, fans and throttling."""
 
-    cpu_temperature_celsius: float | None = gauge(
-        "CPU temperature", "The processor package; the hottest one where there are several.",
-        unit=Unit.CELSIUS, precision=1, deadband=3, headline=True, enabled=True,
-    )  # fmt: skip
-    fan_speed_rpm: int | None = gauge(
-        "Fan", "The fastest fan.",
-        unit=Unit.RPM, precision=0, deadband=60, deadband_percent=5,
-        headline=True, enabled=True, icon="mdi:fan",
-    )  # fmt: skip
-    fan_duty_percent: float | None = gauge(
-        "Fan duty", "How hard the fastest fan is driven, by pulse width.",
-        unit=Unit.PERCENT, precision=0, deadband=15, icon="mdi:fan",
-    )  # fmt: skip
+    cpu_temperature_celsius: float | None = celsius(
+        "CPU temperature",
+        "The processor package; the hottest one where there are several.",
+        precision=1,
+        deadband=3,
+        headline=True,
+        enabled=True,
+    )
+    fan_speed_rpm: int | None = rpm(
+        "Fan",
+        "The fastest fan.",
+        deadband=60,
+        deadband_percent=5,
+        headline=True,
+        enabled=True,
+        icon="mdi:fan",
+    )
+    fan_duty_percent: float | None = percent(
+        "Fan duty",
+        "How hard the fastest fan is driven, by pulse width.",
+        deadband=15,
+        icon="mdi:fan",
+    )
     throttled: bool | None = flag(
-        "Throttled", "The processor is held back for its heat or its supply.",
+        "Throttled",
+        "The processor is held back for its heat or its supply.",
         icon="mdi:speedometer-slow",
-    )  # fmt: skip
+    )
     throttle_count: int | None = counter(
-        "Throttle events", "Times that a core or package was held back for its heat, since boot.",
+        "Throttle events",
+        "Times that a core or package was held back for its heat, since boot.",
         diagnostic=True,
-    )  # fmt: skip
+    )
     platform_profile: str | None = text(
-        "Platform profile", "What the firmware strives for: cool, quiet, balanced, performance.",
+        "Platform profile",
+        "What the firmware strives for: cool, quiet, balanced, performance.",
         diagnostic=True,
-    )  # fmt: skip
+    )
     temperatures: dict[str, TemperatureReading] = instances(
         TemperatureReading, "Temperatures", "Every temperature sensor, by chip, place and label."
     )
@@ -180,9 +189,12 @@ class _Temperature:
             self.seen = True
             high, critical = self._limits
             self.reading = TemperatureReading(
-                label=self._name, chip=self.chip, temperature_celsius=value,
-                high_celsius=high, critical_celsius=critical,
-            )  # fmt: skip
+                label=self._name,
+                chip=self.chip,
+                temperature_celsius=value,
+                high_celsius=high,
+                critical_celsius=critical,
+            )
         return problem
 
     def forget(self) -> None:
@@ -235,9 +247,13 @@ class _Fan:
         if now != (before.speed_rpm, before.target_rpm, before.duty_percent, before.fault):
             self.seen = True
             self.reading = FanReading(
-                label=self._channel.label, chip=self._chip, speed_rpm=speed,
-                target_rpm=self._target, duty_percent=duty, fault=self._fault,
-            )  # fmt: skip
+                label=self._channel.label,
+                chip=self._chip,
+                speed_rpm=speed,
+                target_rpm=self._target,
+                duty_percent=duty,
+                fault=self._fault,
+            )
         return problem
 
     def forget(self) -> None:
@@ -364,7 +380,7 @@ class Thermal(Subsystem):
             if len(temperatures) < len(sensors)
             else AbsentError("no fan is readable", remedy=self._remedy),
         )
-        # What was wrong with a sensor that has gone is nobody's concern any more.
+        # What was wrong with a sensor that has gone is of no concern any more.
         present = {sensor.identity for sensor in sensors}
         for name in self.health:
             if "/" in name and name.removeprefix(f"{self.name}.") not in present:

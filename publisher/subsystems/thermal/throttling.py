@@ -25,7 +25,7 @@ class Throttled:
     """What holds the processor back.
 
     Attributes:
-        count: times that it was held back since boot; ``None`` where nobody counts.
+        count: times that it was held back since boot; ``None`` where they are not counted.
         now: whether it is held back; with a count only, whether it was since the last look.
     """
 

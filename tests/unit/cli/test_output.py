@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from rich.console import Console
 
-from publisher.cli.output import humanise, panel
+from publisher.cli.output import panel
 from publisher.contract.metric import (
     Reading,
     Unit,
@@ -17,26 +16,6 @@ from publisher.contract.metric import (
     records,
     text,
 )
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "precision", "shown"),
-    [
-        (0, Unit.BYTES, 0, "0 B"),
-        (1023, Unit.BYTES, 0, "1,023 B"),
-        (1536, Unit.BYTES, 0, "1.5 KiB"),
-        (2**40, Unit.BYTES, 0, "1.0 TiB"),
-        (5e6, Unit.BYTES_PER_SECOND, 0, "4.8 MiB/s"),
-        (12.34, Unit.PERCENT, 1, "12.3 %"),
-        (1380, Unit.RPM, 0, "1,380 rpm"),
-        (61.5, Unit.CELSIUS, 0, "62 °C"),
-        (3.0, Unit.PER_SECOND, 1, "3.0/s"),
-        (0.5, Unit.COUNT, 2, "0.50"),
-        (12, Unit.COUNT, None, "12"),
-    ],
-)
-def test_numbers(value: float, unit: Unit, precision: int | None, shown: str) -> None:
-    assert humanise(value, unit, precision) == shown
 
 
 @reading

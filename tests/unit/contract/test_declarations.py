@@ -37,7 +37,7 @@ _FIELDS = {
 _CLASSES = {cls.__name__: cls for top in _CONTENTS.values() for cls, _ in _walk(top)}
 
 
-@pytest.fixture(params=_FIELDS.values(), ids=_FIELDS.keys())
+@pytest.fixture(params=list(_FIELDS.values()), ids=list(_FIELDS))
 def field(request: pytest.FixtureRequest) -> Field:
     found: Field = request.param
     return found

@@ -19,7 +19,8 @@ from publisher.contract.metric import (
     records,
     text,
 )
-from publisher.contract.payload import Envelope, encode, rfc3339, to_json
+from publisher.contract.model import json_schema
+from publisher.contract.payload import Change, Envelope, change, encode, rfc3339, to_json
 
 
 @reading
@@ -38,9 +39,24 @@ class Outer(Reading):
     one: Inner | None = group(Inner, "One", "")
 
 
+NOTHING: dict[str, object] = {"items": {}, "top": []}
+
+
+@reading
+class Ranked(Reading):
+    top: tuple[Inner, ...] | None = records(Inner, "Top", "", default=None)
+
+
+@reading
+class Case(Reading):
+    whole: Outer | None = group(Outer, "Whole", "")
+    several: tuple[Outer, ...] = records(Outer, "Several", "")
+    by_name: dict[str, Outer] = instances(Outer, "By name", "")
+
+
 def test_values_are_rounded_as_declared() -> None:
     found = to_json(Outer(usage_percent=12.349, cores=[0.4, 99.6], total=7))
-    assert found == {"usage_percent": 12.3, "cores": [0, 100], "total": 7}
+    assert found == {"usage_percent": 12.3, "cores": [0, 100], "total": 7, **NOTHING}
 
 
 def test_whole_numbers_are_written_without_a_point() -> None:
@@ -48,13 +64,56 @@ def test_whole_numbers_are_written_without_a_point() -> None:
 
 
 def test_what_cannot_be_read_is_left_out() -> None:
-    assert to_json(Outer()) == {}
-    assert to_json(Outer(items={"a": Inner(label="x")})) == {"items": {"a": {"label": "x"}}}
+    assert to_json(Inner()) == {}
+    assert to_json(Outer()) == NOTHING
+
+
+def test_lists_and_maps_are_there_when_they_are_empty_also_inside_others() -> None:
+    found = to_json(Case(whole=Outer(), several=(Outer(),), by_name={"a": Outer()}))
+    assert found == {"whole": NOTHING, "several": [NOTHING], "by_name": {"a": NOTHING}}
+
+
+def test_a_list_that_cannot_be_told_is_left_out() -> None:
+    assert to_json(Ranked()) == {}
+    assert to_json(Ranked(top=())) == {"top": []}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (None, (), Change.NONE),
+        (None, (Inner(label="a"),), Change.VALUE),
+        ((), (Inner(label="a"),), Change.VALUE),
+        ((Inner(label="a"),), None, Change.NONE),
+        ((Inner(label="a"),), (), Change.NONE),
+    ],
+)
+def test_a_ranking_is_worth_a_message_when_it_has_a_new_leader(
+    before: tuple[Inner, ...] | None, after: tuple[Inner, ...] | None, found: Change
+) -> None:
+    assert change(Ranked(top=before), Ranked(top=after)) is found
+
+
+def test_the_schema_says_which_lists_are_always_there() -> None:
+    definitions = json_schema({"outer": Outer, "ranked": Ranked})["$defs"]
+    fields = definitions["OuterMessage"]["properties"]
+    assert (fields["top"]["default"], fields["items"]["default"]) == ([], {})
+    assert "default" not in definitions["RankedMessage"]["properties"]["top"]
 
 
 def test_readings_nest() -> None:
-    found = to_json(Outer(top=(Inner(label="a"), Inner(label="b")), one=Inner(size_bytes=1.6)))
-    assert found == {"top": [{"label": "a"}, {"label": "b"}], "one": {"size_bytes": 2}}
+    found = to_json(
+        Outer(
+            items={"a": Inner(label="x")},
+            top=(Inner(label="a"), Inner(label="b")),
+            one=Inner(size_bytes=1.6),
+        )
+    )
+    assert found == {
+        "items": {"a": {"label": "x"}},
+        "top": [{"label": "a"}, {"label": "b"}],
+        "one": {"size_bytes": 2},
+    }
 
 
 def test_every_payload_names_its_host_and_time() -> None:

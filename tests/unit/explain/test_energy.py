@@ -75,7 +75,7 @@ def test_many_programs_become_one_row() -> None:
 
 def test_the_verdict_carries_energy_only_where_power_is_measured(stage, make_account) -> None:
     borg = make_account("borg", 3.0)
-    assert stage.play(borg, lasting=10).energy == ()
+    assert stage.play(borg, lasting=10).energy is None
     stage.play(lasting=200, power_watts=10.0)
     verdict = stage.play(borg, lasting=100, power_watts=60.0)
     rows = {row.label: row.today_joules for row in verdict.energy}

@@ -16,8 +16,8 @@ from publisher.contract.readings import (
     ConsumerReading,
     EvidenceReading,
     ExplanationReading,
+    HealthReading,
     InfoReading,
-    SenseReading,
 )
 from subscriber_cli.model.decode import Received
 from subscriber_cli.model.fleet import Fleet
@@ -96,9 +96,9 @@ EXPLANATION = ExplanationReading(
 INFO = InfoReading(
     operating_system="Debian GNU/Linux 12",
     senses={
-        "gpu.nvidia": SenseReading(state="absent", reason="no NVIDIA driver"),
-        "power.rapl": SenseReading(state="denied", reason="root alone may read it"),
-        "cpu.load": SenseReading(state="ok"),
+        "gpu.nvidia": HealthReading(state="absent", reason="no NVIDIA driver"),
+        "power.rapl": HealthReading(state="denied", reason="root alone may read it"),
+        "cpu.load": HealthReading(state="ok"),
     },
 )
 

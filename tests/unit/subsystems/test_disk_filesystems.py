@@ -172,11 +172,13 @@ def _matches(item: FilesystemReading, row: list[int]) -> bool:
 
 def test_figures_equal_those_of_df() -> None:
     """Others write meanwhile, so that one of a few looks must agree in every figure."""
+    looks = []
     for _ in range(20):
         os.sync()
-        reading = Disk(Sources()).read().filesystems.values()
+        found = list(Disk(Sources()).read().filesystems.values())
         table = _df()
-        known = [item for item in reading if item.used_percent is not None and item.label in table]
+        known = [item for item in found if item.used_percent is not None and item.label in table]
         if known and all(_matches(item, table[str(item.label)]) for item in known):
             return
-    pytest.fail(f"never the same: {list(reading)} {table}")
+        looks.append((found, table))
+    pytest.fail(f"never the same: {looks[-1]}")

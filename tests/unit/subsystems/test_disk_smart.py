@@ -17,7 +17,7 @@ from publisher.errors import DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.disk.disk import DeviceReading, Disk
-from publisher.subsystems.disk.smart import Health, SmartSettings, diagnosis
+from publisher.subsystems.disk.smart import SmartHealth, SmartSettings, diagnosis
 
 _ANSWERS = Path(__file__).parents[2] / "fixtures" / "smart"
 _MACHINE = Path(__file__).parents[2] / "fixtures" / "disk" / "nas"
@@ -29,27 +29,32 @@ _DISK = "wwn-0x5000c500aa000000"
     [
         (
             "ata",
-            Health(
+            SmartHealth(
                 passed=True, reallocated=8, pending=2, media_errors=1,
                 power_on_seconds=21000 * 3600,
             ),
         ),
         (
             "ata-failing",
-            Health(passed=False, reallocated=4000, pending=65000, power_on_seconds=51000 * 3600),
+            SmartHealth(
+                passed=False,
+                reallocated=4000,
+                pending=65000,
+                power_on_seconds=51000 * 3600,
+            ),
         ),
         (
             "nvme",
-            Health(
+            SmartHealth(
                 passed=True, media_errors=0, life_used_percent=7, spare_percent=100,
                 power_on_seconds=4321 * 3600,
             ),
         ),
-        ("scsi", Health(passed=True, reallocated=5, power_on_seconds=360_000)),
+        ("scsi", SmartHealth(passed=True, reallocated=5, power_on_seconds=360_000)),
         ("no-smart", None),
     ],
 )  # fmt: skip
-def test_each_kind_of_disk_is_understood(name: str, expected: Health | None) -> None:
+def test_each_kind_of_disk_is_understood(name: str, expected: SmartHealth | None) -> None:
     answer = (_ANSWERS / f"{name}.json").read_bytes()
 
     assert diagnosis(json.loads(answer)["smartctl"]["exit_status"], answer) == expected
@@ -89,7 +94,7 @@ def test_numbers_of_the_wrong_kind_are_left_out() -> None:
         "nvme_smart_health_information_log": [],
     }
 
-    assert diagnosis(0, json.dumps(told).encode()) == Health()
+    assert diagnosis(0, json.dumps(told).encode()) == SmartHealth()
 
 
 class Bench:

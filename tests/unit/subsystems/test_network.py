@@ -247,6 +247,7 @@ def _ss() -> tuple[int, ...]:
 
 def test_connections_equal_those_of_ss() -> None:
     """Others connect meanwhile, so that one of a few looks must agree in every figure."""
+    ours: tuple[int | None, ...] = ()
     for _ in range(50):
         reading = Network(Sources()).read()
         ours = (

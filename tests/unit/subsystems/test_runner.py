@@ -1,4 +1,4 @@
-"""The runner of senses: what fails, hangs or is missing never stops the rest."""
+"""The runner of subsystems: what fails, hangs or is missing never stops the rest."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Steady(Subsystem):
         return Number(number=1)
 
 
-def senses_of(
+def runner_of(
     script: Callable[[int], None], clock: Clock, *, blocking: bool = False
 ) -> tuple[SubsystemRunner, Scripted]:
     cls = type("Case", (Scripted,), {"script": staticmethod(script), "blocking": blocking})
-    senses = SubsystemRunner(Sources(monotonic=clock, wall=lambda: 0.0), [cls, Steady])
-    subsystem = senses.subsystem("scripted")
+    runner = SubsystemRunner(Sources(monotonic=clock, wall=lambda: 0.0), [cls, Steady])
+    subsystem = runner.subsystem("scripted")
     assert isinstance(subsystem, Scripted)
-    return senses, subsystem
+    return runner, subsystem
 
 
 def fails_with(error: Exception) -> Callable[[int], None]:
@@ -78,60 +78,61 @@ def fails_with(error: Exception) -> Callable[[int], None]:
         (ZeroDivisionError("ours"), "failing"),
     ],
 )
-def test_a_failing_sense_is_reported_and_the_others_go_on(error: Exception, state: str) -> None:
-    senses, _ = senses_of(fails_with(error), Clock())
-    assert senses.read() == {"steady": Number(number=1)}
-    health = senses.health["scripted"]
+def test_a_failing_subsystem_is_reported_and_the_others_go_on(error: Exception, state: str) -> None:
+    runner, _ = runner_of(fails_with(error), Clock())
+    assert runner.read() == {"steady": Number(number=1)}
+    health = runner.health["scripted"]
     assert health.state == state
     assert str(error) in health.reason
-    assert senses.health["steady"].state == "ok"
+    assert runner.health["steady"].state == "ok"
 
 
 def test_a_name_from_outside_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     path = "/home/eve/m\n\x1b[2JERROR fanwhy: forged"
-    senses, _ = senses_of(fails_with(SourceError("no answer", path=path)), Clock())
-    senses.read()
-    assert "/home/eve/m\\n\\x1b[2JERROR" in senses.health["scripted"].reason
+    runner, _ = runner_of(fails_with(SourceError("no answer", path=path)), Clock())
+    runner.read()
+    assert "/home/eve/m\\n\\x1b[2JERROR" in runner.health["scripted"].reason
     assert any("forged" in message for message in caplog.messages)
     assert all(message.isprintable() for message in caplog.messages)
 
 
-def test_a_failing_sense_is_asked_ever_less_often_and_recovers() -> None:
+def test_a_failing_subsystem_is_asked_ever_less_often_and_recovers() -> None:
     def script(count: int) -> None:
         if count < 6:
             raise SourceError("broken")
 
     clock = Clock()
-    senses, subsystem = senses_of(script, clock)
+    runner, subsystem = runner_of(script, clock)
+    readings: dict[str, Reading] = {}
     for clock.now in range(0, 120, 2):
-        readings = senses.read()
+        readings = runner.read()
     assert subsystem.reads < 40  # of 60 samples
     assert "scripted" in readings
-    assert senses.health["scripted"].state == "ok"
+    assert runner.health["scripted"].state == "ok"
 
 
 def test_a_health_change_is_told_once() -> None:
     clock = Clock()
-    senses, _ = senses_of(fails_with(SourceError("broken")), clock)
-    senses.read()
-    assert senses.changed
-    senses.changed = False
+    runner, _ = runner_of(fails_with(SourceError("broken")), clock)
+    runner.read()
+    assert runner.changed
+    runner.changed = False
     clock.now = 100.0
-    senses.read()
-    assert not senses.changed
+    runner.read()
+    assert not runner.changed
 
 
 def test_a_reading_stays_good_for_its_period() -> None:
     clock = Clock()
     cls = type("Slow", (Scripted,), {"script": staticmethod(lambda _: None), "period": 10.0})
-    senses = SubsystemRunner(Sources(monotonic=clock), [cls])
+    runner = SubsystemRunner(Sources(monotonic=clock), [cls])
     numbers = []
     for clock.now in (0, 2, 9, 10, 19, 20):
-        numbers.append(senses.read()["scripted"].number)  # type: ignore[attr-defined]
+        numbers.append(runner.read()["scripted"].number)  # type: ignore[attr-defined]
     assert numbers == [1, 1, 1, 2, 2, 3]
 
 
-def test_a_hanging_sense_is_cut_off_and_taken_back_when_it_answers() -> None:
+def test_a_hanging_subsystem_is_cut_off_and_taken_back_when_it_answers() -> None:
     release = threading.Event()
 
     def script(count: int) -> None:
@@ -139,31 +140,31 @@ def test_a_hanging_sense_is_cut_off_and_taken_back_when_it_answers() -> None:
             release.wait(30)
 
     clock = Clock()
-    senses, subsystem = senses_of(script, clock, blocking=True)
-    assert senses.read()["scripted"] == Number(number=1)
+    runner, subsystem = runner_of(script, clock, blocking=True)
+    assert runner.read()["scripted"] == Number(number=1)
     clock.now = 2.0
-    assert senses.read()["scripted"] == Number(number=1)  # the last one, for a while
+    assert runner.read()["scripted"] == Number(number=1)  # the last one, for a while
     clock.now = 2.0 + DEADLINE_SECONDS
-    assert "scripted" not in senses.read()
-    assert senses.health["scripted"].state == "hanging"
+    assert "scripted" not in runner.read()
+    assert runner.health["scripted"].state == "hanging"
     before = threading.active_count()
     for _ in range(20):
         clock.now += 2.0
-        assert senses.read() == {"steady": Number(number=1)}
+        assert runner.read() == {"steady": Number(number=1)}
     assert subsystem.reads == 2
     assert threading.active_count() == before  # never a second thread
     release.set()
-    while senses.health["scripted"].state != "ok":
-        senses.read()
+    while runner.health["scripted"].state != "ok":
+        runner.read()
     clock.now += 2.0
-    assert senses.read()["scripted"] is not None
-    senses.close()
+    assert runner.read()["scripted"] is not None
+    runner.close()
 
 
-def test_a_disabled_sense_is_never_read() -> None:
-    senses = SubsystemRunner(Sources(), [Steady], disabled=["steady"])
-    assert senses.read() == {}
-    assert dict(senses.health) == {}
+def test_a_disabled_subsystem_is_never_read() -> None:
+    runner = SubsystemRunner(Sources(), [Steady], disabled=["steady"])
+    assert runner.read() == {}
+    assert dict(runner.health) == {}
 
 
 def test_parts_are_reported_by_name() -> None:
@@ -177,7 +178,7 @@ def test_parts_are_reported_by_name() -> None:
 
             return Number(number=self.part("secret", denied))
 
-    senses = SubsystemRunner(Sources(), [Partial])
-    assert senses.read() == {"partial": Number()}
-    health = senses.health["partial.secret"]
+    runner = SubsystemRunner(Sources(), [Partial])
+    assert runner.read() == {"partial": Number()}
+    health = runner.health["partial.secret"]
     assert (health.state, health.remedy) == ("denied", "run as root")

@@ -1,4 +1,4 @@
-"""One configuration at work: looks at the machine when it is due, and publishes what came of it."""
+"""Sample and publish, again and again, under one configuration."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Life:
     absent: list[str] = field(default_factory=list)
 
 
-class Run:
-    """The daemon under one configuration.
+class Cycle:
+    """What the daemon does for as long as its configuration stays the same.
 
     Args:
         launch: that configuration.

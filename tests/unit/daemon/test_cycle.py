@@ -13,14 +13,14 @@ import pytest
 
 from publisher.contract.messages import Message
 from publisher.contract.readings import InfoReading
+from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
-from publisher.daemon.run import Life, Run
 from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
-from publisher.subsystems.runner import SensesSettings
+from publisher.subsystems.runner import SubsystemSettings
 
 
 class Nobody:
@@ -35,29 +35,29 @@ class Nobody:
     def not_alone(self, name: str) -> None: ...
 
 
-def run_of(settings: Settings, state: Path) -> Run:
+def cycle_of(settings: Settings, state: Path) -> Cycle:
     launch = Launch(settings=settings, catalogue=b"{}", identity=InfoReading())
     presence = Presence(launch, Journal(None), Nobody(), call=lambda _: None, boot_id="1")
     life = Life(
         state_dir=str(state), explainer=Explainer(settings.explain), timeline=Timeline.open(None)
     )
-    return Run(launch, life, presence)
+    return Cycle(launch, life, presence)
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
+def cycle(tmp_path: Path) -> Iterator[Cycle]:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/stat").write_text("cpu 1 1 1 1 1 1 1 0 0 0\nbtime 1780000000\n")
     (tmp_path / "proc/meminfo").write_text(
         "MemTotal: 2048 kB\nMemFree: 1024 kB\nMemAvailable: 1024 kB\n"
     )
-    made = run_of(Settings(root=str(tmp_path)), tmp_path / "state")
+    made = cycle_of(Settings(root=str(tmp_path)), tmp_path / "state")
     yield made
     made.pipeline.close()
 
 
-def waiting(run: Run) -> dict[str, Message]:
-    return {message.topic: message for message in run.presence.outbox.take()}
+def waiting(cycle: Cycle) -> dict[str, Message]:
+    return {message.topic: message for message in cycle.presence.outbox.take()}
 
 
 def info(messages: dict[str, Message]) -> dict[str, Any]:
@@ -65,42 +65,46 @@ def info(messages: dict[str, Message]) -> dict[str, Any]:
     return body
 
 
-def test_the_first_sample_opens_the_books_and_is_not_sent(run: Run) -> None:
-    run.sample()
-    assert waiting(run) == {}
-    run.sample()
-    assert {"host/memory", "host/overview", "host/info", "host/self"} <= waiting(run).keys()
+def test_the_first_sample_opens_the_books_and_is_not_sent(cycle: Cycle) -> None:
+    cycle.sample()
+    assert waiting(cycle) == {}
+    cycle.sample()
+    assert {"host/memory", "host/overview", "host/info", "host/self"} <= waiting(cycle).keys()
 
 
-def test_discovery_that_stumbles_silences_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discovery_that_stumbles_silences_nobody(
+    cycle: Cycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stumble(*_: object) -> None:
         raise ValueError("whatever")
 
-    monkeypatch.setattr(run.presence.announcer, "update", stumble)
-    run.sample()
-    run.sample()
-    messages = waiting(run)
+    monkeypatch.setattr(cycle.presence.announcer, "update", stumble)
+    cycle.sample()
+    cycle.sample()
+    messages = waiting(cycle)
     assert "host/memory" in messages
     assert info(messages)["senses"]["discovery"]["state"] == "failing"
 
 
-def test_times_follow_a_clock_that_is_set_late(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.sample()
+def test_times_follow_a_clock_that_is_set_late(
+    cycle: Cycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cycle.sample()
     real, late = time.time, 86400.0 * 30
     monkeypatch.setattr(time, "time", lambda: real() + late)
-    run.sample()
-    said = info(waiting(run))
+    cycle.sample()
+    said = info(waiting(cycle))
     assert said["boot_time"] == "2026-05-28T20:26:40.000Z"
     started = datetime.fromisoformat(said["started"]).timestamp()
     assert abs(started - time.time()) < 60
 
 
 def test_what_is_switched_off_leaves_nothing_behind(tmp_path: Path) -> None:
-    settings = Settings(root=str(tmp_path), senses=SensesSettings(disabled=("gpu",)))
-    run = run_of(settings, tmp_path)
-    run.announce()
-    messages = waiting(run)
-    run.pipeline.close()
+    settings = Settings(root=str(tmp_path), senses=SubsystemSettings(disabled=("gpu",)))
+    cycle = cycle_of(settings, tmp_path)
+    cycle.announce()
+    messages = waiting(cycle)
+    cycle.pipeline.close()
     assert messages["host/gpu"].payload == b""
     assert messages["host/catalogue"].payload == b"{}"
     assert "host/picture" not in messages
