@@ -1,8 +1,9 @@
 """The terminal client, command ``fanwhy-sub``: shows what fanwhy publishes on the broker.
 
-``stream`` brings messages from the broker, ``decode`` takes them apart, ``catalogue`` learns from
-``host/catalogue`` what the fields are, ``fleet`` remembers the newest of every host; the rest
-shows it: ``watch`` on a full screen, ``tail`` line by line, ``why`` once.
+``client`` brings messages from the broker. ``model`` decides what they hold: ``decode`` takes them
+from the wire, ``catalogue`` and ``row`` make typed values of them, ``fleet`` keeps the newest of
+every host. ``render`` makes lines of those values and knows no payload. A command is a file:
+``watch`` on a full ``screen``, ``tail`` line by line, ``why`` once.
 
-It knows of the publisher what the broker tells, and ``publisher.contract``.
+Of the publisher it uses the contract, the configuration and the connection.
 """

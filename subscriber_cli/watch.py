@@ -8,15 +8,38 @@ from typing import Any
 
 from rich.console import Console
 
-from subscriber_cli.client import Stream
-from subscriber_cli.render.board import View, compose
-from subscriber_cli.render.screen import Key, Painter, Resized, Suspended, fullscreen
+from publisher.errors import BrokerError
+from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
+from subscriber_cli.client import Connected, Item, Stream
+from subscriber_cli.model.decode import Notice, Received
+from subscriber_cli.model.view import View
+from subscriber_cli.render.board import compose
+from subscriber_cli.screen import Key, Painter, Resized, Suspended, fullscreen
+from subscriber_cli.tail import Tail, follow
 from subscriber_cli.terminal_settings import TerminalSettings
 
 _FASTEST = 0.2  # seconds between two drawings, however much comes in
+# Seconds. After a signal, a ``SimpleQueue.get`` of a few microseconds may wait for ever: its time
+# is up before it has looked twice, and CPython takes the negative rest for no limit at all.
+_SHORTEST = 0.02
 
 
-def watch(settings: TerminalSettings, console: Console) -> None:
+def watch(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
+    """The machine live on the whole screen: the sentence first, then every subsystem.
+
+    n and p, or the arrows, choose among several hosts; r asks the host to say everything again;
+    q quits. Where output is not a terminal,
+    prints one line a message, as tail does.
+    """
+    settings = load_settings(broker, prefix, config)
+    console = make_console()
+    if console.is_terminal and not console.is_dumb_terminal:
+        show(settings, console)
+    else:
+        follow(Stream(settings.broker, settings.prefix), Tail(console))
+
+
+def show(settings: TerminalSettings, console: Console) -> None:
     """Shows until the user quits.
 
     Raises:
@@ -34,11 +57,29 @@ def watch(settings: TerminalSettings, console: Console) -> None:
                 return
 
 
+def apply(view: View, item: Item, now: float) -> None:
+    """Takes into the view what the stream found; ``now`` in seconds since the epoch.
+
+    Raises:
+        BrokerError: the broker will never let us in.
+    """
+    if isinstance(item, Received):
+        view.fleet.apply(item, now)
+    elif isinstance(item, Connected):
+        view.connect()
+    elif isinstance(item, Notice):
+        view.notify(item.text, now)
+    elif item.retry_seconds is None:
+        raise BrokerError(item.text)
+    else:
+        view.disconnect(item.text, now + item.retry_seconds)
+
+
 def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
     """Takes in what comes until it is time to draw; false when the user has had enough."""
     drawn = time.monotonic()
     try:
-        item = stream.inbox.get(timeout=timeout)
+        item = stream.inbox.get(timeout=max(timeout, _SHORTEST))
         while True:
             if isinstance(item, Key):
                 if item.char in ("q", "Q"):
@@ -47,9 +88,12 @@ def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
             elif isinstance(item, Suspended):
                 painter.suspend()
             elif not isinstance(item, Resized):
-                view.apply(item, time.time())
+                apply(view, item, time.time())
             pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()
-            item = stream.inbox.get(timeout=pause) if pause > 0 else stream.inbox.get_nowait()
+            if pause > 0:
+                item = stream.inbox.get(timeout=max(pause, _SHORTEST))
+            else:
+                item = stream.inbox.get_nowait()
     except Empty:
         return True
 

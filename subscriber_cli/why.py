@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from publisher.contract import topics
 from publisher.errors import BrokerError
+from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
 from subscriber_cli.client import Connected, Stream, Trouble
 from subscriber_cli.model.decode import Received
-from subscriber_cli.model.fleet import Fleet, Host
+from subscriber_cli.model.fleet import Fleet, HostState
 from subscriber_cli.model.values import clean
 from subscriber_cli.render.head import EDGE, head
-from subscriber_cli.tail import json_line
 from subscriber_cli.terminal_settings import TerminalSettings
 
 _MOST_LINES = 50
@@ -23,12 +25,24 @@ _OTHERS = 0.4  # seconds for the rest of what the broker keeps, and for fresher 
 
 
 def why(
-    settings: TerminalSettings, console: Console, *, as_json: bool = False, timeout: float = 10.0
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a host: topic and payload.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a verdict.")] = 10.0,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
 ) -> None:
+    """The sentence and its causes, once. Exits with 1 when no host has one in time."""
+    settings = load_settings(broker, prefix, config)
+    answer(settings, make_console(), as_json=as_json, timeout=timeout)
+
+
+def answer(settings: TerminalSettings, console: Console, *, as_json: bool, timeout: float) -> None:
     """Prints the newest verdict of every host.
 
     Raises:
-        BrokerError: none came in time, or only from hosts that are offline.
+        BrokerError: none came in ``timeout`` seconds, or only from hosts that are offline.
     """
     fleet, verdicts = _gather(settings, timeout)
     hosts = sorted((host for host in fleet if host.prefix in verdicts), key=_is_offline)
@@ -38,7 +52,7 @@ def why(
             host.name = f"{host.name} ({clean(host.prefix)})"
     for host in hosts:
         if as_json:
-            print(json_line(verdicts[host.prefix]))
+            print(verdicts[host.prefix].json_line())
         else:
             if host is not hosts[0]:
                 console.print()
@@ -48,11 +62,11 @@ def why(
         raise BrokerError(f"{gone}: offline; this was the last word")
 
 
-def _is_offline(host: Host) -> bool:
+def _is_offline(host: HostState) -> bool:
     return host.offline
 
 
-def _print(host: Host, console: Console) -> None:
+def _print(host: HostState, console: Console) -> None:
     if console.is_terminal:
         for line in head(host, console.width, _MOST_LINES, time.time()):
             console.print(line, no_wrap=True, overflow="ellipsis")
@@ -78,7 +92,7 @@ def _gather(settings: TerminalSettings, timeout: float) -> tuple[Fleet, dict[str
                     break
             elif isinstance(item, Received):
                 fleet.apply(item, time.time())
-                if item.leaf == topics.EXPLANATION and isinstance(item.content, dict):
+                if item.leaf == topics.EXPLANATION and not item.withdrawn:
                     if not verdicts:
                         ends = min(ends, time.monotonic() + _OTHERS)
                     if item.prefix not in verdicts:

@@ -11,10 +11,9 @@ from publisher import __version__
 from publisher.contract.model import json_schema
 from publisher.contract.topics import Topic, readings_of
 from publisher.daemon.settings import Settings
-from publisher.mqtt.broker import parse_url
+from publisher.mqtt.broker import DEFAULT_URL, parse_url
 from publisher.pipeline import all_topics
 
-_LOCAL = "mqtt://localhost"
 _JSON = "application/json"
 
 
@@ -44,7 +43,7 @@ def asyncapi(settings: Settings) -> dict[str, Any]:
 
 
 def _server(settings: Settings) -> dict[str, Any]:
-    endpoint = parse_url(settings.broker.url or _LOCAL)
+    endpoint = parse_url(settings.broker.url or DEFAULT_URL)
     scheme = str(endpoint).split("://", 1)[0]
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     server = {

@@ -9,20 +9,19 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from publisher.config.load import Loaded
 from publisher.config.state import state_dir
 from publisher.contract.payload import Envelope, encode
 from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError, ConfigError
-from publisher.mqtt.broker import parse_url, resolve_username
-from publisher.mqtt.connection import KEEPS_NOTHING, RefusedError
+from publisher.mqtt.broker import DEFAULT_URL, parse_url, resolve_username
+from publisher.mqtt.failures import KEEPS_NOTHING, RefusedError
 from publisher.mqtt.probe import Findings, probe
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import machine_id
 
-_LOCAL = "mqtt://localhost"
 _KNOCK_SECONDS = 1.0
 _WINDOW_SECONDS = 1.0
 _POLL_SECONDS = 0.05
@@ -44,16 +43,14 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
     """Configuration, broker and prefix, until one is wrong that the next ones need."""
     settings = loaded.settings
     yield Finding("configuration", True, str(loaded.path or "no file; the defaults hold"))
-    if settings.broker.url is None:
-        if not _listens():
-            yield Finding(
-                "broker",
-                True,
-                "none given and none on localhost:1883; fanwhy-pub run starts one of its own",
-            )
-            return
-        settings = replace(settings, broker=replace(settings.broker, url=_LOCAL))
-    endpoint = parse_url(settings.broker.url or _LOCAL)
+    if settings.broker.url is None and not _listens():
+        yield Finding(
+            "broker",
+            True,
+            "none given and none on localhost:1883; fanwhy-pub run starts one of its own",
+        )
+        return
+    endpoint = parse_url(settings.broker.url or DEFAULT_URL)
     us = machine_id(KernelFiles(settings.root), state_dir())
     try:
         found = probe(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -23,13 +22,11 @@ from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError
 from publisher.homeassistant.discovery import Discovery, Entity, Host
 from publisher.homeassistant.recorder import RecorderEstimate
-from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.short_connection import ShortConnection
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import describe
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
-_LOCAL = "mqtt://localhost"
 _RETAINED_SECONDS = 1.0
 
 app = typer.Typer(
@@ -97,12 +94,16 @@ def remove(broker: Broker = None, prefix: Prefix = None, config: Config = None) 
         elif request.payload and host.node_id in request.topic.split("/"):
             found[request.topic] = None
 
-    with _visit(settings) as visit:
+    with ShortConnection(settings.broker) as connection:
         own = f"{base}/device/{host.node_id}/config"
-        visit.listen([own, f"{base}/+/{host.node_id}/+/config", status], _RETAINED_SECONDS, heard)
+        connection.listen(
+            [own, f"{base}/+/{host.node_id}/+/config", status], _RETAINED_SECONDS, heard
+        )
         # Also where nothing was found: there are brokers that give nothing retained to everybody.
-        topics_ = list(dict.fromkeys([*found, own]))
-        visit.leave([Message(topic=topic, payload=b"", qos=1, retain=True) for topic in topics_])
+        connection.publish(
+            Message(topic=topic, payload=b"", qos=1, retain=True)
+            for topic in dict.fromkeys([*found, own])
+        )
     for topic in found:
         print(f"withdrew {printable(topic)}")
     if not found:
@@ -138,8 +139,8 @@ def rows(
             silent[0] = False
             counter.heard(leaf, request.payload, retain=request.retain)
 
-    with _visit(settings) as visit:
-        visit.listen([f"{settings.topics.prefix}/+"], seconds, heard)
+    with ShortConnection(settings.broker) as connection:
+        connection.listen([f"{settings.topics.prefix}/+"], seconds, heard)
     if silent[0]:
         raise BrokerError(f"nothing came on {settings.topics.prefix}/ : does the daemon run?")
     a_day = counter.a_day(seconds)
@@ -167,8 +168,3 @@ def _entities(settings: Settings) -> tuple[Host, Discovery, list[Entity]]:
 
 def _identity(settings: Settings) -> InfoReading:
     return describe(KernelFiles(settings.root), state_dir())
-
-
-def _visit(settings: Settings) -> ShortConnection:
-    broker: BrokerSettings = replace(settings.broker, url=settings.broker.url or _LOCAL)
-    return ShortConnection(broker, settings.topics.of("visit"))

@@ -16,6 +16,7 @@ from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
 from publisher.explain.naming import rules
+from publisher.ledger.naming import programs
 from publisher.mqtt.broker_checks import BROKER_CHECKS
 from publisher.subsystems import SUBSYSTEMS
 
@@ -68,12 +69,16 @@ def _problems(loaded: Loaded[Settings]) -> Iterator[str]:
     yield from _unknown(
         loaded.where("publishing.heartbeats"), settings.publishing.heartbeats, TOPIC_NAMES, "topic"
     )
-    if settings.explain.rules_file:
-        try:
-            rules.load(settings.explain.rules_file)
-        except ConfigError as error:
-            problem = str(error).removeprefix("explain.rules_file: ")
-            yield f"{loaded.where('explain.rules_file')}: {printable(problem)}"
+    for key, file, check in (
+        ("explain.rules_file", settings.explain.rules_file, rules.load),
+        (programs.SETTING, settings.ledger.programs_file, programs.load),
+    ):
+        if file:
+            try:
+                check(file)
+            except ConfigError as error:
+                problem = str(error).removeprefix(f"{key}: ")
+                yield f"{loaded.where(key)}: {printable(problem)}"
     if not os.path.isdir(settings.root):  # noqa: PTH112  # as a word, not as a path of ours
         yield f"{loaded.where('root')}: no such folder: {printable(settings.root)}"
 

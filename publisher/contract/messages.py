@@ -12,7 +12,8 @@ class Message:
     Attributes:
         expiry_seconds: the broker forgets a retained message after this (MQTT 5 section
             3.3.2.3.3); ``None`` keeps it for ever.
-        correlation_data: goes with an answer to a request (MQTT 5 section 4.10).
+        response_topic: where the answer to a request is wanted (MQTT 5 section 4.10).
+        correlation_data: goes with a request and its answer (MQTT 5 section 4.10).
         key: names an event that must not be lost; it waits until the broker confirms it.
     """
 
@@ -22,6 +23,7 @@ class Message:
     retain: bool = False
     expiry_seconds: int | None = None
     content_type: str = "application/json"
+    response_topic: str | None = None
     correlation_data: bytes | None = None
     key: str | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from publisher.contract.metric import (
@@ -32,9 +33,31 @@ from publisher.contract.metric import (
     watts,
 )
 
-STATES = ("quiet", "busy", "hot", "cooling", "pressure")
+
+class HostState(StrEnum):
+    """How a host is, as the verdict sums it up."""
+
+    QUIET = "quiet"
+    BUSY = "busy"
+    HOT = "hot"
+    COOLING = "cooling"
+    PRESSURE = "pressure"
+
+
+class Resource(StrEnum):
+    """What a cause is named for: the resource that it uses much of."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    DISK = "disk"
+    NETWORK = "network"
+    GPU = "gpu"
+
+
 GROUP_KINDS = ("container", "unit", "job", "program", "kernel")
-RESOURCES = ("cpu", "memory", "disk", "network", "gpu")
+# Plain strings, since schemas, entities and pages are made of them.
+STATES = tuple(state.value for state in HostState)
+RESOURCES = tuple(resource.value for resource in Resource)
 EVENT_KINDS = ("cause_began", "cause_ended", "state_changed", "alert_raised", "alert_cleared")
 ALERTS = (
     "cpu",

@@ -119,7 +119,7 @@ class Presence:
             identity=self._identity,
             will=will,
             boot_id=self._boot_id,
-            feed=self.outbox,
+            outbox=self.outbox,
             subscriptions=[*self._commands.subscriptions, *self.announcer.subscriptions],
             on_request=self._on_request,
             on_state=self._on_state,

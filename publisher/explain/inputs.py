@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
-from publisher.explain.report.alerts import Signs
 
 # What arrays do to themselves, by kind and activity.
-_UPKEEP = {
+_UPKEEP: Final = {
     ("md", "check"): "RAID check",
     ("md", "resync"): "RAID resync",
     ("md", "recovery"): "RAID rebuild",
@@ -21,6 +22,23 @@ _UPKEEP = {
     ("btrfs", "scrub"): "btrfs scrub",
     ("btrfs", "reshape"): "btrfs balance",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What a verdict goes by besides balance and evidence; ``None`` and empty: it cannot be told.
+
+    Attributes:
+        oom_kills: counter of processes that the kernel killed for want of memory.
+        disk_used_percent: fullness of each file system, by mount point.
+        raid_degraded: names of arrays that lack a disk.
+        upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
+    """
+
+    oom_kills: int | None = None
+    disk_used_percent: Mapping[str, float] = field(default_factory=dict)
+    raid_degraded: tuple[str, ...] = ()
+    upkeep: tuple[str, ...] = ()
 
 
 def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:

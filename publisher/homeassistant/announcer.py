@@ -31,7 +31,7 @@ _GONE_SECONDS = 15.0
 _NEVER = float("inf")
 
 
-class Feed(Protocol):
+class MessageSink(Protocol):
     """Where messages are left to be sent."""
 
     def put(self, message: Message) -> None:
@@ -50,8 +50,8 @@ class Announcer:
         host: who is announced.
         discovery: what there is to announce.
         settings: whether, and where.
-        feed: takes the messages.
-        reachable: whether a message that is put into the feed goes out now.
+        outbox: takes the messages.
+        reachable: whether a message that is put into the outbox goes out now.
         jitter: from 0 to 1.
     """
 
@@ -60,14 +60,14 @@ class Announcer:
         host: Host,
         discovery: Discovery,
         settings: HomeAssistantSettings,
-        feed: Feed,
+        outbox: MessageSink,
         *,
         reachable: Callable[[], bool],
         jitter: Callable[[], float] = lambda: os.urandom(1)[0] / 255,
     ) -> None:
         self._discovery = discovery
         self._settings = settings
-        self._feed = feed
+        self._outbox = outbox
         self._reachable = reachable
         self._jitter = jitter
         self._own = f"{settings.discovery_prefix}/device/{host.node_id}/config"
@@ -169,7 +169,7 @@ class Announcer:
             return
         if self._states_wanted:
             self._states_wanted = False
-            self._feed.repeat(without=self._known.keys())
+            self._outbox.repeat(without=self._known.keys())
         self._speak_at = _NEVER
 
     # -- inside ---------------------------------------------------------------------------------
@@ -236,12 +236,12 @@ class Announcer:
                 continue
             self._known[topic] = platforms
             self._sent[topic] = payload
-            self._feed.put(self._discovery.message(topic, document))
+            self._outbox.put(self._discovery.message(topic, document))
             return True
         for topic in self._known.keys() - self._documents.keys():
             del self._known[topic]
             self._sent.pop(topic, None)
-            self._feed.put(self._discovery.message(topic, None))
+            self._outbox.put(self._discovery.message(topic, None))
             return True
         return self._finish_migration()
 
@@ -252,14 +252,14 @@ class Announcer:
             self._foreign[topic] = True
             if self._settings.enabled:
                 payload = b'{"migrate_discovery":true}'
-                self._feed.put(Message(topic=topic, payload=payload, qos=1, retain=True))
+                self._outbox.put(Message(topic=topic, payload=payload, qos=1, retain=True))
         return bool(new) and self._settings.enabled
 
     def _finish_migration(self) -> bool:
         done = list(self._foreign)
         for topic in done:
             del self._foreign[topic]
-            self._feed.put(Message(topic=topic, payload=b"", qos=1, retain=True))
+            self._outbox.put(Message(topic=topic, payload=b"", qos=1, retain=True))
         return bool(done)
 
 

@@ -1,7 +1,7 @@
 """How Home Assistant shows a quantity: its class, unit and statistics, and where its value is.
 
-Source: Home Assistant's ``sensor`` component as of 2025.4 to 2026.11. ``SHOWN_AS`` is the only
-table; everything else follows from what a metric is declared to be.
+Source: Home Assistant's ``sensor`` component as of 2025.4 to 2026.11. ``ENTITY_CLASSES`` is the
+only table; everything else follows from what a metric is declared to be.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class EntityClass:
 
 # Units that are missing here have no class: a percentage is anything, and rpm must not be
 # called a frequency, which is in hertz.
-SHOWN_AS: Mapping[Unit, EntityClass] = {
+ENTITY_CLASSES: Mapping[Unit, EntityClass] = {
     Unit.CELSIUS: EntityClass("temperature"),
     Unit.MEGAHERTZ: EntityClass("frequency"),
     Unit.BYTES: EntityClass("data_size", "MiB", 1 << 20),
@@ -55,7 +55,7 @@ SHOWN_AS: Mapping[Unit, EntityClass] = {
 
 def template(metric: Metric, value: str) -> str:
     """Takes a value out of the payload; one that is not there is unknown."""
-    shown = SHOWN_AS.get(metric.unit)
+    shown = ENTITY_CLASSES.get(metric.unit)
     if metric.kind is Kind.TEXT:
         return f"{{{{ ({value} | default('None') | string)[:{_STATE_LENGTH}] }}}}"
     if shown and shown.divisor != 1:
@@ -68,7 +68,7 @@ def template(metric: Metric, value: str) -> str:
 
 def scaled(metric: Metric, value: Any) -> Any:
     """A value of the payload as Home Assistant keeps it, by the rule of the template."""
-    shown = SHOWN_AS.get(metric.unit)
+    shown = ENTITY_CLASSES.get(metric.unit)
     if shown and shown.divisor != 1 and isinstance(value, int | float):
         return round(value / shown.divisor, shown.digits)
     return value
@@ -85,7 +85,7 @@ def quantity(metric: Metric) -> dict[str, Any]:
     found: dict[str, Any] = {
         "state_class": "total_increasing" if metric.kind is Kind.COUNTER else "measurement"
     }
-    shown = SHOWN_AS.get(metric.unit)
+    shown = ENTITY_CLASSES.get(metric.unit)
     if metric.unit:
         found["unit_of_measurement"] = (shown and shown.unit) or str(metric.unit)
     if shown:

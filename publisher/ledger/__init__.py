@@ -1,4 +1,4 @@
-"""The accounts: who used the processors, the disks, the memory; for every busy second a name."""
+"""The accounts: what used the processors, the disks, the memory; for every busy second a name."""
 
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
 from publisher.ledger.ledger import Ledger, open_ledger

@@ -1,4 +1,4 @@
-"""What the ledger hands to everyone else: who used what in one window, and what nobody owns.
+"""What the ledger hands on: which group used what in one window, and what has no owner.
 
 Times are CPU seconds, rates are per second of the window, percent of CPU is of one core.
 """
@@ -72,7 +72,7 @@ class Account:
 
     Attributes:
         short_lived_seconds: the part of ``cpu_seconds`` used by processes that had died before
-            anyone could look at them.
+            they could be read.
         wait_seconds: time that its processes could have run but waited for a processor, added up
             over those that were read.
         since: when its oldest living process began, seconds since the epoch.
@@ -103,8 +103,18 @@ class Account:
     @property
     def disk_bytes_per_second(self) -> float | None:
         """Read and written together; ``None`` where neither is known."""
-        disk = (self.disk_read_bytes_per_second, self.disk_write_bytes_per_second)
-        return None if disk == (None, None) else sum(one or 0.0 for one in disk)
+        return _together(self.disk_read_bytes_per_second, self.disk_write_bytes_per_second)
+
+    @property
+    def network_bytes_per_second(self) -> float | None:
+        """Received and transmitted together; ``None`` where neither is known."""
+        return _together(
+            self.network_receive_bytes_per_second, self.network_transmit_bytes_per_second
+        )
+
+
+def _together(one: float | None, other: float | None) -> float | None:
+    return None if one is None and other is None else sum((one or 0.0, other or 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +127,7 @@ class Balance:
         busy_seconds: CPU time that programs and kernel threads used.
         accounts: every group that worked or ranks high in memory, the busiest first.
         unattributed_seconds: what of ``busy_seconds`` no group could be named for.
-        irq_seconds: time in interrupts, which is nobody's; likewise ``steal_seconds``.
+        irq_seconds: time in interrupts, which no group used; likewise ``steal_seconds``.
         guest_seconds: time in virtual machines, already part of their groups' time.
     """
 

@@ -1,43 +1,75 @@
-"""Who uses most of a resource: accounts, ranked as the subsystems publish them."""
+"""Rankings: the work groups that use most of a resource, as the subsystems publish them."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
 from publisher.contract.readings import ConsumerReading
 from publisher.ledger.accounts import Account, Balance
 
-TOP_LENGTH = 5
-# What a group must use to be worth a place in a ranking.
-_LEAST = {
-    "cpu_percent": 1.0,
-    "memory_bytes": 32 << 20,
-    "disk_bytes_per_second": 64 << 10,
-    "network_bytes_per_second": 64 << 10,
-    "gpu_percent": 1.0,
+TOP_LENGTH: Final = 5
+"""Groups in a ranking, at most."""
+
+
+class _Ranking(NamedTuple):
+    """By what groups are ranked.
+
+    Attributes:
+        amount: what a group uses of the resource; 0 where this is not known.
+        least: what it must use to be worth a place.
+    """
+
+    amount: Callable[[Account, Balance], float]
+    least: float
+
+
+_RANKINGS: Final = {
+    "cpu_percent": _Ranking(
+        lambda account, balance: balance.percent(account.cpu_seconds), least=1.0
+    ),
+    "memory_bytes": _Ranking(lambda account, _: account.memory_bytes or 0, least=32 << 20),
+    "disk_bytes_per_second": _Ranking(
+        lambda account, _: account.disk_bytes_per_second or 0, least=64 << 10
+    ),
+    "network_bytes_per_second": _Ranking(
+        lambda account, _: account.network_bytes_per_second or 0, least=64 << 10
+    ),
+    "gpu_percent": _Ranking(lambda account, _: account.gpu_percent or 0, least=1.0),
 }
 
 
 def with_top(reading: Reading, balance: Balance | None, by: str | None) -> Reading:
-    """The reading with its ranking of work groups, where it has one and the books are open."""
+    """The reading with its ranking of work groups, where it has one and the books are open.
+
+    Args:
+        reading: of a subsystem.
+        balance: of the same moment; ``None`` while the books are not open yet.
+        by: what its subsystem ranks by, a key of ``top``; ``None`` where it ranks nothing.
+    """
     if by is None or balance is None or not hasattr(reading, "top"):
         return reading
     return dataclasses.replace(reading, top=top(balance, by))  # type: ignore[type-var]
 
 
 def top(balance: Balance, by: str) -> tuple[ConsumerReading, ...]:
-    """The groups that use most of a resource, fanwhy left out, the greatest first."""
-    least = _LEAST[by]
-    ranked = sorted(
-        (
-            (amount, account)
-            for account in balance.accounts
-            if not account.group.own and (amount := _amount(account, balance, by)) >= least
-        ),
-        key=lambda pair: -pair[0],
+    """The groups that use most of a resource, the greatest first; fanwhy is left out.
+
+    Args:
+        balance: the accounts to rank.
+        by: ``cpu_percent``, ``memory_bytes``, ``disk_bytes_per_second``,
+            ``network_bytes_per_second`` or ``gpu_percent``.
+    """
+    amount_of, least = _RANKINGS[by]
+    amounts = (
+        (amount_of(account, balance), account)
+        for account in balance.accounts
+        if not account.group.own
     )
+    ranked = sorted((pair for pair in amounts if pair[0] >= least), key=_amount, reverse=True)
     return tuple(consumer(account, balance) for _, account in ranked[:TOP_LENGTH])
 
 
@@ -57,19 +89,5 @@ def consumer(account: Account, balance: Balance) -> ConsumerReading:
     )
 
 
-def _amount(account: Account, balance: Balance, by: str) -> float:
-    match by:
-        case "cpu_percent":
-            return balance.percent(account.cpu_seconds)
-        case "disk_bytes_per_second":
-            return _both(account.disk_read_bytes_per_second, account.disk_write_bytes_per_second)
-        case "network_bytes_per_second":
-            return _both(
-                account.network_receive_bytes_per_second, account.network_transmit_bytes_per_second
-            )
-        case _:
-            return getattr(account, by) or 0
-
-
-def _both(one: float | None, other: float | None) -> float:
-    return (one or 0) + (other or 0)
+def _amount(pair: tuple[float, Account]) -> float:
+    return pair[0]

@@ -1,6 +1,6 @@
 """Which work group a process belongs to: container, unit, job, program or kernel thread.
 
-A job is a process tree that a person or a timer started. Its root is whoever a *spawner*
+A job is a process tree that a person or a timer started. Its root is what a *spawner*
 started: an interactive shell, cron, sshd, a terminal, a supervisor. Everything below belongs to
 it until another spawner or another place (a container, a unit) comes in between.
 """
@@ -8,16 +8,16 @@ it until another spawner or another place (a container, a unit) comes in between
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
-from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.cpu.process import Process
+from publisher.ledger.accounts import GroupKind, WorkGroup
 from publisher.ledger.naming.cgroup_names import Place, place_of
-from publisher.ledger.naming.names import SHELLS, Name, clean, describe, program_of
+from publisher.ledger.naming.names import Name, Namer, clean, program_of
+from publisher.ledger.open_accounts import CgroupCounter, GroupMembership, Member, OpenAccount
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container
 from publisher.sources.processes import ProcessDetails
@@ -37,10 +37,10 @@ SPAWNERS = frozenset(_SPAWNER_NAMES.split())
 
 _SPAWNER_PREFIXES = ("tmux: ", "containerd-shim")
 _SWITCHERS = frozenset({"su", "sudo", "doas", "newgrp", "runuser"})
-# Names whose command line decides what they are; all others inside a group are its workers.
-_DECIDERS = SPAWNERS | SHELLS | _SWITCHERS | {"runc", "crun"}
+# Names whose command line decides what they are, as those of shells do; all others inside a group
+# are its workers.
+_DECIDERS = SPAWNERS | _SWITCHERS | {"runc", "crun"}
 _MANAGERS = frozenset({b"systemd", b"init", b"runsv", b"supervisord", b"s6-supervise"})
-_SUBREAPERS = frozenset({b"systemd", b"init"})  # of a session: orphans are theirs to wait for
 _GRACE = 2  # windows that a dead leader's number still tells its job: orphans are found by then
 _EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
 _KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
@@ -49,148 +49,10 @@ _MOST_ALIKE = 4096
 _ASK_AGAIN, _ASK_SELDOM = 8, 512  # windows after which an unknown container's name is asked for
 
 
-class Entry:
-    """A work group's account while it is open.
-
-    Attributes:
-        processes: those who live, with size and threads as they stand in ``rss`` and ``threads``.
-        cpu: nanoseconds booked in this window, after ``previous`` in the one before;
-            ``unseen`` of them by processes nobody saw.
-        members: who worked in it, by program, decaying over windows; ``glimpsed``: likewise the
-            programs of those who came or went while we looked.
-        last: the window in which it worked last.
-    """
-
-    __slots__ = (
-        "_oldest", "ancestors", "cpu", "executable", "glimpsed", "group", "image", "last",
-        "members", "name", "place", "previous", "processes", "rss", "threads", "unseen",
-    )  # fmt: skip
-
-    def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
-        self.group = group
-        self.name = name
-        self.place = place
-        self.executable = ""
-        self.image = ""
-        self.ancestors: tuple[str, ...] = ()
-        self.cpu = 0
-        self.previous = 0
-        self.unseen = 0
-        self.last = 0
-        self.members: Counter[str] = Counter()
-        self.glimpsed: Counter[str] = Counter()
-        self.processes: dict[Process[Seat], tuple[int, int]] = {}
-        self.rss = 0
-        self.threads = 0
-        self._oldest: int | None = None
-
-    def join(self, process: Process[Seat]) -> None:
-        """Takes a process in."""
-        self.processes[process] = (process.rss, process.threads)
-        self.rss += process.rss
-        self.threads += process.threads
-        if self._oldest is not None:
-            self._oldest = min(self._oldest, process.start)
-
-    def leave(self, process: Process[Seat]) -> None:
-        """Lets a process go."""
-        rss, threads = self.processes.pop(process, (0, 0))
-        self.rss -= rss
-        self.threads -= threads
-        if process.start == self._oldest:
-            self._oldest = None
-
-    def update(self, process: Process[Seat]) -> None:
-        """Takes over the size of a process: the sums cost as much as what changed."""
-        before = self.processes.get(process)
-        if before is not None:
-            self.processes[process] = (process.rss, process.threads)
-            self.rss += process.rss - before[0]
-            self.threads += process.threads - before[1]
-
-    @property
-    def oldest(self) -> int | None:
-        """When the oldest living process began; looked up again only when that one has left."""
-        if self._oldest is None and self.processes:
-            self._oldest = min(process.start for process in self.processes)
-        return self._oldest if self.processes else None
-
-    def share_unseen(self) -> None:
-        """Puts the work of the unseen down to programs that were seen to come and go."""
-        weights = self.glimpsed or Counter({self.name.program: 1})
-        whole = sum(weights.values())
-        for program, weight in weights.items():
-            self.members[program] += self.unseen * weight // whole
-
-    def clues(self) -> Clues:
-        """What classification may go by."""
-        counts = self.members
-        members = tuple(counts)
-        if len(members) > 1:
-            members = tuple(sorted(counts, key=counts.__getitem__, reverse=True)[:8])
-        unit = container = ""
-        if self.place is not None:
-            if self.place.kind is GroupKind.UNIT:
-                unit = self.place.identity
-            else:
-                container = self.group.label
-        return Clues(
-            program=members[0] if members else self.name.program,
-            executable=self.executable,
-            script=self.name.script,
-            command=self.name.command,
-            unit=unit,
-            container_name=container,
-            container_image=self.image,
-            ancestors=self.ancestors,
-            members=members,
-        )
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was booked to the processes of one cgroup since its counter was read last.
-
-    Attributes:
-        living: processes whose seats name it.
-    """
-
-    account: str
-    usage: int | None
-    living: int = 0
-    booked: int = 0
-    entries: Counter[Entry] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Seat:
-    """Where one process sits.
-
-    Attributes:
-        spawner: its children start groups of their own.
-        described: its own command line decided, not its parent's seat.
-        heir: the seat of its children of one program, who are often many.
-    """
-
-    entry: Entry
-    tally: Tally | None
-    spawner: bool
-    described: bool
-    program: str
-    heir: tuple[str, Seat] | None = None
-
-    def inherited(self, comm: str) -> Seat:
-        """The seat of a child or successor of that kernel name."""
-        if self.heir is None or self.heir[0] != comm:
-            program = clean(program_of(comm))
-            self.heir = comm, Seat(self.entry, self.tally, False, False, program)
-        return self.heir[1]
-
-
 class Heard(Protocol):
-    """Who knows by other means whose a process is."""
+    """Tells by other means to which group a process belongs."""
 
-    def owner(self, pid: int) -> Entry | None:
+    def owner(self, pid: int) -> OpenAccount | None:
         """The group that a process descends from."""
 
 
@@ -198,206 +60,250 @@ class Groups:
     """Finds or opens the group of every process.
 
     Args:
+        namer: tells names from command lines.
         own: fanwhy's process id.
         heard: knows by the kernel's events whose a process is.
         look_up: tells name and image of a container.
-        arguments: harmless arguments may be shown.
     """
 
     def __init__(
         self,
         processes: ProcessDetails,
         cgroups: Cgroups,
+        namer: Namer,
         *,
         own: int,
         heard: Heard,
         look_up: Callable[[Place], Container | None],
-        arguments: bool = False,
     ) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.tallies: dict[str, Tally] = {}
+        self.accounts: dict[str, OpenAccount] = {}
+        self.counters: dict[str, CgroupCounter] = {}
         self._processes = processes
         self._cgroups = cgroups
+        self._namer = namer
         self._own = own
         self._heard = heard
         self._look_up = look_up
-        self._arguments = arguments
         self._hosts = _ancestors_of(processes, own)
-        self._leaders: dict[int, Process[Seat]] = {}
-        self._ended: dict[Process[Seat], int] = {}
-        self._alike: dict[bytes, Entry] = {}
-        self._nameless: dict[Entry, int] = {}
+        self._leaders: dict[int, Member] = {}
+        self._ended: dict[Member, int] = {}
+        self._alike: dict[bytes, OpenAccount] = {}
+        self._nameless: dict[OpenAccount, int] = {}
 
-    def seat(self, process: Process[Seat]) -> Seat:
-        """Decides where a process sits; its parent's seat is known."""
+    @cached_property
+    def _deciders(self) -> AbstractSet[str]:
+        return _DECIDERS | self._namer.programs.shells
+
+    def membership(self, process: Member) -> GroupMembership:
+        """Decides where a process sits; its parent's membership is known."""
         comm = process.comm.decode("utf-8", "replace")
-        above = process.parent.group if process.parent is not None else None
+        above = process.parent.membership if process.parent is not None else None
         if self._leaders.get(process.pid, process) is not process:
             del self._leaders[process.pid]  # the number is another's now
         if process.pid == self._own:
-            entry = self._open("own", GroupKind.PROGRAM, _FANWHY, own=True)
-            return Seat(entry, self._tally_of(process), False, True, "fanwhy")
+            account = self._open("own", GroupKind.PROGRAM, _FANWHY, own=True)
+            return GroupMembership(account, self._counter_of(process), False, True, "fanwhy")
         if process.kernel:
             label = kernel_label(comm)
-            entry = self._open(f"kernel:{label}", GroupKind.KERNEL, Name(label, label=label))
-            return Seat(entry, None, False, False, label)
+            account = self._open(f"kernel:{label}", GroupKind.KERNEL, Name(label, label=label))
+            return GroupMembership(account, None, False, False, label)
         if (
             above is not None
             and not above.spawner
-            and comm not in _DECIDERS
+            and comm not in self._deciders
             and not self._hosting(process)
         ):
             return above.inherited(comm)
-        seat = self._described(process, comm, above)
-        if seat.entry.group.kind is GroupKind.JOB:
+        membership = self._described(process, comm, above)
+        if membership.account.group.kind is GroupKind.JOB:
             self._remember(process)
-        return seat
+        return membership
 
-    def moved(self, process: Process[Seat]) -> Seat:
-        """The seat of a process that runs another program now."""
-        before = process.group
+    def moved(self, process: Member) -> GroupMembership:
+        """The membership of a process that runs another program now."""
+        before = process.membership
         comm = process.comm.decode("utf-8", "replace")
         if process.orphan and not before.spawner:
-            # Whoever has it now says nothing of whose work it is.
+            # The parent that it was given says nothing of whose work it is.
             return before.inherited(comm)
-        return self.seat(process)
+        return self.membership(process)
 
-    def _described(self, process: Process[Seat], comm: str, above: Seat | None) -> Seat:
+    def _described(
+        self, process: Member, comm: str, above: GroupMembership | None
+    ) -> GroupMembership:
         words = self._processes.command_line(process.pid)
-        name = describe(words, comm, arguments=self._arguments)
+        name = self._namer.describe(words, comm)
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
         place = place_of(member.name)
         spawner = self._spawns(process, name, comm)
-        entry = self._entry(process, name, place, above, spawner=spawner, told=bool(words))
-        if not entry.executable:
-            entry.executable = self._processes.executable(process.pid)
+        account = self._account_of(process, name, place, above, spawner=spawner, told=bool(words))
+        if not account.executable:
+            account.executable = self._processes.executable(process.pid)
         first = program_of(words[0]) if words else ""
         program = first if first[:15] == program_of(comm)[:15] else program_of(comm)
-        return Seat(entry, self._tally(member.account), spawner, True, clean(program))
+        return GroupMembership(
+            account, self._counter(member.account), spawner, True, clean(program)
+        )
 
-    def _spawns(self, process: Process[Seat], name: Name, comm: str) -> bool:
+    def _spawns(self, process: Member, name: Name, comm: str) -> bool:
         if process.pid == 1 or self._hosting(process) or comm in SPAWNERS:
             return True
         if comm.startswith(_SPAWNER_PREFIXES):
             return True
         if not name.nameless:
             return False
-        # `… | sh` is a worker of its job; a shell with a session of its own is somebody's.
+        # `… | sh` is a worker of its job; a shell with a session of its own is a prompt.
         parent = process.parent
         return (
             parent is None
-            or parent.group.spawner
+            or parent.membership.spawner
             or process.session == process.pid
-            or parent.group.program in _SWITCHERS
+            or parent.membership.program in _SWITCHERS
         )
 
-    def _hosting(self, process: Process[Seat]) -> bool:
-        """Whether fanwhy descends from it: from itself, not from who had its number before."""
+    def _hosting(self, process: Member) -> bool:
+        """Whether fanwhy descends from it: from itself, not from one that had its number before."""
         return self._hosts.get(process.pid) == process.start
 
-    def _entry(
+    def _account_of(
         self,
-        process: Process[Seat],
+        process: Member,
         name: Name,
         place: Place | None,
-        above: Seat | None,
+        above: GroupMembership | None,
         *,
         spawner: bool,
         told: bool,
-    ) -> Entry:
+    ) -> OpenAccount:
+        """The account of a process whose own command line or place decides; the first row counts.
+
+        ========== ============================================ ==================================
+        row        when                                         account
+        ========== ============================================ ==================================
+        container  its cgroup is a container's                  the container's
+        fanwhy     its parent is fanwhy                         fanwhy's
+        job        a spawner other than init or a manager       a job of its own, by parent and
+                   started it; it is none itself and enters     label
+                   no unit
+        unit       its cgroup is a unit's, unless a spawner     the unit's
+                   below a spawner of the same unit
+        spawner    it is a spawner                              of all that run its program
+        worker     its parent is no spawner                     its parent's
+        kin        its process group or session is led by a     that job's
+                   job, or lineage tells whose it is
+        alike      it has no command line (a zombie), and       that of the one seen last
+                   one of its kernel name was seen
+        namesake   a living job has its label                   that job's
+        program    otherwise                                    of all with its label
+        ========== ============================================ ==================================
+
+        From ``kin`` on, its parent is unknown, or a spawner that adopts or starts daemons: it is
+        an orphan or a daemon.
+
+        Args:
+            process: its parent is known.
+            name: what its command line says.
+            place: what its cgroup says.
+            above: its parent's membership.
+            spawner: its children start groups of their own.
+            told: it has a command line.
+        """
         if place is not None and place.kind is GroupKind.CONTAINER:
             key = f"container:{place.runtime}:{place.identity}"
             return self._open(key, place.kind, name, place=place)
+        if above is not None and above.account.group.own:
+            return above.account
+        enters = place is not None and (above is None or above.account.place != place)
         parent = process.parent
-        if above is not None and above.entry.group.own:
-            return above.entry
-        in_unit = place is not None and (above is None or above.entry.place != place)
         if (
             above is not None
             and parent is not None
             and above.spawner
-            and not spawner
-            and (parent.pid != 1 and parent.comm not in _MANAGERS and not in_unit)
+            and not (spawner or enters or _manages(parent))
         ):
             key = f"job:{parent.pid}:{parent.start}:{name.label}"
-            entry = self._open(key, GroupKind.JOB, name)
-            entry.ancestors = entry.ancestors or (above.program,)
-            return entry
-        if place is not None and (in_unit or not spawner or above is None or not above.spawner):
+            account = self._open(key, GroupKind.JOB, name)
+            account.ancestors = account.ancestors or (above.program,)
+            return account
+        if place is not None and (enters or not spawner or above is None or not above.spawner):
             return self._open(f"unit:{place.identity}", GroupKind.UNIT, name, place=place)
         if spawner:
             return self._open(f"program:{name.program}", GroupKind.PROGRAM, _bare(name))
         if above is not None and not above.spawner:
-            return above.entry
+            return above.account
         if kin := self._kin(process):
             return kin
         if not told and (alike := self._alike.get(process.comm)):
-            return alike  # a zombie has no command line any more
-        entry = self._job_called(name.label) or self._open(
+            return alike
+        account = self._job_called(name.label) or self._open(
             f"program:{name.label}", GroupKind.PROGRAM, name
         )
         if len(self._alike) >= _MOST_ALIKE:
             self._alike.clear()  # some programs call each of their processes otherwise
-        self._alike[process.comm] = entry
-        return entry
+        self._alike[process.comm] = account
+        return account
 
-    # -- lineage of those who lost their parent before we saw them --------------------------
+    # -- lineage of those that lost their parent before they were seen -----------------------
 
-    def _remember(self, process: Process[Seat]) -> None:
-        """Notes who leads a process group or session of a job, where those are the job's own."""
+    def _remember(self, process: Member) -> None:
+        """Notes what leads a process group or session of a job, where those are the job's own."""
         if process.pid in (process.process_group, process.session):
             self._leaders[process.pid] = process
 
-    def _kin(self, process: Process[Seat]) -> Entry | None:
+    def _kin(self, process: Member) -> OpenAccount | None:
         """The job whose process group or session an orphan was born in."""
         for number in (process.process_group, process.session):
             leader = self._leaders.get(number)
-            if leader is not None and leader is not process and self._is_job(leader.group.entry):
-                return leader.group.entry
+            if (
+                leader is not None
+                and leader is not process
+                and self._is_job(leader.membership.account)
+            ):
+                return leader.membership.account
         return self._heard.owner(process.pid)
 
-    def _is_job(self, entry: Entry) -> bool:
-        group = entry.group
-        return group.kind is GroupKind.JOB and self.entries.get(group.key) is entry
+    def _is_job(self, account: OpenAccount) -> bool:
+        group = account.group
+        return group.kind is GroupKind.JOB and self.accounts.get(group.key) is account
 
-    def died(self, process: Process[Seat]) -> None:
+    def died(self, process: Member) -> None:
         """A process is gone."""
         if self._leaders.get(process.pid) is process:
             self._ended[process] = _GRACE
 
     def turn_page(self, window: int) -> None:
-        """Forgets, at the end of a window, numbers and cgroups that are nobody's any more."""
+        """Forgets, at the end of a window, numbers and cgroups without processes."""
         if due := [leader for leader, left in self._ended.items() if left <= 0]:
             self._forget_leaders(due)
         for leader in self._ended:
             self._ended[leader] -= 1
         self._call_again(window)
         if window % _EMPTY_EVERY == 0:
-            for tally in [tally for tally in self.tallies.values() if not tally.living]:
-                if self._cgroups.cpu_usage(tally.account) is None:
-                    del self.tallies[tally.account]
+            for counter in [counter for counter in self.counters.values() if not counter.living]:
+                if self._cgroups.cpu_usage(counter.path) is None:
+                    del self.counters[counter.path]
 
-    def _forget_leaders(self, due: list[Process[Seat]]) -> None:
-        """Forgets leaders of whose group and session nobody lives: the number is free again."""
-        numbers: dict[Entry, set[int]] = {}
+    def _forget_leaders(self, due: list[Member]) -> None:
+        """Forgets leaders of whose group and session none lives: the number is free again."""
+        numbers: dict[OpenAccount, set[int]] = {}
         for leader in due:
-            entry = leader.group.entry
-            if entry not in numbers:
-                numbers[entry] = {one.process_group for one in entry.processes}
-                numbers[entry].update(one.session for one in entry.processes)
-            if leader.pid in numbers[entry] and self._leaders.get(leader.pid) is leader:
+            account = leader.membership.account
+            if account not in numbers:
+                numbers[account] = {one.process_group for one in account.processes}
+                numbers[account].update(one.session for one in account.processes)
+            if leader.pid in numbers[account] and self._leaders.get(leader.pid) is leader:
                 self._ended[leader] = _GRACE
                 continue
             del self._ended[leader]
             if self._leaders.get(leader.pid) is leader:
                 del self._leaders[leader.pid]
 
-    def _job_called(self, label: str) -> Entry | None:
+    def _job_called(self, label: str) -> OpenAccount | None:
         """A living job of that name: an orphan that is named alike is a part of it."""
-        for entry in self.entries.values():
-            group = entry.group
-            if group.kind is GroupKind.JOB and group.label == label and entry.processes:
-                return entry
+        for account in self.accounts.values():
+            group = account.group
+            if group.kind is GroupKind.JOB and group.label == label and account.processes:
+                return account
         return None
 
     # -- opening and closing ----------------------------------------------------------------
@@ -410,50 +316,49 @@ class Groups:
         *,
         place: Place | None = None,
         own: bool = False,
-    ) -> Entry:
-        entry = self.entries.get(key)
-        if entry is None:
+    ) -> OpenAccount:
+        account = self.accounts.get(key)
+        if account is None:
             label = clean(place.label if place else name.label)
             group = WorkGroup(key, kind, label or "unknown", own)
-            entry = self.entries[key] = Entry(group, name, place)
-            if place is not None and kind is GroupKind.CONTAINER and not self._call(entry, place):
-                self._nameless[entry] = _ASK_AGAIN
-        return entry
+            account = self.accounts[key] = OpenAccount(group, name, place)
+            if place is not None and kind is GroupKind.CONTAINER and not self._call(account, place):
+                self._nameless[account] = _ASK_AGAIN
+        return account
 
-    def _call(self, entry: Entry, place: Place) -> bool:
-        """Gives a container its name, else its image's; whether anybody could tell.
+    def _call(self, account: OpenAccount, place: Place) -> bool:
+        """Gives a container its name, else its image's; whether they are known.
 
         Otherwise it keeps runtime and id: its runtime may be about to start, or not tell us.
         """
         known = self._look_up(place)
         if known is None:
             return False
-        entry.image = clean(known.image)
-        label = clean(known.name) or entry.image.rpartition("/")[2] or entry.group.label
-        entry.group = replace(entry.group, label=label)
+        account.image = clean(known.image)
+        label = clean(known.name) or account.image.rpartition("/")[2] or account.group.label
+        account.group = replace(account.group, label=label)
         return True
 
     def _call_again(self, window: int) -> None:
-        """Asks for the names of containers that nobody could tell, ever more seldom."""
-        for entry, wait in list(self._nameless.items()):
+        """Asks for the names of containers that are not known, ever more seldom."""
+        for account, wait in list(self._nameless.items()):
             if window % wait:
                 continue
-            if entry.place is not None and self._call(entry, entry.place):
-                del self._nameless[entry]
+            if account.place is not None and self._call(account, account.place):
+                del self._nameless[account]
             else:
-                self._nameless[entry] = min(2 * wait, _ASK_SELDOM)
+                self._nameless[account] = min(2 * wait, _ASK_SELDOM)
 
-    def _tally_of(self, process: Process[Seat]) -> Tally | None:
-        return self._tally(self._cgroups.membership(self._processes.cgroups(process.pid)).account)
+    def _counter_of(self, process: Member) -> CgroupCounter | None:
+        return self._counter(self._cgroups.membership(self._processes.cgroups(process.pid)).account)
 
-    def _tally(self, account: str) -> Tally | None:
-        if not account:
+    def _counter(self, path: str) -> CgroupCounter | None:
+        if not path:
             return None
-        tally = self.tallies.get(account)
-        if tally is None:
-            tally = Tally(account, self._cgroups.cpu_usage(account))
-            self.tallies[account] = tally
-        return tally
+        counter = self.counters.get(path)
+        if counter is None:
+            counter = self.counters[path] = CgroupCounter(path, self._cgroups.cpu_usage(path))
+        return counter
 
     def discover(self, window: int) -> None:
         """Opens accounts for units and containers of whose processes we see none.
@@ -463,27 +368,27 @@ class Groups:
         """
         for path in self._cgroups.units():
             place = place_of(path)
-            if place is None or path in self.tallies:
+            if place is None or path in self.counters:
                 continue
-            tally = self._tally(path)
-            if tally is not None and tally.usage is not None:
+            counter = self._counter(path)
+            if counter is not None and counter.usage_ns is not None:
                 prefix = "unit" if place.kind is GroupKind.UNIT else f"container:{place.runtime}"
                 name = Name(place.label, label=place.label)
-                entry = self._open(f"{prefix}:{place.identity}", place.kind, name, place=place)
-                entry.last = window
-                tally.entries[entry] += 1
+                account = self._open(f"{prefix}:{place.identity}", place.kind, name, place=place)
+                account.last_window = window
+                counter.accounts[account] += 1
 
-    def close(self, closed: AbstractSet[Entry]) -> None:
-        """Forgets groups of which nobody lives and nothing is left to tell."""
-        for entry in closed:
-            self.entries.pop(entry.group.key, None)
-            self._nameless.pop(entry, None)
+    def close(self, closed: AbstractSet[OpenAccount]) -> None:
+        """Forgets groups of which no process lives and nothing is left to tell."""
+        for account in closed:
+            self.accounts.pop(account.group.key, None)
+            self._nameless.pop(account, None)
         self._alike = {comm: kin for comm, kin in self._alike.items() if kin not in closed}
-        for account, tally in list(self.tallies.items()):
-            for entry in closed & tally.entries.keys():
-                del tally.entries[entry]
-            if not tally.entries and not tally.living:
-                del self.tallies[account]
+        for path, counter in list(self.counters.items()):
+            for account in closed & counter.accounts.keys():
+                del counter.accounts[account]
+            if not counter.accounts and not counter.living:
+                del self.counters[path]
 
 
 def kernel_label(comm: str) -> str:
@@ -497,13 +402,13 @@ def _bare(name: Name) -> Name:
     return Name(program=name.program, command=name.program, label=clean(name.program))
 
 
-def waits_for_orphans(process: Process[Seat]) -> bool:
-    """Whether what a process reaps may be anybody's: init, a session manager, a subreaper."""
-    return process.reaper or process.comm in _SUBREAPERS
+def _manages(process: Member) -> bool:
+    """Whether it is init or a manager of services, whose children are daemons and no jobs."""
+    return process.pid == 1 or process.comm in _MANAGERS
 
 
 def _ancestors_of(processes: ProcessDetails, pid: int) -> dict[int, int]:
-    """Whoever started fanwhy hosts it; their other children are jobs of their own.
+    """The ancestors of fanwhy host it; their other children are jobs of their own.
 
     Returns:
         When each of them began, by number.

@@ -1,27 +1,34 @@
-"""The ledger: one balance a sample, of who used what since the one before."""
+"""The ledger: one balance a sample, of what each work group used since the one before."""
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import partial
 from typing import Protocol
 
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
 from publisher.ledger.accounts import Account, Balance, GroupKind
-from publisher.ledger.cpu.attribution import Bookkeeper
+from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
 from publisher.ledger.cpu.machine import LinuxMachine, Machine, PortableMachine, Window
-from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Groups, Seat
+from publisher.ledger.groups import Groups
 from publisher.ledger.ledger_settings import LedgerSettings
+from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
-from publisher.ledger.usage.disk import Usage, Used, resident
+from publisher.ledger.naming.names import Namer
+from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.usage.disk import DiskUse
+from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import Network
-from publisher.ledger.usage.waiting import Blocked
+from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
+
+log = logging.getLogger(__name__)
 
 _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
@@ -31,7 +38,7 @@ _STEPPED = 1.0  # seconds by which the start of the epoch must move to be told a
 
 
 class Ledger(Protocol):
-    """Who used the machine; made by ``open_ledger``.
+    """Tells which work groups used the machine; made by ``open_ledger``.
 
     Attributes:
         health: senses of the ledger by name, such as ``ledger.disk``: what is wrong, or ``None``.
@@ -99,16 +106,20 @@ class BalancedLedger:
         self._groups = Groups(
             processes,
             cgroups,
+            Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments),
             own=os.getpid(),
             heard=self._lineage,
             look_up=self._container,
-            arguments=settings.publish_arguments,
         )
-        self._usage = Usage(processes, cgroups)
+        self._disk = DiskUse(processes, cgroups)
+        self._memory = MemoryUse(processes, cgroups)
+        self._run_queues = RunQueues(processes, cgroups)
         self._network = Network(sources.files)
         self._blocked = Blocked(processes)
-        self._keeper = Bookkeeper(self._groups, cgroups, processes, self._usage)
-        self._books: Books[Seat] = Books(processes, self._keeper)
+        self._attribution = GroupAttribution(
+            self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
+        )
+        self._books: Books[GroupMembership] = Books(processes, self._attribution)
         self._at = 0.0
         self._length = 0.0
         self._window = 0
@@ -132,20 +143,20 @@ class BalancedLedger:
             return None
         self._window += 1
 
-        def closes(worked: list[tuple[Process[Seat], int]]) -> bool:
+        def closes(worked: list[tuple[Member, int]]) -> bool:
             booked = sum(
                 used
                 for process, used in worked
-                if not (window.partly and process.group.tally is None)
+                if not (window.partly and process.membership.counter is None)
             )
             return abs(self._carry + window.busy - booked) <= window.tolerance
 
         def closed() -> bool:
-            booked = sum(entry.cpu for entry in self._groups.entries.values()) - self._left
-            busy = window.busy + (self._keeper.outside if window.partly else 0)
-            return self._carry + busy - booked - self._keeper.orphans <= window.tolerance
+            booked = sum(account.cpu_ns for account in self._groups.accounts.values()) - self._left
+            busy = window.busy + (self._attribution.outside_ns if window.partly else 0)
+            return self._carry + busy - booked - self._attribution.orphans_ns <= window.tolerance
 
-        self._lineage.listen(self._books.table)
+        self._lineage.listen(self._books.processes)
         if not self._books.quiet(census, closes):
             self._books.full(census, closed)
         return self._balance(window, self._length)
@@ -157,51 +168,38 @@ class BalancedLedger:
             self._epoch = epoch
 
     def account_of(self, pid: int) -> Account | None:
-        process = self._books.table.get(pid)
-        seat = process.group if process is not None else None
-        return None if seat is None else self._account(seat.entry, seat.entry.cpu)
+        process = self._books.processes.get(pid)
+        membership = process.membership if process is not None else None
+        return (
+            None
+            if membership is None
+            else self._closed(membership.account, membership.account.cpu_ns)
+        )
 
     def close(self) -> None:
         self._lineage.close()
         self._processes.close()
 
     def _balance(self, window: Window, length: float) -> Balance:
-        entries = self._groups.entries.values()
-        booked = sum(entry.cpu for entry in entries) - self._left
-        busy = window.busy + (self._keeper.outside if window.partly else 0)
+        accounts = self._groups.accounts.values()
+        booked = sum(account.cpu_ns for account in accounts) - self._left
+        busy = window.busy + (self._attribution.outside_ns if window.partly else 0)
         # The gap is carried on: clocks lag and round, and what is small may add up.
         self._carry += busy - booked
-        worked = self._keeper.worked.items()
-        self._usage.read_disks(self._keeper.worked, self._window, self._books.opened)
-        self._usage.read_waiting(worked, busy, int(length * window.cores * 1e9))
-        self._usage.read_memory(entries, self._window, self._at)
-        containers = (one for one in entries if one.group.kind is GroupKind.CONTAINER)
-        self._network.read(worked, containers, length)
-        everybody = self._books.table.values()
-        self._blocked.look(window.blocked, self._books.lately, everybody, self._window)
-        given = self._keeper.close_window(self._carry, window.tolerance, self._lineage.lives)
-        self._carry -= given
-        unattributed = 0
-        if self._carry > window.tolerance:
-            unattributed = self._carry
-            self._carry = 0
-            if self._window >= self._discover_from:
-                self._groups.discover(self._window)
-                self._discover_from = self._window + _DISCOVER_EVERY
-        self._lineage.judge(unattributed + self._keeper.nobodys, busy)
-        self._carry = max(self._carry, -2 * window.tolerance)
-        self.health["ledger.disk"] = self._usage.disk_problem
+        self._read_usage(window, busy, length)
+        unattributed = self._settle_gap(window, busy)
+        self.health["ledger.disk"] = self._disk.problem
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
-        shown = sum(entry.cpu for entry in busiest)
-        accounts = [self._account(entry, entry.cpu) for entry in busiest]
-        accounts += [self._account(entry, 0) for entry in others]
+        shown = sum(account.cpu_ns for account in busiest)
+        closed = [self._closed(account, account.cpu_ns) for account in busiest]
+        closed += [self._closed(account, 0) for account in others]
         balance = Balance(
             window_seconds=length,
             cores=window.cores,
             busy_seconds=(shown + unattributed) / 1e9,
-            accounts=tuple(accounts),
+            accounts=tuple(closed),
             unattributed_seconds=unattributed / 1e9,
             irq_seconds=window.irq / 1e9,
             steal_seconds=window.steal / 1e9,
@@ -210,67 +208,96 @@ class BalancedLedger:
         self._turn_page()
         return balance
 
-    def _shown(self) -> tuple[list[Entry], list[Entry]]:
-        """Those who worked, the busiest first; others who wait or are the largest in memory."""
-        entries = self._groups.entries.values()
-        worked = [entry for entry in entries if entry.cpu >= _SHOWN]
-        worked.sort(key=lambda entry: entry.cpu, reverse=True)
-        largest = sorted(entries, key=resident, reverse=True)[:_LARGEST]
-        others = dict.fromkeys((*self._blocked.waiting, *largest))
-        return worked, [entry for entry in others if entry.cpu < _SHOWN]
+    def _read_usage(self, window: Window, busy: int, length: float) -> None:
+        """Reads what groups use besides CPU time, of those that matter now."""
+        accounts = self._groups.accounts.values()
+        worked = self._attribution.worked
+        self._disk.read(worked, self._window, self._books.opened)
+        self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
+        self._memory.read(accounts, self._window, self._at)
+        containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
+        self._network.read(worked.items(), containers, length)
+        living = self._books.processes.values()
+        self._blocked.look(window.blocked, self._books.lately, living, self._window)
 
-    def _account(self, entry: Entry, cpu: int) -> Account:
+    def _settle_gap(self, window: Window, busy: int) -> int:
+        """Gives the gap that was carried to groups; nanoseconds of it that have no owner."""
+        given = self._attribution.close_window(self._carry, window.tolerance, self._lineage.lives)
+        self._carry -= given
+        unattributed = 0
+        if self._carry > window.tolerance:
+            unattributed = self._carry
+            self._carry = 0
+            if self._window >= self._discover_from:
+                self._groups.discover(self._window)
+                self._discover_from = self._window + _DISCOVER_EVERY
+        self._lineage.judge(unattributed + self._attribution.ownerless_ns, busy)
+        self._carry = max(self._carry, -2 * window.tolerance)
+        return unattributed
+
+    def _shown(self) -> tuple[list[OpenAccount], list[OpenAccount]]:
+        """Groups that worked, the busiest first; others that wait or are the largest in memory."""
+        accounts = self._groups.accounts.values()
+        worked = [account for account in accounts if account.cpu_ns >= _SHOWN]
+        worked.sort(key=lambda account: account.cpu_ns, reverse=True)
+        largest = sorted(accounts, key=resident, reverse=True)[:_LARGEST]
+        others = dict.fromkeys((*self._blocked.waiting, *largest))
+        return worked, [account for account in others if account.cpu_ns < _SHOWN]
+
+    def _closed(self, account: OpenAccount, cpu_ns: int) -> Account:
         length = self._length
-        used = self._usage.used.get(entry) or Used()
-        moved = self._network.moved.get(entry, (0, 0) if self._network.watching else None)
-        kernel = entry.group.kind is GroupKind.KERNEL
-        start = entry.oldest
-        if entry.unseen:
-            entry.share_unseen()
+        disk = self._disk.moved.get(account)
+        waited_ns = self._run_queues.waited_ns.get(account)
+        wire = self._network.moved.get(account, (0, 0) if self._network.watching else None)
+        kernel = account.group.kind is GroupKind.KERNEL
+        start = account.oldest
+        if account.unseen_ns:
+            account.share_unseen()
         return Account(
-            group=entry.group,
-            clues=entry.clues(),
-            cpu_seconds=cpu / 1e9,
-            short_lived_seconds=min(entry.unseen, cpu) / 1e9,
-            process_count=len(entry.processes),
-            thread_count=entry.threads,
+            group=account.group,
+            clues=account.clues(),
+            cpu_seconds=cpu_ns / 1e9,
+            short_lived_seconds=min(account.unseen_ns, cpu_ns) / 1e9,
+            process_count=len(account.processes),
+            thread_count=account.threads,
             since=None if start is None else self._epoch + start * self._machine.tick,
-            memory_bytes=None if kernel else self._usage.memory(entry),
-            memory_growth_bytes_per_second=self._usage.growth(entry),
-            disk_read_bytes_per_second=None if used.read is None else used.read / length,
-            disk_write_bytes_per_second=None if used.written is None else used.written / length,
-            network_receive_bytes_per_second=None if moved is None else moved[0] / length,
-            network_transmit_bytes_per_second=None if moved is None else moved[1] / length,
-            wait_seconds=None if used.wait is None else used.wait / 1e9,
-            blocked_count=self._blocked.waiting.get(entry, 0),
+            memory_bytes=None if kernel else self._memory.held(account),
+            memory_growth_bytes_per_second=self._memory.growth(account),
+            disk_read_bytes_per_second=None if disk is None else disk.read / length,
+            disk_write_bytes_per_second=None if disk is None else disk.written / length,
+            network_receive_bytes_per_second=None if wire is None else wire[0] / length,
+            network_transmit_bytes_per_second=None if wire is None else wire[1] / length,
+            wait_seconds=None if waited_ns is None else waited_ns / 1e9,
+            blocked_count=self._blocked.waiting.get(account, 0),
         )
 
     def _turn_page(self) -> None:
         """Clears what belongs to one window."""
         self._left = 0
-        closed: set[Entry] = set()
-        for entry in self._groups.entries.values():
-            entry.previous = entry.cpu
-            if entry.cpu >= _SHOWN:
-                entry.last = self._window
-                for counts in (entry.members, entry.glimpsed):
+        closed: set[OpenAccount] = set()
+        for account in self._groups.accounts.values():
+            account.previous_ns = account.cpu_ns
+            if account.cpu_ns >= _SHOWN:
+                account.last_window = self._window
+                for counts in (account.members, account.glimpsed):
                     for name, used in list(counts.items()):
                         if used < 1_000_000:
                             del counts[name]
                         else:
                             counts[name] = used // 2
-                entry.cpu = entry.unseen = 0
-            elif entry.processes or self._window - entry.last <= _KEPT:
-                self._left += entry.cpu
+                account.cpu_ns = account.unseen_ns = 0
+            elif account.processes or self._window - account.last_window <= _KEPT:
+                self._left += account.cpu_ns
             else:
-                closed.add(entry)
-                self._usage.close(entry)
+                closed.add(account)
         if closed:
             self._groups.close(closed)
             self._lineage.forget(closed)
-            self._keeper.forget(closed)
+            self._attribution.forget(closed)
+            self._memory.forget(closed)
         self._groups.turn_page(self._window)
-        self._usage.used.clear()
+        self._disk.turn_page(closed)
+        self._run_queues.turn_page()
 
     def _look_around(self) -> None:
         """Finds out what this user may not see."""
@@ -298,3 +325,12 @@ class BalancedLedger:
                 remedy="start the container with the host's process namespace (--pid=host)",
             )
         return None
+
+
+def _programs(programs_file: str | None) -> programs.Programs:
+    if programs_file:
+        try:
+            return programs.load(programs_file)
+        except ConfigError as error:  # it was checked, and has changed since
+            log.warning("%s; the shipped programs alone are used until the next reload", error)
+    return programs.shipped()

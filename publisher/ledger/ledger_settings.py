@@ -23,3 +23,10 @@ class LedgerSettings:
         "Show the words after the command in labels. Off, since arguments may hold secrets; "
         "what looks like one is left out even then.",
     )
+    programs_file: str | None = setting(
+        None,
+        "A TOML file with wrappers, interpreters, shells and other programs of your own through "
+        "which names are found; it is laid over what fanwhy knows. `fanwhy-pub classify PID` shows "
+        "what comes of it.",
+        example="/etc/fanwhy/programs.toml",
+    )

@@ -7,7 +7,6 @@ them (1883, 8883, 80, 443); a path only for websockets (``/mqtt`` by default).
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from publisher.config.setting import setting
-from publisher.errors import BrokerError, ConfigError
+from publisher.errors import ConfigError
 
 if TYPE_CHECKING:
     import ssl  # 4 MB of memory: loaded by those who use TLS
 
+DEFAULT_URL = "mqtt://localhost"
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 
 
@@ -125,6 +125,7 @@ def parse_url(url: str) -> Endpoint:
 
 
 CREDENTIAL = "fanwhy-broker-password"
+TLS_FILES = ("ca_file", "certificate_file", "key_file")
 
 
 def resolve_password(
@@ -173,88 +174,22 @@ def _first_line(what: str, path: Path) -> str:
     return line
 
 
-def tls_context(
-    ca_file: str | None, certificate_file: str | None, key_file: str | None
-) -> ssl.SSLContext:
+def tls_context(settings: BrokerSettings) -> ssl.SSLContext:
     """A client context that verifies the broker's certificate and name.
-
-    Args:
-        ca_file: trusted authorities in PEM; the system's own when ``None``.
-        certificate_file: our certificate in PEM, for brokers that ask for one.
-        key_file: its private key; ``None`` when it stands in the certificate's file.
 
     Raises:
         ConfigError: a file is missing or holds something else.
     """
-    for name, path in (
-        ("ca_file", ca_file),
-        ("certificate_file", certificate_file),
-        ("key_file", key_file),
-    ):
+    for name in TLS_FILES:
+        path = getattr(settings, name)
         if path and not Path(path).is_file():
             raise ConfigError(f"broker.{name}: no such file: {path}")
     import ssl  # noqa: PLC0415
 
     try:
-        context = ssl.create_default_context(cafile=ca_file)
-        if certificate_file:
-            context.load_cert_chain(certificate_file, key_file)
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.certificate_file:
+            context.load_cert_chain(settings.certificate_file, settings.key_file)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigError(f"broker: the TLS files cannot be used: {error}") from error
     return context
-
-
-def connection_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
-    """The sentence for a connection that could not be made, with what mends it."""
-    if type(error).__module__ == "ssl":
-        return _tls_failure(endpoint, error)
-    if isinstance(error, ConnectionRefusedError):
-        return BrokerError(f"{endpoint}: nothing listens there; is the broker running?")
-    if isinstance(error, ConnectionResetError):
-        return BrokerError(f"{endpoint}: it hung up at once; does this port want TLS, or none?")
-    if isinstance(error, TimeoutError):
-        return BrokerError(f"{endpoint}: no answer; is the host up and the port open?")
-    if isinstance(error, socket.gaierror):
-        return BrokerError(f"{endpoint}: the name {endpoint.host!r} cannot be resolved")
-    return BrokerError(f"{endpoint}: {error.strerror or error}")
-
-
-def _tls_failure(endpoint: Endpoint, error: OSError) -> BrokerError:
-    import ssl  # noqa: PLC0415  # it is loaded: the error comes from there
-
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return BrokerError(
-            f"{endpoint}: its certificate is not trusted ({error.verify_message}); "
-            "set broker.ca_file to the authority that signed it"
-        )
-    reason = error.reason if isinstance(error, ssl.SSLError) else error
-    return BrokerError(f"{endpoint}: no TLS there ({reason}); is this port for mqtts?")
-
-
-# MQTT 5 section 3.2.2.2 (values from 128) and MQTT 3.1.1 section 3.2.2.3 (values 1 to 5).
-_REFUSALS = {
-    1: "it does not speak this version of MQTT",
-    2: "it does not accept our client id",
-    3: "its server is unavailable",
-    4: "wrong user name or password",
-    5: "not authorised; check user name and password",
-    132: "it does not speak this version of MQTT",
-    133: "it does not accept our client id",
-    134: "wrong user name or password",
-    135: "not authorised; check user name and password",
-    136: "its server is unavailable",
-    137: "it is busy",
-    138: "this client is banned",
-    140: "it wants another way of authentication",
-    149: "it finds our message too large",
-    151: "our quota is exceeded",
-    154: "it keeps no retained messages",
-    159: "too many connections in a short time",
-}
-UNSUPPORTED_VERSION = frozenset({1, 132})
-
-
-def refusal(endpoint: Endpoint, reason_code: int) -> BrokerError:
-    """The sentence for a CONNACK that says no."""
-    words = _REFUSALS.get(reason_code, f"it refused the connection (reason code {reason_code})")
-    return BrokerError(f"{endpoint}: {words}")

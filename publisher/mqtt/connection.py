@@ -3,30 +3,31 @@
 A connection is never used again after its end: the next one is built from nothing, so no state
 of a client that went wrong survives. Nothing here starts a thread; paho's callbacks only take
 notes, and ``turn`` is the one place that waits. The deadlines are kept with public means alone:
-paho sends a PINGREQ when either direction was silent for the keepalive time, so whoever heard
-nothing for that time and some patience more knows that the broker does not answer.
+paho sends a PINGREQ when either direction was silent for the keepalive time, so a client that
+heard nothing for that time and the timeout of an answer more knows that the broker is gone.
 """
 
 from __future__ import annotations
 
+import logging
 import selectors
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from publisher.contract.messages import Message, Request
-from publisher.contract.payload import SCHEMA_VERSION
 from publisher.errors import BrokerError
-from publisher.mqtt.broker import UNSUPPORTED_VERSION, Endpoint, connection_failure, refusal
+from publisher.mqtt import failures
+from publisher.mqtt.broker import Endpoint
+from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.paho import (
     CallbackAPIVersion,
     Client,
     MQTTErrorCode,
     MQTTMessage,
-    MQTTv5,
-    MQTTv311,
+    MQTTProtocolVersion,
     PacketTypes,
     Properties,
     ReasonCode,
@@ -34,52 +35,19 @@ from publisher.mqtt.paho import (
     WebsocketConnectionError,
     complete,
 )
+from publisher.mqtt.properties import MessageProperties, Will
 
-# What we accept from others: commands and other machines' info are far smaller.
-_RECEIVE_BYTES = 1 << 18
+log = logging.getLogger(__name__)
+
 # In flight at most, also where the broker would take more (MQTT 5 section 3.3.4).
 _WINDOW = 20
 # Fixed header, topic length, packet id and our properties take less than this.
 _OVERHEAD_BYTES = 256
-
-# MQTT 5 section 3.14.2.1, as far as a broker sends them to a client that behaves.
-_FAREWELLS = {
-    135: "we are not authorised",
-    137: "it is busy",
-    139: "it is shutting down",
-    141: "it heard nothing from us for too long",
-    142: "another client uses our client id; set broker.client_id",
-    149: "it finds our message too large",
-    151: "our quota is exceeded",
-    152: "its administrator ended it",
-    156: "it wants us to use another server",
-    157: "it has moved to another server",
-    159: "too many connections in a short time",
-}
-_PASSING = frozenset({139, 141})  # of these, what is over soon
-_RETAIN_NOT_SUPPORTED = 154  # MQTT 5 section 3.2.2.2: here, of our will
-# Said where ``Connection.keeps`` is false.
-KEEPS_NOTHING = (
-    "it keeps no retained messages: after a restart Home Assistant knows no states until we have "
-    "answered its birth message, seconds later; others wait for the next heartbeat or send refresh"
-)
 _GOODBYE_SECONDS = 0.2
 
 
-class RefusedError(BrokerError):
-    """The broker answered and said no: it will say so again for a while."""
-
-
-class RetainError(RefusedError):
-    """The broker keeps no retained messages, and takes nobody who leaves it a retained will."""
-
-
-class VersionError(BrokerError):
-    """The broker does not speak the version of MQTT that we tried, or hung up on it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """How long a connection waits for what, in seconds.
 
     Attributes:
@@ -92,76 +60,96 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Introduction:
-    """What CONNECT says of us.
+class ConnectOptions:
+    """What CONNECT says of a client, besides what the settings say for all of them.
 
     Attributes:
-        will: published by the broker when we are gone for ``will_delay_seconds`` (MQTT 5).
-        boot_id: goes with the will and with every message on its topic, so that a late will is
-            told from a real death.
+        receive_bytes: of the largest message that we accept; commands and other machines' info
+            are far smaller than the default.
     """
 
     client_id: str
-    username: str | None
-    password: str | None
-    keepalive_seconds: int
-    will: Message
-    will_delay_seconds: int
-    boot_id: str
+    will: Will | None = None
+    receive_bytes: int = 1 << 18
 
 
 class Connection:
     """A connection that lives until a method raises ``BrokerError`` or it is closed.
 
+    Made by ``publisher.mqtt.connector``; as a context manager it says goodbye at the end.
+
     Args:
         endpoint: where the broker is.
-        tls: how to verify it, for an endpoint with TLS.
-        version: 5 or 4 (that is 3.1.1).
-        wake: a socket that becomes readable when ``turn`` should return early.
+        username: and ``password``, as far as the broker wants any.
+        tls: how to verify the broker, for an endpoint with TLS.
+        interrupt: ends ``turn`` early.
+
+    Attributes:
+        received: messages that have come; for the caller to take out, as all these lists are.
+        confirmed: messages of QoS 1 that the broker has acknowledged.
+        remarks: what the broker does not do for us, in words for people.
+        denied: topics that it did not let us subscribe to, in the same words.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        introduction: Introduction,
+        options: ConnectOptions,
         *,
+        username: str | None,
+        password: str | None,
         tls: Any,
-        version: int,
-        wake: socket.socket,
-        patience: Patience,
-        clock: Callable[[], float] = time.monotonic,
+        version: MQTTProtocolVersion,
+        keepalive_seconds: int,
+        timeouts: Timeouts,
+        interrupt: Interrupt | None = None,
     ) -> None:
         self.received: list[Request] = []
-        self.remarks: list[str] = []
         self.confirmed: list[Message] = []
+        self.remarks: list[str] = []
+        self.denied: list[failures.AccessError] = []
         self._endpoint = endpoint
-        self._us = introduction
-        self._five = version == MQTTv5
-        self._patience = patience
-        self._clock = clock
+        self._options = options
+        self._version = version
+        self._five = version == MQTTProtocolVersion.MQTTv5
+        self._keepalive_asked = keepalive_seconds
+        self._timeouts = timeouts
         self._answer: tuple[ReasonCode, Properties] | None = None
         self._farewell: ReasonCode | None = None
         self._unacknowledged: dict[int, tuple[Message, float]] = {}
         self._filters: dict[int, Sequence[str]] = {}
         self._limits = _Limits()
-        self._properties: dict[tuple[str, int | None, bool], Properties] = {}
-        self._heard = self._sent = self._pinged = clock()
-        self._wake = wake
+        self._properties = MessageProperties(options.will)
+        self._heard = self._sent = self._pinged = time.monotonic()
+        self._interrupt = interrupt
         self._selector = selectors.DefaultSelector()
-        self._selector.register(wake, selectors.EVENT_READ)
+        if interrupt is not None:
+            self._selector.register(interrupt, selectors.EVENT_READ)
         self._watched: tuple[int, int] | None = None
-        self._client = self._make_client(tls)
+        self._client = self._make_client(username, password, tls)
 
-    def _make_client(self, tls: Any) -> Client:
-        endpoint, us = self._endpoint, self._us
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.say_goodbye()
+        self.close()
+
+    def _make_client(self, username: str | None, password: str | None, tls: Any) -> Client:
+        endpoint = self._endpoint
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=us.client_id,
-            protocol=MQTTv5 if self._five else MQTTv311,
+            client_id=self._options.client_id,
+            protocol=self._version,
             transport="tcp" if endpoint.websocket_path is None else "websockets",
             reconnect_on_failure=False,
         )
-        client.connect_timeout = self._patience.connect
+        client.connect_timeout = self._timeouts.connect
         client.max_inflight_messages_set(0)  # the window is kept here
         if endpoint.websocket_path is not None or endpoint.tls:
             complete()
@@ -169,19 +157,23 @@ class Connection:
             client.ws_set_options(path=endpoint.websocket_path)
         if endpoint.tls:
             client.tls_set_context(tls)
-        if us.username or us.password:
-            client.username_pw_set(us.username or "", us.password)
-        will = us.will
-        properties = self._describe(PacketTypes.WILLMESSAGE, will) if self._five else None
-        if properties and us.will_delay_seconds:
-            properties.WillDelayInterval = us.will_delay_seconds
-        client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
+        if username or password:
+            client.username_pw_set(username or "", password)
+        if self._options.will is not None:
+            self._set_will(client, self._options.will)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
+
+    def _set_will(self, client: Client, will: Will) -> None:
+        message = will.message
+        properties = self._properties.of(PacketTypes.WILLMESSAGE, message) if self._five else None
+        if properties and will.delay_seconds:
+            properties.WillDelayInterval = will.delay_seconds
+        client.will_set(message.topic, message.payload, message.qos, message.retain, properties)
 
     # -- paho's callbacks: they only take notes -------------------------------------------------
 
@@ -205,8 +197,7 @@ class Connection:
         self.confirmed.append(message)  # also when refused: it would be refused again
         if code.is_failure:
             self.remarks.append(
-                f"{self._endpoint}: it does not take what we publish to {message.topic} "
-                f"({str(code).lower()}); check its access rules"
+                failures.may_not_publish(self._endpoint, message.topic, str(code).lower())
             )
 
     def _on_subscribe(
@@ -214,13 +205,12 @@ class Connection:
     ) -> None:
         for topic, code in zip(self._filters.pop(mid, ()), codes, strict=False):
             if code.is_failure:
-                self.remarks.append(
-                    f"{self._endpoint}: it does not let us subscribe to {topic} "
-                    f"({str(code).lower()}); check its access rules"
-                )
+                error = failures.may_not_subscribe(self._endpoint, topic, str(code).lower())
+                self.denied.append(error)
+                self.remarks.append(str(error))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        if len(message.payload) > _RECEIVE_BYTES:
+        if len(message.payload) > self._options.receive_bytes:
             return  # only a broker without MQTT 5 lets it come this far
         try:
             topic = message.topic
@@ -239,11 +229,8 @@ class Connection:
 
     # -- from CONNECT to the end ----------------------------------------------------------------
 
-    def open(self, give_up: Callable[[], bool]) -> None:
+    def open(self) -> None:
         """Connects and waits for the broker's consent.
-
-        Args:
-            give_up: asked whenever the wake socket ends a wait.
 
         Raises:
             VersionError: another version of MQTT may do.
@@ -253,42 +240,37 @@ class Connection:
             self._client.connect(
                 self._endpoint.host,
                 self._endpoint.port,
-                self._us.keepalive_seconds,
+                self._keepalive_asked,
                 properties=self._connect_properties(),
             )
         except WebsocketConnectionError as error:
-            raise BrokerError(
-                f"{self._endpoint}: it offers no MQTT over websockets; are port and path right?"
-            ) from error
-        except OSError as error:
-            raise connection_failure(self._endpoint, error) from error
-        self._heard = self._sent = self._clock()
-        deadline = self._heard + self._patience.connect
+            raise failures.no_websockets(self._endpoint) from error
+        except (OSError, UnicodeError) as error:
+            raise failures.connection_failure(self._endpoint, error) from error
+        self._heard = self._sent = time.monotonic()
+        code, properties = self._await_answer(self._heard + self._timeouts.connect)
+        if code.is_failure:
+            raise failures.refusal(self._endpoint, code.value)
+        self._limits = _Limits.of(properties)
+
+    def _await_answer(self, deadline: float) -> tuple[ReasonCode, Properties]:
         while self._answer is None:
-            if self._clock() >= deadline:
-                raise BrokerError(f"{self._endpoint}: it accepts connections but does not answer")
+            if time.monotonic() >= deadline:
+                raise failures.no_connack(self._endpoint)
             try:
-                self.turn(deadline - self._clock())
+                self.turn(deadline - time.monotonic())
             except BrokerError:
                 if self._answer is None:
                     raise
-            if give_up():
+            if self._interrupt is not None and self._interrupt.stopping:
                 raise BrokerError(f"{self._endpoint}: stopped while connecting")
-        code, properties = self._answer
-        if code.is_failure:
-            kind: type[BrokerError] = RefusedError
-            if code.value in UNSUPPORTED_VERSION:
-                kind = VersionError
-            elif code.value == _RETAIN_NOT_SUPPORTED:
-                kind = RetainError
-            raise kind(str(refusal(self._endpoint, code.value)))
-        self._limits = _Limits.of(properties)
+        return self._answer
 
     def _connect_properties(self) -> Properties | None:
         if not self._five:
             return None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.MaximumPacketSize = _RECEIVE_BYTES
+        properties.MaximumPacketSize = self._options.receive_bytes
         return properties
 
     def subscribe(self, topics: Sequence[str]) -> None:
@@ -303,7 +285,12 @@ class Connection:
         self._check(result)
         if mid is not None:
             self._filters[mid] = topics
-        self._sent = self._clock()
+        self._sent = time.monotonic()
+
+    @property
+    def version(self) -> str:
+        """The version of MQTT that is spoken, in words."""
+        return "MQTT 5" if self._five else "MQTT 3.1.1"
 
     @property
     def keeps(self) -> bool:
@@ -330,18 +317,16 @@ class Connection:
             )
             return False
         qos = min(message.qos, self._limits.qos)
-        properties = self._describe(PacketTypes.PUBLISH, message) if self._five else None
+        properties = self._properties.of(PacketTypes.PUBLISH, message) if self._five else None
         try:
             if not message.topic:
                 raise ValueError("an empty topic")  # noqa: TRY301  # as paho says the others
-            info = self._client.publish(
-                message.topic, message.payload, qos, message.retain and self._limits.retain,
-                properties,
-            )  # fmt: skip
+            retain = message.retain and self._limits.retain
+            info = self._client.publish(message.topic, message.payload, qos, retain, properties)
         except ValueError as error:  # the topic may come from a stranger's request
             self.remarks.append(f"not published to {message.topic[:80]!r}: {error}")
             return False
-        self._sent = self._clock()
+        self._sent = time.monotonic()
         if qos:
             self._unacknowledged[info.mid] = (message, self._sent)
         elif message.qos:
@@ -350,37 +335,37 @@ class Connection:
         return True
 
     def turn(self, timeout: float = float("inf")) -> None:
-        """Waits for the network, the wake socket or the next deadline, and does what is due.
+        """Waits for the network, an interrupt or the next deadline, and does what is due.
 
         Raises:
             BrokerError: the connection has ended.
         """
         self._watch()
-        wait = max(min(timeout, self._due() - self._clock()), 0)
+        wait = max(min(timeout, self._due() - time.monotonic()), 0)
         for key, events in self._selector.select(wait):
-            if key.fileobj is self._wake:
-                self._wake.recv(4096)
+            if self._interrupt is not None and key.fileobj is self._interrupt:
+                self._interrupt.clear()
                 continue
             if events & selectors.EVENT_READ:
                 self._read()
             if events & selectors.EVENT_WRITE:
                 self._check(self._client.loop_write())
-                self._sent = self._clock()
-        pinging = self._clock() >= self._ping_due()
+                self._sent = time.monotonic()
+        pinging = time.monotonic() >= self._ping_due()
         self._check(self._client.loop_misc())
-        now = self._clock()
+        now = time.monotonic()
         if pinging:
             self._pinged = now
         if self._answer is not None and now >= self._answer_due():
-            raise BrokerError(f"{self._endpoint}: it stopped answering; connecting anew")
+            raise failures.no_answer(self._endpoint)
 
     def say_goodbye(self) -> None:
         """Tells the broker that we leave on purpose, so that it forgets the will."""
         self._client.disconnect()
-        deadline = self._clock() + _GOODBYE_SECONDS
-        while self._client.socket() is not None and self._clock() < deadline:
+        deadline = time.monotonic() + _GOODBYE_SECONDS
+        while self._client.socket() is not None and time.monotonic() < deadline:
             try:
-                self.turn(deadline - self._clock())
+                self.turn(deadline - time.monotonic())
             except BrokerError:
                 return
 
@@ -395,12 +380,20 @@ class Connection:
 
     def _read(self) -> None:
         while True:
-            self._check(self._client.loop_read())
-            self._heard = self._clock()
+            self._check(self._loop_read())
+            self._heard = time.monotonic()
             # TLS may hold decrypted bytes that no selector knows of.
             pending = getattr(self._client.socket(), "pending", None)
             if pending is None or not pending():
                 return
+
+    def _loop_read(self) -> MQTTErrorCode:
+        try:
+            return self._client.loop_read()
+        except Exception as error:
+            # paho's parser trips in many ways over what is no MQTT.
+            log.debug("%s: unreadable", self._endpoint, exc_info=True)
+            raise self._lost(MQTTErrorCode.MQTT_ERR_PROTOCOL) from error
 
     def _watch(self) -> None:
         sock = self._client.socket()
@@ -420,9 +413,9 @@ class Connection:
         return max(min(self._sent, self._heard), self._pinged) + self._keepalive
 
     def _answer_due(self) -> float:
-        due = self._heard + self._keepalive + self._patience.answer
+        due = self._heard + self._keepalive + self._timeouts.answer
         for _, since in self._unacknowledged.values():  # in the order of sending
-            return min(due, since + self._patience.answer)
+            return min(due, since + self._timeouts.answer)
         return due
 
     def _due(self) -> float:
@@ -430,48 +423,20 @@ class Connection:
 
     @property
     def _keepalive(self) -> float:
-        return self._limits.keepalive or self._us.keepalive_seconds
+        return self._limits.keepalive or self._keepalive_asked
 
     def _check(self, code: MQTTErrorCode | int) -> None:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._client.socket() is None:
             raise self._lost(code)
 
     def _lost(self, code: MQTTErrorCode | int = MQTTErrorCode.MQTT_ERR_CONN_LOST) -> BrokerError:
+        garbled = code == MQTTErrorCode.MQTT_ERR_PROTOCOL
         if self._answer is None:
-            words = (
-                f"{self._endpoint}: what answers there is no MQTT broker"
-                if code == MQTTErrorCode.MQTT_ERR_PROTOCOL
-                else f"{self._endpoint}: it hangs up at once; is it an MQTT broker, "
-                "and is TLS wanted there (mqtts://)?"
-            )
-            return VersionError(words) if self._five else BrokerError(words)
+            return (failures.no_mqtt if garbled else failures.hung_up)(self._endpoint)
         if self._farewell is not None and self._farewell.value:
-            reason = _FAREWELLS.get(self._farewell.value, str(self._farewell).lower())
-            kind = BrokerError if self._farewell.value in _PASSING else RefusedError
-            return kind(f"{self._endpoint}: it ended the connection: {reason}")
-        return BrokerError(f"{self._endpoint}: connection lost; connecting anew")
-
-    def _describe(self, packet: int, message: Message) -> Properties:
-        """The MQTT 5 properties of a message; made once for each kind of message."""
-        ours = message.topic == self._us.will.topic
-        key = (message.content_type, message.expiry_seconds, ours)
-        known = self._properties.get(key)
-        if known and packet == PacketTypes.PUBLISH and message.correlation_data is None:
-            return known
-        properties = Properties(packet)  # type: ignore[no-untyped-call]
-        if message.payload:
-            properties.PayloadFormatIndicator = 1  # UTF-8
-            properties.ContentType = message.content_type
-        if message.expiry_seconds is not None:
-            properties.MessageExpiryInterval = message.expiry_seconds
-        properties.UserProperty = ("schema_version", str(SCHEMA_VERSION))
-        if ours:
-            properties.UserProperty = ("boot_id", self._us.boot_id)
-        if message.correlation_data is not None:
-            properties.CorrelationData = message.correlation_data
-        elif packet == PacketTypes.PUBLISH and message.payload:
-            self._properties[key] = properties
-        return properties
+            words = str(self._farewell).lower()
+            return failures.ended(self._endpoint, self._farewell.value, words)
+        return (failures.garbled if garbled else failures.lost)(self._endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

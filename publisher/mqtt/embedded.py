@@ -134,8 +134,9 @@ class EmbeddedBroker:
             return
         log.warning(
             "our own broker (%s) ended with exit code %s; starting it again",
-            self._program.name, self._process.returncode,
-        )  # fmt: skip
+            self._program.name,
+            self._process.returncode,
+        )
         self._release()
         self._process = self._spawn()
 

@@ -1,4 +1,4 @@
-"""Events on disk until the broker has confirmed them: none lost, in order, whoever dies between.
+"""Events on disk until the broker has confirmed them: none lost, in order, whichever side dies.
 
 The file is a log of two kinds of lines: ``+ id topic payload`` when an event happened, ``- id``
 when the broker confirmed it. When nothing waits it is emptied, and when it has grown long it is
@@ -6,7 +6,7 @@ written anew with what still waits. A line that a crash cut short is passed over
 keeps ids sees each event once: after a crash between sending and confirming an event is sent
 again with the same id.
 
-A disk that is slow or full keeps nobody waiting: a thread of its own writes, moments after the
+A disk that is slow or full delays no event: a thread of its own writes, moments after the
 event. What could not be written is kept in memory, and the file is made anew once it can be.
 """
 

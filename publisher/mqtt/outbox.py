@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from publisher.contract.messages import Message
 from publisher.mqtt.journal import Journal
 
-_ANSWERS = 16  # nobody waits for the seventeenth answer of a broker that is away
+_ANSWERS = 16  # older questions to a broker that is away have timed out
 
 
 class Outbox:

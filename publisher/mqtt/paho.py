@@ -29,7 +29,7 @@ def _placeholder(name: str) -> ModuleType:
 
 
 def _load() -> ModuleType:
-    if "paho.mqtt.client" in sys.modules:  # somebody else's choice
+    if "paho.mqtt.client" in sys.modules:  # another module has loaded all of it
         return sys.modules["paho.mqtt.client"]
     placed: dict[str, ModuleType | None] = {}
     for name in (*_LATER, *_NEVER):
@@ -55,11 +55,9 @@ def complete() -> None:
 from paho.mqtt.client import (  # noqa: E402
     Client,
     MQTTMessage,
-    MQTTv5,
-    MQTTv311,
     WebsocketConnectionError,
 )
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode  # noqa: E402
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion  # noqa: E402
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
 from paho.mqtt.properties import Properties  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
@@ -70,8 +68,7 @@ __all__ = [
     "Client",
     "MQTTErrorCode",
     "MQTTMessage",
-    "MQTTv5",
-    "MQTTv311",
+    "MQTTProtocolVersion",
     "PacketTypes",
     "Properties",
     "ReasonCode",

@@ -6,28 +6,19 @@ uses the client id of a daemon that may be running.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from publisher.contract.messages import Message, Request
 from publisher.contract.topics import COMMAND, INFO, Topics
-from publisher.mqtt.broker import (
-    BrokerSettings,
-    parse_url,
-    resolve_password,
-    resolve_username,
-    tls_context,
-)
-from publisher.mqtt.connection import Connection, Introduction, Patience, VersionError
-from publisher.mqtt.paho import MQTTv5, MQTTv311
+from publisher.mqtt.broker import BrokerSettings
+from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
+from publisher.mqtt.connector import Connector
 
-_UNREAD = "check"  # where a will of ours would disturb nobody
 _TURN_SECONDS = 0.1
-_PATIENCE = Patience(connect=5.0, answer=5.0)
+_TIMEOUTS = Timeouts(connect=5.0, answer=5.0)
 # A retained message follows the acknowledgement of the subscription at once.
 _RETAINED_SECONDS = 0.5
 
@@ -65,7 +56,7 @@ def probe(
     was nothing, and it is not retained. Nothing is published where another machine lives.
 
     Args:
-        settings: with a URL.
+        settings: of the broker.
         topics: ours.
         hello: a payload of ``…/info``.
         ours: whether a payload of ``…/info`` comes from this machine.
@@ -75,22 +66,14 @@ def probe(
         BrokerError: no connection; the message says why.
         ConfigError: the settings cannot be used.
     """
-    version = MQTTv311 if settings.protocol == "3.1.1" else MQTTv5
-    with contextlib.ExitStack() as stack:
-        try:
-            writer = _open(settings, topics, version, stack)
-        except VersionError:
-            if settings.protocol != "auto":
-                raise
-            version = MQTTv311
-            writer = _open(settings, topics, version, stack)
-        reader = _open(settings, topics, version, stack)
+    connector = Connector(settings, timeouts=_TIMEOUTS)
+    with connector.connect(_options()) as writer, connector.connect(_options()) as reader:
         reader.subscribe([topics.of(INFO), topics.of(COMMAND)])
         published, read_back, info = _try(
             writer, reader, info=topics.of(INFO), hello=hello, ours=ours, seconds=seconds
         )
         return Findings(
-            version="MQTT 5" if version == MQTTv5 else "MQTT 3.1.1",
+            version=reader.version,
             published=published,
             read_back=read_back,
             keeps=reader.keeps,
@@ -98,34 +81,8 @@ def probe(
         )
 
 
-def _open(
-    settings: BrokerSettings, topics: Topics, version: int, stack: contextlib.ExitStack
-) -> Connection:
-    endpoint = parse_url(settings.url or "")
-    files = (settings.ca_file, settings.certificate_file, settings.key_file)
-    wake, other = socket.socketpair()
-    stack.callback(wake.close)
-    stack.callback(other.close)
-    connection = Connection(
-        endpoint,
-        Introduction(
-            client_id=f"fanwhy-check-{os.urandom(3).hex()}",
-            username=resolve_username(settings),
-            password=resolve_password(settings),
-            keepalive_seconds=settings.keepalive_seconds,
-            will=Message(topic=topics.of(_UNREAD), payload=b""),
-            will_delay_seconds=0,
-            boot_id="",
-        ),
-        tls=tls_context(*files) if endpoint.tls else None,
-        version=version,
-        wake=wake,
-        patience=_PATIENCE,
-    )
-    stack.callback(connection.close)
-    connection.open(lambda: False)
-    stack.callback(connection.say_goodbye)
-    return connection
+def _options() -> ConnectOptions:
+    return ConnectOptions(client_id=f"fanwhy-check-{os.urandom(3).hex()}")
 
 
 def _try(

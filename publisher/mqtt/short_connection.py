@@ -1,53 +1,43 @@
-"""A short visit to the broker, for commands: listen to some topics, leave some messages."""
+"""A short connection to the broker, for commands: listen to some topics, publish some messages."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 from publisher.contract.messages import Message, Request
 from publisher.errors import BrokerError
-from publisher.mqtt.broker import (
-    BrokerSettings,
-    parse_url,
-    resolve_password,
-    resolve_username,
-    tls_context,
-)
-from publisher.mqtt.connection import Connection, Introduction, Patience, VersionError
-from publisher.mqtt.paho import MQTTv5, MQTTv311
+from publisher.mqtt.broker import BrokerSettings
+from publisher.mqtt.connection import ConnectOptions, Timeouts
+from publisher.mqtt.connector import Connector
 
 _TURN_SECONDS = 0.1
 _ANSWER_SECONDS = 5.0
-_PATIENCE = Patience(connect=5.0, answer=_ANSWER_SECONDS)
+_TIMEOUTS = Timeouts(connect=5.0, answer=_ANSWER_SECONDS)
 
 
 class ShortConnection:
-    """A connection for a while, under a name of its own and without a will that matters.
+    """A connection for as long as the ``with`` block lasts, beside that of a daemon.
+
+    It has a client id of its own, for a broker keeps one connection of each, and no will.
 
     Args:
-        settings: with a URL.
-        will_topic: where a message would disturb nobody.
+        settings: of the broker.
+
+    Raises:
+        BrokerError: no connection; the message says why.
+        ConfigError: the settings cannot be used.
     """
 
-    def __init__(self, settings: BrokerSettings, will_topic: str) -> None:
-        self._settings = settings
-        self._will_topic = will_topic
-        self._stack = contextlib.ExitStack()
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._connector = Connector(settings, timeouts=_TIMEOUTS)
 
     def __enter__(self) -> Self:
-        protocol = self._settings.protocol
-        try:
-            self._connection = self._open(MQTTv311 if protocol == "3.1.1" else MQTTv5)
-        except VersionError:
-            if protocol != "auto":
-                raise
-            self._connection = self._open(MQTTv311)
+        options = ConnectOptions(client_id=f"fanwhy-pub-{os.urandom(3).hex()}")
+        self._connection = self._connector.connect(options)
         return self
 
     def __exit__(
@@ -56,7 +46,8 @@ class ShortConnection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self._connection.say_goodbye()
+        self._connection.close()
 
     def listen(
         self, filters: Sequence[str], seconds: float, heard: Callable[[Request], None]
@@ -70,7 +61,7 @@ class ShortConnection:
                 heard(request)
             self._connection.received.clear()
 
-    def leave(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Iterable[Message]) -> None:
         """Publishes messages and waits until the broker has them.
 
         Raises:
@@ -83,31 +74,3 @@ class ShortConnection:
             self._connection.turn(_TURN_SECONDS)
         if self._connection.remarks:
             raise BrokerError(self._connection.remarks[0])
-
-    def _open(self, version: int) -> Connection:
-        settings = self._settings
-        endpoint = parse_url(settings.url or "")
-        files = (settings.ca_file, settings.certificate_file, settings.key_file)
-        wake, other = socket.socketpair()
-        self._stack.callback(wake.close)
-        self._stack.callback(other.close)
-        connection = Connection(
-            endpoint,
-            Introduction(
-                client_id=f"fanwhy-visit-{os.urandom(3).hex()}",
-                username=resolve_username(settings),
-                password=resolve_password(settings),
-                keepalive_seconds=settings.keepalive_seconds,
-                will=Message(topic=self._will_topic, payload=b""),
-                will_delay_seconds=0,
-                boot_id="",
-            ),
-            tls=tls_context(*files) if endpoint.tls else None,
-            version=version,
-            wake=wake,
-            patience=_PATIENCE,
-        )
-        self._stack.callback(connection.close)
-        connection.open(lambda: False)
-        self._stack.callback(connection.say_goodbye)
-        return connection

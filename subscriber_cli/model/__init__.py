@@ -1,0 +1,1 @@
+"""What arrives, decided upon once: JSON of unknown origin in, typed and harmless values out."""

@@ -3,37 +3,63 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
 from publisher.contract import topics
-from subscriber_cli.model.values import clean
+from subscriber_cli.model.leaves import ANSWERS, NOT_SHOWN
+from subscriber_cli.model.values import Document, clean, moment
 
 LARGEST = 1 << 20
 """Bytes of the largest payload that is looked at; a catalogue has some 100 KiB."""
 
-_ANSWERS = "/reply"
-"""Level below which someone's questions are answered to them."""
+
+class Presence(StrEnum):
+    """Whether a daemon is there, as its ``status`` has it."""
+
+    ONLINE = topics.ONLINE.decode()
+    OFFLINE = topics.OFFLINE.decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message understood.
+    """A message of a host.
 
     Attributes:
         prefix: the topic without its leaf: one for each host.
-        content: the JSON object; the word of a ``status``; ``None`` when the topic was withdrawn.
+        content: the JSON object, which ``content_of`` and ``HostState`` make sense of;
+            ``None`` when the topic was withdrawn.
         retained: the broker had kept it, so it may be old.
     """
 
     prefix: str
     leaf: str
-    content: dict[str, Any] | str | None
+    content: Document | Presence | None
     retained: bool = False
 
     @property
     def topic(self) -> str:
         return f"{self.prefix}/{self.leaf}"
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the topic holds nothing any more."""
+        return self.content is None
+
+    @property
+    def made_at(self) -> float | None:
+        """When it was made, in seconds since the epoch by the host's clock, where it says so."""
+        return moment(self.content.get("time")) if isinstance(self.content, Mapping) else None
+
+    def json_line(self) -> str:
+        """The message for programs, on one line, with nothing that would upset a terminal."""
+        document = {"topic": self.topic, "payload": self.content}
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        if text.isprintable():
+            return text
+        # Whatever is not printable stands inside a string, where JSON has an escape for it.
+        return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +73,7 @@ class Scope:
     """Which topics are fanwhy's, given the configured prefix.
 
     The prefix ``host`` also finds ``host/<machine>/…``, and ``host/{hostname}`` also ``host/…``,
-    so that one terminal shows both ways of publishing. Deeper levels belong to someone else.
+    so that one terminal shows both ways of publishing. Deeper levels are not fanwhy's.
     """
 
     def __init__(self, template: str) -> None:
@@ -58,17 +84,12 @@ class Scope:
 
     def answers(self, client: str) -> str:
         """Where a client is answered: a topic that the filter lets in."""
-        return f"{self._root}{_ANSWERS}/{client}".lstrip("/")
+        return f"{self._root}/{ANSWERS}/{client}".lstrip("/")
 
     def split(self, topic: str) -> tuple[str, str] | None:
         """(prefix, leaf) of a host's topic; ``None`` for one that is not a host's."""
         prefix, leaf = topics.split(topic)
-        if (
-            not prefix
-            or not leaf
-            or leaf in (topics.COMMAND, topics.PICTURE)
-            or prefix.endswith(_ANSWERS)
-        ):
+        if not prefix or not leaf or leaf in NOT_SHOWN or prefix.endswith(f"/{ANSWERS}"):
             return None
         if self._root and (prefix == self._root or prefix.rpartition("/")[0] == self._root):
             return prefix, leaf
@@ -82,7 +103,7 @@ class Scope:
 
 
 def decode(scope: Scope, topic: str, payload: bytes, *, retained: bool) -> Received | Notice | None:
-    """What a message says; a ``Notice`` if nothing usable, ``None`` on someone else's topic."""
+    """What a message says; a ``Notice`` if nothing usable, ``None`` on any other topic."""
     place = scope.split(topic)
     if place is None:
         return None
@@ -91,7 +112,7 @@ def decode(scope: Scope, topic: str, payload: bytes, *, retained: bool) -> Recei
         return Received(prefix, leaf, None, retained)
     if leaf == topics.STATUS:
         if payload in (topics.ONLINE, topics.OFFLINE):
-            return Received(prefix, leaf, payload.decode("ascii"), retained)
+            return Received(prefix, leaf, Presence(payload.decode("ascii")), retained)
         return _bad(topic, "is neither online nor offline")
     if len(payload) > LARGEST:
         return _bad(topic, f"has {len(payload) / LARGEST:.1f} MiB; more than 1 MiB is not read")

@@ -6,120 +6,144 @@ import bisect
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
 
 from publisher.contract import topics
-from publisher.contract.metric import Kind
-from publisher.contract.units import Unit
-from subscriber_cli.model.catalogue import Catalogue, Column, present
-from subscriber_cli.model.decode import Received
-from subscriber_cli.model.values import clean, mapping, moment, number, words
+from subscriber_cli.model.catalogue import Catalogue
+from subscriber_cli.model.decode import Presence, Received
+from subscriber_cli.model.explanation import Explanation
+from subscriber_cli.model.info import SubsystemHealth, subsystems
+from subscriber_cli.model.row import Cell, Instances, Row, lead
+from subscriber_cli.model.values import Document, clean, words
 
 HISTORY_SECONDS = 120.0
 _POINTS = 300  # of one sparkline: two a second for as long as it shows
-# Bounds on what anyone who may publish can make us remember.
-_MOST_HOSTS, _MOST_TOPICS, _MOST_LINES = 500, 64, 256
+# Bounds on what any client of the broker can make the terminal remember.
+_MOST_HOSTS, _MOST_TOPICS, _MOST_SERIES = 500, 64, 256
 _CLOCK_AGREES = 5.0  # seconds
 
-Line = tuple[str, ...]
-"""Where the values of one sparkline come from: topic, then the keys on the way."""
+SeriesKey = tuple[str, ...]
+"""Where the values of one sparkline come from: topic, then the names on the way."""
 
 
 @dataclass(slots=True)
-class Topic:
-    """The newest message of one topic; ``at`` is when it was made, by the host's clock."""
+class Latest:
+    """The newest message of one topic.
 
-    payload: dict[str, Any]
+    Attributes:
+        document: as it came, to be read again when another catalogue comes.
+        row: the same by the catalogue that is known now.
+        at: when it was made, in seconds since the epoch by the host's clock.
+    """
+
+    document: Document
+    row: Row
     at: float
 
 
 @dataclass(slots=True)
-class Host:
-    """One machine, as far as it has told.
+class HostState:
+    """One host, as far as it has told.
 
     Attributes:
         name: its own word for itself once it is ``named``, until then the end of its prefix.
+        explanation: the newest verdict; one without a word when there is none.
+        subsystems: what ``info`` says of them.
+        history: (time, value) of the last minutes, by our clock.
+        clock_ahead: seconds by which its clock is ahead of ours, and a message's way the less.
     """
 
     prefix: str
     name: str = ""
     named: bool = False
-    status: str = ""
-    status_at: float = 0.0
-    topics: dict[str, Topic] = field(default_factory=dict)
+    presence: Presence | None = None
+    latest: dict[str, Latest] = field(default_factory=dict)
+    explanation: Explanation = field(default_factory=Explanation)
+    subsystems: tuple[SubsystemHealth, ...] = ()
     catalogue: Catalogue = field(default_factory=Catalogue)
-    history: dict[Line, deque[tuple[float, float]]] = field(default_factory=dict)
+    history: dict[SeriesKey, deque[tuple[float, float]]] = field(default_factory=dict)
     clock_ahead: float | None = None
 
     @property
     def offline(self) -> bool:
-        return self.status == topics.OFFLINE.decode()
-
-    @property
-    def explanation(self) -> dict[str, Any]:
-        """The newest verdict; empty when there is none."""
-        return self.payload(topics.EXPLANATION)
+        return self.presence is Presence.OFFLINE
 
     @property
     def state(self) -> str:
         """The state of the verdict, or ``offline``, or nothing."""
-        return "offline" if self.offline else words(self.explanation, "state")
+        return "offline" if self.offline else self.explanation.state
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether it is plainly one of fanwhy's hosts, and no other user of a like topic."""
+        return bool(self.presence or self.catalogue.topics or topics.EXPLANATION in self.latest)
 
     @property
     def last_heard(self) -> float | None:
         """When the newest message was made, by our clock."""
-        return max((self._here(topic.at) for topic in self.topics.values()), default=None)
+        return max((self._here(latest.at) for latest in self.latest.values()), default=None)
 
-    def payload(self, leaf: str) -> dict[str, Any]:
-        topic = self.topics.get(leaf)
-        return topic.payload if topic else {}
+    def row(self, leaf: str) -> Row:
+        """The newest readings of a topic; a row without cells when there are none."""
+        latest = self.latest.get(leaf)
+        return latest.row if latest else Row()
 
     def age(self, leaf: str, now: float) -> float:
         """Seconds since the newest message of a topic was made."""
-        return max(now - self._here(self.topics[leaf].at), 0.0)
+        return self.seconds_since(self.latest[leaf].at, now)
 
-    def since(self, text: Any, now: float) -> float | None:
-        """Seconds since a moment that the host wrote; ``None`` when it is none."""
-        at = moment(text)
-        return None if at is None else max(now - self._here(at), 0.0)
-
-    def columns(self, leaf: str) -> tuple[Column, ...]:
-        """The fields of the newest message of a topic."""
-        return self.catalogue.columns(leaf, self.payload(leaf))
+    def seconds_since(self, at: float, now: float) -> float:
+        """Seconds since a moment by the host's clock; ``now`` is by ours."""
+        return max(now - self._here(at), 0.0)
 
     def apply(self, message: Received, now: float) -> None:
-        """Takes a message in."""
+        """Takes a message in; ``now`` in seconds since the epoch."""
         leaf, content = message.leaf, message.content
-        if isinstance(content, str):
-            self.status, self.status_at = content, now
-            return
-        if content is None:
-            self.topics.pop(leaf, None)
-            if leaf == topics.STATUS:
-                self.status = ""
-            return
-        if leaf == topics.CATALOGUE:
+        if isinstance(content, Presence):
+            self.presence = content
+        elif content is None:
+            self._withdraw(leaf)
+        elif leaf == topics.CATALOGUE:
             self.catalogue = Catalogue.parse(content)
             self._be_named(content)
-            for known in self.topics:
+            for known in self.latest:
+                self._read(known)
                 self._remember(known, now)
-            return
-        if leaf not in self.topics and len(self.topics) >= _MOST_TOPICS:
-            return
+        elif leaf in self.latest or len(self.latest) < _MOST_TOPICS:
+            self._keep(message, content, now)
+
+    def _withdraw(self, leaf: str) -> None:
+        self.latest.pop(leaf, None)
+        if leaf == topics.STATUS:
+            self.presence = None
+        elif leaf == topics.EXPLANATION:
+            self.explanation = Explanation()
+        elif leaf == topics.INFO:
+            self.subsystems = ()
+
+    def _keep(self, message: Received, document: Document, now: float) -> None:
+        leaf, at = message.leaf, message.made_at
         if not self.catalogue.topics or leaf in self.catalogue.topics:
-            self._be_named(content)
-        at = moment(content.get("time"))
+            self._be_named(document)
         if at is not None and not message.retained:
             ahead = at - now
             # Messages are late, never early: the least delayed one tells the clocks apart best.
             if self.clock_ahead is None or ahead > self.clock_ahead:
                 self.clock_ahead = ahead
-        self.topics[leaf] = Topic(content, now if at is None else at)
+        self.latest[leaf] = Latest(document, Row(), now if at is None else at)
+        self._read(leaf)
         self._remember(leaf, now)
 
-    def _be_named(self, content: dict[str, Any]) -> None:
-        name = words(content, "host")[:64]
+    def _read(self, leaf: str) -> None:
+        """Makes the typed values of a topic by the catalogue that is known now."""
+        latest = self.latest[leaf]
+        latest.row = self.catalogue.row(leaf, latest.document)
+        if leaf == topics.EXPLANATION:
+            self.explanation = Explanation.read(latest.document, self.catalogue)
+        elif leaf == topics.INFO:
+            self.subsystems = subsystems(latest.document)
+
+    def _be_named(self, document: Document) -> None:
+        name = words(document, "host")[:64]
         if name:
             self.name, self.named = name, True
 
@@ -130,12 +154,12 @@ class Host:
 
     def _remember(self, leaf: str, now: float) -> None:
         at = now - self.age(leaf, now)
-        for line, value in _lines(leaf, self.columns(leaf), self.payload(leaf)):
-            points = self.history.get(line)
+        for key, value in _measured(leaf, self.row(leaf)):
+            points = self.history.get(key)
             if points is None:
-                if len(self.history) >= _MOST_LINES:
+                if len(self.history) >= _MOST_SERIES:
                     continue
-                points = self.history[line] = deque(maxlen=_POINTS)
+                points = self.history[key] = deque(maxlen=_POINTS)
             if not points or points[-1][0] <= at:
                 points.append((at, value))
             while len(points) > 1 and points[1][0] < now - HISTORY_SECONDS:
@@ -146,56 +170,36 @@ class Fleet:
     """All hosts, in the order of their names."""
 
     def __init__(self) -> None:
-        self._hosts: dict[str, Host] = {}
+        self._hosts: dict[str, HostState] = {}
         self._order: list[str] = []
 
-    def __iter__(self) -> Iterator[Host]:
+    def __iter__(self) -> Iterator[HostState]:
         """Those that are plainly machines: they have a status, a verdict or a catalogue."""
-        return (host for host in map(self._hosts.__getitem__, self._order) if _is_machine(host))
+        return (host for host in map(self._hosts.__getitem__, self._order) if host.is_machine)
 
-    def apply(self, message: Received, now: float) -> Host | None:
+    def apply(self, message: Received, now: float) -> HostState | None:
         """Takes a message in; ``now`` in seconds since the epoch."""
         host = self._hosts.get(message.prefix)
         if host is None:
             if message.content is None or len(self._hosts) >= _MOST_HOSTS:
                 return None
             name = clean(message.prefix.rpartition("/")[2])[:64]
-            host = self._hosts[message.prefix] = Host(message.prefix, name)
+            host = self._hosts[message.prefix] = HostState(message.prefix, name)
             bisect.insort(self._order, message.prefix)
         host.apply(message, now)
         return host
 
 
-def _is_machine(host: Host) -> bool:
-    return bool(host.status or host.catalogue.topics or host.explanation)
-
-
-def lead(columns: tuple[Column, ...]) -> Column | None:
-    """The one number that stands for a reading: a headline, else a percentage, else the first."""
-    measures = [column for column in columns if column.measures]
-    return next(
-        chain(
-            (column for column in measures if column.headline),
-            (column for column in measures if column.unit == Unit.PERCENT),
-            (column for column in measures if column.kind == Kind.GAUGE),
-        ),
-        None,
-    )
-
-
-def _lines(
-    leaf: str, columns: tuple[Column, ...], payload: dict[str, Any]
-) -> Iterator[tuple[Line, float]]:
+def _measured(leaf: str, row: Row) -> Iterator[tuple[SeriesKey, float]]:
     """The values that get a sparkline: a topic's lead, and that of each device in it."""
-    column = lead(columns)
-    if column and (value := number(payload.get(column.name))) is not None:
-        yield (leaf, column.name), value
-    for inner in columns:
-        if inner.kind != Kind.INSTANCES:
-            continue
-        for name, item in mapping(payload, inner.name).items():
-            if not isinstance(item, dict):
-                continue
-            first = lead(present(inner.of, item))
-            if first and (value := number(item.get(first.name))) is not None:
-                yield (leaf, inner.name, name, first.name), value
+    yield from _leading((leaf,), row.cells)
+    for cell in row.cells:
+        if isinstance(cell.value, Instances):
+            for name, device in cell.value.rows:
+                yield from _leading((leaf, cell.column.name, name), device.cells)
+
+
+def _leading(key: SeriesKey, cells: tuple[Cell, ...]) -> Iterator[tuple[SeriesKey, float]]:
+    cell = lead(cells)
+    if cell is not None and cell.number is not None:
+        yield (*key, cell.column.name), cell.number

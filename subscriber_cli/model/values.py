@@ -1,4 +1,4 @@
-"""Fields of payloads that anybody may have written: the value asked for, or none.
+"""Fields of a JSON document of unknown origin: the value asked for, or none.
 
 Every word that leaves here is harmless on a terminal.
 """
@@ -12,17 +12,20 @@ from typing import Any
 
 from publisher.contract.printable import printable
 
-_LONGEST = 2000  # characters that anyone would read of one word or sentence
+Document = Mapping[str, Any]
+"""A JSON object as it came. It is read in ``model`` and nowhere else."""
+
+_LONGEST = 2000  # characters of one word or sentence; no screen shows more
 
 
-def words(payload: Mapping[str, Any], key: str) -> str:
+def words(document: Document, key: str) -> str:
     """The text under a key; empty when there is none."""
-    value = payload.get(key)
+    value = document.get(key)
     return clean(value) if isinstance(value, str) else ""
 
 
 def clean(text: str) -> str:
-    """A text from outside, printable and of a length that a person would read."""
+    """A text from outside, printable and no longer than a screen shows."""
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
     return printable(text)
@@ -46,15 +49,15 @@ def numbers(value: Any) -> list[float]:
     return found if len(found) == len(value) else []
 
 
-def items(payload: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def items(document: Document, key: str) -> list[Document]:
     """The objects of the list under a key."""
-    value = payload.get(key)
+    value = document.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def mapping(payload: Mapping[str, Any], key: str) -> dict[str, Any]:
+def mapping(document: Document, key: str) -> Document:
     """The object under a key; empty when there is none."""
-    value = payload.get(key)
+    value = document.get(key)
     return value if isinstance(value, dict) else {}
 
 
@@ -66,6 +69,6 @@ def moment(value: Any) -> float | None:
         stamp = datetime.fromisoformat(value)
     except ValueError:
         return None
-    if not 1970 <= stamp.year < 9999:  # what no clock says and no time zone can hold
+    if not 1970 <= stamp.year < 9999:  # no clock is set so, and no time zone can hold it
         return None
     return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

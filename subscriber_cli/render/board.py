@@ -2,77 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from rich.text import Text
 
 from publisher.contract.units import duration
-from publisher.errors import BrokerError
-from subscriber_cli.client import Connected, Item
-from subscriber_cli.model.decode import Notice, Received
-from subscriber_cli.model.fleet import Fleet, Host
+from subscriber_cli.model.fleet import HostState
+from subscriber_cli.model.view import View
 from subscriber_cli.render import theme
 from subscriber_cli.render.head import fleet_line, head, wrap
 from subscriber_cli.render.panels import Panel, panels
 
 _GAP = 3  # columns between two blocks beside each other
-_NOTICE_SECONDS = 10.0
 _NARROWEST = 36  # columns in which a block still says something
-
-
-@dataclass(slots=True)
-class View:
-    """What the screen is about.
-
-    Attributes:
-        place: the broker, for people.
-        connected: whether messages can come now.
-        trouble: why they cannot.
-        retry_at: when the next attempt begins, in seconds since the epoch.
-        notice: the last thing worth a line, until ``notice_until``.
-    """
-
-    place: str
-    fleet: Fleet = field(default_factory=Fleet)
-    chosen: str = ""
-    connected: bool = False
-    trouble: str = ""
-    retry_at: float = 0.0
-    notice: str = ""
-    notice_until: float = 0.0
-
-    @property
-    def host(self) -> Host | None:
-        """The host shown in full."""
-        hosts = list(self.fleet)
-        return next(
-            (host for host in hosts if host.prefix == self.chosen), hosts[0] if hosts else None
-        )
-
-    def apply(self, item: Item, now: float) -> None:
-        """Takes in what the stream found.
-
-        Raises:
-            BrokerError: the broker will never let us in.
-        """
-        if isinstance(item, Received):
-            self.fleet.apply(item, now)
-        elif isinstance(item, Connected):
-            self.connected, self.trouble = True, ""
-        elif isinstance(item, Notice):
-            self.notice, self.notice_until = item.text, now + _NOTICE_SECONDS
-        elif item.retry_seconds is None:
-            raise BrokerError(item.text)
-        else:
-            self.connected, self.trouble = False, item.text
-            self.retry_at = now + item.retry_seconds
-
-    def step(self, by: int) -> None:
-        """Chooses the next host, or the one before."""
-        prefixes = [host.prefix for host in self.fleet]
-        host = self.host
-        if host is not None:
-            self.chosen = prefixes[(prefixes.index(host.prefix) + by) % len(prefixes)]
 
 
 def compose(view: View, width: int, height: int, now: float) -> list[Text]:
@@ -89,7 +29,7 @@ def compose(view: View, width: int, height: int, now: float) -> list[Text]:
     return lines[-height:]
 
 
-def _host(view: View, host: Host, width: int, height: int, now: float) -> list[Text]:
+def _host(view: View, host: HostState, width: int, height: int, now: float) -> list[Text]:
     lines: list[Text] = []
     if view.trouble:
         lines += [*_trouble(view, width, now), Text()]
@@ -104,7 +44,7 @@ def _host(view: View, host: Host, width: int, height: int, now: float) -> list[T
     return lines
 
 
-def _hosts(hosts: list[Host], chosen: Host, width: int, room: int) -> list[Text]:
+def _hosts(hosts: list[HostState], chosen: HostState, width: int, room: int) -> list[Text]:
     """A window of the list of hosts around the chosen one."""
     at = next(index for index, host in enumerate(hosts) if host is chosen)
     start = min(max(at - room // 2, 0), max(len(hosts) - room, 0))
@@ -115,7 +55,7 @@ def _hosts(hosts: list[Host], chosen: Host, width: int, room: int) -> list[Text]
     ]
 
 
-def _grid(host: Host, width: int, room: int, now: float) -> list[Text]:
+def _grid(host: HostState, width: int, room: int, now: float) -> list[Text]:
     count = max(min((width + _GAP) // (_NARROWEST + _GAP), 1 + width // 70), 1)
     each = (width - (count - 1) * _GAP) // count
     blocks = panels(host, each, room, now)

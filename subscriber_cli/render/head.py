@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.text import Text
 
-from publisher.contract.metric import Kind
-from publisher.contract.topics import EXPLANATION
-from publisher.contract.units import duration
-from subscriber_cli.model.catalogue import Column, present
-from subscriber_cli.model.fleet import Host
-from subscriber_cli.model.values import items, mapping, number, words
+from publisher.contract.units import Unit, duration
+from subscriber_cli.model.explanation import ExplanationCause
+from subscriber_cli.model.fleet import HostState
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar
-from subscriber_cli.render.show import cell, pairs, value_text
+from subscriber_cli.render.cells import cell_text, padded, pairs
 
 EDGE = "▌ "
 _INSTEAD_OF_CPU = ("disk_bytes_per_second", "memory_bytes", "power_watts")
+# The machine's body comes first in the evidence: the fan is what the question was about.
+_PHYSICAL = frozenset({Unit.RPM, Unit.CELSIUS, Unit.WATTS})
 
 
-def head(host: Host, width: int, room: int, now: float) -> list[Text]:
+def head(host: HostState, width: int, room: int, now: float) -> list[Text]:
     """The block about one host's verdict; the sentence is whole whatever ``room`` says."""
     inner = width - len(EDGE)
     style = theme.of_state(host.state)
@@ -36,7 +34,7 @@ def head(host: Host, width: int, room: int, now: float) -> list[Text]:
     return [Text.assemble((EDGE, style), line) for line in lines]
 
 
-def fleet_line(host: Host, width: int, *, chosen: bool, name_width: int) -> Text:
+def fleet_line(host: HostState, width: int, *, chosen: bool, name_width: int) -> Text:
     """One host among several: its state and its sentence, as much as fits."""
     style = theme.of_state(host.state)
     line = Text.assemble(
@@ -45,14 +43,14 @@ def fleet_line(host: Host, width: int, *, chosen: bool, name_width: int) -> Text
         "  ",
         ("● ", style),
         (f"{host.state or 'no word yet':<9}", style),
-        (words(host.explanation, "headline"), "dim" if host.offline else ""),
+        (host.explanation.headline, "dim" if host.offline else ""),
     )
     line.truncate(width, overflow="ellipsis")
     return line
 
 
-def _sentence(host: Host, width: int, style: str) -> list[Text]:
-    headline = words(host.explanation, "headline")
+def _sentence(host: HostState, width: int, style: str) -> list[Text]:
+    headline = host.explanation.headline
     if host.offline:
         lines = wrap(f"{host.name} is offline", width, f"bold {style}")
         return lines + (wrap(f"Its last word: {headline}", width, "dim") if headline else [])
@@ -61,18 +59,17 @@ def _sentence(host: Host, width: int, style: str) -> list[Text]:
     return wrap(headline, width, f"bold {style}")
 
 
-def _condition(host: Host, width: int, style: str, now: float) -> Text:
+def _condition(host: HostState, width: int, style: str, now: float) -> Text:
     explanation = host.explanation
     line = Text()
     if state := host.state:
         line.append(state.upper(), style=f"bold {style}")
-    since = None if host.offline else host.since(explanation.get("since"), now)
-    if since is not None:
-        line.append(f" for {duration(since)}")
+    if explanation.since is not None and not host.offline:
+        line.append(f" for {duration(host.seconds_since(explanation.since, now))}")
     parts = [host.name]
     if host.last_heard is not None:
         parts.append(f"heard {duration(now - host.last_heard)} ago")
-    unattributed = number(explanation.get("unattributed_percent"))
+    unattributed = explanation.unattributed_percent
     if unattributed and not host.offline:
         parts.append(f"{unattributed:.0f} % of the work unnamed")
     line.append((" · " if line else "") + " · ".join(parts), style="dim")
@@ -80,12 +77,11 @@ def _condition(host: Host, width: int, style: str, now: float) -> Text:
     return line
 
 
-def _causes(host: Host, width: int, room: int, now: float) -> list[Text]:
-    causes = items(host.explanation, "causes")
+def _causes(host: HostState, width: int, room: int, now: float) -> list[Text]:
+    causes = host.explanation.causes
     if not causes or room <= 0 or host.offline:
         return []
-    declared = _declared(host, "causes")
-    names = [words(cause, "label") or "?" for cause in causes]
+    names = [cause.label or "?" for cause in causes]
     name_width = min(max(map(len, names)), max(width // 4, 12))
     # Reasons only when every cause has its line already.
     with_reasons = room >= 2 * len(causes)
@@ -93,10 +89,10 @@ def _causes(host: Host, width: int, room: int, now: float) -> list[Text]:
     for cause, name in zip(causes, names, strict=True):
         if len(lines) >= room:
             break
-        rest = _cause(host, declared, cause, width - name_width, now)
-        lines.append(cell(name, name_width, theme.NAME).append_text(rest))
-        if with_reasons and (reason := words(cause, "reason")):
-            line = Text(f"  {reason}", style="dim")
+        rest = _cause(host, cause, width - name_width, now)
+        lines.append(padded(name, name_width, theme.NAME).append_text(rest))
+        if with_reasons and cause.reason:
+            line = Text(f"  {cause.reason}", style="dim")
             line.truncate(width, overflow="ellipsis")
             lines.append(line)
     hidden = len(causes) - sum(1 for line in lines if not line.plain.startswith("  "))
@@ -106,16 +102,9 @@ def _causes(host: Host, width: int, room: int, now: float) -> list[Text]:
     return lines
 
 
-def _cause(
-    host: Host,
-    declared: tuple[Column, ...],
-    cause: Mapping[str, Any],
-    width: int,
-    now: float,
-) -> Text:
-    line = Text.assemble("  ", (words(cause, "category").ljust(15)[:15], "dim"))
-    share = number(cause.get("share_percent"))
-    resource = words(cause, "resource")[:7]
+def _cause(host: HostState, cause: ExplanationCause, width: int, now: float) -> Text:
+    line = Text.assemble("  ", (cause.category.ljust(15)[:15], "dim"))
+    share, resource = cause.share_percent, cause.resource[:7]
     if share is not None:
         length = 10 if width < 90 else 20
         full, empty = bar(share / 100, length)
@@ -123,22 +112,7 @@ def _cause(
         line.append(f" {share:3.0f} % {resource:<7}")
     elif resource:
         line.append(resource)
-    details = [] if cause.get("active") is not False else ["ended"]
-    known = {column.name: column for column in present(declared, cause)}
-    keys = ("cpu_percent",) if resource in ("", "cpu", "gpu") else _INSTEAD_OF_CPU
-    for key in keys:
-        if key in known and (text := value_text(known[key], cause[key], now)):
-            details.append(_cores(text, cause[key]) if key == "cpu_percent" else text)
-            break
-    if (since := host.since(cause.get("since"), now)) is not None:
-        details.append(duration(since))
-    count = number(cause.get("process_count"))
-    if count and count > 1:
-        details.append(f"{count:.0f} processes")
-    group = words(cause, "group")
-    if group.casefold() not in words(cause, "label").casefold():
-        details.append(group)
-    for index, detail in enumerate(details):
+    for index, detail in enumerate(_details(host, cause, now)):
         piece = Text(f"{' · ' if index else '  '}{detail}", style="dim")
         if line.cell_len + piece.cell_len > width:
             break  # half a number is no number
@@ -146,33 +120,48 @@ def _cause(
     return line
 
 
+def _details(host: HostState, cause: ExplanationCause, now: float) -> Iterator[str]:
+    """What is told of a cause besides its share, the most important first."""
+    if not cause.active:
+        yield "ended"
+    if used := _used(cause, now):
+        yield used
+    if cause.since is not None:
+        yield duration(host.seconds_since(cause.since, now))
+    if cause.process_count and cause.process_count > 1:
+        yield f"{cause.process_count:.0f} processes"
+    if cause.group.casefold() not in cause.label.casefold():
+        yield cause.group
+
+
+def _used(cause: ExplanationCause, now: float) -> str:
+    """The one amount that says most of what a cause uses."""
+    if cause.resource in ("", "cpu", "gpu"):
+        cell = cause.row.cell("cpu_percent")
+        text = cell_text(cell, now) if cell else ""
+        percent = cell.number if cell else None
+        return text if percent is None else _cores(text, percent)
+    cells = filter(None, map(cause.row.cell, _INSTEAD_OF_CPU))
+    return next(filter(None, (cell_text(cell, now) for cell in cells)), "")
+
+
 def _cores(text: str, percent: float) -> str:
     """Percent of one core: beyond the first, people count cores."""
     return f"{percent / 100:.1f} cores" if percent >= 100 else f"{text} of a core"
 
 
-def _evidence(host: Host, width: int, now: float) -> Text | None:
-    evidence = mapping(host.explanation, "evidence")
-    if not evidence or host.offline:
+def _evidence(host: HostState, width: int, now: float) -> Text | None:
+    cells = host.explanation.evidence.cells
+    if not cells or host.offline:
         return None
-    columns = present(_declared(host, "evidence"), evidence)
-    # The machine's body first: the fan is what the question was about.
-    physical = [column for column in columns if column.unit in ("rpm", "°C", "W")]
-    others = [column for column in columns if column not in physical]
+    first = sorted(cells, key=lambda cell: cell.column.unit not in _PHYSICAL)
     line = Text()
-    for title, text in pairs([*physical, *others], evidence, now):
+    for title, text in pairs(first, now):
         pair = Text.assemble("   " if line else "", (title, "dim"), " ", text)
         if line.cell_len + pair.cell_len > width:
             break
         line.append_text(pair)
     return line
-
-
-def _declared(host: Host, field: str) -> tuple[Column, ...]:
-    for column in host.catalogue.topics.get(EXPLANATION, ()):
-        if column.name == field and column.kind in (Kind.RECORDS, Kind.GROUP):
-            return column.of
-    return ()
 
 
 def wrap(text: str, width: int, style: str) -> list[Text]:

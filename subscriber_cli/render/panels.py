@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
-from typing import Any
 
 from rich.text import Text
 
 from publisher.contract import topics
-from publisher.contract.metric import Kind
 from publisher.contract.units import Unit, duration, humanise
-from subscriber_cli.model.catalogue import Column, present
-from subscriber_cli.model.fleet import HISTORY_SECONDS, Host, Line, lead
-from subscriber_cli.model.values import clean, items, mapping, number, numbers, words
+from subscriber_cli.model.fleet import HISTORY_SECONDS, HostState, SeriesKey
+from subscriber_cli.model.info import SUBSYSTEMS
+from subscriber_cli.model.leaves import AGELESS, LAST, panel_order
+from subscriber_cli.model.row import Cell, Instances, Numbers, Ranking, Row, lead
+from subscriber_cli.model.values import clean
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar, sparkline, strip
-from subscriber_cli.render.show import cell, flow, label, pairs, short, value_text
+from subscriber_cli.render.cells import cell_text, flow, is_picture, padded, pairs
 
-# Told elsewhere on the screen, or not about the machine's work.
-_ELSEWHERE = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE})
-_LAST = (topics.INFO, topics.SELF)
 _INDENT = "  "
 # Seconds that go without saying: what does not change is not sent again for minutes.
 _FRESH = 60.0
@@ -37,17 +34,16 @@ class Panel:
     lines: list[Text]
 
 
-def panels(host: Host, width: int, most: int, now: float) -> list[Panel]:
+def panels(host: HostState, width: int, most: int, now: float) -> list[Panel]:
     """All of a host's topics, of at most ``most`` lines each.
 
-    They come in the catalogue's order, those that it does not know after, ourselves last.
+    They come in the catalogue's order, those that it does not know after; what is about the host
+    and the daemon comes last.
     """
-    declared = [leaf for leaf in host.catalogue.topics if leaf in host.topics]
+    declared = [leaf for leaf in host.catalogue.topics if leaf in host.latest]
     known = frozenset(declared)
-    order = declared + sorted(leaf for leaf in host.topics if leaf not in known)
-    shown = [leaf for leaf in order if leaf not in _ELSEWHERE]
-    shown.sort(key=lambda leaf: _LAST.index(leaf) + 1 if leaf in _LAST else 0)
-    found = [Panel(leaf, _Block(host, leaf, width, now).lines(most)) for leaf in shown]
+    order = declared + sorted(leaf for leaf in host.latest if leaf not in known)
+    found = [Panel(leaf, _Block(host, leaf, width, now).lines(most)) for leaf in panel_order(order)]
     if host.offline:
         for line in chain.from_iterable(panel.lines for panel in found):
             line.stylize("dim")
@@ -57,12 +53,11 @@ def panels(host: Host, width: int, most: int, now: float) -> list[Panel]:
 class _Block:
     """How one topic of one host looks now."""
 
-    def __init__(self, host: Host, leaf: str, width: int, now: float) -> None:
+    def __init__(self, host: HostState, leaf: str, width: int, now: float) -> None:
         self._host = host
         self._leaf = leaf
-        self._payload = host.payload(leaf)
-        self._columns = host.columns(leaf)
-        self._first = lead(self._columns) if leaf not in _LAST else None
+        self._cells = host.row(leaf).cells
+        self._first = lead(self._cells) if leaf not in LAST else None
         self._width = width
         self._inner = width - len(_INDENT)
         self._now = now
@@ -76,77 +71,60 @@ class _Block:
 
     def _title(self) -> Text:
         age = self._host.age(self._leaf, self._now)
-        # What a machine is does not grow old.
-        note = f" {duration(age)} ago" if age > _FRESH and self._leaf != topics.INFO else ""
+        note = f" {duration(age)} ago" if age > _FRESH and self._leaf not in AGELESS else ""
         name = clean(self._leaf)
-        line = cell(name, min(max(len(name), 7), 14) + 1, theme.NAME)
+        line = padded(name, min(max(len(name), 7), 14) + 1, theme.NAME)
         if self._first is not None:
-            line.append_text(cell(self._first.title, 9 if self._width < 44 else 13, "dim"))
+            line.append_text(padded(self._first.column.title, 9 if self._width < 44 else 13, "dim"))
             room = self._width - len(note) - line.cell_len
-            self._gauge(line, self._first, self._payload, (self._leaf,), room, spark=True)
+            self._gauge(line, self._first, (self._leaf,), room, spark=True)
         if note:
             line.truncate(max(self._width - len(note), 0), overflow="ellipsis", pad=True)
             line.append(note, style="dim")
         return line
 
-    def _gauge(
-        self,
-        line: Text,
-        column: Column,
-        reading: Mapping[str, Any],
-        place: Line,
-        room: int,
-        *,
-        spark: bool,
-    ) -> None:
+    def _gauge(self, line: Text, cell: Cell, place: SeriesKey, room: int, *, spark: bool) -> None:
         """Appends a value, its bar where it has a natural end, and its last minutes."""
-        value = number(reading.get(column.name))
-        if value is None:
+        if cell.number is None:
             return
-        text = value_text(column, value, self._now)
+        text = cell_text(cell, self._now)
         line.append(f" {text:>9}")
         room -= max(len(text), 9) + 1
-        top = 100.0 if column.unit == Unit.PERCENT else None
+        top = 100.0 if cell.column.unit == Unit.PERCENT else None
         if top is not None and room >= 6:
             length = min(room // 2 - 1 if spark and room >= 14 else room - 1, 30 if spark else 8)
-            full, empty = bar(value / top, length)
+            full, empty = bar(cell.number / top, length)
             line.append(" ").append(full, style=theme.BAR).append(empty, style=theme.TRACK)
             room -= length + 1
         if spark and room >= 6:
-            points = self._host.history.get((*place, column.name), ())
+            points = self._host.history.get((*place, cell.column.name), ())
             drawn = sparkline(points, self._now, HISTORY_SECONDS, min(room - 1, 60), top)
             line.append(" ").append(drawn, style=theme.SPARK)
 
     def _details(self, most: int) -> Iterator[Text]:
         """The lines below the title; the caller takes as many as there is room for."""
+        cells = [cell for cell in self._cells if cell is not self._first]
         if self._leaf == topics.INFO:
-            yield from self._senses()
-        columns = [c for c in self._columns if c is not self._first and c.name != "senses"]
-        headlines = [c for c in columns if c.headline]
-        rows = chain.from_iterable(
-            self._devices(column) for column in columns if column.kind == Kind.INSTANCES
-        )
-        ranks = chain.from_iterable(
-            self._ranking(column) for column in columns if column.kind == Kind.RECORDS
-        )
-        strips = (
-            self._strip(column)
-            for column in columns
-            if column.several and not short(column, self._payload[column.name])
-        )
+            yield from self._subsystems()
+            cells = [cell for cell in cells if cell.column.name != SUBSYSTEMS]
+        headlines = [cell for cell in cells if cell.column.headline]
+        rows = chain.from_iterable(map(self._devices, cells))
+        ranks = chain.from_iterable(map(self._ranking, cells))
+        strips = (self._strip(cell) for cell in cells if is_picture(cell))
         few = max(most // 3, 2)  # some of each before all of any
-        yield from flow(pairs(headlines, self._payload, self._now), self._inner, 2)
+        yield from flow(pairs(headlines, self._now), self._inner, 2)
         yield from islice(strips, 1)
         yield from islice(rows, few)
         yield from islice(ranks, few)
-        others = [column for column in columns if column not in headlines]
-        yield from flow(pairs(others, self._payload, self._now), self._inner, most)
+        others = [cell for cell in cells if not cell.column.headline]
+        yield from flow(pairs(others, self._now), self._inner, most)
         yield from rows
         yield from ranks
         yield from strips
 
-    def _strip(self, column: Column) -> Text:
-        values = numbers(self._payload[column.name])
+    def _strip(self, cell: Cell) -> Text:
+        column = cell.column
+        values = cell.value.values if isinstance(cell.value, Numbers) else ()
         highest = max(values, default=0.0)
         line = Text.assemble((f"{column.title} ", "dim"))
         text = f" max {humanise(highest, column.unit, column.precision)}"
@@ -154,50 +132,50 @@ class _Block:
         top = 100.0 if column.unit == Unit.PERCENT else highest
         return line.append(strip(values, top, room), style=theme.SPARK).append(text, style="dim")
 
-    def _devices(self, column: Column) -> Iterator[Text]:
-        devices = {
-            name: device
-            for name, device in mapping(self._payload, column.name).items()
-            if isinstance(device, dict)
-        }
+    def _devices(self, cell: Cell) -> Iterator[Text]:
+        """A line for each device of a field that holds some."""
+        if not isinstance(cell.value, Instances):
+            return
+        devices = cell.value.rows
         names = _names(devices)
         wide = self._inner >= _WIDE
         gauge_width = 34 if wide else 20
-        longest = max(map(len, names.values()), default=0)
+        longest = max(map(len, names), default=0)
         name_width = min(longest, max(self._inner - gauge_width, self._inner // 3))
-        for name, device in devices.items():
-            line = cell(names[name], name_width)
-            inner = [item for item in present(column.of, device) if device[item.name] is not False]
-            first = lead(tuple(inner))
+        for (key, device), name in zip(devices, names, strict=True):
+            line = padded(name, name_width)
+            inner = [item for item in device.cells if item.value is not False]
+            first = lead(inner)
             if first is not None:
-                place = (self._leaf, column.name, name)
+                place = (self._leaf, cell.column.name, key)
                 room = min(self._inner - name_width, gauge_width)
-                self._gauge(line, first, device, place, room, spark=wide)
+                self._gauge(line, first, place, room, spark=wide)
             rest = [item for item in inner if item is not first]
-            shown = [pair for pair in pairs(rest, device, self._now) if pair[1] != names[name]]
-            self._append(line, shown)
+            self._append(line, [pair for pair in pairs(rest, self._now) if pair[1] != name])
             yield line
 
-    def _ranking(self, column: Column) -> Iterator[Text]:
-        records = items(self._payload, column.name)
-        if not records:
+    def _ranking(self, cell: Cell) -> Iterator[Text]:
+        """A line for each row of a field that holds a ranked list."""
+        if not isinstance(cell.value, Ranking) or not cell.value.rows:
             return
-        rank = _ranked_by(column, records, self._leaf)
-        names = [label(record) or "?" for record in records]
+        rows = cell.value.rows
+        rank = _ranked_by(rows, self._leaf)
+        names = [row.label or "?" for row in rows]
         name_width = min(max(map(len, names)), max(self._inner - 19, 8))
-        values = [number(record.get(rank.name)) if rank else None for record in records]
-        largest = max((value for value in values if value is not None), default=0.0)
-        for record, name, value in zip(records, names, values, strict=True):
-            line = cell(name, name_width)
-            if rank and value is not None:
-                line.append(f" {value_text(rank, value, self._now):>9}")
+        ranked_cells = [None if rank is None else row.cell(rank) for row in rows]
+        numbers = [cell.number for cell in ranked_cells if cell is not None]
+        largest = max((number for number in numbers if number is not None), default=0.0)
+        for row, name, ranked in zip(rows, names, ranked_cells, strict=True):
+            line = padded(name, name_width)
+            if ranked is not None and ranked.number is not None:
+                line.append(f" {cell_text(ranked, self._now):>9}")
                 length = min(12, self._inner - line.cell_len - 1)
                 if length >= 4 and largest > 0:
-                    full, empty = bar(value / largest, length)
+                    full, empty = bar(ranked.number / largest, length)
                     line.append(" ").append(full, style=theme.BAR)
                     line.append(empty, style=theme.TRACK)
-            others = [c for c in present(column.of, record) if c is not rank and c.measures]
-            self._append(line, pairs(others, record, self._now))
+            others = [c for c in row.cells if c is not ranked and c.column.measures]
+            self._append(line, pairs(others, self._now))
             yield line
 
     def _append(self, line: Text, shown: list[tuple[str, str]]) -> None:
@@ -207,41 +185,43 @@ class _Block:
         for more in flow(fitting, room, 1):
             line.append("  ").append_text(more)
 
-    def _senses(self) -> Iterator[Text]:
+    def _subsystems(self) -> Iterator[Text]:
         """What this machine cannot tell: why, where that may be mended."""
         absent: list[str] = []
-        for name, sense in mapping(self._payload, "senses").items():
-            state = words(sense, "state") if isinstance(sense, dict) else ""
-            if state == "absent":
-                absent.append(clean(name))
-            elif state and state != "ok":
-                reason = words(sense, "reason")
-                yield Text.assemble(f"{clean(name)} ", (state, "yellow"), (f"  {reason}", "dim"))
+        for subsystem in self._host.subsystems:
+            if subsystem.state == "absent":
+                absent.append(subsystem.name)
+            elif subsystem.state and subsystem.state != "ok":
+                yield Text.assemble(
+                    f"{subsystem.name} ",
+                    (subsystem.state, "yellow"),
+                    (f"  {subsystem.reason}", "dim"),
+                )
         if absent:
             yield Text.assemble(("absent ", "dim"), ", ".join(absent))
 
 
-def _names(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _names(devices: tuple[tuple[str, Row], ...]) -> list[str]:
     """What each device is called: by its own word where no other has the same, else its key."""
-    own = {name: label(device) for name, device in devices.items()}
-    often = Counter(own.values())
-    return {
-        name: own[name] if own[name] and often[own[name]] == 1 else clean(name) for name in devices
-    }
+    often = Counter(device.label for _, device in devices)
+    return [
+        device.label if device.label and often[device.label] == 1 else key
+        for key, device in devices
+    ]
 
 
-def _ranked_by(column: Column, records: list[dict[str, Any]], leaf: str) -> Column | None:
-    """The number that a ranked list is ordered by.
+def _ranked_by(rows: tuple[Row, ...], leaf: str) -> str | None:
+    """The name of the number that a ranked list is ordered by; ``None`` where there is none.
 
     The catalogue does not name it: it is one that never grows down the list, and of several the
     one whose name speaks of the topic.
     """
     candidates = [
-        item
-        for item in present(column.of, records[0])
-        if item.measures and _falls([number(record.get(item.name)) for record in records])
+        cell.column.name
+        for cell in rows[0].cells
+        if cell.column.measures and _falls([row.number(cell.column.name) for row in rows])
     ]
-    own = [item for item in candidates if item.name.startswith(f"{leaf}_")]
+    own = [name for name in candidates if name.startswith(f"{leaf}_")]
     return next(iter(own or candidates), None)
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import paho.mqtt.client as paho
 import pytest
@@ -19,9 +20,9 @@ from servers import REPOSITORY, Mosquitto, free_port, program, wait_until
 
 from publisher.contract.messages import Message, Request
 from publisher.mqtt.broker import BrokerSettings
-from publisher.mqtt.connection import Patience
+from publisher.mqtt.connection import Timeouts
 from publisher.mqtt.outbox import Outbox
-from publisher.mqtt.session import Session, Timing
+from publisher.mqtt.session import ReconnectTimes, Session
 
 PASSWORDS = {"fanwhy": "daemon's own", "reader": "read:only", "homeassistant": "ha!"}
 
@@ -40,7 +41,7 @@ class Shipped(Mosquitto):
         passwords = directory / "config/passwords"
         passwords.touch()
         for user, password in PASSWORDS.items():
-            command = [program("mosquitto_passwd"), "-b", passwords, user, password]
+            command = [program("mosquitto_passwd"), "-b", str(passwords), user, password]
             subprocess.run(command, check=True, capture_output=True)
         (directory / "data").mkdir()
         shutil.rmtree(directory / "config/listeners")
@@ -54,8 +55,8 @@ class Shipped(Mosquitto):
     def said(self) -> str:
         return self.log.read_text()
 
-    def start(self) -> Shipped:
-        return super().start(*filter(None, [self.other_port]))
+    def start(self, *more_ports: int) -> Shipped:
+        return super().start(*filter(None, [self.other_port]), *more_ports)
 
     def restart(self, *, empty: bool = False) -> None:
         """On the same port; ``empty`` forgets what was retained."""
@@ -108,7 +109,7 @@ class Watcher:
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         with self._condition:
             self.messages.append(
-                Received(message.topic, message.payload, message.retain, message.properties)
+                Received(message.topic, bytes(message.payload), message.retain, message.properties)
             )
             self._condition.notify_all()
 
@@ -144,7 +145,7 @@ class Watcher:
     ) -> None:  # fmt: skip
         properties = None
         if response_topic:
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.ResponseTopic = response_topic
             properties.CorrelationData = correlation_data
         self._client.publish(topic, payload, qos, retain, properties).wait_for_publish(10)
@@ -180,9 +181,9 @@ def mosquitto() -> Iterator[Callable[..., Mosquitto]]:
 
 
 @pytest.fixture
-def broker(mosquitto: Callable[..., Mosquitto]) -> Shipped:
+def broker(mosquitto: Callable[..., Any]) -> Shipped:
     """One running broker with the shipped configuration."""
-    return mosquitto()
+    return cast("Shipped", mosquitto())
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def watch() -> Iterator[Callable[..., Watcher]]:
         watcher.close()
 
 
-QUICK = Timing(first=0.05, away=0.1, longest=0.1)
+QUICK = ReconnectTimes(first=0.05, away=0.1, longest=0.1)
 
 
 @dataclass
@@ -213,7 +214,7 @@ class Running:
     """A session, its outbox and what it told."""
 
     outbox: Outbox
-    session: Session | None = None
+    session: Session = field(init=False)
     states: list[tuple[bool, str]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     condition: threading.Condition = field(default_factory=threading.Condition)
@@ -224,7 +225,7 @@ class Running:
             topic="host/status", payload=word, qos=1, retain=True, content_type="text/plain"
         )
 
-    def note(self, where: list, what: object) -> None:
+    def note(self, where: list[Any], what: object) -> None:
         with self.condition:
             where.append(what)
             self.condition.notify_all()
@@ -237,7 +238,7 @@ class Running:
         self.wait(lambda: self.states and self.states[-1][0] is connected)
         return self.states[-1][1]
 
-    def put(self, topic: str, payload: bytes = b"{}", **more: object) -> None:
+    def put(self, topic: str, payload: bytes = b"{}", **more: Any) -> None:
         more = {"retain": True, "expiry_seconds": 900, **more}
         self.outbox.put(Message(topic=topic, payload=payload, **more))
 
@@ -247,7 +248,7 @@ def run(passwords: dict[str, str]) -> Iterator[Callable[..., Running]]:
     """Makes running sessions of the user ``fanwhy``: ``run(broker.url, protocol="5")``."""
     made = []
 
-    def start(url: str, **settings: object) -> Running:
+    def start(url: str, **settings: Any) -> Running:
         outbox = Outbox()
         defaults = {"username": "fanwhy", "password": passwords["fanwhy"]}
         one = Running(outbox)
@@ -257,12 +258,12 @@ def run(passwords: dict[str, str]) -> Iterator[Callable[..., Running]]:
             will=one.status(b"offline"),
             will_delay_seconds=1,
             boot_id="boot-1",
-            feed=outbox,
+            outbox=outbox,
             subscriptions=["host/command", "host/info"],
             on_request=lambda request: one.note(one.requests, request),
             on_state=lambda *state: one.note(one.states, state),
-            timing=QUICK,
-            patience=Patience(connect=5),
+            times=QUICK,
+            timeouts=Timeouts(connect=5),
         )
         outbox.wake = one.session.wake
         outbox.put(one.status(b"online"))

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from publisher.cli.examination import Finding, examine, state_dir
+from publisher.cli.examination import Finding, examine
 from publisher.cli.loading import load_settings
 from publisher.config.load import Loaded
+from publisher.config.state import state_dir
 from publisher.daemon.settings import Settings
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import machine_id
@@ -52,9 +53,12 @@ def test_all_is_well(settings: Loaded[Settings], broker: Any, protocol: str, wor
     assert found["prefix"].detail == "host/ is free"
 
 
-def test_it_leaves_no_trace(settings: Loaded[Settings], broker: Any, watch: Callable) -> None:
+def test_it_leaves_no_trace(
+    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any]
+) -> None:
     before = watch(broker)
     _findings(settings)
+    before.wait_for("host/info")
     # It speaks on one topic, and what it says is not kept.
     (message,) = {message.topic: message for message in before.messages}.values()
     assert (message.topic, message.retain) == ("host/info", False)
@@ -92,7 +96,9 @@ def test_a_user_who_may_not_publish(
     assert "let user reader write host/# and read host/info" in found["rights"].fix
 
 
-def test_another_machine_is_there(settings: Loaded[Settings], broker: Any, watch: Callable) -> None:
+def test_another_machine_is_there(
+    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any]
+) -> None:
     neighbour = {"host": "nas\x1b[2J", "machine_id": "f" * 32}
     daemon = watch(broker, username="fanwhy", topic="host/command")
     daemon.publish("host/info", json.dumps(neighbour).encode(), retain=True)
@@ -104,7 +110,9 @@ def test_another_machine_is_there(settings: Loaded[Settings], broker: Any, watch
     assert _findings(elsewhere)["prefix"].ok
 
 
-def test_we_are_there_already(settings: Loaded[Settings], broker: Any, watch: Callable) -> None:
+def test_we_are_there_already(
+    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any]
+) -> None:
     info = {"host": "me", "machine_id": machine_id(KernelFiles(), state_dir())}
     daemon = watch(broker, username="fanwhy", topic="host/command")
     daemon.publish("host/info", json.dumps(info).encode(), retain=True)
@@ -118,7 +126,7 @@ def test_we_are_there_already(settings: Loaded[Settings], broker: Any, watch: Ca
 
 @pytest.mark.parametrize("payload", [b"not JSON", b"[]", b'{"host": 1}', b"\xff", b"[" * 50_000])
 def test_something_else_is_there(
-    settings: Loaded[Settings], broker: Any, watch: Callable, payload: bytes
+    settings: Loaded[Settings], broker: Any, watch: Callable[..., Any], payload: bytes
 ) -> None:
     watch(broker, username="fanwhy", topic="host/command").publish(
         "host/info", payload, retain=True

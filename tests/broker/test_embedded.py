@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -29,12 +31,12 @@ def port() -> int:
 
 
 @pytest.fixture(params=["mosquitto", "iotcore"])
-def program(request) -> Program:
+def program(request: pytest.FixtureRequest) -> Program:
     return next(each for each in programs() if each.name == request.param)
 
 
 @pytest.fixture
-def embedded(port, program) -> Iterator[EmbeddedBroker]:
+def embedded(port: int, program: Program) -> Iterator[EmbeddedBroker]:
     broker = find_or_start(NOTHING_SET, port=port, choice=[program])
     assert broker
     yield broker
@@ -55,11 +57,13 @@ def server(broker: EmbeddedBroker, program: Program) -> psutil.Process:
     return next(each for each in children if each.cmdline()[0] == program.command[0])
 
 
-def test_mosquitto_is_preferred():
+def test_mosquitto_is_preferred() -> None:
     assert [each.name for each in programs()] == ["mosquitto", "iotcore"]
 
 
-def test_it_says_so_and_carries_messages(embedded, program, port, watch):
+def test_it_says_so_and_carries_messages(
+    embedded: EmbeddedBroker, program: Program, port: int, watch: Callable[..., Any]
+) -> None:
     assert embedded.line == (
         f"no broker configured and none found: started one of our own ({program.name}) "
         f"on mqtt://127.0.0.1:{port}, for this machine only"
@@ -69,11 +73,17 @@ def test_it_says_so_and_carries_messages(embedded, program, port, watch):
     assert watch(embedded_at(port), version=4).wait_for("host/catalogue", b"x" * 200_000).retain
 
 
-def embedded_at(port: int):
-    return type("At", (), {"port": port})
+def embedded_at(port: int) -> SimpleNamespace:
+    return SimpleNamespace(port=port)
 
 
-def test_the_session_speaks_what_it_speaks(embedded, program, port, run, watch):
+def test_the_session_speaks_what_it_speaks(
+    embedded: EmbeddedBroker,
+    program: Program,
+    port: int,
+    run: Callable[..., Any],
+    watch: Callable[..., Any],
+) -> None:
     one = run(embedded.url)
     version = {"mosquitto": "MQTT 5", "iotcore": "MQTT 3.1.1"}[program.name]
     assert one.wait_state(True) == f"connected to {embedded.url} with {version}"
@@ -82,26 +92,28 @@ def test_the_session_speaks_what_it_speaks(embedded, program, port, run, watch):
     reader.wait_for("host/cpu", b"1")
 
 
-def test_it_listens_on_loopback_and_nowhere_else(embedded, program, port):
+def test_it_listens_on_loopback_and_nowhere_else(
+    embedded: EmbeddedBroker, program: Program, port: int
+) -> None:
     assert listening(port) == [f"0100007F:{port:04X}"]
     connections = server(embedded, program).net_connections("inet")
     assert [each.laddr.port for each in connections if each.status == "LISTEN"] == [port]
 
 
-def test_the_second_one_finds_the_first(embedded, port):
+def test_the_second_one_finds_the_first(embedded: EmbeddedBroker, port: int) -> None:
     assert find_or_start(NOTHING_SET, port=port) is None
 
 
-def test_a_configured_broker_is_left_to_the_session(port):
+def test_a_configured_broker_is_left_to_the_session(port: int) -> None:
     assert find_or_start(BrokerSettings(url="mqtt://nowhere.invalid"), port=port) is None
     assert listening(port) == []
 
 
-def test_a_broker_with_passwords_is_a_broker(broker):
+def test_a_broker_with_passwords_is_a_broker(broker: Any) -> None:
     assert find_or_start(NOTHING_SET, port=broker.port) is None
 
 
-def test_a_port_taken_by_something_else_is_one_line():
+def test_a_port_taken_by_something_else_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(10)
         port = other.getsockname()[1]
@@ -120,12 +132,12 @@ def test_a_port_taken_by_something_else_is_one_line():
     )
 
 
-def test_no_program_is_one_line(port):
+def test_no_program_is_one_line(port: int) -> None:
     with pytest.raises(BrokerError, match="install mosquitto or the extra 'fanwhy"):
         find_or_start(NOTHING_SET, port=port, choice=[])
 
 
-def test_a_program_that_fails_gives_way_to_the_next(port):
+def test_a_program_that_fails_gives_way_to_the_next(port: int) -> None:
     broken = Program("broken", ("/bin/sh", "-c", "exit 3"))
     good = next(programs())
     broker = find_or_start(NOTHING_SET, port=port, choice=[broken, good])
@@ -135,7 +147,12 @@ def test_a_program_that_fails_gives_way_to_the_next(port):
         find_or_start(NOTHING_SET, port=port, choice=[broken])
 
 
-def test_it_is_started_again_after_a_crash(embedded, program, caplog, wait_until):
+def test_it_is_started_again_after_a_crash(
+    embedded: EmbeddedBroker,
+    program: Program,
+    caplog: pytest.LogCaptureFixture,
+    wait_until: Callable[..., None],
+) -> None:
     first = server(embedded, program)
     first.kill()
     psutil.wait_procs([first], timeout=10)
@@ -149,7 +166,9 @@ def test_it_is_started_again_after_a_crash(embedded, program, caplog, wait_until
     assert [each.levelname for each in caplog.records] == ["WARNING"]
 
 
-def test_stop_leaves_nothing(port, program, capfd):
+def test_stop_leaves_nothing(
+    port: int, program: Program, capfd: pytest.CaptureFixture[str]
+) -> None:
     broker = find_or_start(NOTHING_SET, port=port, choice=[program])
     assert broker
     family = [psutil.Process(broker.pid), *psutil.Process(broker.pid).children(recursive=True)]
@@ -171,7 +190,9 @@ threading.Event().wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_ends_however_the_daemon_ends(port, program, number, tmp_path):
+def test_it_ends_however_the_daemon_ends(
+    port: int, program: Program, number: signal.Signals, tmp_path: Path
+) -> None:
     daemon = subprocess.Popen(
         [sys.executable, "-c", DAEMON, str(port), program.name],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path,

@@ -6,15 +6,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.broker
 
+Run = Callable[..., Any]  # makes running sessions
+Watch = Callable[..., Any]  # makes clients that collect what comes
+
 ONLINE, OFFLINE = b"online", b"offline"
 
 
-def test_states_are_retained_with_all_that_mqtt_5_can_say(broker, run, watch):
+def test_states_are_retained_with_all_that_mqtt_5_can_say(
+    broker: Any, run: Run, watch: Watch
+) -> None:
     one = run(broker.url)
     one.put("host/cpu", b'{"usage_percent":1}')
     one.wait_state(True)
@@ -30,39 +38,45 @@ def test_states_are_retained_with_all_that_mqtt_5_can_say(broker, run, watch):
     assert online.properties.ContentType == "text/plain"
 
 
-def test_a_reader_of_the_old_version_gets_the_same_payloads(broker, run, watch):
+def test_a_reader_of_the_old_version_gets_the_same_payloads(
+    broker: Any, run: Run, watch: Watch
+) -> None:
     one = run(broker.url)
     one.put("host/cpu", b"1")
     assert watch(broker, version=4).wait_for("host/cpu", b"1")
 
 
-def test_speaking_3_1_1_when_told_to(broker, run, watch):
+def test_speaking_3_1_1_when_told_to(broker: Any, run: Run, watch: Watch) -> None:
     one = run(broker.url, protocol="3.1.1")
     one.put("host/cpu", b"1")
     assert one.wait_state(True) == f"connected to {broker.url} with MQTT 3.1.1"
     assert watch(broker).wait_for("host/cpu", b"1")
 
 
-def test_a_wrong_password_is_one_line(broker, run, wait_until):
+def test_a_wrong_password_is_one_line(
+    broker: Any, run: Run, wait_until: Callable[..., None]
+) -> None:
     one = run(broker.url, password="wrong")
     wait_until(lambda: broker.said.count("not authorised") >= 3)
     assert one.states == [(False, f"{broker.url}: not authorised; check user name and password")]
 
 
-def test_no_password_is_one_line(broker, run):
+def test_no_password_is_one_line(broker: Any, run: Run) -> None:
     one = run(broker.url, username=None, password=None)
     assert "not authorised" in one.wait_state(False)
 
 
 def test_two_with_the_same_client_id_are_told_why_they_lose_each_other(
-    broker, run, wait_until, caplog
-):
+    broker: Any, run: Run, wait_until: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
     one, other = run(broker.url), run(broker.url)
     wait_until(lambda: any("fanwhy-0123456789ab?" in each.message for each in caplog.records))
     assert one.session.connections + other.session.connections >= 3
 
 
-def test_a_password_that_is_put_right_lets_us_in(broker, run, tmp_path, passwords):
+def test_a_password_that_is_put_right_lets_us_in(
+    broker: Any, run: Run, tmp_path: Path, passwords: dict[str, str]
+) -> None:
     file = tmp_path / "password"
     file.write_text("wrong\n")
     one = run(broker.url, password=None, password_file=str(file))
@@ -71,7 +85,9 @@ def test_a_password_that_is_put_right_lets_us_in(broker, run, tmp_path, password
     one.wait_state(True)
 
 
-def test_a_reader_may_ask_and_read_but_not_speak_for_the_host(broker, run, watch):
+def test_a_reader_may_ask_and_read_but_not_speak_for_the_host(
+    broker: Any, run: Run, watch: Watch
+) -> None:
     one = run(broker.url)
     one.wait_state(True)
     reader = watch(broker)
@@ -95,7 +111,9 @@ def test_a_reader_may_ask_and_read_but_not_speak_for_the_host(broker, run, watch
     assert reader.last("host/status").payload == ONLINE
 
 
-def test_home_assistant_may_read_discovery_and_announce_itself(broker, run, watch):
+def test_home_assistant_may_read_discovery_and_announce_itself(
+    broker: Any, run: Run, watch: Watch
+) -> None:
     one = run(broker.url)
     one.put("homeassistant/device/fanwhy/config", b"{}", expiry_seconds=None)
     home = watch(broker, "homeassistant/#", username="homeassistant")
@@ -104,7 +122,9 @@ def test_home_assistant_may_read_discovery_and_announce_itself(broker, run, watc
     home.wait_for("homeassistant/status", b"online")
 
 
-def test_what_we_may_not_do_is_said(broker, run, passwords, caplog):
+def test_what_we_may_not_do_is_said(
+    broker: Any, run: Run, passwords: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     one = run(broker.url, username="reader", password=passwords["reader"])
     one.wait_state(True)
     one.put("host/cpu", qos=1)
@@ -121,7 +141,9 @@ def test_what_we_may_not_do_is_said(broker, run, passwords, caplog):
     ]
 
 
-def test_everything_is_there_again_after_the_broker_came_back_empty(broker, run, watch):
+def test_everything_is_there_again_after_the_broker_came_back_empty(
+    broker: Any, run: Run, watch: Watch
+) -> None:
     one = run(broker.url)
     topics = [f"host/{name}" for name in ("cpu", "memory", "gpu", "explanation")]
     for topic in topics:
@@ -141,7 +163,9 @@ def test_everything_is_there_again_after_the_broker_came_back_empty(broker, run,
     assert one.session.connections == 2
 
 
-def test_an_orderly_end_is_told_at_once_and_without_the_will(broker, run, watch):
+def test_an_orderly_end_is_told_at_once_and_without_the_will(
+    broker: Any, run: Run, watch: Watch
+) -> None:
     one = run(broker.url)
     watcher = watch(broker)
     watcher.wait_for("host/status", ONLINE)
@@ -162,7 +186,7 @@ outbox = Outbox()
 session = Session(
     BrokerSettings(url=sys.argv[1], username="fanwhy", password=sys.argv[2]),
     identity="fedcba9876543210", will=status(b"offline"), will_delay_seconds=1, boot_id="boot-2",
-    feed=outbox, subscriptions=[], on_request=print, on_state=print,
+    outbox=outbox, subscriptions=[], on_request=print, on_state=print,
 )
 outbox.put(status(b"online"))
 session.start()
@@ -170,7 +194,9 @@ threading.Event().wait()
 """
 
 
-def test_a_killed_daemon_is_reported_by_the_broker(broker, watch, passwords):
+def test_a_killed_daemon_is_reported_by_the_broker(
+    broker: Any, watch: Watch, passwords: dict[str, str]
+) -> None:
     watcher = watch(broker)
     victim = subprocess.Popen(
         [sys.executable, "-c", VICTIM, broker.url, passwords["fanwhy"]],
@@ -198,13 +224,15 @@ keyfile {key}
 
 
 @pytest.fixture
-def tls_listener(certificates) -> str:
+def tls_listener(certificates: Any) -> str:
     return TLS.format(
         ca=certificates.ca_crt, certificate=certificates.server_crt, key=certificates.server_key
     )
 
 
-def test_tls_with_an_authority_of_ones_own(mosquitto, run, watch, certificates, tls_listener):
+def test_tls_with_an_authority_of_ones_own(
+    mosquitto: Callable[..., Any], run: Run, watch: Watch, certificates: Any, tls_listener: str
+) -> None:
     broker = mosquitto(listeners=tls_listener)
     one = run(f"mqtts://127.0.0.1:{broker.other_port}", ca_file=certificates.ca_crt)
     exchange_much(one, broker, watch)
@@ -212,7 +240,13 @@ def test_tls_with_an_authority_of_ones_own(mosquitto, run, watch, certificates, 
 
 @failed_handshake
 @pytest.mark.parametrize("authority", ["stranger_crt", None])
-def test_a_certificate_that_we_do_not_trust(mosquitto, run, certificates, tls_listener, authority):
+def test_a_certificate_that_we_do_not_trust(
+    mosquitto: Callable[..., Any],
+    run: Run,
+    certificates: Any,
+    tls_listener: str,
+    authority: str | None,
+) -> None:
     broker = mosquitto(listeners=tls_listener)
     url = f"mqtts://127.0.0.1:{broker.other_port}"
     one = run(url, ca_file=authority and getattr(certificates, authority))
@@ -222,14 +256,18 @@ def test_a_certificate_that_we_do_not_trust(mosquitto, run, certificates, tls_li
 
 
 @failed_handshake
-def test_a_certificate_for_another_name(mosquitto, run, certificates, tls_listener):
+def test_a_certificate_for_another_name(
+    mosquitto: Callable[..., Any], run: Run, certificates: Any, tls_listener: str
+) -> None:
     broker = mosquitto(listeners=tls_listener.replace("127.0.0.1\n", "\n", 1))
     one = run(f"mqtts://localhost:{broker.other_port}", ca_file=certificates.ca_crt)
     assert "certificate" in one.wait_state(False)
 
 
 @failed_handshake
-def test_a_client_certificate(mosquitto, run, certificates, tls_listener):
+def test_a_client_certificate(
+    mosquitto: Callable[..., Any], run: Run, certificates: Any, tls_listener: str
+) -> None:
     broker = mosquitto(listeners=tls_listener + "require_certificate true\n")
     url = f"mqtts://127.0.0.1:{broker.other_port}"
     without = run(url, ca_file=certificates.ca_crt)
@@ -242,31 +280,35 @@ def test_a_client_certificate(mosquitto, run, certificates, tls_listener):
 
 
 @failed_handshake
-def test_tls_where_there_is_none(broker, run):
+def test_tls_where_there_is_none(broker: Any, run: Run) -> None:
     url = f"mqtts://127.0.0.1:{broker.port}"
     line = run(url).wait_state(False)
     assert line.startswith(url)
 
 
-def test_no_tls_where_there_is_some(mosquitto, run, tls_listener):
+def test_no_tls_where_there_is_some(
+    mosquitto: Callable[..., Any], run: Run, tls_listener: str
+) -> None:
     broker = mosquitto(listeners=tls_listener)
     url = f"mqtt://127.0.0.1:{broker.other_port}"
     assert "mqtts://" in run(url).wait_state(False)
 
 
-def test_websockets(mosquitto, run, watch):
+def test_websockets(mosquitto: Callable[..., Any], run: Run, watch: Watch) -> None:
     broker = mosquitto(listeners="listener {port} 127.0.0.1\nprotocol websockets\n")
     one = run(f"ws://127.0.0.1:{broker.other_port}/mqtt")
     exchange_much(one, broker, watch)
 
 
-def test_websockets_over_tls(mosquitto, run, watch, certificates, tls_listener):
+def test_websockets_over_tls(
+    mosquitto: Callable[..., Any], run: Run, watch: Watch, certificates: Any, tls_listener: str
+) -> None:
     broker = mosquitto(listeners=tls_listener + "protocol websockets\n")
     one = run(f"wss://127.0.0.1:{broker.other_port}/mqtt", ca_file=certificates.ca_crt)
     exchange_much(one, broker, watch)
 
 
-def exchange_much(one, broker, watch):
+def exchange_much(one: Any, broker: Any, watch: Watch) -> None:
     """More than one record of TLS, frame of a websocket and buffer of a socket, both ways."""
     big = b"x" * 300_000
     one.put("host/catalogue", big)
@@ -277,7 +319,7 @@ def exchange_much(one, broker, watch):
 
 
 @failed_handshake
-def test_websockets_where_there_are_none(broker, run):
+def test_websockets_where_there_are_none(broker: Any, run: Run) -> None:
     url = f"ws://127.0.0.1:{broker.port}"
     line = run(url).wait_state(False)
     assert line == f"{url}/mqtt: it offers no MQTT over websockets; are port and path right?"

@@ -29,7 +29,7 @@ from paho.mqtt.properties import Properties
 
 pytestmark = pytest.mark.broker
 
-VERDICT = {
+VERDICT: dict[str, Any] = {
     "host": "nas", "time": "2026-01-01T00:00:00.000Z", "schema_version": 1, "state": "busy",
     "headline": "CPU usage high due to: compile job (make -j8)",
     "causes": [{"label": "make -j8", "category": "development", "share_percent": 87}],
@@ -71,7 +71,9 @@ def daemon(broker: Any, passwords: dict[str, str]) -> Iterator[Daemon]:
 
 
 def environment(home: Path, url: str, password: str | None = "read:only") -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("FANWHY_")}
+    # With LINES and COLUMNS, which pytest's workers may have, a terminal would have one size only.
+    ours = ("FANWHY_", "LINES", "COLUMNS")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     kept |= {"HOME": str(home), "XDG_CONFIG_HOME": "", "FANWHY_BROKER": url, "TERM": "xterm"}
     kept |= {"PYTHONWARNINGS": "error"}
     if password:
@@ -143,7 +145,7 @@ def test_why_asks_for_fresh_figures(
 
 
 def _reply(request: Any) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.CorrelationData = request.properties.CorrelationData
     return properties
 

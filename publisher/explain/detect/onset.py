@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from publisher.explain.detect.hysteresis import SOONEST
-from publisher.explain.detect.resources import Watch
+from publisher.explain.detect.resources import LoadKind, MonitoredResource
 
 _LONGEST_SECONDS: Final = 5.0
 """What has gone on for longer without being told is no onset: each resource is on its own."""
-_IN_TURN: Final = ("cpu", "io")
+_IN_TURN: Final = (LoadKind.CPU, LoadKind.IO)
 """A thread computes or waits for a disk, never both at once: these two add up to one."""
 
 
@@ -27,23 +27,23 @@ class Onset:
     _since: float | None = None
     _windows: int = 0
 
-    def observe(self, watches: Iterable[Watch], *, start: float, now: float) -> None:
-        """Takes one window into account; opens the gates of what the load is at by now.
+    def observe(self, resources: Iterable[MonitoredResource], *, start: float, now: float) -> None:
+        """Takes one window into account; activates what the load is at by now.
 
         Args:
-            watches: all of them, after they have seen the window themselves.
+            resources: all of them, after they have seen the window themselves.
             start: monotonic begin of the window.
             now: its end.
         """
         above, in_turn = [], 0.0
-        for watch in watches:
-            if watch.gate.is_open:
+        for resource in resources:
+            if resource.hysteresis.active:
                 self._since, self._windows = None, 0
                 return
-            if watch.part >= 1:
-                above.append(watch)
-            if watch.name in _IN_TURN:
-                in_turn += watch.part
+            if resource.part >= 1:
+                above.append(resource)
+            if resource.kind in _IN_TURN:
+                in_turn += resource.part
         if not above and in_turn < 1:
             self._since, self._windows = None, 0
             return
@@ -53,9 +53,9 @@ class Onset:
         lasted = now - self._since
         if self._windows < 2 or lasted > _LONGEST_SECONDS:
             return
-        for watch in above:
-            if lasted >= watch.gate.enter_seconds:
-                watch.open(self._since)
+        for resource in above:
+            if lasted >= resource.hysteresis.enter_seconds:
+                resource.activate(self._since)
 
     def wants_soon(self, now: float, enter_seconds: float) -> float | None:
         """Seconds after which one more window could settle what is pending."""

@@ -1,6 +1,6 @@
 """The order of causes: the most important first, and never one for another without a reason.
 
-Suspected miners come first of all, which the explainer sees to. Then
+Suspected miners come first of all, which ``publisher.explain.causes`` sees to. Then
 
 1. who takes the memory that others wait for: that stalls the whole machine, and is why its state
    is ``pressure``;
@@ -8,8 +8,8 @@ Suspected miners come first of all, which the explainer sees to. Then
 3. who works the disks, waited for or not;
 4. who uses the network.
 
-Within a resource, who used the most of it lately comes first (``publisher.explain.suspects``).
-The sentence names them in the same order.
+Within a resource, who used the most of it lately comes first (``suspects``). The sentence names
+them in the same order.
 """
 
 from __future__ import annotations
@@ -18,14 +18,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from publisher.explain.detect.resources import Watch
+from publisher.explain.detect.resources import LoadKind, MonitoredResource
 from publisher.explain.detect.suspects import OVERTAKE, Suspect
 from publisher.ledger.accounts import Account
 
 MOST_CAUSES: Final = 5
 """So many causes of one resource are told, and every suspected miner besides."""
 
-_SWAPPED: Final = {"cpu": "gpu", "gpu": "cpu"}
+_SWAPPED: Final = {LoadKind.CPU: LoadKind.GPU, LoadKind.GPU: LoadKind.CPU}
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The suspects to blame in a window.
+
+    Attributes:
+        resources: what is used much, the most important first, each with those to blame for it.
+        gpu_first: those who work the GPU go before those who work the CPU.
+    """
+
+    resources: list[tuple[MonitoredResource, list[Suspect]]]
+    gpu_first: bool = False
 
 
 @dataclass(slots=True)
@@ -41,27 +54,23 @@ class Ranking:
     is_miner: Callable[[Account], bool]
     _gpu_first: bool | None = None
 
-    @property
-    def gpu_first(self) -> bool:
-        """Whether those who work the GPU go before those who work the CPU."""
-        return bool(self._gpu_first)
-
-    def order(self, watches: Iterable[Watch]) -> list[tuple[Watch, list[Suspect]]]:
-        """The resources used much, the most important first, each with those to blame for it.
+    def order(self, resources: Iterable[MonitoredResource]) -> Ranked:
+        """Those to blame now.
 
         Args:
-            watches: all of them, the CPU before the GPU, else in the order told above.
+            resources: all that are monitored, the CPU before the GPU, else in the order told above.
         """
         found = {
-            watch.name: (watch, self._told(watch.suspects.causes()))
-            for watch in watches
-            if watch.gate.is_open
+            resource.kind: (resource, self._told(resource.suspects.culprits()))
+            for resource in resources
+            if resource.hysteresis.active
         }
-        if not {"cpu", "gpu"} <= found.keys():
+        if LoadKind.CPU not in found or LoadKind.GPU not in found:
             self._gpu_first = None
-        elif self._is_gpu_first(found["cpu"][1], found["gpu"][1]):
-            return [found[_SWAPPED.get(name, name)] for name in found]
-        return list(found.values())
+        elif self._is_gpu_first(found[LoadKind.CPU][1], found[LoadKind.GPU][1]):
+            swapped = [found[_SWAPPED.get(kind, kind)] for kind in found]
+            return Ranked(swapped, gpu_first=True)
+        return Ranked(list(found.values()))
 
     def _told(self, suspects: list[Suspect]) -> list[Suspect]:
         """As many as a person reads; a suspected miner is never cut off."""

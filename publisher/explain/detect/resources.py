@@ -1,127 +1,151 @@
-"""The resources that are watched: how much of each counts as much, and who uses it."""
+"""The resources that are monitored: how much of each counts as much, and what uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from publisher.contract.readings import EvidenceReading
-from publisher.explain.detect.hysteresis import Gate
+from publisher.contract.readings import EvidenceReading, Resource
+from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.suspects import Suspect, Suspects
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.window import Window
 from publisher.ledger.accounts import Account, Balance
 
 # Memory that a group is taking is worth more blame than memory it has long had.
-_GROWTH_SECONDS = 30.0
+_GROWTH_SECONDS: Final = 30.0
 # So many times the available memory that counts as pressure is plenty.
-_PLENTY = 4.0
+_PLENTY: Final = 4.0
 # What a group at work uses at least: cores, and bytes a second from and to disks.
-_LEAST_CORES = 0.05
-_LEAST_DISK = 1_000_000.0
+_LEAST_CORES: Final = 0.05
+_LEAST_DISK: Final = 1_000_000.0
 # What a process that waits for a disk counts as having moved: a slow one moves hardly more.
-_WAITING_DISK = 1_000_000.0
-# fanwhy is left out of all blame unless it uses this much of a core: then it is said plainly.
+_WAITING_DISK: Final = 1_000_000.0
+# A group's use below this part of the threshold is not blamed.
+_LEAST_PART: Final = 0.25
+# Waiting comes in bursts: its dwell is longer than that of use by so many times.
+_WAITING_DWELL: Final = 1.5
 OWN_CORES: Final = 0.3
+"""fanwhy is left out of all blame unless it uses this much of a core: then it is said plainly."""
+
+
+class LoadKind(StrEnum):
+    """In what way a machine can be used much: each resource, and waiting for disks besides."""
+
+    MEMORY = "memory"
+    CPU = "cpu"
+    GPU = "gpu"
+    IO = "io"
+    DISK = "disk"
+    NETWORK = "network"
+
+    @property
+    def resource(self) -> Resource:
+        """What a cause of it is named for; waiting for disks is about the disk."""
+        return Resource.DISK if self is LoadKind.IO else Resource(self.value)
+
+
+PRESSURE: Final = frozenset({LoadKind.MEMORY, LoadKind.IO})
+"""The kinds that are time spent waiting, rather than use."""
 
 
 @dataclass(slots=True)
-class Watch:
-    """One resource: whether it is used much, and by whom.
+class MonitoredResource:
+    """One kind of load: whether there is much of it, and who the suspects are.
 
     Attributes:
-        name: how the picture calls it: ``cpu``, ``gpu``, ``disk``, ``network``, ``memory``, ``io``.
-        resource: how a cause calls it; waiting for disks is about the disk.
-        level: its use by everyone, or the strain on it; ``None`` where nobody can tell.
-        threshold: from what level on it is used much.
-        use: its use by one account.
-        least: part of the threshold below which a group's use is not blamed.
+        level: the use by all, or the strain; ``None`` where it cannot be told.
+        threshold: from what level on it is much.
+        use: the use by one account.
         blames_by_level: the level and the uses are of one unit, so that shares are parts of it;
             else shares are parts of what the groups use together.
         part: the level in the last window, as a part of the threshold.
     """
 
-    name: str
-    resource: str
+    kind: LoadKind
     level: Callable[[Balance, EvidenceReading], float | None]
     threshold: Callable[[Balance], float]
     use: Callable[[Account, float, EvidenceReading], float]
-    gate: Gate
+    hysteresis: Hysteresis
     suspects: Suspects
     leave_ratio: float
-    least: float = 0.25
     blames_by_level: bool = True
     part: float = 0.0
 
-    def observe(
-        self, balance: Balance, evidence: EvidenceReading, *, start: float, now: float
-    ) -> None:
+    def observe(self, window: Window) -> None:
         """Takes one window into account."""
+        balance, evidence = window.balance, window.evidence
         level = self.level(balance, evidence)
         threshold = self.threshold(balance)
         value = level or 0.0
         self.part = value / threshold
-        gate = self.gate
-        moved = gate.update(
+        state = self.hysteresis
+        moved = state.update(
             above=value >= threshold,
             below=value < threshold * self.leave_ratio,
-            start=start,
-            now=now,
+            start=window.start,
+            now=window.now,
         )
-        if gate.since is None:
+        if state.since is None:
             self.suspects.forget()
             return
-        window = balance.window_seconds
+        seconds = balance.window_seconds
         uses = [
             (account, used)
             for account in balance.accounts
-            if (used := self.use(account, window, evidence)) > 0 and _blamable(account, window)
+            if (used := self.use(account, seconds, evidence)) > 0 and _counts(account, seconds)
         ]
         total = sum(used for _, used in uses)
         least = 0.0
         if self.blames_by_level:
-            total, least = max(total, value), self.least * threshold
-        ending = gate.is_open and gate.closing_since is not None
-        self.suspects.observe(uses, total, least=least, start=start, now=now, ending=ending)
-        if moved and gate.is_open:
-            self.suspects.convict(gate.since)
+            total, least = max(total, value), _LEAST_PART * threshold
+        self.suspects.observe(
+            uses,
+            total,
+            least=least,
+            start=window.start,
+            now=window.now,
+            ending=state.active and state.ending_since is not None,
+        )
+        if moved and state.active:
+            self.suspects.confirm(state.since)
 
-    def open(self, since: float) -> None:
-        """The resource is used much since then, whatever its own gate knows."""
-        self.gate.open(since)
-        self.suspects.convict(since)
+    def activate(self, since: float) -> None:
+        """It is used much since then, whatever its own dwell time says."""
+        self.hysteresis.activate(since)
+        self.suspects.confirm(since)
 
     def seems_over(self, suspect: Suspect) -> float | None:
-        """Since when one to blame uses it no more, or nobody does; ``None`` while it goes on."""
-        moments = (self.gate.closing_since, suspect.gate.closing_since)
+        """Since when a suspect uses it no more, or all do; ``None`` while it goes on."""
+        moments = (self.hysteresis.ending_since, suspect.hysteresis.ending_since)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which a further window could settle something."""
         waits = [
             wait
-            for wait in (self.gate.wants_soon(now), self.suspects.wants_soon(now))
+            for wait in (self.hysteresis.wants_soon(now), self.suspects.wants_soon(now))
             if wait is not None
         ]
         return min(waits, default=None)
 
 
-def _blamable(account: Account, window: float) -> bool:
-    return not account.group.own or account.cpu_seconds >= OWN_CORES * window
+def monitored_resources(settings: ExplainSettings) -> tuple[MonitoredResource, ...]:
+    """All of them by the user's thresholds, in the order in which their causes are told."""
 
-
-def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
-    """All watches, with the user's thresholds."""
-
-    def watch(name: str, level: _Level, threshold: _Threshold, use: _Use) -> Watch:
-        waiting = name in ("memory", "io")
-        return Watch(
-            name=name,
-            resource="disk" if name == "io" else name,
+    def monitored(
+        kind: LoadKind, level: _Level, threshold: _Threshold, use: _Use
+    ) -> MonitoredResource:
+        waiting = kind in PRESSURE
+        dwell = settings.enter_seconds * (_WAITING_DWELL if waiting else 1.0)
+        return MonitoredResource(
+            kind=kind,
             level=level,
             threshold=threshold,
             use=use,
-            gate=Gate(settings.enter_seconds * (1.5 if waiting else 1.0), settings.leave_seconds),
+            hysteresis=Hysteresis(dwell, settings.leave_seconds),
             suspects=Suspects(
                 settings.cause_share_percent / 100,
                 settings.join_seconds,
@@ -133,33 +157,33 @@ def watches(settings: ExplainSettings) -> tuple[Watch, ...]:
         )
 
     return (
-        watch("memory", _memory_strain(settings), lambda _: 1.0, _memory_use(settings)),
-        watch(
-            "cpu",
+        monitored(LoadKind.MEMORY, _memory_strain(settings), lambda _: 1.0, _memory_use(settings)),
+        monitored(
+            LoadKind.CPU,
             _cores_used,
             lambda balance: max(settings.busy_cores, settings.busy_percent / 100 * balance.cores),
             lambda account, window, _: account.cpu_seconds / window,
         ),
-        watch(
-            "gpu",
+        monitored(
+            LoadKind.GPU,
             lambda _, evidence: evidence.gpu_percent,
             lambda _: settings.busy_gpu_percent,
             lambda account, *_: account.gpu_percent or 0.0,
         ),
-        watch(
-            "io",
+        monitored(
+            LoadKind.IO,
             lambda _, evidence: evidence.pressure_io_percent,
             lambda _: settings.io_pressure_percent,
             _disk_strain,
         ),
-        watch(
-            "disk",
+        monitored(
+            LoadKind.DISK,
             lambda _, evidence: evidence.disk_bytes_per_second,
             lambda _: settings.busy_disk_bytes_per_second,
             _disk_use,
         ),
-        watch(
-            "network",
+        monitored(
+            LoadKind.NETWORK,
             lambda _, evidence: evidence.network_bytes_per_second,
             lambda _: settings.busy_network_bytes_per_second,
             lambda account, *_: (
@@ -175,12 +199,17 @@ _Threshold = Callable[[Balance], float]
 _Use = Callable[[Account, float, EvidenceReading], float]
 
 
+def _counts(account: Account, window: float) -> bool:
+    """Whether an account may be blamed at all; ``window`` is its length in seconds."""
+    return not account.group.own or account.cpu_seconds >= OWN_CORES * window
+
+
 def _cores_used(balance: Balance, _: EvidenceReading) -> float:
     window = balance.window_seconds
     own = sum(
         account.cpu_seconds
         for account in balance.accounts
-        if account.group.own and not _blamable(account, window)
+        if account.group.own and not _counts(account, window)
     )
     return (balance.busy_seconds - own) / window
 
@@ -199,10 +228,10 @@ def _memory_strain(settings: ExplainSettings) -> _Level:
 
 def _memory_use(settings: ExplainSettings) -> _Use:
     def use(account: Account, window: float, evidence: EvidenceReading) -> float:
-        """What a group holds and takes.
+        """What a group holds and takes, in bytes.
 
-        Where the machine has plenty left, a limit is what makes somebody wait (a container's or
-        unit's ``memory.max``): of that whoever sleeps is innocent, however much it holds.
+        Where the machine has plenty left, a limit is what makes a process wait (a container's or
+        unit's ``memory.max``): a group that sleeps has no part in it, however much it holds.
         """
         available = evidence.memory_available_percent
         plenty = available is not None and available >= _PLENTY * settings.memory_available_percent
@@ -220,7 +249,7 @@ def _at_work(account: Account, window: float, evidence: EvidenceReading) -> bool
 
 
 def _disk_strain(account: Account, window: float, evidence: EvidenceReading) -> float:
-    """Who moves much makes others wait; on a slow or dying disk those who wait are to be told."""
+    """What moves much makes others wait; on a slow or dying disk what waits is to be told."""
     return _disk_use(account, window, evidence) + _WAITING_DISK * account.blocked_count
 
 

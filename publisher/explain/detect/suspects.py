@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from math import exp
 from typing import Final
 
-from publisher.explain.detect.hysteresis import SOONEST, Gate
+from publisher.explain.detect.hysteresis import SOONEST, Hysteresis
 from publisher.ledger.accounts import Account
 
 # Use counts less the longer ago it was, so that the ranking follows what goes on now.
-_MEMORY_SECONDS = 60.0
+_MEMORY_SECONDS: Final = 60.0
 OVERTAKE: Final = 1.5
-"""Two equal ones must not change places at every wobble: who goes past must have more by this."""
+"""Two equal ones must not change places at every wobble: to go past takes this much more."""
 
 
 @dataclass(slots=True)
@@ -22,13 +22,14 @@ class Suspect:
 
     Attributes:
         account: its newest account; the last one it had when it is gone.
+        hysteresis: whether it is to blame.
         used: what it used lately, in unit-seconds that fade.
         latest: its use in the last window, in the resource's unit.
         share: its part of the resource's use in the last window, 0 to 1.
     """
 
     account: Account
-    gate: Gate
+    hysteresis: Hysteresis
     used: float = 0.0
     latest: float = 0.0
     share: float = 0.0
@@ -40,8 +41,8 @@ class Suspects:
 
     Attributes:
         share: least part of the total for which a group is blamed.
-        absent: who used it while its gate opened is to blame, though it does not any more: whoever
-            waits for a disk does not move a byte meanwhile.
+        absent: a group that used the resource while its use became much is to blame, though it
+            does not use it any more: what waits for a disk does not move a byte meanwhile.
     """
 
     share: float
@@ -55,7 +56,7 @@ class Suspects:
     _ending: bool = False
 
     def forget(self) -> None:
-        """The resource is at rest: nobody is suspected of anything."""
+        """The resource is at rest: nothing is suspected."""
         self._all.clear()
         self._order.clear()
         self._total = 0.0
@@ -75,12 +76,12 @@ class Suspects:
 
         Args:
             uses: each group's use of the resource, in its unit.
-            total: the use by everyone, which the shares are parts of.
+            total: the use by all, which the shares are parts of.
             least: a use below this is not blamed however large its share.
             start: monotonic begin of the window.
             now: its end.
             ending: the resource is hardly used any more, and will be at rest unless that changes:
-                whoever has used it stays its cause until then, or nobody would be.
+                a group that has used it stays its cause until then, or it would have none.
         """
         fade = exp((start - now) / _MEMORY_SECONDS)
         self._total = self._total * fade + total * (now - start)
@@ -95,56 +96,66 @@ class Suspects:
             if suspect is None:
                 if share < self.share / 2:
                     continue
-                suspect = Suspect(account, Gate(self.join_seconds, self.leave_seconds))
+                suspect = Suspect(account, Hysteresis(self.join_seconds, self.leave_seconds))
                 self._all[key] = suspect
                 self._newcomer = True
             seen.add(key)
             suspect.account, suspect.latest, suspect.share = account, used, share
             suspect.used += used * (now - start)
-            suspect.gate.update(
+            suspect.hysteresis.update(
                 above=share >= self.share and used >= least,
                 below=share < self.share / 2 or used < least / 2,
                 start=start,
                 now=now,
                 hold=ending,
             )
-        for key, gone in list(self._all.items()):
-            if key not in seen:
-                gone.latest = gone.share = 0.0
-                gone.gate.update(above=False, below=True, start=start, now=now, hold=ending)
-                to_blame = self.absent and gone.used >= self.share * self._total
-                if not gone.gate.is_open and not to_blame:
-                    del self._all[key]
+        self._miss(seen, start, now)
 
-    def convict(self, since: float) -> None:
-        """The gate of the resource opens: whoever had the share while it did is a cause at once."""
+    def _miss(self, seen: set[str], start: float, now: float) -> None:
+        """Takes the window into account for the suspects that used nothing in it."""
+        for key, gone in list(self._all.items()):
+            if key in seen:
+                continue
+            gone.latest = gone.share = 0.0
+            gone.hysteresis.update(above=False, below=True, start=start, now=now, hold=self._ending)
+            to_blame = self.absent and gone.used >= self.share * self._total
+            if not gone.hysteresis.active and not to_blame:
+                del self._all[key]
+
+    def confirm(self, since: float) -> None:
+        """The resource is used much: what had the share while it came to that is a cause at once.
+
+        Args:
+            since: monotonic moment since which it is used much.
+        """
         for suspect in self._all.values():
             here = suspect.share > 0 or self.absent
             if self._total > 0 and suspect.used >= self.share * self._total and here:
-                suspect.gate.open(suspect.gate.since if suspect.gate.since is not None else since)
+                known = suspect.hysteresis.since
+                suspect.hysteresis.activate(known if known is not None else since)
 
-    def causes(self) -> list[Suspect]:
-        """Those to blame, whoever used the most first; the order changes only for a reason."""
-        guilty = {key: s for key, s in self._all.items() if s.gate.is_open}
-        order = [key for key in self._order if key in guilty]
-        order += sorted(guilty.keys() - set(order), key=lambda key: -guilty[key].used)
+    def culprits(self) -> list[Suspect]:
+        """Those to blame, the one that used the most first; places change only for a reason."""
+        found = {key: each for key, each in self._all.items() if each.hysteresis.active}
+        order = [key for key in self._order if key in found]
+        order += sorted(found.keys() - set(order), key=lambda key: -found[key].used)
         for index in range(1, len(order)):
             place = index
-            while place and _overtakes(guilty[order[place]], guilty[order[place - 1]]):
+            while place and _overtakes(found[order[place]], found[order[place - 1]]):
                 order[place - 1 : place + 1] = order[place], order[place - 1]
                 place -= 1
         self._order = order
-        return [guilty[key] for key in order]
+        return [found[key] for key in order]
 
     def wants_soon(self, now: float) -> float | None:
-        """Seconds after which a further window could make someone a cause."""
-        # Who came late in a window shows little of itself: look again at once.
+        """Seconds after which a further window could make a suspect a cause, or clear one."""
+        # What came late in a window shows little of itself: look again at once.
         waits = [SOONEST] if self._newcomer else []
         for suspect in self._all.values():
-            gate = suspect.gate
-            # Whoever ends with the whole resource is settled when that is.
-            leaving = gate.closing_since is not None and not self._ending
-            wait = gate.wants_soon(now) if gate.pending or leaving else None
+            state = suspect.hysteresis
+            # What ends with the whole resource is settled when that is.
+            leaving = state.ending_since is not None and not self._ending
+            wait = state.wants_soon(now) if state.pending or leaving else None
             if wait is not None:
                 waits.append(wait)
         return min(waits, default=None)

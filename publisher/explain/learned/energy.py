@@ -1,8 +1,8 @@
 """Energy by culprit: the measured joules, shared out so that the rows add up to what was measured.
 
-What the machine takes at rest is a row of its own, *idle*; so is what nobody can be named for.
-The rest is shared by work, as Kepler and Scaphandre do it, with one difference: nothing is ever
-shared out twice, and nothing is left over.
+What the machine takes at rest is a row of its own, *idle*; so is what no work group can be named
+for. The rest is shared by work, as Kepler and Scaphandre do it, with one difference: nothing is
+ever shared out twice, and nothing is left over.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Energy:
             joules: what was measured.
             idle_joules: the part that the machine takes at rest.
             work: label and work of each group.
-            total_work: the work of everyone, named or not.
+            total_work: the work of all, named or not.
             day: local day number.
         """
         if joules <= 0:

@@ -12,7 +12,7 @@ from publisher.config.state import save
 from publisher.explain.learned.drift import Drift
 from publisher.explain.learned.energy import Energy
 from publisher.explain.learned.habits import Habits
-from publisher.explain.thermal.heat import Episode
+from publisher.explain.thermal.cooling import Episode
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _SAVE_SECONDS: Final = 1800.0
 
 
 @dataclass(slots=True)
-class Learned:
+class LearnedCooling:
     """How something cools down: the machine, or its GPU.
 
     Attributes:
@@ -43,7 +43,7 @@ class Learned:
         }
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Learned:
+    def from_json(cls, kept: dict[str, Any]) -> LearnedCooling:
         """What ``to_json`` gave; raises ``ValueError`` or the like for other things."""
         temperature, speed, power = kept["rest"]
         return cls(
@@ -60,19 +60,19 @@ class Learned:
 
 
 @dataclass(slots=True)
-class Notebook:
+class LearnedStore:
     """Everything that outlives the daemon."""
 
     habits: Habits = field(default_factory=Habits)
-    machine: Learned = field(default_factory=Learned)
-    gpu: Learned = field(default_factory=Learned)
+    machine: LearnedCooling = field(default_factory=LearnedCooling)
+    gpu: LearnedCooling = field(default_factory=LearnedCooling)
     drift: Drift = field(default_factory=Drift)
     energy: Energy = field(default_factory=Energy)
     _saved_at: float | None = None
 
     @classmethod
-    def open(cls, state_dir: str | None) -> Notebook:
-        """The notebook in a folder; an empty one where there is none, or none that can be read."""
+    def open(cls, state_dir: str | None) -> LearnedStore:
+        """The store in a folder; an empty one where there is none, or none that can be read."""
         if state_dir is None:
             return cls()
         path = Path(state_dir, _FILE)
@@ -88,13 +88,13 @@ class Notebook:
             return cls()
 
     @classmethod
-    def _parse(cls, kept: dict[str, Any]) -> Notebook:
+    def _parse(cls, kept: dict[str, Any]) -> LearnedStore:
         if kept["version"] != _VERSION:
             raise ValueError(f"version {kept['version']!r}")
         return cls(
             habits=Habits.from_json(kept["habits"]),
-            machine=Learned.from_json(kept["machine"]),
-            gpu=Learned.from_json(kept["gpu"]),
+            machine=LearnedCooling.from_json(kept["machine"]),
+            gpu=LearnedCooling.from_json(kept["gpu"]),
             drift=Drift.from_json(kept["drift"]),
             energy=Energy.from_json(kept["energy"]),
         )

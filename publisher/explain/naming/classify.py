@@ -18,7 +18,10 @@ from typing import Final
 from publisher.contract.printable import printable
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
-from publisher.ledger.naming.names import SHELLS
+from publisher.ledger.naming.programs import shipped
+
+MINING: Final = "cryptomining"
+"""The category that goes before all others."""
 
 KNOWN: Final = 0.95
 ALIKE: Final = 0.9
@@ -48,6 +51,16 @@ class Classification:
     confidence: float
     rule: str
     reason: str
+
+    @property
+    def is_miner(self) -> bool:
+        """It is suspected cryptomining."""
+        return self.category == MINING
+
+    @property
+    def specificity(self) -> int:
+        """How much the name says of the work, where two are as sure as each other."""
+        return 2 if self.is_miner else int(self.category != "shell")
 
 
 class Classifier:
@@ -98,7 +111,7 @@ class _Search:
 
     @property
     def _named(self) -> bool:
-        """Whether somebody has given the group a name, which says more than ``Shell job``."""
+        """Whether the group has been given a name, which says more than ``Shell job``."""
         return self.group.kind in (GroupKind.UNIT, GroupKind.CONTAINER) and bool(self.group.label)
 
     def _own_name(self) -> str:
@@ -197,7 +210,7 @@ class _Search:
 
     def _instead(self, rule: Rule, name: str) -> Classification | None:
         """Who answers for a program that does not answer for itself."""
-        # A script of somebody's own may call make: that does not make it a build.
+        # A script that no rule knows may call make: that does not make it a build.
         own_script = rule.role == "interpreter" and self.clues.script
         if rule.role == "host":
             return self._words() or (self._mere(rule, name) if self._named else self._busiest())
@@ -232,8 +245,9 @@ class _Search:
             yield program
         executable = _base(self.clues.executable.lower())
         # The shell that a line was given to is not what the line runs.
-        line = self.group.kind is GroupKind.JOB and not self.clues.script and executable in SHELLS
-        if executable and executable != program and not (line and program):
+        line = self.group.kind is GroupKind.JOB and not self.clues.script
+        told = line and bool(program) and executable in shipped().shells
+        if executable and executable != program and not told:
             yield executable
 
     def _path(self) -> Classification | None:

@@ -26,9 +26,9 @@ PLACES: Final = ("program", "kernel", "path", "script", "command", "unit", "imag
 ROLES: Final = ("program", "tool", "interpreter", "host")
 """How a program stands to its job.
 
-A *tool* works for whoever started it, an *interpreter* for its script; a *host* (a shell, a
-terminal, cron) lends its name to nothing that it starts; a *program* answers for itself and for
-the tools below it.
+A *tool* works for the program that started it, an *interpreter* for its script; a *host* (a
+shell, a terminal, cron) lends its name to nothing that it starts; a *program* answers for itself
+and for the tools below it.
 """
 
 _WORDS: Final = {"label": str, "role": str, "confidence": float, "disabled": bool}

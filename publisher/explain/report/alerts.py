@@ -5,37 +5,22 @@ What is usual is no alert; what is rare and grave, such as a suspected miner, is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from publisher.contract.readings import EvidenceReading
-from publisher.explain.detect.hysteresis import Gate
+from publisher.explain.causes import Cause, Culprits
+from publisher.explain.detect.hysteresis import Hysteresis
+from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.explain.report.causes import Cause
 from publisher.explain.report.wording import joined
+from publisher.explain.window import Window
 
-OOM_LASTS_SECONDS: Final = 600.0
+_OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
 _FULL_PERCENT: Final = 99.0
 _SLACK_PERCENT: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
-    """What a verdict goes by besides balance and evidence; ``None`` and empty: nobody can tell.
-
-    Attributes:
-        oom_kills: counter of processes that the kernel killed for want of memory.
-        disk_used_percent: fullness of each file system, by mount point.
-        raid_degraded: names of arrays that lack a disk.
-        upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
-    """
-
-    oom_kills: int | None = None
-    disk_used_percent: Mapping[str, float] = field(default_factory=dict)
-    raid_degraded: tuple[str, ...] = ()
-    upkeep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +50,9 @@ class Alert:
 
 
 @dataclass(slots=True)
-class _Watched:
+class _Tracked:
     condition: Condition
-    gate: Gate
+    hysteresis: Hysteresis
 
 
 @dataclass(slots=True)
@@ -75,125 +60,131 @@ class Alerts:
     """Which conditions hold, and which of them were told."""
 
     settings: ExplainSettings
-    _watched: dict[tuple[str, str], _Watched] = field(default_factory=dict)
+    _tracked: dict[tuple[str, str], _Tracked] = field(default_factory=dict)
     _oom_kills: int | None = None
     _oom_until: float = 0.0
 
-    def observe(self, conditions: list[Condition], *, start: float, now: float) -> list[Alert]:
-        """Takes one window into account; what is to be told."""
+    def judge(
+        self, window: Window, culprits: Culprits, *, hot: Sequence[str], dusty: bool
+    ) -> list[Alert]:
+        """Takes one window into account; what is to be told.
+
+        Args:
+            window: what is known of it.
+            culprits: who is to blame in it.
+            hot: what is near its limit of temperature.
+            dusty: warmer at rest than it used to be at equal power.
+        """
+        if not self.settings.alerts:
+            return []
+        conditions = [
+            *self._full(window.signs.disk_used_percent),
+            *self._degraded(window.signs.raid_degraded),
+            *self._killed(window.signs.oom_kills, window.now),
+            *self._scarce(window.evidence, culprits.by_kind.get(LoadKind.CPU, ())),
+            *self._hot(hot),
+            *_of_causes(culprits.causes, window.wall),
+            *([_DUST] if dusty else ()),
+        ]
+        return self._observe(conditions, start=window.start, now=window.now)
+
+    def _observe(self, conditions: list[Condition], *, start: float, now: float) -> list[Alert]:
         told = []
         holding = {(c.alert, c.subject): c for c in conditions}
         for key, condition in holding.items():
-            if key not in self._watched:
-                gate = Gate(condition.lasting, self.settings.alert_clear_seconds)
-                self._watched[key] = _Watched(condition, gate)
-        for key, watched in list(self._watched.items()):
-            holds = key in holding
-            since = watched.gate.since
-            moved = watched.gate.update(above=holds, below=not holds, start=start, now=now)
-            if holds and not watched.gate.is_open:
-                watched.condition = holding[key]
-            if moved and watched.gate.is_open:
-                told.append(Alert(watched.condition, raised=True))
+            if key not in self._tracked:
+                dwell = Hysteresis(condition.lasting, self.settings.alert_clear_seconds)
+                self._tracked[key] = _Tracked(condition, dwell)
+        for key, tracked in list(self._tracked.items()):
+            holds, state = key in holding, tracked.hysteresis
+            since = state.since
+            moved = state.update(above=holds, below=not holds, start=start, now=now)
+            if holds and not state.active:
+                tracked.condition = holding[key]
+            if moved and state.active:
+                told.append(Alert(tracked.condition, raised=True))
             elif moved:
                 lasted = now - (since or now) - self.settings.alert_clear_seconds
-                told.append(Alert(watched.condition, raised=False, lasted=max(lasted, 0.0)))
-            if watched.gate.since is None:
-                del self._watched[key]
+                told.append(Alert(tracked.condition, raised=False, lasted=max(lasted, 0.0)))
+            if state.since is None:
+                del self._tracked[key]
         return told
 
     def close(self, now: float) -> list[Alert]:
         """Ends every alert that was raised and not yet cleared."""
-        raised = [watched for watched in self._watched.values() if watched.gate.is_open]
-        self._watched = {}
+        raised = [each for each in self._tracked.values() if each.hysteresis.active]
+        self._tracked = {}
         return [
-            Alert(w.condition, raised=False, lasted=now - (w.gate.since or now)) for w in raised
+            Alert(each.condition, raised=False, lasted=now - (each.hysteresis.since or now))
+            for each in raised
         ]
 
     def _slack(self, alert: str, subject: str) -> float:
         """Percent by which what was told has to get better until it is over."""
-        watched = self._watched.get((alert, subject))
-        return _SLACK_PERCENT if watched is not None and watched.gate.is_open else 0.0
+        tracked = self._tracked.get((alert, subject))
+        return _SLACK_PERCENT if tracked is not None and tracked.hysteresis.active else 0.0
 
-    def from_signs(self, signs: Signs, now: float) -> list[Condition]:
-        """The conditions that hold by the signs alone."""
-        settings = self.settings
-        conditions = []
-        lasting = settings.alert_seconds
-        for mount, used in signs.disk_used_percent.items():
+    def _full(self, disk_used_percent: Mapping[str, float]) -> Iterator[Condition]:
+        lasting = self.settings.alert_seconds
+        for mount, used in disk_used_percent.items():
             nearly, full = self._slack("disk_full", mount), f"{mount} full"
             is_full = used >= _FULL_PERCENT - self._slack("disk_full", full)
             if is_full:
                 words = f"File system {mount} is full"
-                conditions.append(Condition("disk_full", full, "critical", words, lasting))
-            if used >= settings.alert_disk_used_percent - nearly and (nearly or not is_full):
+                yield Condition("disk_full", full, "critical", words, lasting)
+            least = self.settings.alert_disk_used_percent - nearly
+            if used >= least and (nearly or not is_full):
                 words = f"File system {mount} is nearly full"
-                conditions.append(Condition("disk_full", mount, "warning", words, lasting))
-        conditions += [
-            Condition(
-                "raid_degraded",
-                array,
-                "critical",
-                f"RAID array {array} lacks a disk",
-                settings.alert_seconds,
-            )
-            for array in signs.raid_degraded
-        ]
-        kills = signs.oom_kills
-        if kills is not None:
-            if self._oom_kills is not None and kills > self._oom_kills:
-                self._oom_until = now + OOM_LASTS_SECONDS
-            self._oom_kills = kills
+                yield Condition("disk_full", mount, "warning", words, lasting)
+
+    def _degraded(self, arrays: Sequence[str]) -> Iterator[Condition]:
+        for array in arrays:
+            words = f"RAID array {array} lacks a disk"
+            yield Condition("raid_degraded", array, "critical", words, self.settings.alert_seconds)
+
+    def _killed(self, oom_kills: int | None, now: float) -> Iterator[Condition]:
+        if oom_kills is not None:
+            if self._oom_kills is not None and oom_kills > self._oom_kills:
+                self._oom_until = now + _OOM_LASTS_SECONDS
+            self._oom_kills = oom_kills
         if now < self._oom_until:
-            message = "The kernel killed a process for want of memory"
-            conditions.append(Condition("oom_kill", "", "critical", message, 0.0))
-        return conditions
+            words = "The kernel killed a process for want of memory"
+            yield Condition("oom_kill", "", "critical", words, 0.0)
 
-    def from_verdict(
-        self,
-        evidence: EvidenceReading,
-        causes: Sequence[Cause],
-        *,
-        on_cpu: Sequence[Cause],
-        hot: Sequence[str],
-        dusty: bool,
-        wall: float,
-    ) -> list[Condition]:
-        """The conditions that hold by what was measured and who is to blame for it.
-
-        Args:
-            evidence: what was measured.
-            causes: the most important first.
-            on_cpu: those of them that use the CPU.
-            hot: what is near its limit of temperature.
-            dusty: warmer at rest than it used to be at equal power.
-            wall: seconds since the epoch.
-        """
+    def _scarce(self, evidence: EvidenceReading, on_cpu: Sequence[Cause]) -> Iterator[Condition]:
         settings = self.settings
-        found = []
         usual = bool(on_cpu) and on_cpu[0].habit.usual
         if (evidence.cpu_percent or 0) >= settings.alert_cpu_percent and not usual:
             who = f": {joined([cause.named for cause in on_cpu])}" if on_cpu else ""
-            lasting = settings.alert_cpu_seconds
-            found.append(Condition("cpu", "", "warning", f"CPU usage stays high{who}", lasting))
+            words = f"CPU usage stays high{who}"
+            yield Condition("cpu", "", "warning", words, settings.alert_cpu_seconds)
         available = evidence.memory_available_percent
         least = settings.alert_memory_available_percent + self._slack("memory", "")
         if available is not None and available < least:
-            lasting = settings.alert_seconds
-            found.append(Condition("memory", "", "critical", "Memory is nearly used up", lasting))
+            words = "Memory is nearly used up"
+            yield Condition("memory", "", "critical", words, settings.alert_seconds)
+
+    def _hot(self, hot: Sequence[str]) -> Iterator[Condition]:
         for what in hot:
-            lasting = settings.alert_seconds
-            found.append(Condition("temperature", what, "critical", f"The {what} is hot", lasting))
-        for cause in causes:
-            name, surprise = str(cause.named), cause.habit.surprise
-            key = cause.account.group.key
-            if cause.suspicious:
-                words = f"Suspected cryptomining: {name}"
-                found.append(Condition("cryptomining", key, "critical", words, 0.0))
-            elif surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
-                words = f"Unusual: {name}, {cause.habit.words()}"
-                found.append(Condition("unusual", key, "info", words, 0.0))
-        if dusty:
-            words = "Warmer at rest than it was at equal power: dust, a failing fan or the room"
-            found.append(Condition("dust", "", "warning", words, 0.0))
-        return found
+            words = f"The {what} is hot"
+            yield Condition("temperature", what, "critical", words, self.settings.alert_seconds)
+
+
+_DUST: Final = Condition(
+    "dust",
+    "",
+    "warning",
+    "Warmer at rest than it was at equal power: dust, a failing fan or the room",
+    0.0,
+)
+
+
+def _of_causes(causes: Sequence[Cause], wall: float) -> Iterator[Condition]:
+    for cause in causes:
+        name, key = str(cause.named), cause.account.group.key
+        if cause.suspicious:
+            words = f"Suspected cryptomining: {name}"
+            yield Condition("cryptomining", key, "critical", words, 0.0)
+        elif cause.habit.surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
+            words = f"Unusual: {name}, {cause.habit.words()}"
+            yield Condition("unusual", key, "info", words, 0.0)

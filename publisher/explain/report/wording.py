@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from publisher.explain.naming.named import Named
+
 LONGEST: Final = 255
 """What Home Assistant takes as a state (MAX_LENGTH_STATE_STATE in homeassistant/const.py)."""
 
 NORMAL: Final = "System load normal"
-MINING: Final = "cryptomining"
-"""The category that goes before all others."""
 _SUSPECTED: Final = "Suspected cryptomining"
 _BY_NAME: Final = 2
 """So many causes are told by name; more are counted."""
@@ -70,44 +70,26 @@ _OPERATIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A cause as the sentence names it.
-
-    Attributes:
-        label: what a person calls it, such as ``Time Machine backup``.
-        detail: the program, job, unit or container behind the label; may be empty.
-        category: one of ``CATEGORIES``.
-    """
-
-    label: str
-    detail: str
-    category: str
-
-    def __str__(self) -> str:
-        return f"{self.label} ({self.detail})" if self.detail else self.label
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class HeadlineInputs:
     """All that the sentence may speak of. Each list holds the causes, most important first.
 
     ``None`` for a resource means that it is at rest; an empty list that it is used much and
-    nobody in particular can be named.
+    no work group in particular can be named.
 
     Attributes:
         gpu_first: those who work the GPU make more heat than those who work the CPU.
         high: the CPU as a whole is used much, not only one of its cores.
-        spread: what the sentence says of a busy CPU when nobody is named.
+        spread: what the sentence says of a busy CPU when no work group is named.
         upkeep: what an array is doing to itself, worded: "RAID check (md0)".
         hot: what is near its limit of temperature: ``CPU``, ``GPU`` or both.
         since: when the most important cause began, worded; empty while it is fresh.
         usual: what is known of its habits, worded: "as on 6 of the last 7 nights".
-        cooling: what the machine is still warm from; ``None`` when it is not, empty when nobody
-            can be named.
+        cooling: what the machine is still warm from; ``None`` when it is not, empty when
+            no work group can be named.
         ended: when that ended, worded; likewise ``quiet_at``, when it is expected to be cool.
         fan: a fan is heard (its speed is readable and above rest).
-        odd: what fits when it is not load that makes heat or noise.
+        hint: what fits when it is not load that makes heat or noise.
     """
 
     cpu: Sequence[Named] | None = None
@@ -127,26 +109,26 @@ class Picture:
     ended: str = ""
     quiet_at: str = ""
     fan: bool = False
-    odd: str = ""
+    hint: str = ""
 
 
-def headline(picture: Picture) -> str:
+def headline(inputs: HeadlineInputs) -> str:
     """The sentence."""
-    hot = f"{' and '.join(picture.hot)} hot" if picture.hot else ""
-    text = _loaded(picture)
+    hot = f"{' and '.join(inputs.hot)} hot" if inputs.hot else ""
+    text = _loaded(inputs)
     if text:
-        heads = [_SUSPECTED, hot] if _is_mined(picture) else [hot]
+        heads = [_SUSPECTED, hot] if _is_mined(inputs) else [hot]
         head = ", ".join(filter(None, heads))
         text = f"{head}: {text}" if head else text[:1].upper() + text[1:]
-        return fitted(text, picture.usual, picture.since)
+        return fitted(text, inputs.usual, inputs.since)
     if hot:
         return f"{hot}, though system load is normal"
-    if picture.cooling is not None:
-        how = "Fan still running: cooling" if picture.fan else "Still cooling"
-        who = joined(picture.cooling) if picture.cooling else "a load"
-        text = f"{how} after {who}, which ended at {picture.ended}"
-        return fitted(text, f"quiet at about {picture.quiet_at}" if picture.quiet_at else "")
-    return fitted(NORMAL, picture.odd)
+    if inputs.cooling is not None:
+        how = "Fan still running: cooling" if inputs.fan else "Still cooling"
+        who = joined(inputs.cooling) if inputs.cooling else "a load"
+        text = f"{how} after {who}, which ended at {inputs.ended}"
+        return fitted(text, f"quiet at about {inputs.quiet_at}" if inputs.quiet_at else "")
+    return fitted(NORMAL, inputs.hint)
 
 
 def fitted(text: str, *tails: str) -> str:
@@ -159,28 +141,24 @@ def fitted(text: str, *tails: str) -> str:
     return text
 
 
-def _loaded(picture: Picture) -> str:
+def _loaded(inputs: HeadlineInputs) -> str:
     """What is used much and by whom, in the order of ``causes``; empty when nothing is."""
-    parts = [*_memory(picture), *_processors(picture), *_transfers(picture)]
-    return _mined(picture) or "; ".join(parts)
+    parts = [*_memory(inputs), *_processors(inputs), *_transfers(inputs)]
+    return _mined(inputs) or "; ".join(parts)
 
 
-def _is_mined(picture: Picture) -> bool:
-    everything = (picture.cpu, picture.gpu, picture.memory, picture.io, picture.disk,
-                  picture.network)  # fmt: skip
-    return any(_is_miner(named) for causes in everything for named in causes or ())
+def _is_mined(inputs: HeadlineInputs) -> bool:
+    everything = (inputs.cpu, inputs.gpu, inputs.memory, inputs.io, inputs.disk,
+                  inputs.network)  # fmt: skip
+    return any(named.is_miner for causes in everything for named in causes or ())
 
 
-def _is_miner(named: Named) -> bool:
-    return named.category == MINING
-
-
-def _mined(picture: Picture) -> str:
+def _mined(inputs: HeadlineInputs) -> str:
     """Suspected miners at work stand first and by name, whatever else is at work."""
     parts = []
-    for where, causes in (("CPU", picture.cpu), ("GPU", picture.gpu)):
-        miners = [named for named in causes or () if _is_miner(named)]
-        others = [named for named in causes or () if not _is_miner(named)]
+    for where, causes in (("CPU", inputs.cpu), ("GPU", inputs.gpu)):
+        miners = [named for named in causes or () if named.is_miner]
+        others = [named for named in causes or () if not named.is_miner]
         if miners and others:
             parts.append(f"{joined(miners)}; {where} usage also high due to: {joined(others)}")
         elif miners:
@@ -188,28 +166,28 @@ def _mined(picture: Picture) -> str:
     return "; ".join(parts)
 
 
-def _memory(picture: Picture) -> list[str]:
-    if picture.memory is None:
+def _memory(inputs: HeadlineInputs) -> list[str]:
+    if inputs.memory is None:
         return []
-    if _same(picture.memory, picture.cpu):
-        return [f"memory pressure and CPU usage high due to: {joined(picture.memory)}"]
-    cpu = "CPU usage normal, " if picture.cpu is None else ""
-    who = f" from {operations(picture.memory)}" if picture.memory else ""
+    if _same(inputs.memory, inputs.cpu):
+        return [f"memory pressure and CPU usage high due to: {joined(inputs.memory)}"]
+    cpu = "CPU usage normal, " if inputs.cpu is None else ""
+    who = f" from {operations(inputs.memory)}" if inputs.memory else ""
     return [f"{cpu}memory pressure{who}"]
 
 
-def _processors(picture: Picture) -> list[str]:
-    cpu, gpu = picture.cpu, picture.gpu
-    told = _same(picture.memory, cpu)
+def _processors(inputs: HeadlineInputs) -> list[str]:
+    cpu, gpu = inputs.cpu, inputs.gpu
+    told = _same(inputs.memory, cpu)
     if _same(cpu, gpu) and not told:
-        which = "CPU and GPU" if picture.high else "GPU"
+        which = "CPU and GPU" if inputs.high else "GPU"
         return [f"{which} usage high due to: {joined(cpu or ())}"]
     parts = []
     if cpu is not None and not told:
-        parts.append(_cpu(cpu, picture))
+        parts.append(_cpu(cpu, inputs))
     if gpu is not None:
         parts.append(f"GPU usage high due to: {joined(gpu)}" if gpu else "GPU usage high")
-    return parts[::-1] if picture.gpu_first else parts
+    return parts[::-1] if inputs.gpu_first else parts
 
 
 def _same(causes: Sequence[Named] | None, others: Sequence[Named] | None) -> bool:
@@ -217,23 +195,23 @@ def _same(causes: Sequence[Named] | None, others: Sequence[Named] | None) -> boo
     return bool(causes and others) and set(causes or ()) == set(others or ())
 
 
-def _cpu(causes: Sequence[Named], picture: Picture) -> str:
+def _cpu(causes: Sequence[Named], inputs: HeadlineInputs) -> str:
     if not causes:
-        return f"CPU usage high, {picture.spread}" if picture.spread else "CPU usage high"
-    if not picture.high:
+        return f"CPU usage high, {inputs.spread}" if inputs.spread else "CPU usage high"
+    if not inputs.high:
         return f"CPU busy with: {joined(causes)}"
     what = "CPU usage" if len(causes) <= _BY_NAME else "system load"
     return f"{what} high due to: {joined(causes)}"
 
 
-def _transfers(picture: Picture) -> list[str]:
+def _transfers(inputs: HeadlineInputs) -> list[str]:
     parts = []
-    disk = picture.io or (picture.io if picture.disk is None else picture.disk)
-    told = [*(picture.cpu or ()), *(picture.gpu or ()), *(picture.memory or ())]
+    disk = inputs.io or (inputs.io if inputs.disk is None else inputs.disk)
+    told = [*(inputs.cpu or ()), *(inputs.gpu or ()), *(inputs.memory or ())]
     if disk is not None and not (disk and set(disk) <= set(told)):
-        during = f" during a {picture.upkeep}" if picture.upkeep else ""
+        during = f" during a {inputs.upkeep}" if inputs.upkeep else ""
         parts.append(f"high disk I/O from {operations(disk)}" if disk else f"high disk I/O{during}")
-    network = picture.network
+    network = inputs.network
     if network is not None and not (network and set(network) <= {*told, *(disk or ())}):
         who = f" from {operations(network)}" if network else ""
         parts.append(f"high network traffic{who}")
@@ -263,8 +241,8 @@ def counted(causes: Sequence[Named]) -> str:
 
     One or two suspected miners among others go first, by name.
     """
-    miners = [named for named in causes if _is_miner(named)]
-    rest = [named for named in causes if not _is_miner(named)]
+    miners = [named for named in causes if named.is_miner]
+    rest = [named for named in causes if not named.is_miner]
     if not 0 < len(miners) <= _BY_NAME:
         miners, rest = [], list(causes)
     counts: dict[str, int] = {}
@@ -286,13 +264,13 @@ def _many(count: int, category: str) -> str:
 def operations(causes: Sequence[Named]) -> str:
     """Causes that are called alike by their label, several of one kind by what they do.
 
-    What is only a kind of work, such as ``File processing``, tells nobody which: it keeps the
+    What is only a kind of work, such as ``File processing``, does not tell which: it keeps the
     name of the program.
     """
     if len(causes) <= _BY_NAME and all(named.category in _KINDS_OF_WORK for named in causes):
         return joined(causes)
     if len({named.label for named in causes}) == 1:
         return causes[0].label
-    if len({named.category for named in causes}) == 1 and not _is_miner(causes[0]):
+    if len({named.category for named in causes}) == 1 and not causes[0].is_miner:
         return _OPERATIONS.get(causes[0].category, _OPERATIONS["unknown"])
     return joined(causes)

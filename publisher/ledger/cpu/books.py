@@ -2,85 +2,113 @@
 
 A process that lives is read from its clock. One that died between two looks is found in its
 reaper, whose ``cutime`` grows by the whole life of each child that it waits for: that growth is
-a *credit*; what was already booked of the dead is a *debit*; the difference is work that nobody
-saw. docs/ledger.md derives the rule, states what holds at every tick, and says why each step
-stands where it stands.
+a *credit*; what was already booked of the dead is a *debit*; the difference is work of processes
+that were never seen. docs/ledger.md derives the rule, states what holds at every tick, and says
+why each step stands where it stands.
+
+Here processes are read and booked; the table of them is table.py, the weighing of credits and
+debits settlement.py.
 """
 
 from __future__ import annotations
 
-import heapq
-import operator
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Generic
 
-from publisher.ledger.cpu.process import G, Keeper, Process
-from publisher.ledger.cpu.tree import Dead, alive_above, depth, is_below
+from publisher.ledger.cpu.process import Attribution, M, Process
+from publisher.ledger.cpu.settlement import OWED_LIMIT_NS, Settlement
+from publisher.ledger.cpu.table import ProcessTable, parents_first
+from publisher.ledger.cpu.tree import Dead, alive_above
 from publisher.sources.processes import GONE, Census, ProcessSource, Stat
 
-OWE_LIMIT = 20_000_000
-"""What a living reaper may owe: its user and system time are each cut to 10 ms when shown."""
-
-_HEAVY = 20_000_000  # more than this in a quiet window is worth a look at the program's name
-_SUSPECT = 5_000_000  # less than this of a process is lost in that rounding anyway
+_HEAVY_NS = 20_000_000  # more than this in a quiet window is worth a look at the program's name
+_SUSPECT_NS = 5_000_000  # less than this of a process is lost in rounding anyway
 _ROUNDS = 4
 _HOT_FOR = 8  # ticks that a process stays among those read first after it last worked
 _HOT_LIMIT = 512
 _REVISIT = 32  # numbers below the last one whose processes may not have been visible yet
 _LIST_EVERY = 15  # ticks with forks after which all of /proc is listed, whatever numbers say
-_FULL_EVERY = 30  # ticks after which everybody is read, however well the hot ones explain all
-_MISSING_EVERY = 8  # ticks at least between two readings of everybody since some are missing
+_FULL_EVERY = 30  # ticks after which all are read, however well the hot ones explain all
+_MISSING_EVERY = 8  # ticks at least between two readings of all since some are missing
 _LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
 
 
-class Books(Generic[G]):
-    """The table of processes and what is booked for each.
+@dataclass(slots=True)
+class Findings(Generic[M]):
+    """What one pass over the processes has come upon so far.
+
+    Attributes:
+        found: numbers that may be new processes.
+        dead: known processes that are gone.
+        credit: nanoseconds by which ``children_ns`` of each grew.
+        moved: living processes that worked.
+    """
+
+    found: list[int]
+    dead: Dead[M] = field(default_factory=dict)
+    credit: dict[Process[M], int] = field(default_factory=dict)
+    moved: list[Process[M]] = field(default_factory=list)
+
+
+class Books(Generic[M]):
+    """What is booked for each process, tick by tick.
 
     Args:
         source: tells of processes.
-        keeper: is told what to book to whom.
+        attribution: is told what to book.
 
     Attributes:
-        table: every living process by number.
         opened: the start time from which on a process is younger than the books.
-        lately: who worked in the last ticks.
+        lately: those that worked in the last ticks.
     """
 
-    def __init__(self, source: ProcessSource, keeper: Keeper[G]) -> None:
-        self.table: dict[int, Process[G]] = {}
+    def __init__(self, source: ProcessSource, attribution: Attribution[M]) -> None:
+        self.opened = 0
+        self.lately: list[Process[M]] = []
         self._source = source
-        self._keeper = keeper
+        self._attribution = attribution
+        self._table: ProcessTable[M] = ProcessTable(source)
+        self._settlement = Settlement(source, attribution)
         self._tick = 0
         self._full = 0
         self._listed = 0
-        self.opened = 0
         self._census = Census(0, 0)
-        self._threads = 0
         self._surplus = 0
-        self._order: list[Process[G]] = []
-        self._handles: list[int] = []
-        self._marks: list[int] = []
-        self.lately: list[Process[G]] = []
         self._hot_handles: list[int] = []
-        self._owing: set[Process[G]] = set()
-        self._recent: dict[Process[G], int] = {}
-        self._unread: dict[Process[G], None] = {}
+        self._recent: dict[Process[M], int] = {}
+        self._unread: dict[Process[M], None] = {}
         self._given: range | None = None
+
+    @property
+    def processes(self) -> dict[int, Process[M]]:
+        """Every living process by number."""
+        return self._table.by_pid
+
+    @property
+    def order(self) -> list[Process[M]]:
+        """Every living process, in the order in which their clocks are read."""
+        return self._table.order
+
+    @property
+    def last_full_tick(self) -> int:
+        """When all clocks were read last, in ticks since the books were opened."""
+        return self._full
 
     # -- opening ---------------------------------------------------------------------------
 
     def open(self, census: Census) -> None:
-        """Enters everybody who lives now; nothing is booked for the time before."""
+        """Enters all that live now; nothing is booked for the time before."""
         self._census = census
         self._enter(self._source.pids(), opening=True)
-        self._surplus = self._threads - census.threads
-        self.opened = max((process.start for process in self._order), default=0)
-        self._source.forget(list(self.table))
+        self._surplus = self._table.threads - census.threads
+        self.opened = max((process.start for process in self._table.order), default=0)
+        self._source.forget(list(self._table.by_pid))
 
     # -- a quiet tick ----------------------------------------------------------------------
 
-    def quiet(self, census: Census, closes: Callable[[list[tuple[Process[G], int]]], bool]) -> bool:
+    def quiet(self, census: Census, closes: Callable[[list[tuple[Process[M], int]]], bool]) -> bool:
         """Books by the hot processes' clocks alone, where that is all there is to book.
 
         Args:
@@ -102,26 +130,26 @@ class Books(Generic[G]):
         if GONE in marks:
             return False
         worked = [
-            (process, mark - process.own)
+            (process, mark - process.self_ns)
             for process, mark in zip(self.lately, marks, strict=True)
-            if mark > process.own
+            if mark > process.self_ns
         ]
         if not closes(worked) or any(process.fresh for process, _ in worked):
             return False
-        if any(self._other_program(process) for process, used in worked if used > _HEAVY):
+        if any(self._other_program(process) for process, used in worked if used > _HEAVY_NS):
             return False
         self._tick += 1
         self._recent.clear()
         for process, used in worked:
-            self._work(process, process.own + used)
+            self._work(process, process.self_ns + used)
         return True
 
-    def _other_program(self, process: Process[G]) -> bool:
+    def _other_program(self, process: Process[M]) -> bool:
         """Whether one that works hard is not what it was; takes over what else changed."""
         stat = self._source.stat(process.pid)
         if stat is None or stat.start != process.start or stat.comm != process.comm:
             return True
-        self._show(process, stat)
+        self._table.show(process, stat)
         return False
 
     # -- a full tick -----------------------------------------------------------------------
@@ -138,44 +166,43 @@ class Books(Generic[G]):
         recent, self._recent = self._recent, {}
         due = not self._source.clocked or self._tick - self._full >= _FULL_EVERY
         if closes is not None and not due:
-            self._pass(found, recent, self.lately)
+            self._weigh_up(self._read_hot(found), recent)
             if closes() and not self._missing(census):
                 return
             found = []
         self._full = self._tick
-        self._pass(found, recent, None)
-        self._surplus = self._threads - census.threads
+        self._weigh_up(self._read_all(found), recent)
+        self._surplus = self._table.threads - census.threads
 
     def _missing(self, census: Census) -> bool:
-        """Whether more threads ended than we know of: somebody died who slept for long.
+        """Whether more threads ended than we know of: a process died that slept for long.
 
-        We may know more than there are, of those who ended since they were read, or fewer, where
-        some are hidden; what counts is whether that has grown since everybody was read.
+        We may know more than there are, of those that ended since they were read, or fewer, where
+        some are hidden; what counts is whether that has grown since all were read.
         """
         return (
             self._tick - self._full >= _MISSING_EVERY
             and census.threads > 0
-            and self._threads - census.threads > self._surplus
+            and self._table.threads - census.threads > self._surplus
         )
 
-    def _pass(
-        self, found: list[int], recent: dict[Process[G], int], some: list[Process[G]] | None
-    ) -> None:
-        """Reads some of the known, or all, and weighs up what came of it."""
-        dead, credit, moved = self._read(found, some)
+    def _weigh_up(self, findings: Findings[M], recent: dict[Process[M], int]) -> None:
+        """Settles what a pass has found, strikes out the dead and enters the new."""
+        dead = findings.dead
         if dead:
-            # Whoever waited for the dead worked too, but may not be among those we read, or
+            # Reapers of the dead worked too, but may not be among those that were read, or
             # only after its clock was.
-            read = {process for process in moved if process not in self._unread}
+            read = {process for process in findings.moved if process not in self._unread}
             for process in list(dead):
-                self._read_reaper(process, dead, credit, found, read)
-        self._read_again(dead, credit, found)
+                self._read_reaper(process, findings, read)
+        self._read_again(findings)
         for process in dead:
             process.alive = False
-        self._settle(dead, credit, recent)
+        last = {one: recent.get(one, 0) + self._recent.get(one, 0) for one in dead}
+        self._settlement.settle(dead, findings.credit, last)
         for process in dead:
             self._bury(process)
-        self._warm(moved + self._enter(found))
+        self._warm(findings.moved + self._enter(findings.found))
 
     def _candidates(self, census: Census) -> list[int]:
         """Numbers that may be new processes."""
@@ -189,172 +216,158 @@ class Books(Generic[G]):
             return []
         if (
             0 <= made < _LAPS
-            and 0 <= span <= 2 * len(self.table) // 3
+            and 0 <= span <= 2 * len(self._table.by_pid) // 3
             and self._tick - self._listed < _LIST_EVERY
         ):
             # A number is given out before its process can be seen, hence some again.
             numbers = range(max(last - _REVISIT, 1), census.last + 1)
-            probed = [pid for pid in numbers if pid not in self.table]
+            probed = [pid for pid in numbers if pid not in self._table.by_pid]
             marks = self._source.marks([self._source.handle(pid) for pid in probed])
             return list(compress(probed, map(GONE.__ne__, marks)))
         self._listed = self._tick
-        return [pid for pid in self._source.pids() if pid not in self.table]
+        return [pid for pid in self._source.pids() if pid not in self._table.by_pid]
 
-    def _read(
-        self, found: list[int], some: list[Process[G]] | None
-    ) -> tuple[Dead[G], dict[Process[G], int], list[Process[G]]]:
-        """Books what the living did; tells the dead, the credits, and who moved.
+    # -- reading -----------------------------------------------------------------------------
 
-        An unchanged clock means unchanged ``reaped`` too, since reaping takes work. Of the hot,
-        those who are not known to wait for anybody are booked by their clocks alone; their lines
-        are read when that leaves a gap.
+    def _read_all(self, found: list[int]) -> Findings[M]:
+        """Reads all clocks and the line of every process that moved.
+
+        An unchanged clock means unchanged ``children_ns`` too, since reaping takes work.
         """
-        if some is None:
-            marks = self._source.marks(self._handles)
-            differ = list(map(operator.ne, marks, self._marks))
-            changed = list(zip(compress(self._order, differ), compress(marks, differ), strict=True))
-            for process, mark in changed:  # the old list: of the rest it shares its numbers
-                self._marks[process.index] = mark
-            moved_on = {process for process, _ in changed}
-            changed += [(one, one.own) for one in self._unread if one not in moved_on]
-        else:
-            changed = []
-            marks = self._source.marks([process.handle for process in some])
-            for process, mark in zip(some, marks, strict=True):
-                if mark != self._marks[process.index]:
-                    self._marks[process.index] = mark
-                    changed.append((process, mark))
-        dead: Dead[G] = {}
-        credit: dict[Process[G], int] = {}
-        moved: list[Process[G]] = []
-        # Deaths stand first in everything: the credits read below already hold them.
+        changed = self._table.moved()
+        moved_on = {process for process, _ in changed}
+        changed += [(one, one.self_ns) for one in self._unread if one not in moved_on]
+        findings = self._deaths(changed, found)
         for process, mark in changed:
-            if mark == GONE:
-                dead[process] = process.parent
+            if mark != GONE:
+                self._read_line(process, mark, findings)
+        return findings
+
+    def _read_hot(self, found: list[int]) -> Findings[M]:
+        """Reads those that worked lately.
+
+        Those that are not known to wait for children are booked by their clocks alone; their
+        lines are read when that leaves a gap.
+        """
+        changed = self._table.moved_of(self.lately)
+        findings = self._deaths(changed, found)
         for process, mark in changed:
             if mark == GONE:
                 continue
-            if some is not None and not self._tells(process, mark):
+            if self._tells(process, mark):
+                self._read_line(process, mark, findings)
+            else:
                 self._work(process, mark)
                 self._unread[process] = None
-                moved.append(process)
-                continue
-            stat = self._source.stat(process.pid)
-            if stat is None:
-                dead[process] = process.parent
-            elif stat.start != process.start:
-                dead[process] = process.parent
-                found.append(process.pid)
-            else:
-                moved.append(process)
-                own = mark if self._source.clocked else stat.own
-                if process.kernel:  # its name tells what it did, and changes with that
-                    self._take(process, stat, credit)
-                    self._work(process, own)
-                else:
-                    self._work(process, own)
-                    self._take(process, stat, credit)
-        return dead, credit, moved
+                findings.moved.append(process)
+        return findings
 
-    def _tells(self, process: Process[G], mark: int) -> bool:
+    @staticmethod
+    def _deaths(changed: list[tuple[Process[M], int]], found: list[int]) -> Findings[M]:
+        """Deaths stand first in everything: the credits read afterwards already hold them."""
+        findings: Findings[M] = Findings(found)
+        for process, mark in changed:
+            if mark == GONE:
+                findings.dead[process] = process.parent
+        return findings
+
+    def _read_line(self, process: Process[M], mark: int, findings: Findings[M]) -> None:
+        """Reads what the kernel tells of a process whose clock moved, and books its work."""
+        stat = self._source.stat(process.pid)
+        if stat is None or stat.start != process.start:
+            findings.dead[process] = process.parent
+            if stat is not None:
+                findings.found.append(process.pid)
+            return
+        findings.moved.append(process)
+        self_ns = mark if self._source.clocked else stat.own
+        if process.kernel:  # its name tells what it did, and changes with that
+            self._take(process, stat, findings.credit)
+            self._work(process, self_ns)
+        else:
+            self._work(process, self_ns)
+            self._take(process, stat, findings.credit)
+
+    def _tells(self, process: Process[M], mark: int) -> bool:
         """Whether the line of a process whose clock moved may tell more than the clock does."""
         return (
             process.fresh
             or bool(process.children)
-            or process.reaped > 0
-            or not 0 <= mark - process.own <= _HEAVY  # backwards: perhaps not the same any more
+            or process.children_ns > 0
+            or not 0
+            <= mark - process.self_ns
+            <= _HEAVY_NS  # backwards: perhaps not the same any more
             or self._given is None
             or process.pid in self._given
         )
 
-    def _work(self, process: Process[G], own: int) -> None:
-        worked = own - process.own
+    def _work(self, process: Process[M], self_ns: int) -> None:
+        worked = self_ns - process.self_ns
         if worked > 0:  # a clock that runs backwards is an odd clock, not another process
-            process.own = own
+            process.self_ns = self_ns
             self._recent[process] = worked
-            self._keeper.book(process, worked)
+            self._attribution.book(process, worked)
 
-    def _take(self, process: Process[G], stat: Stat, credit: dict[Process[G], int]) -> None:
-        """Takes over a fresh line; what grew of the reaped is credit."""
-        if stat.reaped > process.reaped:
-            credit[process] = credit.get(process, 0) + stat.reaped - process.reaped
-            process.reaped = stat.reaped
+    def _take(self, process: Process[M], stat: Stat, credit: dict[Process[M], int]) -> None:
+        """Takes over a fresh line; what grew of the children's time is credit."""
+        if stat.reaped > process.children_ns:
+            credit[process] = credit.get(process, 0) + stat.reaped - process.children_ns
+            process.children_ns = stat.reaped
         self._unread.pop(process, None)
         changed = process.fresh or stat.comm != process.comm
         process.fresh = False
-        self._show(process, stat)
-        self._adopt(process, stat.parent)
+        self._table.show(process, stat)
+        self._table.adopt(process, stat.parent)
         if changed:
-            self._keeper.changed(process)
+            self._attribution.changed(process)
 
-    def _show(self, process: Process[G], stat: Stat) -> None:
-        self._threads += stat.threads - process.threads
-        process.show(stat)
-
-    def _read_again(self, dead: Dead[G], credit: dict[Process[G], int], found: list[int]) -> None:
-        """Finds those who died while we read, since they are inside a credit already.
+    def _read_again(self, findings: Findings[M]) -> None:
+        """Finds those that died while we read, since they are inside a credit already.
 
         A reaper shows its credit before the clock of the reaped disappears, so the reaper of
-        whoever is gone now can be read now; that may let in further deaths, hence the rounds.
+        one that is gone now can be read now; that may let in further deaths, hence the rounds.
         """
+        dead, credit = findings.dead, findings.credit
         for _ in range(_ROUNDS):
             if not credit:
                 return
             suspects = [
                 process
-                for process in self._suspects(credit)
-                if process not in dead and process.total + process.owe > _SUSPECT
+                for process in self._table.below(credit)
+                if process not in dead and process.total_ns + process.owed_ns > _SUSPECT_NS
             ]
             marks = self._source.marks([process.handle for process in suspects])
             # A clock that went back may be of another process with the same number already.
             late = [
                 process
                 for process, mark in zip(suspects, marks, strict=True)
-                if mark < process.own and (mark == GONE or self._replaced(process, found))
+                if mark < process.self_ns
+                and (mark == GONE or self._replaced(process, findings.found))
             ]
             if not late:
                 return
             dead.update((process, process.parent) for process in late)
             for process in late:
-                self._read_reaper(process, dead, credit, found)
+                self._read_reaper(process, findings)
 
-    def _replaced(self, process: Process[G], found: list[int]) -> bool:
-        """Whether it is gone; whoever has its number now is found."""
+    def _replaced(self, process: Process[M], found: list[int]) -> bool:
+        """Whether it is gone; a process that has its number now is found."""
         stat = self._source.stat(process.pid)
         if stat is not None and stat.start != process.start:
             found.append(process.pid)
         return stat is None or stat.start != process.start
 
-    def _suspects(self, credit: dict[Process[G], int]) -> Iterable[Process[G]]:
-        """All whom the holders of credit may have reaped: their descendants."""
-        if any(process.parent is None for process in credit):
-            return self._order
-        seen: dict[Process[G], None] = {}
-        waiting = list(credit)
-        while waiting:
-            for child in waiting.pop().children:
-                if child not in seen:
-                    seen[child] = None
-                    waiting.append(child)
-        return seen
-
     def _read_reaper(
-        self,
-        process: Process[G],
-        dead: Dead[G],
-        credit: dict[Process[G], int],
-        found: list[int],
-        read: set[Process[G]] | None = None,
+        self, process: Process[M], findings: Findings[M], read: set[Process[M]] | None = None
     ) -> None:
-        """Reads the ancestors of one who died until one of them shows it.
+        """Reads the ancestors of a process that died until one of them shows it.
 
         Args:
             process: it is gone.
-            dead: likewise; grows.
-            credit: grows.
-            found: numbers that others have now; grows.
-            read: those who were read after the death already; grows.
+            findings: grow by further deaths, credits and numbers that are used again.
+            read: those that were read after the death already; grows.
         """
+        dead, credit = findings.dead, findings.credit
         at = process
         while (above := alive_above(at, dead)) is not None:
             at = above
@@ -366,79 +379,21 @@ class Books(Generic[G]):
             if stat is None or stat.start != above.start:
                 dead[above] = above.parent
                 if stat is not None:
-                    found.append(above.pid)
+                    findings.found.append(above.pid)
                 continue
             before = credit.get(above, 0)
             self._take(above, stat, credit)
-            if credit.get(above, 0) - before >= process.total - OWE_LIMIT:
+            if credit.get(above, 0) - before >= process.total_ns - OWED_LIMIT_NS:
                 return
-
-    def _settle(
-        self,
-        dead: Dead[G],
-        credit: dict[Process[G], int],
-        recent: dict[Process[G], int],
-    ) -> None:
-        """Weighs credits against debits, the deepest first; deficits float up."""
-        waiting = set(credit) | set(dead) | self._owing
-        depths: dict[Process[G], int] = {}
-        heap = [(-depth(process, depths), process) for process in waiting]
-        heapq.heapify(heap)
-        debit: dict[Process[G], int] = {}
-        below: dict[Process[G], dict[Process[G], int]] = {}
-        while heap:
-            _, process = heapq.heappop(heap)
-            died = below.pop(process, {})
-            net = credit.get(process, 0) - debit.pop(process, 0) - process.owe
-            process.owe = push = 0
-            if net > 0:
-                self._keeper.book_unseen(process, net, died)
-            elif net < 0:
-                if process.alive:
-                    process.owe = -net if process.pid == 1 else min(-net, OWE_LIMIT)
-                push = -net - process.owe
-            if process.owe:
-                self._owing.add(process)
-            else:
-                self._owing.discard(process)
-            if net >= 0:
-                died = {}
-            if not process.alive:
-                died[process] = recent.get(process, 0) + self._recent.get(process, 0)
-                if not self._lost(process, credit):
-                    push += process.total
-            parent = process.parent
-            if parent is None or not (push or died):
-                continue
-            debit[parent] = debit.get(parent, 0) + push
-            if beside := below.get(parent):
-                died, beside = sorted((died, beside), key=len)  # a long line is not copied
-                beside.update(died)
-                below[parent] = beside
-            else:
-                below[parent] = died
-            if parent not in waiting:
-                waiting.add(parent)
-                heapq.heappush(heap, (-depth(parent, depths), parent))
-
-    def _lost(self, process: Process[G], credit: dict[Process[G], int]) -> bool:
-        """Whether nobody was credited with a dead process, since its parent ignored SIGCHLD."""
-        parent = process.parent
-        return (
-            parent is not None
-            and parent.alive
-            and process.total > OWE_LIMIT
-            and credit.get(parent, 0) < process.total - OWE_LIMIT
-            and self._source.ignores_children(parent.pid)
-        )
 
     # -- coming and going ------------------------------------------------------------------
 
-    def _enter(self, found: Iterable[int], *, opening: bool = False) -> list[Process[G]]:
+    def _enter(self, found: Iterable[int], *, opening: bool = False) -> list[Process[M]]:
         """Takes up new processes, parents before children, and books all that they did."""
-        new: dict[int, Process[G]] = {}
+        table = self._table
+        new: dict[int, Process[M]] = {}
         for pid in sorted(set(found)):
-            if pid in self.table:
+            if pid in table.by_pid:
                 continue
             # The clock first: whatever happens between the two readings changes the clock again.
             handle = self._source.handle(pid)
@@ -446,104 +401,36 @@ class Books(Generic[G]):
             stat = None if mark == GONE else self._source.stat(pid)
             if stat is None:
                 continue
-            own = mark if self._source.clocked else stat.own
-            process: Process[G] = Process(stat, handle, own, self._tick)
-            new[process.pid] = self.table[process.pid] = process
-            self._append(process, mark)
+            self_ns = mark if self._source.clocked else stat.own
+            process: Process[M] = Process(stat, handle, self_ns, self._tick)
+            new[process.pid] = process
+            table.add(process, mark)
         for process in new.values():
-            self._adopt(process, process.parent_pid)
+            table.adopt(process, process.parent_pid)
             if process.parent is not None:
                 process.share(process.parent)
-        for process in self._parents_first(new):
+        for process in parents_first(new):
             process.fresh = not opening
-            process.group = self._keeper.place(process)
+            process.membership = self._attribution.place(process)
             if opening or process.start < self.opened:
                 continue
-            if process.own:
-                self._recent[process] = process.own
-                self._keeper.book(process, process.own)
-            if process.reaped:
-                self._keeper.book_unseen(process, process.reaped, {})
+            if process.self_ns:
+                self._recent[process] = process.self_ns
+                self._attribution.book(process, process.self_ns)
+            if process.children_ns:
+                self._attribution.book_unseen(process, process.children_ns, {})
         return list(new.values())
 
-    @staticmethod
-    def _parents_first(new: dict[int, Process[G]]) -> Iterable[Process[G]]:
-        """In the order in which they began, as far as that is known, and parents always first.
-
-        So a job is known before its orphans, who look like anybody's.
-        """
-        placed: set[Process[G]] = set()
-        for process in sorted(new.values(), key=lambda one: (one.start, one.pid)):
-            line = [process]
-            for above in process.ancestors():
-                if above in placed or new.get(above.pid) is not above:
-                    break
-                line.append(above)
-            for one in reversed(line):
-                if one not in placed:
-                    placed.add(one)
-                    yield one
-
-    def _adopt(self, process: Process[G], parent: int) -> None:
-        """Hangs a process below its parent."""
-        before = process.parent
-        given_away = process.parent_pid != parent
-        process.parent_pid = parent
-        process.orphan = process.orphan or given_away
-        if before is not None and before.pid == parent and before.alive:
-            return
-        above = self.table.get(parent) if parent else None
-        # Within one clock tick start times tie, and numbers are used again: no circles.
-        if above is None or above.start > process.start or is_below(above, process):
-            init = self.table.get(1)  # above everybody, whomever we do not know yet
-            above = None if init is process or not parent else init
-        if above is not before:
-            self._hang(process, above)
-        if above is not None and given_away:
-            above.reaper = True
-
-    def _bury(self, process: Process[G]) -> None:
-        """Strikes a dead process out, and sees who has its children now."""
-        self._owing.discard(process)
+    def _bury(self, process: Process[M]) -> None:
+        """Strikes a dead process out."""
+        self._settlement.forget(process)
         self._unread.pop(process, None)
-        if self.table.get(process.pid) is process:
-            del self.table[process.pid]
-        self._remove(process)
-        for child in list(process.children):
-            stat = self._source.stat(child.pid) if child.alive else None
-            if stat is not None and stat.start == child.start:
-                self._adopt(child, stat.parent)
-            if child.parent is process:  # dead too: its debit goes up all the same
-                self._hang(child, process.parent)
-        if process.parent is not None:
-            process.parent.children.pop(process, None)
+        self._table.remove(process)
         self._source.forget((process.pid,))
-        self._keeper.died(process)
+        self._attribution.died(process)
 
-    @staticmethod
-    def _hang(process: Process[G], above: Process[G] | None) -> None:
-        if process.parent is not None:
-            process.parent.children.pop(process, None)
-        process.parent = above
-        if above is not None:
-            above.add_child(process)
-
-    def _append(self, process: Process[G], mark: int) -> None:
-        process.index = len(self._order)
-        self._threads += process.threads
-        self._order.append(process)
-        self._handles.append(process.handle)
-        self._marks.append(mark)
-
-    def _remove(self, process: Process[G]) -> None:
-        self._threads -= process.threads
-        last, handle, mark = self._order.pop(), self._handles.pop(), self._marks.pop()
-        if last is not process:
-            at = last.index = process.index
-            self._order[at], self._handles[at], self._marks[at] = last, handle, mark
-
-    def _warm(self, moved: list[Process[G]]) -> None:
-        """Those who worked lately are read first in the ticks to come."""
+    def _warm(self, moved: list[Process[M]]) -> None:
+        """Those that worked lately are read first in the ticks to come."""
         for process in moved:
             process.hot_until = self._tick + _HOT_FOR
         candidates = dict.fromkeys(moved)

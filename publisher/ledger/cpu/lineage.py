@@ -8,8 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat, waits_for_orphans
+from publisher.ledger.open_accounts import Member, OpenAccount, waits_for_orphans
 from publisher.sources.connector import Connector, Exit, Fork
 
 _OPEN = 0.05  # part of the busy time without an owner from which events are listened to
@@ -30,23 +29,23 @@ class Events(Protocol):
 
 
 class Lineage:
-    """Listens to the kernel when needed, and remembers who descends from whom.
+    """Listens to the kernel when needed, and remembers which process descends from which.
 
     Args:
         connect: begins to listen.
 
     Attributes:
-        lives: nanoseconds that orphans who ended in this window had lived, by group.
+        lives: nanoseconds that orphans which ended in this window had lived, by group.
         problem: why nothing can be heard, if so.
     """
 
     def __init__(self, attribution: str, connect: Callable[[], Events] = Connector) -> None:
-        self.lives: Counter[Entry] = Counter()
+        self.lives: Counter[OpenAccount] = Counter()
         self.problem: SourceError | None = None
         self._attribution = attribution
         self._connect = connect
         self._connector: Events | None = None
-        self._owners: dict[int, Entry] = {}
+        self._owners: dict[int, OpenAccount] = {}
         self._born: dict[int, int] = {}
         self._parents: dict[int, int] = {}
         self._gone: set[int] = set()
@@ -56,14 +55,14 @@ class Lineage:
         if attribution == "exact":
             self._open()
 
-    def listen(self, table: Mapping[int, Process[Seat]]) -> None:
+    def listen(self, table: Mapping[int, Member]) -> None:
         """Takes in what happened; before the books strike the dead out of ``table``."""
         self.lives.clear()
         if self._connector is None:
             return
         leaving = self._leaving
         if self._connector.lost:
-            # Exits may be among the lost. By now the books know whoever was made and lives on.
+            # Exits may be among the lost. By now the books know what was made and lives on.
             leaving = leaving.union(self._parents.keys() - table.keys())
             self._connector.lost = False
         for pid in leaving:
@@ -77,7 +76,7 @@ class Lineage:
             self.problem = error
             self.close()
 
-    def _take(self, events: Iterable[Fork | Exit], table: Mapping[int, Process[Seat]]) -> None:
+    def _take(self, events: Iterable[Fork | Exit], table: Mapping[int, Member]) -> None:
         for event in events:
             if isinstance(event, Fork):
                 self._gone.discard(event.child)
@@ -88,7 +87,7 @@ class Lineage:
                 if owner is not None:
                     self._owners[event.child] = owner
                 else:
-                    self._owners.pop(event.child, None)  # of who had the number before
+                    self._owners.pop(event.child, None)  # of one that had the number before
             else:
                 self._gone.add(event.pid)
                 owner = self._owners.get(event.pid)
@@ -96,15 +95,15 @@ class Lineage:
                 if owner is not None and self._parents.get(event.pid) in self._gone:
                     self.lives[owner] += event.at - self._born.get(event.pid, event.at) + 1
 
-    def owner(self, pid: int) -> Entry | None:
+    def owner(self, pid: int) -> OpenAccount | None:
         """The group that a process descends from, as far as was heard."""
         return self._owners.get(pid)
 
-    def judge(self, nobodys: int, busy: int) -> None:
+    def judge(self, ownerless_ns: int, busy_ns: int) -> None:
         """Starts or stops listening, by how much of the busy time has no owner."""
         if self._attribution == "light":
             return
-        if busy and nobodys > busy * _OPEN:
+        if busy_ns and ownerless_ns > busy_ns * _OPEN:
             self._needed += 1
             self._idle = 0
             refused = isinstance(self.problem, AbsentError | DeniedError)
@@ -124,7 +123,7 @@ class Lineage:
         else:
             self.problem = None
 
-    def forget(self, closed: AbstractSet[Entry]) -> None:
+    def forget(self, closed: AbstractSet[OpenAccount]) -> None:
         """Groups were closed."""
         self._owners = {pid: owner for pid, owner in self._owners.items() if owner not in closed}
 
@@ -137,8 +136,8 @@ class Lineage:
             memory.clear()
 
 
-def _owner(process: Process[Seat] | None) -> Entry | None:
+def _owner(process: Member | None) -> OpenAccount | None:
     """Whose the children of a process are; a spawner's are their own."""
-    if process is None or waits_for_orphans(process) or process.group.spawner:
+    if process is None or waits_for_orphans(process) or process.membership.spawner:
         return None
-    return process.group.entry
+    return process.membership.account

@@ -1,4 +1,4 @@
-"""A process as the books know it, and what the books ask of whoever knows its name."""
+"""A process as the books know it, and what the books tell of it."""
 
 from __future__ import annotations
 
@@ -7,39 +7,47 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from publisher.sources.processes import Stat
 
-G = TypeVar("G")
+M = TypeVar("M")
+"""What tells to which work group a process belongs; nothing that the books look into."""
 
 _CHILDLESS: Final[dict[Any, None]] = {}  # most have none, and thousands sleep
 
 
-class Process(Generic[G]):
-    """One process as the books know it.
+class Process(Generic[M]):
+    """One process; times are nanoseconds of CPU time.
 
     Attributes:
-        own: its CPU time booked so far; ``reaped``: that of those it waited for, as last shown.
-        owe: booked already, but not yet visible in ``reaped``.
-        entered: the tick in which it was found; 0 for those who lived before the books.
+        self_ns: its own, booked so far.
+        children_ns: those of all it has waited for, as the kernel last showed them.
+        owed_ns: booked already, but not yet visible in ``children_ns``.
+        start: when it began, in clock ticks since boot.
+        handle: what its clock is read by.
+        index: its place among those whose clocks are read.
+        entered: the tick in which it was found; 0 for those older than the books.
+        fresh: its line was read only once, so its program may be another by now.
+        hot_until: the tick up to which it is among those read first.
         orphan: it lost the parent that it was found with.
         reaper: it was given children that it did not make (init, a subreaper), so what it
             reaps is not its own work.
+        rss: resident memory in bytes.
     """
 
     __slots__ = (
-        "alive", "children", "comm", "entered", "fresh", "group", "handle", "hot_until",
-        "index", "kernel", "orphan", "owe", "own", "parent", "parent_pid", "pid",
-        "process_group", "reaped", "reaper", "rss", "session", "start", "threads",
+        "alive", "children", "children_ns", "comm", "entered", "fresh", "handle", "hot_until",
+        "index", "kernel", "membership", "orphan", "owed_ns", "parent", "parent_pid", "pid",
+        "process_group", "reaper", "rss", "self_ns", "session", "start", "threads",
     )  # fmt: skip
 
-    def __init__(self, stat: Stat, handle: int, own: int, entered: int = 0) -> None:
+    def __init__(self, stat: Stat, handle: int, self_ns: int, entered: int = 0) -> None:
         self.pid = stat.pid
         self.start = stat.start
         self.handle = handle
-        self.own = own
-        self.reaped = stat.reaped
-        self.owe = 0
+        self.self_ns = self_ns
+        self.children_ns = stat.reaped
+        self.owed_ns = 0
         self.parent_pid = stat.parent
-        self.parent: Process[G] | None = None
-        self.children: dict[Process[G], None] = _CHILDLESS
+        self.parent: Process[M] | None = None
+        self.children: dict[Process[M], None] = _CHILDLESS
         self.alive = True
         self.orphan = False
         self.reaper = stat.pid == 1
@@ -48,7 +56,7 @@ class Process(Generic[G]):
         self.hot_until = 0
         self.index = -1
         self.kernel = stat.kernel
-        self.group: G
+        self.membership: M
         self.show(stat)
 
     def show(self, stat: Stat) -> None:
@@ -59,7 +67,7 @@ class Process(Generic[G]):
         self.threads = stat.threads
         self.rss = stat.rss
 
-    def share(self, above: Process[G]) -> None:
+    def share(self, above: Process[M]) -> None:
         """Keeps nothing twice that is as with the process above it; most things are."""
         if self.parent_pid == above.pid:
             self.parent_pid = above.pid
@@ -70,20 +78,20 @@ class Process(Generic[G]):
         if self.comm == above.comm:
             self.comm = above.comm
 
-    def add_child(self, child: Process[G]) -> None:
+    def add_child(self, child: Process[M]) -> None:
         if self.children is _CHILDLESS:
             self.children = {}  # a set would take three times the memory
         self.children[child] = None
 
     @property
-    def total(self) -> int:
+    def total_ns(self) -> int:
         """What its own reaper will be credited with for it, as far as it is known."""
-        return self.own + self.reaped
+        return self.self_ns + self.children_ns
 
-    def __lt__(self, other: Process[G]) -> bool:
+    def __lt__(self, other: Process[M]) -> bool:
         return self.pid < other.pid
 
-    def ancestors(self) -> Iterator[Process[G]]:
+    def ancestors(self) -> Iterator[Process[M]]:
         """Parent, grandparent and so on."""
         above = self.parent
         while above is not None:
@@ -91,17 +99,17 @@ class Process(Generic[G]):
             above = above.parent
 
 
-class Keeper(Protocol[G]):
-    """What the books ask of whoever knows names."""
+class Attribution(Protocol[M]):
+    """Gives what the books say of processes to their work groups."""
 
-    def place(self, process: Process[G]) -> G:
-        """The work group of a process that was just found; its parent is already known."""
+    def place(self, process: Process[M]) -> M:
+        """The membership of a process that was just found; its parent's is already known."""
 
-    def book(self, process: Process[G], nanoseconds: int) -> None:
+    def book(self, process: Process[M], nanoseconds: int) -> None:
         """This process itself used so much."""
 
     def book_unseen(
-        self, reaper: Process[G], nanoseconds: int, died: dict[Process[G], int]
+        self, reaper: Process[M], nanoseconds: int, died: dict[Process[M], int]
     ) -> None:
         """Processes that died unseen, and the last moments of those in ``died``, used so much.
 
@@ -109,8 +117,8 @@ class Keeper(Protocol[G]):
         in the tick before it died stands beside it.
         """
 
-    def changed(self, process: Process[G]) -> None:
+    def changed(self, process: Process[M]) -> None:
         """It runs another program now, or may do so: it was seen for the first time before."""
 
-    def died(self, process: Process[G]) -> None:
+    def died(self, process: Process[M]) -> None:
         """It is gone, and all there is to book for it is booked."""

@@ -1,18 +1,18 @@
-"""Who descends from whom, among processes of which some are dead."""
+"""Descent, among processes of which some are dead."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from publisher.ledger.cpu.process import G, Process
+from publisher.ledger.cpu.process import M, Process
 
-Dead: TypeAlias = dict[Process[G], Process[G] | None]
+Dead: TypeAlias = dict[Process[M], Process[M] | None]
 """Those found dead, in that order; to each an ancestor such that all between are dead, too."""
 
 
-def alive_above(process: Process[G], dead: Dead[G]) -> Process[G] | None:
-    """The nearest ancestor that is not dead; shortens the way there for those who ask next."""
-    line: list[Process[G]] = []
+def alive_above(process: Process[M], dead: Dead[M]) -> Process[M] | None:
+    """The nearest ancestor that is not dead; shortens the way there for the next question."""
+    line: list[Process[M]] = []
     above = process.parent
     while above is not None and above in dead:
         line.append(above)
@@ -22,9 +22,9 @@ def alive_above(process: Process[G], dead: Dead[G]) -> Process[G] | None:
     return above
 
 
-def is_below(process: Process[G], other: Process[G]) -> bool:
-    """Whether ``process`` is ``other`` or below it; nobody is above who began later."""
-    above: Process[G] | None = process
+def is_below(process: Process[M], other: Process[M]) -> bool:
+    """Whether ``process`` is ``other`` or below it; none is above that began later."""
+    above: Process[M] | None = process
     while above is not None and above.start >= other.start:
         if above is other:
             return True
@@ -32,10 +32,10 @@ def is_below(process: Process[G], other: Process[G]) -> bool:
     return False
 
 
-def depth(process: Process[G], known: dict[Process[G], int]) -> int:
+def depth(process: Process[M], known: dict[Process[M], int]) -> int:
     """How many ancestors it has; ``known`` spares going up the same line twice, and grows."""
-    line: list[Process[G]] = []
-    above: Process[G] | None = process
+    line: list[Process[M]] = []
+    above: Process[M] | None = process
     while above is not None and above not in known:
         line.append(above)
         above = above.parent

@@ -1,8 +1,8 @@
 """What an interpreter was told to run: a script, a module or code in its options.
 
 Code and the values of options may hold secrets. So an option is passed over only if its meaning is
-known here (the manual of each interpreter); behind any other, a word counts as the script only if
-it is named like one.
+known (programs.toml, after the manual of each interpreter); behind any other, a word counts as the
+script only if it is named like one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from publisher.ledger.naming.programs import Interpreter
 
 SCRIPT = re.compile(
     r"[A-Za-z][\w.-]*\.(?:py|pyc|pyz|sh|bash|zsh|js|mjs|cjs|ts|mts|cts|rb|pl|php|phar|lua|R|jl|jar"
@@ -32,123 +34,21 @@ class Run(NamedTuple):
     after: int = 0
 
 
-class _Options(NamedTuple):
-    """Options of one interpreter: single letters, which may be strung together, and long ones.
-
-    Attributes:
-        code: their value is code.
-        valued: their value is the rest of the word, else the next word.
-        attached: their value, if any, is the rest of the word.
-        bare: they stand alone.
-        module: their value is the module to run.
-        file: their value is the script.
-        long_code, long_valued, long_bare: likewise, written out.
-    """
-
-    code: str = ""
-    valued: str = ""
-    attached: str = ""
-    bare: str = ""
-    module: str = ""
-    file: str = ""
-    long_code: frozenset[str] = frozenset()
-    long_valued: frozenset[str] = frozenset()
-    long_bare: frozenset[str] = frozenset()
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_PYTHON = _Options(
-    code="c", valued="WX", bare="bBdEhiIOPqRsStuvVx", module="m",
-    long_valued=_words("--check-hash-based-pycs"),
-)  # fmt: skip
-_NODE = _Options(
-    code="ep", valued="rC", bare="chiv",
-    long_code=_words("--eval --print"),
-    long_valued=_words(
-        "--require --import --loader --experimental-loader --conditions --env-file --title --run "
-        "--env-file-if-exists --input-type --inspect-port --icu-data-dir --openssl-config "
-        "--redirect-warnings --disable-warning --diagnostic-dir --watch-path"
-    ),
-    long_bare=_words(
-        "--inspect --inspect-brk --no-warnings --no-deprecation --enable-source-maps --expose-gc "
-        "--watch --test --trace-warnings --preserve-symlinks --throw-deprecation --harmony"
-    ),
-)  # fmt: skip
-_LUA = _Options(code="e", valued="l", bare="ivEW", attached="jO")
-_OPTIONS = {
-    "python": _PYTHON,
-    "pypy": _PYTHON,
-    "node": _NODE,
-    "nodejs": _NODE,
-    "electron": _Options(code="ep", valued="r", bare="iv"),
-    "bun": _Options(
-        code="ep", valued="rl", bare="bi",
-        long_code=_words("--eval --print"),
-        long_valued=_words("--preload --require --import --cwd --env-file --config"),
-        long_bare=_words("--bun --watch --hot --smol --silent"),
-    ),
-    "deno": _Options(
-        valued="cL", bare="Aq", attached="r",
-        long_code=_words("--eval"),
-        long_valued=_words("--config --import-map --cert --env-file --seed --log-level"),
-        long_bare=_words(
-            "--allow-all --allow-net --allow-read --allow-write --allow-env --allow-run "
-            "--allow-sys --allow-ffi --no-check --no-lock --quiet --watch"
-        ),
-    ),
-    "ruby": _Options(
-        code="e", valued="ICrXE", attached="FKTWx", bare="achilnpsSUvwdy",
-        long_bare=_words("--jit --yjit --verbose"),
-    ),
-    "perl": _Options(code="eE", valued="I", attached="dDFmMxV", bare="acCfhilnpsStTuUvwWX"),
-    "php": _Options(
-        code="rRBE", valued="cdFStz", bare="aCehHilmnqsvw", file="f",
-        long_code=_words("--run --process-begin --process-code --process-end"),
-        long_valued=_words("--php-ini --define --process-file --server --docroot --zend-extension"),
-    ),
-    "lua": _LUA,
-    "luajit": _LUA,
-    "Rscript": _Options(code="e", long_bare=_words("--vanilla --verbose --no-save")),
-    "julia": _Options(
-        code="eE", valued="LptJHCg", attached="O", bare="iqhv",
-        long_code=_words("--eval --print"),
-        long_valued=_words("--load --procs --threads --sysimage --home --machine-file"),
-    ),
-    "mono": _Options(),
-    "dotnet": _Options(),
-    "tclsh": _Options(),
-}  # fmt: skip
-INTERPRETERS = frozenset(_OPTIONS) | {"java", "pwsh"}
-
-# Subcommands behind which the script comes.
-_STARTERS = {"deno": ("run", "task"), "bun": ("run",), "dotnet": ("exec",)}
-
-_JAVA_VALUED = _words(
-    "-cp -classpath --class-path -p --module-path --add-modules --add-opens --add-exports "
-    "--add-reads --upgrade-module-path --limit-modules --patch-module --source "
-    "--enable-native-access"
-)
-_JAVA_BARE = _words("--enable-preview --show-version --dry-run")
-
-
-def run_of(program: str, words: Sequence[str]) -> Run:
-    """What ``program`` runs, one of ``INTERPRETERS``, with the command line ``words``."""
-    if program == "java":
-        return _java(words)
-    if program == "pwsh":
+def run_of(interpreter: Interpreter, words: Sequence[str]) -> Run:
+    """What an interpreter runs with the command line ``words``."""
+    if interpreter.style == "java":
+        return _java(interpreter, words)
+    if interpreter.style == "pwsh":
         return _pwsh(words)
-    at, flag, first = 1, "", words[1] if len(words) > 1 else ""
-    if program == "deno" and first == "eval":
-        return Run(flag="eval")
-    if first in _STARTERS.get(program, ()):
-        at, flag = 2, first
-    return _scanned(_OPTIONS[program], words, at, flag)
+    first = words[1] if len(words) > 1 else ""
+    if first in interpreter.code_starters:
+        return Run(flag=first)
+    if first in interpreter.starters:
+        return _scanned(interpreter, words, 2, first)
+    return _scanned(interpreter, words, 1, "")
 
 
-def _scanned(options: _Options, words: Sequence[str], at: int, flag: str) -> Run:
+def _scanned(options: Interpreter, words: Sequence[str], at: int, flag: str) -> Run:
     sure = True
     while at < len(words):
         word = words[at]
@@ -179,7 +79,7 @@ def _sure(run: Run, sure: bool) -> Run:
     return run if sure or SCRIPT.fullmatch(run.script.rpartition("/")[2]) else Run()
 
 
-def _short(word: str, options: _Options) -> tuple[str, str]:
+def _short(word: str, options: Interpreter) -> tuple[str, str]:
     """The kind of the first option in the word that is more than a switch, and what it brings."""
     for at, letter in enumerate(word[1:], 2):
         rest = word[at:]
@@ -198,16 +98,16 @@ def _short(word: str, options: _Options) -> tuple[str, str]:
     return "bare", ""
 
 
-def _long(word: str, options: _Options) -> tuple[str, str]:
+def _long(word: str, options: Interpreter) -> tuple[str, str]:
     name, equals, _ = word.partition("=")
-    if name in options.long_code:
+    if name in options.code:
         return "code", name
-    if equals or name in options.long_bare:
+    if equals or name in options.bare:
         return "bare", ""
-    return "valued" if name in options.long_valued else "unknown", ""
+    return "valued" if name in options.valued else "unknown", ""
 
 
-def _java(words: Sequence[str]) -> Run:
+def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
     """Its options are words of their own; most carry their value behind a colon or as they are."""
     at, sure = 1, True
     while at < len(words):
@@ -218,13 +118,13 @@ def _java(words: Sequence[str]) -> Run:
             return Run(following, "-jar", at + 1)
         if word in ("-m", "--module"):
             return Run(following.rpartition("/")[2].rpartition(".")[2], "", at + 1)
-        if word in _JAVA_VALUED:
+        if word in interpreter.valued:
             at += 1
         elif word[:1] not in ("-", "@"):
             if sure:
                 name = word if word.endswith(".java") else word.rpartition(".")[2]
                 return Run(name, "", at)
-        elif word.startswith("--") and "=" not in word and word not in _JAVA_BARE:
+        elif word.startswith("--") and "=" not in word and word not in interpreter.bare:
             sure = False
     return Run()
 

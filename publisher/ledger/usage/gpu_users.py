@@ -23,7 +23,7 @@ def with_gpu(
     Args:
         balance: of the same moment.
         users: what each process uses, by pid.
-        account_of: the account of a living process's group; ``None`` for one that nobody knows.
+        account_of: the account of a living process's group; ``None`` for an unknown one.
     """
     if not users:
         return balance

@@ -1,6 +1,6 @@
 """Which group the bytes on the wire belong to, looked at while there are many.
 
-Connections tell by whom: those of TCP have counters, and somebody holds their descriptor. A
+Connections tell by what: those of TCP have counters, and a process holds their descriptor. A
 container with a network of its own has interfaces of its own, which count all protocols.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat
+from publisher.ledger.open_accounts import Member, OpenAccount
 from publisher.sources.files import KernelFiles
 from publisher.sources.sockets import (
     Connection,
@@ -20,7 +19,7 @@ from publisher.sources.sockets import (
     traffic,
 )
 
-_MUCH = 250_000  # bytes a second on all wires from which it matters who moves them
+_MUCH = 250_000  # bytes a second on all wires from which it matters what moves them
 _MATTERS = 50_000  # bytes in a window that a connection must have moved for its owner to be sought
 _MOST_SEARCHED = 16  # processes whose descriptors are looked through in a window
 _MOST_CONTAINERS = 32  # whose interfaces are read in a window, those that worked most first
@@ -30,35 +29,40 @@ class Network:
     """Adds up connections.
 
     Args:
+        files: tell what is on all wires.
         ask: tells the bytes of every connection.
+        proc: the folder of the processes' own.
 
     Attributes:
         moved: bytes (received, transmitted) of groups in this window.
-        watching: whether this window was looked at: a group without an entry moved nothing.
+        watching: whether this window was looked at: a group without an account moved nothing.
         problem: why connections or their owners cannot be known, if so.
     """
 
     def __init__(
-        self, files: KernelFiles, ask: Callable[[], list[Connection]] = connections
+        self,
+        files: KernelFiles,
+        ask: Callable[[], list[Connection]] = connections,
+        proc: str = "/proc",
     ) -> None:
-        self.moved: dict[Entry, tuple[int, int]] = {}
+        self.moved: dict[OpenAccount, tuple[int, int]] = {}
         self.watching = False
         self.problem: SourceError | None = None
         self._files = files
         self._ask = ask
-        self._proc = f"{files.root}/proc"
+        self._proc = proc
         self._traffic: int | None = None
         self._before: dict[int, tuple[int, int]] | None = None
         self._inside: dict[int, tuple[int, int]] = {}
-        self._owners: dict[int, Process[Seat]] = {}
+        self._owners: dict[int, Member] = {}
 
     def read(
         self,
-        worked: Iterable[tuple[Process[Seat], int]],
-        containers: Iterable[Entry],
+        worked: Iterable[tuple[Member, int]],
+        containers: Iterable[OpenAccount],
         seconds: float,
     ) -> None:
-        """Looks at who moved it if more than a little was moved since the last call."""
+        """Looks at what moved it if more than a little was moved since the last call."""
         self.moved.clear()
         self.watching = False
         if self._files.root or isinstance(self.problem, AbsentError):
@@ -93,16 +97,16 @@ class Network:
                 active[inode] = more
         self._book(active, worked)
 
-    def _read_inside(self, containers: Iterable[Entry]) -> None:
+    def _read_inside(self, containers: Iterable[OpenAccount]) -> None:
         """Books what the interfaces of containers moved; a network that several share, to one."""
         try:
             ours, *_ = namespace_traffic(self._proc, "self")
         except SourceError:
             return
         before, self._inside = self._inside, {}
-        busiest = sorted(containers, key=lambda entry: entry.cpu, reverse=True)
-        for entry in busiest[:_MOST_CONTAINERS]:
-            process = next(iter(entry.processes), None)
+        busiest = sorted(containers, key=lambda account: account.cpu_ns, reverse=True)
+        for account in busiest[:_MOST_CONTAINERS]:
+            process = next(iter(account.processes), None)
             if process is None:
                 continue
             try:
@@ -113,14 +117,16 @@ class Network:
                 continue
             received, transmitted = self._inside[namespace] = (bytes_now[0], bytes_now[1])
             if last := before.get(namespace):
-                self._add(entry, max(received - last[0], 0), max(transmitted - last[1], 0))
+                self._add(account, max(received - last[0], 0), max(transmitted - last[1], 0))
 
-    def _add(self, entry: Entry, received: int, transmitted: int) -> None:
-        so_far = self.moved.get(entry, (0, 0))
-        self.moved[entry] = so_far[0] + received, so_far[1] + transmitted
+    def _add(self, account: OpenAccount, received: int, transmitted: int) -> None:
+        so_far = self.moved.get(account, (0, 0))
+        self.moved[account] = so_far[0] + received, so_far[1] + transmitted
 
     def _book(
-        self, active: dict[int, tuple[int, int]], worked: Iterable[tuple[Process[Seat], int]]
+        self,
+        active: dict[int, tuple[int, int]],
+        worked: Iterable[tuple[Member, int]],
     ) -> None:
         self._owners = {
             inode: process
@@ -133,9 +139,9 @@ class Network:
         for inode, (received, transmitted) in active.items():
             owner = self._owners.get(inode)
             if owner is not None:
-                self._add(owner.group.entry, received, transmitted)
+                self._add(owner.membership.account, received, transmitted)
 
-    def _search(self, unknown: set[int], worked: Iterable[tuple[Process[Seat], int]]) -> None:
+    def _search(self, unknown: set[int], worked: Iterable[tuple[Member, int]]) -> None:
         busiest = sorted(worked, key=lambda pair: pair[1], reverse=True)[:_MOST_SEARCHED]
         self.problem = None
         for process, _ in busiest:

@@ -14,8 +14,8 @@ from publisher.explain.detect.ranking import MOST_CAUSES
 from publisher.explain.detect.resources import OWN_CORES
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
+from publisher.explain.inputs import Signs
 from publisher.explain.naming.rules import RuleBook, load
-from publisher.explain.report.alerts import Signs
 from publisher.explain.report.wording import LONGEST
 from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
 

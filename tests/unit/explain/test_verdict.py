@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
-from publisher.contract.payload import to_json
+import pytest
+from unit.explain.stage import MakeAccount, Stage
+
+from publisher.contract.payload import encode, to_json
 from publisher.contract.readings import EvidenceReading
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.ledger.accounts import Balance
@@ -19,19 +24,21 @@ SENTENCE = "CPU usage high due to: Software build (make -j8)"
 NORMAL = "System load normal"
 
 
-def test_an_onset_is_named_within_a_second_and_a_half(stage, make_account) -> None:
+def test_an_onset_is_named_within_a_second_and_a_half(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     make = make_account("cc1", 3.6, **MAKE)
     stage.play(lasting=20)
     began = stage.now
     verdict = stage.step(make, seconds=0.5)
     assert verdict.headline == NORMAL
     while verdict.headline == NORMAL:
-        verdict = stage.step(make, seconds=stage.explainer.wants_soon())
+        verdict = stage.step(make, seconds=stage.soon())
     assert stage.now - began <= 1.5
     assert (verdict.state, verdict.headline, verdict.cause) == ("busy", SENTENCE, "development")
 
 
-def test_a_blip_says_nothing(stage, make_account) -> None:
+def test_a_blip_says_nothing(stage: Stage, make_account: MakeAccount) -> None:
     for pause in (0.5, 2, 2, 7, 30):
         stage.step(make_account("ls", 3.6 * 0.6), seconds=0.5)  # 0.3 s of a window of 0.5 s
         stage.play(lasting=pause, seconds=min(pause, 2))
@@ -39,13 +46,13 @@ def test_a_blip_says_nothing(stage, make_account) -> None:
     assert stage.events == []
 
 
-def test_a_blip_within_a_long_window_says_nothing(stage, make_account) -> None:
+def test_a_blip_within_a_long_window_says_nothing(stage: Stage, make_account: MakeAccount) -> None:
     stage.step(make_account("ls", 3.6 * 0.15), seconds=2)
     stage.step(seconds=0.5)
     assert stage.headlines == [NORMAL]
 
 
-def test_the_end_is_noticed_and_told_once(stage, make_account) -> None:
+def test_the_end_is_noticed_and_told_once(stage: Stage, make_account: MakeAccount) -> None:
     make = make_account("cc1", 3.6, **MAKE)
     stage.play(make, lasting=60)
     ended = stage.now
@@ -63,14 +70,16 @@ def test_the_end_is_noticed_and_told_once(stage, make_account) -> None:
     assert len({event.id for event in stage.events}) == 4
 
 
-def test_a_wavering_load_does_not_flicker(stage, make_account) -> None:
+def test_a_wavering_load_does_not_flicker(stage: Stage, make_account: MakeAccount) -> None:
     for second in range(300):
         cores = (3.6, 0.9, 2.0, 0.5)[second % 4]
         stage.step(make_account("cc1", cores, **MAKE), seconds=1)
     assert stage.headlines == [NORMAL, SENTENCE]
 
 
-def test_a_pause_shorter_than_the_dwell_changes_nothing(stage, make_account) -> None:
+def test_a_pause_shorter_than_the_dwell_changes_nothing(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     make = make_account("cc1", 3.6, **MAKE)
     for _ in range(20):
         stage.play(make, lasting=10)
@@ -78,7 +87,7 @@ def test_a_pause_shorter_than_the_dwell_changes_nothing(stage, make_account) -> 
     assert stage.headlines == [NORMAL, SENTENCE]
 
 
-def test_two_equal_loads_keep_their_order(stage, make_account) -> None:
+def test_two_equal_loads_keep_their_order(stage: Stage, make_account: MakeAccount) -> None:
     for second in range(200):
         wobble = 0.3 * (-1) ** second
         stage.step(
@@ -89,7 +98,7 @@ def test_two_equal_loads_keep_their_order(stage, make_account) -> None:
     assert "Software build (make -j8)" in stage.headlines[1]
 
 
-def test_a_second_load_joins_and_leaves(stage, make_account) -> None:
+def test_a_second_load_joins_and_leaves(stage: Stage, make_account: MakeAccount) -> None:
     make, borg = make_account("cc1", 2.0, **MAKE), make_account("borg", 1.5)
     stage.play(make, lasting=30)
     joined = stage.now
@@ -106,7 +115,9 @@ def test_a_second_load_joins_and_leaves(stage, make_account) -> None:
     ]
 
 
-def test_who_comes_late_in_a_window_is_looked_at_again_at_once(stage, make_account) -> None:
+def test_who_comes_late_in_a_window_is_looked_at_again_at_once(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     make = make_account("cc1", 3.6, **MAKE)
     stage.play(make, lasting=30)
     assert stage.explainer.wants_soon() is None
@@ -115,11 +126,11 @@ def test_who_comes_late_in_a_window_is_looked_at_again_at_once(stage, make_accou
     stage.step(make_account("cc1", 3.0, **MAKE), borg)
     both = make_account("cc1", 1.8, **MAKE), make_account("borg", 1.8)
     while "Borg" not in stage.headlines[-1]:
-        stage.step(*both, seconds=stage.explainer.wants_soon())
+        stage.step(*both, seconds=stage.soon())
     assert stage.now - began <= 3
 
 
-def test_small_users_are_not_blamed_but_told(stage, make_account) -> None:
+def test_small_users_are_not_blamed_but_told(stage: Stage, make_account: MakeAccount) -> None:
     make = make_account("cc1", 3.0, **MAKE)
     helper = make_account("rsyslogd", 0.2)
     hoarder = make_account("java", 0.0, memory_bytes=4 << 30)
@@ -132,7 +143,7 @@ def test_small_users_are_not_blamed_but_told(stage, make_account) -> None:
     }
 
 
-def test_the_cause_carries_its_evidence(stage, make_account) -> None:
+def test_the_cause_carries_its_evidence(stage: Stage, make_account: MakeAccount) -> None:
     cause = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10).causes[0]
     assert (cause.category, cause.label, cause.kind) == ("development", "Software build", "job")
     assert (cause.resource, round(cause.share_percent)) == ("cpu", 100)
@@ -144,20 +155,33 @@ def test_the_cause_carries_its_evidence(stage, make_account) -> None:
     assert cause.since
 
 
-def test_a_cause_is_called_in_the_sentence_and_in_the_ranking_alike(stage, make_account) -> None:
+def test_states_and_resources_are_plain_words_in_the_payload(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    payload = encode(to_json(stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)))
+    assert payload.startswith(b'{"state":"busy","headline":')
+    assert b'"resource":"cpu"' in payload
+    events = [encode(to_json(event)) for event in stage.events]
+    assert b'"resource":"cpu"' in events[0]
+    assert b'"state":"busy","previous_state":"quiet"' in events[1]
+
+
+def test_a_cause_is_called_in_the_sentence_and_in_the_ranking_alike(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     unit = {"kind": "unit", "label": "nightly", "unit": "nightly.service"}
     verdict = stage.play(make_account("borg", 3.5, **unit), lasting=10)
     assert verdict.headline == "CPU usage high due to: Borg backup (nightly)"
     assert (verdict.causes[0].label, verdict.causes[0].group) == ("Borg backup", "nightly")
 
 
-def test_a_name_that_says_the_same_is_not_repeated(stage, make_account) -> None:
+def test_a_name_that_says_the_same_is_not_repeated(stage: Stage, make_account: MakeAccount) -> None:
     box = {"kind": "container", "label": "homeassistant", "container_name": "homeassistant"}
     verdict = stage.play(make_account("python3", 3.5, **box), lasting=10)
     assert verdict.headline == "CPU usage high due to: Home Assistant"
 
 
-def test_two_that_read_alike_are_told_together(stage, make_account) -> None:
+def test_two_that_read_alike_are_told_together(stage: Stage, make_account: MakeAccount) -> None:
     tests = {"kind": "job", "label": "pytest -q", "command": "pytest -q"}
     stage.play(
         make_account("python3", 1.8, **tests, key="job:1"),
@@ -168,7 +192,9 @@ def test_two_that_read_alike_are_told_together(stage, make_account) -> None:
     assert stage.headlines == [NORMAL, f"CPU usage high due to: {twice}"]
 
 
-def test_memory_under_pressure_goes_before_the_processor(stage, make_account) -> None:
+def test_memory_under_pressure_goes_before_the_processor(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     make = make_account("cc1", 1.8, **MAKE, memory_bytes=1 << 28)
     holder = make_account("postgres", 0.05, memory_bytes=2 << 30)
     disk = make_account("borg", 0.05, disk_read_bytes_per_second=80e6)
@@ -190,7 +216,7 @@ def test_memory_under_pressure_goes_before_the_processor(stage, make_account) ->
     assert [cause.resource for cause in verdict.causes] == ["cpu", "disk"]
 
 
-def test_the_share_is_of_the_resource_that_is_told(stage, make_account) -> None:
+def test_the_share_is_of_the_resource_that_is_told(stage: Stage, make_account: MakeAccount) -> None:
     hog = make_account("train", 3.5, memory_bytes=8 << 30)
     other = make_account("java", 0.1, memory_bytes=8 << 30)
     (cause,) = stage.play(hog, other, lasting=20).causes
@@ -202,7 +228,9 @@ def test_the_share_is_of_the_resource_that_is_told(stage, make_account) -> None:
     assert (cause.resource, round(cause.share_percent)) == ("cpu", 97)
 
 
-def test_a_suspected_miner_is_never_cut_off(make_stage, make_account) -> None:
+def test_a_suspected_miner_is_never_cut_off(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage(cores=16, settings=ExplainSettings(cause_share_percent=5))
     jobs = [make_account(f"job{number}", 1.8) for number in range(7)]
     verdict = stage.play(*jobs, make_account("xmrig", 0.9), lasting=20)
@@ -211,7 +239,7 @@ def test_a_suspected_miner_is_never_cut_off(make_stage, make_account) -> None:
     assert len(verdict.causes) == 6
 
 
-def test_whose_a_spread_load_is_does_not_waver(stage) -> None:
+def test_whose_a_spread_load_is_does_not_waver(stage: Stage) -> None:
     for second in range(100):
         unnamed = (0.4, 0.6, 0.45, 0.55)[second % 4]
         stage.now += 1
@@ -221,44 +249,48 @@ def test_whose_a_spread_load_is_does_not_waver(stage) -> None:
         verdict = stage.explainer.judge(
             balance, EvidenceReading(cpu_percent=90.0), now=stage.now, wall=stage.wall + second
         )
-        stage.headlines.append(verdict.headline)
+        stage.headlines.append(verdict.headline or "")
     told = list(dict.fromkeys(stage.headlines))
     assert told[-1] == "CPU usage high, mostly from processes that cannot be named"
     changes = sum(a != b for a, b in pairwise(stage.headlines))
     assert changes == len(told) - 1
 
 
-def test_one_busy_core_is_not_called_high_usage(make_stage, make_account) -> None:
+def test_one_busy_core_is_not_called_high_usage(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage(cores=8)
     stage.play(make_account("xz", 1.0), lasting=10)
     assert stage.headlines[-1] == "CPU busy with: Compression (xz)"
 
 
-def test_one_busy_core_of_many_is_nothing(make_stage, make_account) -> None:
+def test_one_busy_core_of_many_is_nothing(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage(cores=64)
     stage.play(make_account("xz", 1.0), lasting=10)
     assert stage.headlines == [NORMAL]
 
 
-def test_fanwhy_is_not_blamed_for_little(stage, make_account) -> None:
+def test_fanwhy_is_not_blamed_for_little(stage: Stage, make_account: MakeAccount) -> None:
     stage.play(make_account("python3", 0.25, own=True), make_account("ls", 0.4), lasting=30)
     assert stage.headlines == [NORMAL]
 
 
-def test_fanwhy_says_so_when_it_is_the_hog(stage, make_account) -> None:
+def test_fanwhy_says_so_when_it_is_the_hog(stage: Stage, make_account: MakeAccount) -> None:
     verdict = stage.play(make_account("python3", 2.0, own=True), lasting=30)
     assert verdict.headline.startswith("CPU usage high due to: fanwhy")
     assert verdict.cause == "monitoring"
 
 
-def test_nobody_in_particular(stage, make_account) -> None:
+def test_nobody_in_particular(stage: Stage, make_account: MakeAccount) -> None:
     many = [make_account(f"job{number}", 0.2) for number in range(15)]
     verdict = stage.play(*many, lasting=10)
     assert verdict.headline == "CPU usage high, spread over many programs"
     assert verdict.causes == ()
 
 
-def test_memory_pressure_is_blamed_on_who_takes_it(stage, make_account) -> None:
+def test_memory_pressure_is_blamed_on_who_takes_it(stage: Stage, make_account: MakeAccount) -> None:
     postgres = make_account("postgres", 0.1, memory_bytes=6 << 30)
     redis = make_account("redis-server", 0.1, memory_bytes=5 << 30)
     other = make_account("nginx", 0.1, memory_bytes=1 << 30)
@@ -267,14 +299,18 @@ def test_memory_pressure_is_blamed_on_who_takes_it(stage, make_account) -> None:
     assert verdict.headline == "CPU usage normal, memory pressure from database operations"
 
 
-def test_memory_that_is_being_taken_counts_more_than_what_is_held(stage, make_account) -> None:
+def test_memory_that_is_being_taken_counts_more_than_what_is_held(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     held = make_account("mysqld", memory_bytes=8 << 30)
     hog = make_account("train", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30))
     verdict = stage.play(held, hog, lasting=10, memory_available_percent=2.0)
     assert verdict.causes[0].label == "train"
 
 
-def test_a_shell_gives_its_name_up_for_what_it_started(stage, make_account) -> None:
+def test_a_shell_gives_its_name_up_for_what_it_started(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     job = {"kind": "job", "label": "nightly.sh", "script": "nightly.sh", "command": "nightly.sh"}
     stage.play(make_account("bash", 3.0, members=("bash",), **job), lasting=6)
     mines = make_account("xmrig", 3.0, members=("xmrig", "bash"), **job)
@@ -289,14 +325,14 @@ def test_a_shell_gives_its_name_up_for_what_it_started(stage, make_account) -> N
     assert labels["cause_began"] == labels["cause_ended"] == "Shell job (nightly.sh)"
 
 
-def test_miners_on_both_are_named(stage, make_account) -> None:
+def test_miners_on_both_are_named(stage: Stage, make_account: MakeAccount) -> None:
     xmrig, trex = make_account("xmrig", 3.0), make_account("t-rex", 0.1, gpu_percent=95.0)
     verdict = stage.play(xmrig, trex, lasting=20, gpu_percent=96.0)
     assert "XMRig cryptominer" in verdict.headline
     assert "t-rex" in verdict.headline
 
 
-def test_the_alert_names_who_is_on_the_cpu(stage, make_account) -> None:
+def test_the_alert_names_who_is_on_the_cpu(stage: Stage, make_account: MakeAccount) -> None:
     make = make_account("cc1", 3.9, **MAKE)
     rclone = make_account("rclone", 0.03, network_transmit_bytes_per_second=60e6)
     stage.play(make, rclone, lasting=400, network_bytes_per_second=61e6)
@@ -304,7 +340,9 @@ def test_the_alert_names_who_is_on_the_cpu(stage, make_account) -> None:
     assert alert.message == "CPU usage stays high: Software build (make -j8)"
 
 
-def test_an_event_tells_the_state_that_goes_with_it(stage, make_account) -> None:
+def test_an_event_tells_the_state_that_goes_with_it(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     stage.play(make_account("cc1", 3.6, **MAKE), lasting=20)
     stage.play(lasting=20)
     states = [(event.event, event.state) for event in stage.events]
@@ -317,7 +355,7 @@ def test_an_event_tells_the_state_that_goes_with_it(stage, make_account) -> None
 
 
 def test_rules_that_were_broken_since_they_were_checked_end_nothing(
-    make_stage, make_account, tmp_path
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
 ) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text("[half = {")
@@ -325,7 +363,9 @@ def test_rules_that_were_broken_since_they_were_checked_end_nothing(
     assert stage.play(make_account("cc1", 3.6, **MAKE), lasting=10).headline == SENTENCE
 
 
-def test_who_sleeps_is_innocent_of_pressure_under_a_limit(stage, make_account) -> None:
+def test_who_sleeps_is_innocent_of_pressure_under_a_limit(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     asleep = make_account("mysqld", memory_bytes=8 << 30)
     limited = make_account("train", 0.2, memory_bytes=1 << 28)
     pressed = {"pressure_memory_percent": 60.0}
@@ -336,7 +376,7 @@ def test_who_sleeps_is_innocent_of_pressure_under_a_limit(stage, make_account) -
     assert verdict.causes[0].label == "MySQL database"
 
 
-def test_who_reads_under_a_limit_is_at_work(stage, make_account) -> None:
+def test_who_reads_under_a_limit_is_at_work(stage: Stage, make_account: MakeAccount) -> None:
     asleep = make_account("mysqld", memory_bytes=8 << 30)
     limited = make_account("train", memory_bytes=1 << 28, disk_read_bytes_per_second=2e6)
     verdict = stage.play(
@@ -345,10 +385,12 @@ def test_who_reads_under_a_limit_is_at_work(stage, make_account) -> None:
     assert [cause.label for cause in verdict.causes] == ["train"]
 
 
-def test_the_same_culprit_in_other_words_is_told_in_a_while(stage, make_account) -> None:
+def test_the_same_culprit_in_other_words_is_told_in_a_while(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     reads = make_account("train", 0.1, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
     works = make_account("train", 3.6, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
-    disk = {"disk_bytes_per_second": 95e6}
+    disk: dict[str, Any] = {"disk_bytes_per_second": 95e6}
     stage.play(reads, lasting=1.5, seconds=0.5, **disk)
     began = stage.now
     stage.step(works, seconds=0.5, **disk)
@@ -368,7 +410,7 @@ def test_the_same_culprit_in_other_words_is_told_in_a_while(stage, make_account)
     assert stage.now - changed <= 2.5
 
 
-def test_a_clock_that_is_set_late_dates_anew(stage, make_account) -> None:
+def test_a_clock_that_is_set_late_dates_anew(stage: Stage, make_account: MakeAccount) -> None:
     make = make_account("cc1", 3.6, **MAKE)
     before = stage.play(make, lasting=60)
     month = 30 * 86400.0
@@ -384,7 +426,7 @@ def test_a_clock_that_is_set_late_dates_anew(stage, make_account) -> None:
     )  # fmt: skip
 
 
-def test_disk_and_network(stage, make_account) -> None:
+def test_disk_and_network(stage: Stage, make_account: MakeAccount) -> None:
     backup = make_account("backupd", 0.1, disk_read_bytes_per_second=90e6)
     verdict = stage.play(backup, lasting=10, disk_bytes_per_second=95e6)
     assert (verdict.state, verdict.headline) == ("busy", "High disk I/O from Time Machine backup")
@@ -394,32 +436,34 @@ def test_disk_and_network(stage, make_account) -> None:
     assert verdict.headline == "High network traffic from qBittorrent"
 
 
-def test_gpu(stage, make_account) -> None:
+def test_gpu(stage: Stage, make_account: MakeAccount) -> None:
     ollama = make_account("ollama", 0.2, gpu_percent=92.0)
     verdict = stage.play(ollama, lasting=10, gpu_percent=93.0)
     assert verdict.headline == "GPU usage high due to: Ollama language model"
 
 
-def test_a_miner_is_flagged_at_once(stage, make_account) -> None:
+def test_a_miner_is_flagged_at_once(stage: Stage, make_account: MakeAccount) -> None:
     verdict = stage.play(make_account("xmrig", 3.5), lasting=4)
     assert verdict.headline.startswith("Suspected cryptomining")
     raised = [event for event in stage.events if event.event == "alert_raised"]
     assert [(event.alert, event.severity) for event in raised] == [("cryptomining", "critical")]
 
 
-def test_a_miner_is_the_first_cause_however_small(stage, make_account) -> None:
+def test_a_miner_is_the_first_cause_however_small(stage: Stage, make_account: MakeAccount) -> None:
     verdict = stage.play(make_account("cc1", 2.6, **MAKE), make_account("xmrig", 1.0), lasting=6)
     assert verdict.cause == "cryptomining"
     assert [cause.category for cause in verdict.causes] == ["cryptomining", "development"]
 
 
-def test_an_unknown_program_is_named_plainly(stage, make_account) -> None:
+def test_an_unknown_program_is_named_plainly(stage: Stage, make_account: MakeAccount) -> None:
     verdict = stage.play(make_account("frobnicate", 3.5), lasting=4)
     assert verdict.headline == "CPU usage high due to: frobnicate"
     assert (verdict.cause, verdict.causes[0].confidence) == ("unknown", 0.3)
 
 
-def test_a_guess_gives_way_to_knowledge_and_not_back(stage, make_account) -> None:
+def test_a_guess_gives_way_to_knowledge_and_not_back(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     first = make_account("python3", 3.5, kind="job", label="python3 go.py", script="go.py")
     later = make_account("cc1", 3.5, kind="job", label="python3 go.py", ancestors=("make",))
     assert "Python script go.py" in stage.play(first, lasting=4).headline
@@ -427,25 +471,27 @@ def test_a_guess_gives_way_to_knowledge_and_not_back(stage, make_account) -> Non
     assert "Software build" in stage.play(first, lasting=4).headline
 
 
-def test_a_long_cause_is_told_with_its_beginning(stage, make_account) -> None:
+def test_a_long_cause_is_told_with_its_beginning(stage: Stage, make_account: MakeAccount) -> None:
     stage.play(make_account("cc1", 3.6, **MAKE), lasting=900)
     assert stage.headlines == [NORMAL, SENTENCE, f"{SENTENCE}, since 12:00"]
 
 
-def test_high_stays_high_until_the_load_is_over(make_stage, make_account) -> None:
+def test_high_stays_high_until_the_load_is_over(
+    make_stage: type[Stage], make_account: MakeAccount
+) -> None:
     stage = make_stage(cores=8)
     for cores in (6.0, 1.0, 6.0, 1.0, 6.0):
         stage.play(make_account("cc1", cores, **MAKE), lasting=20)
     assert stage.headlines == [NORMAL, SENTENCE]
 
 
-def test_thresholds_can_be_set(make_stage, make_account) -> None:
+def test_thresholds_can_be_set(make_stage: type[Stage], make_account: MakeAccount) -> None:
     deaf = make_stage(settings=ExplainSettings(busy_cores=3.9, busy_percent=97))
     deaf.play(make_account("cc1", 3.6, **MAKE), lasting=60)
     assert deaf.headlines == [NORMAL]
 
 
-def test_a_first_window_is_no_verdict_on_the_past(stage) -> None:
+def test_a_first_window_is_no_verdict_on_the_past(stage: Stage) -> None:
     verdict = stage.explainer.judge(
         Balance(window_seconds=2.0, cores=4, busy_seconds=0.0), EvidenceReading(), now=1.0, wall=9.0
     )
@@ -453,12 +499,22 @@ def test_a_first_window_is_no_verdict_on_the_past(stage) -> None:
     assert to_json(verdict)["since"] == "1970-01-01T00:00:09.000Z"
 
 
-def test_rules_are_not_loaded_for_a_machine_at_rest(stage, make_account) -> None:
+def test_rules_are_not_loaded_for_a_machine_at_rest(
+    make_stage: type[Stage],
+    make_account: MakeAccount,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[half = {")  # which is said as soon as it is read
+    stage = make_stage(settings=ExplainSettings(rules_file=str(rules)))
     stage.play(make_account("sshd", 0.01), lasting=60)
-    assert stage.explainer._classifier is None
+    assert caplog.text == ""
+    stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
+    assert "shipped rules alone" in caplog.text
 
 
-def test_hostile_names_are_shown_harmlessly(stage, make_account) -> None:
+def test_hostile_names_are_shown_harmlessly(stage: Stage, make_account: MakeAccount) -> None:
     evil = "\x1b]0;owned\x07\u202egnp.exe\n"
     verdict = stage.play(make_account(evil, 3.5), lasting=4)
     assert verdict.headline.isprintable()
@@ -469,12 +525,14 @@ def test_hostile_names_are_shown_harmlessly(stage, make_account) -> None:
     assert all(event.message.isprintable() for event in stage.events)
 
 
-def test_what_goes_on_at_the_end_is_told_as_ended_once(stage, make_account) -> None:
+def test_what_goes_on_at_the_end_is_told_as_ended_once(
+    stage: Stage, make_account: MakeAccount
+) -> None:
     stage.play(make_account("cc1", 3.9, **MAKE), lasting=330)
     told = len(stage.events)
     for _ in range(2):
         stage.explainer.close()
-    ends = stage.explainer.transitions()
+    ends: list[Any] = stage.explainer.transitions()
     began = stage.events[0]
     assert [(event.event, event.message) for event in ends] == [
         ("cause_ended", "Software build (make -j8): no longer watched"),
@@ -488,7 +546,9 @@ def test_what_goes_on_at_the_end_is_told_as_ended_once(stage, make_account) -> N
     assert len({event.id for event in [*stage.events, *ends]}) == told + 2
 
 
-def test_rules_that_were_changed_are_read_again(make_stage, make_account, tmp_path) -> None:
+def test_rules_that_were_changed_are_read_again(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
     file = tmp_path / "rules.toml"
     file.write_text("")
     stage = make_stage(ExplainSettings(rules_file=str(file)))

@@ -23,7 +23,7 @@ from publisher.contract.readings import (
 from publisher.contract.topics import Topics, registry
 from publisher.contract.units import Unit
 from publisher.homeassistant.announcer import SPACING_SECONDS, Announcer
-from publisher.homeassistant.classes import SHOWN_AS
+from publisher.homeassistant.classes import ENTITY_CLASSES
 from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
 from publisher.homeassistant.recorder import RecorderEstimate
 from publisher.subsystems import SUBSYSTEMS
@@ -119,7 +119,7 @@ def test_ids_are_unique_even_where_names_look_alike() -> None:
 
 
 def test_every_unit_with_a_class_fits_it() -> None:
-    for unit, shown in SHOWN_AS.items():
+    for unit, shown in ENTITY_CLASSES.items():
         assert (shown.unit or str(unit)) in CLASSES["units"][shown.device_class]
 
 
@@ -168,7 +168,7 @@ class Disks(Reading):
     devices: dict[str, Disk] = instances(Disk, "Disks", "Each of them.")
 
 
-class Feed:
+class Sink:
     """Keeps what it is given."""
 
     def __init__(self) -> None:
@@ -187,7 +187,7 @@ class Stage:
 
     def __init__(self, **settings: object) -> None:
         self.now = 0.0
-        self.feed = Feed()
+        self.sink = Sink()
         self.reachable = True
         self.readings: dict[str, Reading] = {
             "disk": Disks(devices={"a": disk("a"), "b": disk("b")})
@@ -197,7 +197,7 @@ class Stage:
         made = HomeAssistantSettings(**settings)  # type: ignore[arg-type]
         contents: dict[str, type[Reading]] = {"disk": Disks}
         self.announcer = Announcer(
-            HOST, discovery(contents, **settings), made, self.feed,
+            HOST, discovery(contents, **settings), made, self.sink,
             reachable=lambda: self.reachable, jitter=lambda: 0.5,
         )  # fmt: skip
 
@@ -207,10 +207,10 @@ class Stage:
             self.now += 0.5
             self.announcer.update(self.readings, self.absent, self.now)
             self.announcer.tick(self.now)
-            for message in self.feed.messages:
+            for message in self.sink.messages:
                 body = json.loads(message.payload) if message.payload else None
                 self.said.append((self.now, message.topic, body))
-            self.feed.messages.clear()
+            self.sink.messages.clear()
 
     def hear(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         return self.announcer.heard(Request(topic=topic, payload=payload, retain=retain), self.now)
@@ -238,7 +238,7 @@ def test_said_once_and_then_the_states() -> None:
     stage = Stage()
     stage.run(60)
     assert [topic for _, topic, _ in stage.said] == [OWN]
-    assert stage.feed.repeats == 1
+    assert stage.sink.repeats == 1
 
 
 def test_on_birth_again_and_not_on_a_birth_of_long_ago() -> None:
@@ -254,7 +254,7 @@ def test_on_birth_again_and_not_on_a_birth_of_long_ago() -> None:
     stage.run(30)
     assert len(stage.said) == 2
     assert stage.said[-1][0] - began >= 1
-    assert stage.feed.repeats == 2
+    assert stage.sink.repeats == 2
 
 
 def test_what_is_gone_is_named_once_as_empty_and_then_left_out() -> None:

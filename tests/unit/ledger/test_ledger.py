@@ -50,7 +50,9 @@ import importlib, json, os, sys
 from dataclasses import asdict
 sys.path.insert(0, sys.argv[1])
 from publisher.ledger import LedgerSettings, ledger as ledgers
+from publisher.ledger.naming import programs
 from publisher.sources import Sources
+programs.shipped()  # while this interpreter's library can be read, which may be root's alone
 open_one = ledgers.portable_ledger if sys.argv[2] == "psutil" else ledgers.open_ledger
 if sys.argv[2] == "nobody" and os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -79,6 +81,7 @@ class Observer:
 
     def _read(self) -> dict[str, Any] | None:
         assert self.process.stdout is not None
+        facts: dict[str, Any] | None
         facts, self.with_psutil = json.loads(self.process.stdout.readline())
         return facts
 
@@ -112,7 +115,7 @@ def accounts(facts: dict[str, Any], label: str) -> list[dict[str, Any]]:
 
 
 def seconds(facts: dict[str, Any], label: str) -> float:
-    return sum(one["cpu_seconds"] for one in accounts(facts, label))
+    return float(sum(one["cpu_seconds"] for one in accounts(facts, label)))
 
 
 class Prompt:
@@ -324,9 +327,9 @@ def _fixture(root: Path, *, ticks: int, comm: bytes = b"jellyfin") -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    for pid, parent, name, own in ((1, 0, b"systemd", 5), (700, 1, comm, 40 + ticks)):
+    for pid, parent, command, own in ((1, 0, b"systemd", 5), (700, 1, comm, 40 + ticks)):
         line = b"%d (%s) S %d %d %d 0 -1 4194560 0 0 0 0 %d 0 0 0 20 0 1 0 %d 0 5000 0 0\n" % (
-            pid, name, parent, pid, pid, own, pid,
+            pid, command, parent, pid, pid, own, pid,
         )  # fmt: skip
         (root / f"proc/{pid}/stat").write_bytes(line)
     return root

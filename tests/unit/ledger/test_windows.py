@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from publisher.errors import AbsentError, SourceError
-from publisher.ledger import Account, Balance, GroupKind, LedgerSettings, WorkGroup
-from publisher.ledger.cpu.lineage import Lineage
+from publisher.ledger import Account, Balance, LedgerSettings
 from publisher.ledger.cpu.process import Process
-from publisher.ledger.groups import Entry, Seat
 from publisher.ledger.ledger import BalancedLedger, open_ledger
-from publisher.ledger.naming.names import Name
-from publisher.ledger.usage.network import Network
+from publisher.ledger.open_accounts import CgroupCounter
 from publisher.sources import Sources
-from publisher.sources.connector import Exit, Fork
 from publisher.sources.files import KernelFiles
-from publisher.sources.processes import Stat
-from publisher.sources.sockets import Connection
 
 KERNEL = 0x00200000
 MB = 1 << 20
+
+T = TypeVar("T")
 
 
 class Host:
@@ -50,13 +47,13 @@ class Host:
         self.start(1, 0, "systemd", command="/sbin/init", cgroup="/")
         self.start(2, 0, "kthreadd", flags=KERNEL)
         # A held descriptor of a file that was removed still reads; one of a cgroup does not.
-        sources = Sources(
+        self.sources = Sources(
             files=KernelFiles(root, held=0),
             monotonic=lambda: self.now,
             wall=lambda: self.wall,
         )
         self._totals()
-        ledger = open_ledger(sources, LedgerSettings(attribution="light"))
+        ledger = open_ledger(self.sources, LedgerSettings(attribution="light"))
         assert isinstance(ledger, BalancedLedger)
         self.ledger = ledger
 
@@ -154,17 +151,32 @@ class Host:
         assert self.ledger.sample() is None
 
     def sample(self, windows: int = 1) -> Balance:
-        for _ in range(windows):
-            self.now += 2.0
-            self.wall += 2.0
-            self._totals()
-            balance = self.ledger.sample()
-            assert balance is not None
+        for _ in range(windows - 1):
+            self._window()
+        return self._window()
+
+    def _window(self) -> Balance:
+        self.now += 2.0
+        self.wall += 2.0
+        self._totals()
+        balance = self.ledger.sample()
+        assert balance is not None
         return balance
 
 
 def used(balance: Balance, key: str) -> float:
     return sum(a.cpu_seconds for a in balance.accounts if a.group.key == key)
+
+
+def alive_objects(kind: type[T]) -> list[T]:
+    """All that is still kept of a kind."""
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, kind)]
+
+
+def counters() -> set[str]:
+    """The cgroups whose counters are kept."""
+    return {counter.path for counter in alive_objects(CgroupCounter)}
 
 
 def labelled(balance: Balance, label: str) -> Account:
@@ -255,8 +267,7 @@ def test_a_loop_at_a_prompt_leaves_no_numbers_behind(host: Host) -> None:
         host.sample()
         host.end(pid)
     host.sample(5)
-    assert not host.ledger._groups._leaders
-    assert not host.ledger._groups._ended
+    assert not [one for one in alive_objects(Process) if one.pid >= 1000]
 
 
 def test_who_has_the_number_of_whoever_started_fanwhy_is_nobodys_host(host: Host) -> None:
@@ -265,7 +276,7 @@ def test_who_has_the_number_of_whoever_started_fanwhy_is_nobodys_host(host: Host
     host.start(terminal, 1, "python3", command="python3 starter.py")
     host.start(own, terminal, "fanwhy-pub")
     host.open()
-    ledger = open_ledger(host.ledger._sources, LedgerSettings(attribution="light"))
+    ledger = open_ledger(host.sources, LedgerSettings(attribution="light"))
     ledger.sample()
     shell = prompt(host)
     host.show(own, parent=1)
@@ -312,12 +323,12 @@ def test_the_cgroups_of_sessions_that_ended_are_forgotten(host: Host) -> None:
         host.start(pid + 1, pid, "bash", command="-bash", cgroup=scope, own=2)
         host.start(pid + 2, pid + 1, "make", command="make all", cgroup=scope, own=9)
         host.sample()
-        assert scope in host.ledger._groups.tallies
+        assert scope in counters()
         for one in (pid + 2, pid + 1, pid):
             host.end(one)
         shutil.rmtree(host.root / f"sys/fs/cgroup{scope}")
     host.sample(9)
-    assert not [name for name in host.ledger._groups.tallies if "session-" in name]
+    assert not [name for name in counters() if "session-" in name]
 
 
 def test_a_cgroup_keeps_its_tally_while_somebody_sits_in_it(host: Host) -> None:
@@ -327,7 +338,7 @@ def test_a_cgroup_keeps_its_tally_while_somebody_sits_in_it(host: Host) -> None:
     host.open()
     (host.root / f"sys/fs/cgroup{scope}/cpu.stat").unlink()  # unreadable for a while
     host.sample(20)
-    assert scope in host.ledger._groups.tallies
+    assert scope in counters()
     host.cgroup(scope, 0)
     host.work(700, 50)
     balance = host.sample()
@@ -425,15 +436,16 @@ def test_growth_is_told_of_those_alone_who_are_watched(host: Host) -> None:
     for pid in range(100, 107):
         host.start(pid, 1, f"w{pid}", command=f"w{pid}", pages=1000 * (110 - pid))
     host.open()
+    balances = []
     for step in range(30):
         host.show(100, pages=50_000 + 1000 * step)
-        balance = host.sample()
-    growth = labelled(balance, "w100").memory_growth_bytes_per_second
+        balances.append(host.sample())
+    growth = labelled(balances[-1], "w100").memory_growth_bytes_per_second
     assert growth is not None
     assert growth > MB
     host.show(100, pages=100)
     host.work(100, 10)
-    balance = host.sample(20)
+    host.sample(20)
     host.work(100, 10)
     assert labelled(host.sample(), "w100").memory_growth_bytes_per_second is None
 
@@ -471,162 +483,3 @@ def test_a_container_gets_its_name_when_somebody_can_tell_it(host: Host) -> None
     found = labelled(host.sample(), "nextcloud")
     assert found.cpu_seconds == 1
     assert found.clues.container_image == "nextcloud:30"
-
-
-# -- the network -------------------------------------------------------------------------------
-
-
-class Wires(KernelFiles):
-    """A hundred megabytes more at every look."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def read(self, path: str, *, keep: bool = True) -> bytes:
-        del path, keep
-        self.total += 100 * MB
-        return b"\n\n eth0: %d 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0\n" % self.total
-
-
-def test_containers_with_a_network_of_their_own(tmp_path: Path) -> None:
-    def wire(pid: int | str, received: int, transmitted: int) -> None:
-        folder = tmp_path / f"{pid}/net"
-        folder.mkdir(parents=True, exist_ok=True)
-        line = f"\n\n eth0: {received} 1 0 0 0 0 0 0 {transmitted} 1 0 0 0 0 0 0\n"
-        (folder / "dev").write_text(line)
-
-    def container(pid: int, cpu: int) -> Entry:
-        made = entry(f"container {pid}")
-        made.cpu = cpu
-        made.processes[process(pid, made)] = (0, 1)
-        return made
-
-    downloads, vpn, on_the_host, gone = (container(pid, 9 - pid) for pid in (1, 2, 3, 4))
-    wire("self", 0, 0)
-    wire(1, 1000, 500)
-    (tmp_path / "2/net").mkdir(parents=True)
-    (tmp_path / "2/net/dev").hardlink_to(tmp_path / "1/net/dev")  # shares the network of 1
-    (tmp_path / "3/net").mkdir(parents=True)
-    (tmp_path / "3/net/dev").hardlink_to(tmp_path / "self/net/dev")
-    network = Network(Wires(), list)
-    network._proc = str(tmp_path)
-    for _ in range(3):
-        network.read([], [vpn, downloads, on_the_host, gone], 2.0)
-        assert network.moved.keys() <= {downloads}
-        wire(1, 60_001_000, 4500)
-    network._inside = dict.fromkeys(network._inside, (1000, 500))
-    network.read([], [vpn, downloads, on_the_host, gone], 2.0)
-    assert network.moved == {downloads: (60_000_000, 4000)}
-
-
-def test_bytes_that_stay_on_the_machine_are_not_on_the_wire() -> None:
-    answers = [[Connection(1, 0, n * MB), Connection(2, 0, n * MB, inside=True)] for n in (1, 9)]
-    network = Network(Wires(), lambda: answers.pop(0))
-    for _ in range(3):
-        network.read([], [], 2.0)
-    assert network._before == {1: (9 * MB, 0)}
-
-
-def test_a_failure_to_tell_of_connections_does_not_last() -> None:
-    answers: list[list[Connection] | SourceError] = [
-        [], SourceError("timed out"), [Connection(1, 0, 0)], [Connection(1, 0, 500_000)],
-    ]  # fmt: skip
-
-    def ask() -> list[Connection]:
-        answer = answers.pop(0)
-        if isinstance(answer, SourceError):
-            raise answer
-        return answer
-
-    network = Network(Wires(), ask)
-    watching, problems = [], []
-    while answers:
-        network.read([], [], 2.0)
-        watching.append(network.watching)
-        problems.append(network.problem is not None)
-    assert problems == [False, False, True, False, False]
-    assert watching[-1]
-    assert not any(watching[:-1]), "what came in two windows is not told of one"
-
-
-def test_a_kernel_that_tells_of_no_connections_is_not_asked_again() -> None:
-    asked = []
-
-    def ask() -> list[Connection]:
-        asked.append(1)
-        raise AbsentError("no counters")
-
-    network = Network(Wires(), ask)
-    for _ in range(9):
-        network.read([], [], 2.0)
-    assert len(asked) == 1
-    assert network.problem is not None
-
-
-# -- events of the kernel ----------------------------------------------------------------------
-
-
-def entry(label: str) -> Entry:
-    return Entry(WorkGroup(label, GroupKind.JOB, label), Name(label, label=label))
-
-
-def process(pid: int, group: Entry, *, spawner: bool = False) -> Process[Seat]:
-    made: Process[Seat] = Process(Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0), pid, 0)
-    made.group = Seat(group, None, spawner, described=True, program="x")
-    return made
-
-
-class Tape:
-    """Events of the kernel, window by window."""
-
-    def __init__(self, *windows: list[Fork | Exit]) -> None:
-        self.windows = list(windows)
-        self.lost = False
-
-    def events(self) -> list[Fork | Exit]:
-        return self.windows.pop(0)
-
-    def close(self) -> None:
-        pass
-
-
-def test_the_child_of_a_prompt_inherits_nothing_from_who_had_its_number() -> None:
-    job, shell = entry("job"), entry("bash")
-    table = {10: process(10, job), 20: process(20, shell, spawner=True)}
-    lineage = Lineage("exact", lambda: Tape([Fork(10, 11, 1), Exit(11, 2), Fork(20, 11, 3)]))
-    lineage.listen(table)
-    assert lineage.owner(11) is None
-
-
-def test_when_events_were_lost_only_those_who_live_are_remembered() -> None:
-    job = entry("job")
-    table = {10: process(10, job)}
-    tape = Tape([Fork(10, pid, 1) for pid in range(1000, 3000)], [], [])
-    lineage = Lineage("exact", lambda: tape)
-    lineage.listen(table)
-    tape.lost = True
-    assert lineage.owner(2999) is job
-    table[1500] = process(1500, job)  # the books found it after that window
-    lineage.listen(table)
-    assert lineage.owner(1500) is job
-    assert lineage.owner(2999) is None
-    assert len(lineage._born) == len(lineage._parents) == len(lineage._owners) == 1
-    assert not tape.lost
-
-
-@pytest.mark.parametrize(
-    ("problem", "times"), [(SourceError("no memory"), 2), (AbsentError("no such thing"), 1)]
-)
-def test_what_cannot_be_heard_now_is_tried_again(problem: SourceError, times: int) -> None:
-    tried = []
-
-    def connect() -> Tape:
-        tried.append(1)
-        raise problem
-
-    lineage = Lineage("auto", connect)
-    for _ in range(40):
-        lineage.judge(50, 100)
-    assert len(tried) == times
-    assert lineage.problem is problem

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import socket
 import struct
-import subprocess
-import sys
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from running_session import Recorded, RunningSession, state
+from scripted_broker import (
+    DISCONNECT,
+    PINGREQ,
+    PUBACK,
+    PUBLISH,
+    SUBACK,
+    SUBSCRIBE,
+    Packet,
+    Peer,
+    ScriptedBroker,
+    connack,
+    packet,
+)
 
 from publisher.contract.messages import Message
-from publisher.mqtt.session import Backoff, Timing
+from publisher.mqtt.session import ReconnectTimes
 
-WORDS_OF_CLOSED_PORT = "nothing listens there"
+Run = Callable[..., RunningSession]
 
 
-def test_states_arrive_with_the_status_first(broker, run, fakes):
+def test_states_arrive_with_the_status_first(broker: ScriptedBroker, run: Run) -> None:
     one = run(broker.url)
-    one.feed.put(fakes.state("host/cpu"))
-    one.feed.put(fakes.state("host/status", b"online", 1))
+    one.outbox.put(state("host/cpu"))
+    one.outbox.put(state("host/status", b"online", 1))
     one.session.start()
-    broker.wait(lambda: len(broker.published) == 2)
+    broker.wait_published(2)
     assert broker.topics() == ["host/status", "host/cpu"]
     assert b"boot_id" in broker.published[0].body
     assert b"boot_id" not in broker.published[1].body
@@ -32,37 +46,32 @@ def test_states_arrive_with_the_status_first(broker, run, fakes):
     assert one.session.connections == 1
 
 
-def test_what_is_put_later_is_sent_at_once(broker, run, fakes):
+def test_what_is_put_later_is_sent_at_once(broker: ScriptedBroker, run: Run) -> None:
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
     for number in range(3):
-        one.feed.put(fakes.state("host/cpu", b"%d" % number))
-        broker.wait(lambda count=number + 1: len(broker.published) == count)
+        one.outbox.put(state("host/cpu", b"%d" % number))
+        broker.wait_published(number + 1)
     one.session.stop([], timeout=5)
     assert one.session.messages_sent == 3
     assert one.session.payload_sent_bytes == 3
 
 
-@pytest.mark.parametrize("refusal", ["code", "modern code", "hang up", "old answer"])
-def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(broker, run, fakes, refusal):
-    answers = {
-        "code": fakes.packet(2, b"\0\1"),
-        "modern code": fakes.connack(5, 0x84),
-        "hang up": None,
-        "old answer": fakes.packet(2, b"\0\0"),
-    }
-    broker.greeting = lambda _, first: answers[refusal] if first.version == 5 else fakes.connack(4)
+def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(broker: ScriptedBroker, run: Run) -> None:
+    broker.greeting = lambda _, first: connack(first.version, int(first.version == 5) * 0x84)
     one = run(broker.url)
-    one.feed.put(fakes.state("host/status", b"online", 1))
+    one.outbox.put(state("host/status", b"online", 1))
     one.session.start()
-    broker.wait(lambda: len(broker.published) == 1)
+    broker.wait_published(1)
     assert one.states == [(True, f"connected to {broker.url} with MQTT 3.1.1")]
     assert [each.version for each in broker.connects] == [5, 4]
 
 
-def test_the_old_version_is_remembered_and_the_new_one_offered_again(broker, run, fakes):
-    broker.greeting = lambda _, first: None if first.version == 5 else fakes.connack(4)
+def test_the_old_version_is_remembered_and_the_new_one_offered_again(
+    broker: ScriptedBroker, run: Run
+) -> None:
+    broker.greeting = lambda _, first: None if first.version == 5 else connack(4)
     one = run(broker.url)
     one.session.start()
     broker.wait(lambda: len(broker.connects) == 2)
@@ -72,7 +81,9 @@ def test_the_old_version_is_remembered_and_the_new_one_offered_again(broker, run
     assert [each.version for each in broker.connects] == [5, 4, 4]
     one.session.stop([], timeout=2)
 
-    again = run(broker.url, timing=Timing(first=0.01, away=0.02, longest=0.02, version=0))
+    again = run(
+        broker.url, times=ReconnectTimes(first=0.01, away=0.02, longest=0.02, old_version=0)
+    )
     again.session.start()
     again.wait(lambda: len(again.states) == 1)
     broker.peers[-1].sock.shutdown(socket.SHUT_RDWR)
@@ -80,7 +91,9 @@ def test_the_old_version_is_remembered_and_the_new_one_offered_again(broker, run
     assert [each.version for each in broker.connects[3:]] == [5, 4, 5, 4]
 
 
-def test_a_broker_that_hangs_up_on_everyone_is_reported_once_and_tried_on(broker, run):
+def test_a_broker_that_hangs_up_on_everyone_is_reported_once_and_tried_on(
+    broker: ScriptedBroker, run: Run
+) -> None:
     broker.greeting = lambda *_: None
     one = run(broker.url)
     one.session.start()
@@ -90,8 +103,8 @@ def test_a_broker_that_hangs_up_on_everyone_is_reported_once_and_tried_on(broker
     assert "hangs up at once" in one.lines[0]
 
 
-def test_version_5_demanded_and_not_spoken(broker, run, fakes):
-    broker.greeting = lambda *_: fakes.packet(2, b"\0\1")
+def test_version_5_demanded_and_not_spoken(broker: ScriptedBroker, run: Run) -> None:
+    broker.greeting = lambda *_: packet(2, b"\0\1")
     one = run(broker.url, protocol="5")
     one.session.start()
     broker.wait(lambda: len(broker.connects) >= 2)
@@ -102,18 +115,20 @@ def test_version_5_demanded_and_not_spoken(broker, run, fakes):
 @pytest.mark.parametrize(
     ("code", "words"), [(134, "wrong user name or password"), (138, "this client is banned")]
 )
-def test_a_refusal_is_one_line_until_it_changes(broker, run, fakes, code, words):
-    broker.greeting = lambda *_: fakes.connack(5, code)
+def test_a_refusal_is_one_line_until_it_changes(
+    broker: ScriptedBroker, run: Run, code: int, words: str
+) -> None:
+    broker.greeting = lambda *_: connack(5, code)
     one = run(broker.url, username="u", password="p")
     one.session.start()
     broker.wait(lambda: len(broker.connects) >= 3)
     assert one.lines == [f"{broker.url}: {words}"]
-    broker.greeting = lambda *_: fakes.connack(5)
+    broker.greeting = lambda *_: connack(5)
     one.wait(lambda: len(one.states) == 2)
     assert one.states[-1][0]
 
 
-def test_a_server_that_speaks_something_else(run, fakes, broker):
+def test_a_server_that_speaks_something_else(run: Run, broker: ScriptedBroker) -> None:
     broker.greeting = lambda *_: b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" * 4
     one = run(broker.url)
     one.session.start()
@@ -121,7 +136,7 @@ def test_a_server_that_speaks_something_else(run, fakes, broker):
     assert one.lines == [f"{broker.url}: what answers there is no MQTT broker"]
 
 
-def test_a_silent_server(broker, run, fakes):
+def test_a_silent_server(broker: ScriptedBroker, run: Run) -> None:
     broker.greeting = lambda *_: b""
     one = run(broker.url, connect=0.1)
     one.session.start()
@@ -129,24 +144,26 @@ def test_a_silent_server(broker, run, fakes):
     assert one.lines == [f"{broker.url}: it accepts connections but does not answer"]
 
 
-def test_nobody_there(run, closed_port):
+def test_nothing_listens(run: Run, closed_port: int) -> None:
     one = run(f"mqtt://127.0.0.1:{closed_port}")
     one.session.start()
     one.wait(lambda: bool(one.states))
-    assert WORDS_OF_CLOSED_PORT in one.lines[0]
+    assert "nothing listens there" in one.lines[0]
     assert not one.session.connected
 
 
-def test_a_missing_certificate_file_is_a_line_not_a_crash(run, closed_port):
+def test_a_missing_certificate_file_is_a_line_not_a_crash(run: Run, closed_port: int) -> None:
     one = run(f"mqtts://127.0.0.1:{closed_port}", ca_file="/nowhere/ca.crt")
     one.session.start()
     one.wait(lambda: bool(one.states))
     assert one.lines == ["broker.ca_file: no such file: /nowhere/ca.crt"]
 
 
-def test_a_withheld_puback_ends_the_connection_and_the_message_comes_again(broker, run, fakes):
-    def withhold(peer, got):
-        if got.kind != fakes.PUBLISH or len(broker.connects) > 1:
+def test_a_withheld_puback_ends_the_connection_and_the_message_comes_again(
+    broker: ScriptedBroker, run: Run
+) -> None:
+    def withhold(peer: Peer, got: Packet) -> None:
+        if got.kind != PUBLISH or len(broker.connects) > 1:
             broker.behave(peer, got)
 
     broker.handle = withhold
@@ -154,18 +171,18 @@ def test_a_withheld_puback_ends_the_connection_and_the_message_comes_again(broke
     one.session.start()
     one.wait(lambda: bool(one.states))
     event = Message(topic="host/event", payload=b"{}", qos=1)
-    one.feed.put(event)
-    broker.wait(lambda: len(broker.published) == 2)
-    assert one.feed.returned == [event]
+    one.outbox.put(event)
+    broker.wait_published(2)
+    assert one.outbox.returned == [event]
     assert len(broker.connects) == 2
     assert any("stopped answering" in line for line in one.lines)
 
 
-def test_a_withheld_pingresp_ends_the_connection(broker, run, fakes):
+def test_a_withheld_pingresp_ends_the_connection(broker: ScriptedBroker, run: Run) -> None:
     pings = []
 
-    def withhold(peer, got):
-        if got.kind == fakes.PINGREQ:
+    def withhold(peer: Peer, got: Packet) -> None:
+        if got.kind == PINGREQ:
             pings.append(got)
         else:
             broker.behave(peer, got)
@@ -178,11 +195,11 @@ def test_a_withheld_pingresp_ends_the_connection(broker, run, fakes):
     assert any("stopped answering" in line for line in one.lines)
 
 
-def test_a_quiet_connection_is_kept_alive(broker, run, fakes):
+def test_a_quiet_connection_is_kept_alive(broker: ScriptedBroker, run: Run) -> None:
     pings = threading.Semaphore(0)
 
-    def count(peer, got):
-        if got.kind == fakes.PINGREQ:
+    def count(peer: Peer, got: Packet) -> None:
+        if got.kind == PINGREQ:
             pings.release()
         broker.behave(peer, got)
 
@@ -194,12 +211,12 @@ def test_a_quiet_connection_is_kept_alive(broker, run, fakes):
     assert len(broker.connects) == 1
 
 
-def test_the_brokers_own_keepalive_counts(broker, run, fakes):
+def test_the_brokers_own_keepalive_counts(broker: ScriptedBroker, run: Run) -> None:
     pings = threading.Semaphore(0)
-    broker.greeting = lambda *_: fakes.connack(5, 0, b"\x13" + struct.pack("!H", 1))
+    broker.greeting = lambda *_: connack(5, 0, b"\x13" + struct.pack("!H", 1))
 
-    def count(peer, got):
-        if got.kind == fakes.PINGREQ:
+    def count(peer: Peer, got: Packet) -> None:
+        if got.kind == PINGREQ:
             pings.release()
         broker.behave(peer, got)
 
@@ -209,12 +226,12 @@ def test_the_brokers_own_keepalive_counts(broker, run, fakes):
     assert pings.acquire(timeout=10)
 
 
-def test_no_more_in_flight_than_the_broker_allows(broker, run, fakes):
-    broker.greeting = lambda *_: fakes.connack(5, 0, b"\x21" + struct.pack("!H", 2))
+def test_no_more_in_flight_than_the_broker_allows(broker: ScriptedBroker, run: Run) -> None:
+    broker.greeting = lambda *_: connack(5, 0, b"\x21" + struct.pack("!H", 2))
     held, most = [], [0]
 
-    def hold(peer, got):
-        if got.kind != fakes.PUBLISH:
+    def hold(peer: Peer, got: Packet) -> None:
+        if got.kind != PUBLISH:
             broker.behave(peer, got)
             return
         held.append(got)
@@ -226,18 +243,20 @@ def test_no_more_in_flight_than_the_broker_allows(broker, run, fakes):
     broker.handle = hold
     one = run(broker.url)
     for number in range(7):
-        one.feed.put(Message(topic=f"host/event/{number}", payload=b"", qos=1))
+        one.outbox.put(Message(topic=f"host/event/{number}", payload=b"", qos=1))
     one.session.start()
-    broker.wait(lambda: len(broker.published) == 7)
+    broker.wait_published(7)
     assert most[0] == 2
     assert broker.topics() == [f"host/event/{number}" for number in range(7)]
 
 
-def test_a_broker_that_stops_reading_gets_the_newest_state_when_it_goes_on(broker, run, fakes):
+def test_a_broker_that_stops_reading_gets_the_newest_state_when_it_goes_on(
+    broker: ScriptedBroker, run: Run
+) -> None:
     goes_on = threading.Event()
 
-    def stall(peer, got):
-        if got.kind == fakes.PUBLISH:
+    def stall(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH:
             goes_on.wait(20)
         broker.behave(peer, got)
 
@@ -246,8 +265,8 @@ def test_a_broker_that_stops_reading_gets_the_newest_state_when_it_goes_on(broke
     one.session.start()
     one.wait(lambda: bool(one.states))
     for number in range(1000):
-        one.feed.put(fakes.state("host/cpu", b"%06d" % number + b"x" * 100_000))
-    one.feed.put(Message(topic="host/event", payload=b"the last", qos=1))
+        one.outbox.put(state("host/cpu", b"%06d" % number + b"x" * 100_000))
+    one.outbox.put(Message(topic="host/event", payload=b"the last", qos=1))
     goes_on.set()
     broker.wait(lambda: bool(broker.published) and broker.published[-1].topic == "host/event")
     states = [each for each in broker.published if each.topic == "host/cpu"]
@@ -256,19 +275,21 @@ def test_a_broker_that_stops_reading_gets_the_newest_state_when_it_goes_on(broke
     assert len(broker.connects) == 1
 
 
-def test_a_broker_that_keeps_nothing_is_left_no_retained_will(broker, run, fakes, caplog):
-    def greet(_peer, first):
+def test_a_broker_that_keeps_nothing_is_left_no_retained_will(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def greet(_peer: Peer, first: Packet) -> bytes:
         # CONNECT's flags (MQTT 5 section 3.1.2.3); then Retain Available (section 3.2.2.3.5)
-        return fakes.connack(5, 154) if first.body[7] & 0x20 else fakes.connack(5, 0, b"\x25\0")
+        return connack(5, 154) if first.body[7] & 0x20 else connack(5, 0, b"\x25\0")
 
     broker.greeting = greet
     one = run(broker.url)
     one.session.start()
-    one.feed.put(fakes.state("host/cpu"))
+    one.outbox.put(state("host/cpu"))
     for number in (1, 2):
-        broker.wait(lambda count=number: len(broker.published) == count)
-        broker.peers[-1].send(fakes.packet(fakes.DISCONNECT, b"\x8b\0"))
-    broker.wait(lambda: len(broker.published) == 3)
+        broker.wait_published(number)
+        broker.peers[-1].send(packet(DISCONNECT, b"\x8b\0"))
+    broker.wait_published(3)
     assert [got.body[7] & 0x24 for got in broker.connects] == [0x24, 0x04] * 3
     assert not any(got.flags & 1 for got in broker.published)
     assert one.lines[0] == f"connected to {broker.url} with MQTT 5"
@@ -276,14 +297,16 @@ def test_a_broker_that_keeps_nothing_is_left_no_retained_will(broker, run, fakes
     assert "Home Assistant" in said
 
 
-def test_a_message_beyond_the_brokers_limit_is_left_out_with_one_line(broker, run, fakes, caplog):
-    broker.greeting = lambda *_: fakes.connack(5, 0, b"\x27" + struct.pack("!I", 1000))
+def test_a_message_beyond_the_brokers_limit_is_left_out_with_one_line(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.greeting = lambda *_: connack(5, 0, b"\x27" + struct.pack("!I", 1000))
     one = run(broker.url)
     one.session.start()
     for _ in range(2):
-        one.feed.put(fakes.state("host/catalogue", b"x" * 5000))
-    one.feed.put(fakes.state("host/cpu"))
-    broker.wait(lambda: len(broker.published) == 1)
+        one.outbox.put(state("host/catalogue", b"x" * 5000))
+    one.outbox.put(state("host/cpu"))
+    broker.wait_published(1)
     assert broker.topics() == ["host/cpu"]
     one.session.stop([], timeout=2)
     assert [each.message for each in caplog.records] == [
@@ -295,20 +318,22 @@ def test_a_message_beyond_the_brokers_limit_is_left_out_with_one_line(broker, ru
 
 
 @pytest.mark.parametrize("topic", ["", "host/#", "a/+/b"])
-def test_an_answer_to_an_impossible_topic_is_left_out(broker, run, fakes, topic, caplog):
+def test_an_answer_to_an_impossible_topic_is_left_out(
+    broker: ScriptedBroker, run: Run, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
-    one.feed.put(Message(topic=topic, payload=b"x", qos=1))
-    one.feed.put(fakes.state("host/cpu"))
-    broker.wait(lambda: len(broker.published) == 1)
+    one.outbox.put(Message(topic=topic, payload=b"x", qos=1))
+    one.outbox.put(state("host/cpu"))
+    broker.wait_published(1)
     one.session.stop([], timeout=2)
     assert [each.message.split(":")[0] for each in caplog.records] == [
         f"not published to {topic!r}"
     ]
 
 
-def test_a_request_comes_with_its_return_address(broker, run):
+def test_a_request_comes_with_its_return_address(broker: ScriptedBroker, run: Run) -> None:
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
@@ -318,21 +343,23 @@ def test_a_request_comes_with_its_return_address(broker, run):
     [request] = one.requests
     assert (request.topic, request.payload) == ("host/command", b"why")
     assert (request.response_topic, request.correlation_data) == ("replies/1", b"id")
-    one.feed.put(
+    one.outbox.put(
         Message(topic="replies/1", payload=b"answer", correlation_data=request.correlation_data)
     )
-    broker.wait(lambda: len(broker.published) == 1)
+    broker.wait_published(1)
     assert b"\x09\x00\x02id" in broker.published[0].body
 
 
-def test_a_request_that_cannot_be_handled_ends_nothing(broker, run, caplog):
+def test_a_request_that_cannot_be_handled_ends_nothing(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     one = run(broker.url)
     one.failing = True
     one.session.start()
     one.wait(lambda: bool(one.states))
     for number in range(1, 3):
         broker.peers[-1].deliver("host/command", b"\xff")
-        one.wait(lambda count=number: len(one.requests) == count)
+        one.wait_requests(number)
     one.session.stop([], timeout=2)
     assert len(broker.connects) == 1
     assert [each.message for each in caplog.records] == [
@@ -340,7 +367,7 @@ def test_a_request_that_cannot_be_handled_ends_nothing(broker, run, caplog):
     ]
 
 
-def test_junk_in_the_middle_of_a_connection(broker, run):
+def test_junk_in_the_middle_of_a_connection(broker: ScriptedBroker, run: Run) -> None:
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
@@ -349,11 +376,11 @@ def test_junk_in_the_middle_of_a_connection(broker, run):
     one.wait(lambda: one.states[-1][0])
 
 
-def test_the_brokers_goodbye_is_told_in_words(broker, run, fakes):
+def test_the_brokers_goodbye_is_told_in_words(broker: ScriptedBroker, run: Run) -> None:
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
-    broker.peers[-1].send(fakes.packet(fakes.DISCONNECT, b"\x8e\0"))
+    broker.peers[-1].send(packet(DISCONNECT, b"\x8e\0"))
     one.wait(lambda: len(one.states) >= 2)
     assert one.lines[1] == (
         f"{broker.url}: it ended the connection: another client uses our client id; "
@@ -361,19 +388,21 @@ def test_the_brokers_goodbye_is_told_in_words(broker, run, fakes):
     )
 
 
-def test_refused_rights_are_told_once(broker, run, fakes, caplog):
-    def refuse(peer, got):
-        if got.kind == fakes.PUBLISH:
-            peer.send(fakes.packet(fakes.PUBACK, got.packet_id + b"\x87"))
-        elif got.kind == fakes.SUBSCRIBE:
-            peer.send(fakes.packet(fakes.SUBACK, got.packet_id + b"\0\x87"))
+def test_refused_rights_are_told_once(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH:
+            peer.send(packet(PUBACK, got.packet_id + b"\x87"))
+        elif got.kind == SUBSCRIBE:
+            peer.send(packet(SUBACK, got.packet_id + b"\0\x87"))
 
     broker.handle = refuse
     one = run(broker.url)
     one.session.start()
     for number in range(2):
-        one.feed.put(fakes.state("host/cpu", b"%d" % number, 1))
-        broker.wait(lambda count=number + 1: len(broker.published) == count)
+        one.outbox.put(state("host/cpu", b"%d" % number, 1))
+        broker.wait_published(number + 1)
     one.session.stop([], timeout=2)
     assert sorted(each.message for each in caplog.records) == [
         (
@@ -385,46 +414,52 @@ def test_refused_rights_are_told_once(broker, run, fakes, caplog):
             "check its access rules"
         ),
     ]
-    assert one.feed.returned == []
+    assert one.outbox.returned == []
 
 
-def test_an_unforeseen_failure_is_logged_once_and_survived(broker, run, fakes, caplog):
-    one = run(broker.url)
-    failures = iter([KeyError("unforeseen")] * 2)
+class Broken(Recorded):
+    """An outbox that fails when it is asked for the first time."""
 
-    def take():
-        if failure := next(failures, None):
-            raise failure
-        return type(one.feed).take(one.feed)
+    failures = 2
 
-    one.feed.take = take
+    def take(self) -> list[Message]:
+        if self.failures:
+            self.failures -= 1
+            raise KeyError("unforeseen")
+        return super().take()
+
+
+def test_an_unforeseen_failure_is_logged_once_and_survived(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = run(broker.url, outbox=Broken())
     one.session.start()
-    one.feed.put(fakes.state("host/cpu"))
-    broker.wait(lambda: len(broker.published) == 1)
+    one.outbox.put(state("host/cpu"))
+    broker.wait_published(1)
     assert "unexpected KeyError" in one.lines[1]
     assert [each.levelno for each in caplog.records if each.exc_info][:1] == [logging.ERROR]
 
 
-def test_stop_says_goodbye_after_the_last_message_was_acknowledged(broker, run, fakes):
-    kinds = []
-    broker.handle = lambda peer, got: (broker._note(kinds, got.kind), broker.behave(peer, got))
+def test_stop_says_goodbye_after_the_last_message_was_acknowledged(
+    broker: ScriptedBroker, run: Run
+) -> None:
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
-    one.session.stop([fakes.state("host/status", b"offline", 1)], timeout=5)
-    broker.wait(lambda: fakes.DISCONNECT in kinds)
-    assert kinds == [fakes.SUBSCRIBE, fakes.PUBLISH, fakes.DISCONNECT]
+    one.session.stop([state("host/status", b"offline", 1)], timeout=5)
+    broker.wait(lambda: broker.received[-1].kind == DISCONNECT)
+    assert [each.kind for each in broker.received] == [SUBSCRIBE, PUBLISH, DISCONNECT]
 
 
-def test_stop_while_nobody_is_there(run, closed_port, fakes):
-    one = run(f"mqtt://127.0.0.1:{closed_port}", timing=Timing(first=1000))
+def test_stop_while_nothing_listens(run: Run, closed_port: int) -> None:
+    one = run(f"mqtt://127.0.0.1:{closed_port}", times=ReconnectTimes(first=1000))
     one.session.start()
     one.wait(lambda: bool(one.states))
-    one.session.stop([fakes.state("host/status", b"offline", 1)], timeout=30)
+    one.session.stop([state("host/status", b"offline", 1)], timeout=30)
     assert not one.session.connected
 
 
-def test_stop_while_the_broker_makes_us_wait(broker, run):
+def test_stop_while_the_broker_makes_us_wait(broker: ScriptedBroker, run: Run) -> None:
     broker.greeting = lambda *_: b""
     one = run(broker.url)
     one.session.start()
@@ -433,59 +468,27 @@ def test_stop_while_the_broker_makes_us_wait(broker, run):
     assert len(broker.connects) == 1
 
 
-def test_nobody_listens_and_nothing_is_done_about_what_is_put(run, closed_port, fakes):
-    """Without a connection a new state costs one flag, not a wake-up of the thread."""
-    one = run(f"mqtt://127.0.0.1:{closed_port}", timing=Timing(first=1000))
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux' /proc")
+def test_what_is_put_while_there_is_no_connection_wakes_no_thread(
+    run: Run, closed_port: int
+) -> None:
+    one = run(f"mqtt://127.0.0.1:{closed_port}", times=ReconnectTimes(first=1000))
     one.session.start()
     one.wait(lambda: bool(one.states))
+    (thread,) = (each for each in threading.enumerate() if each.name == "mqtt")
+    status = Path(f"/proc/self/task/{thread.native_id}/status")
+    sleeps = _settled(lambda: status.read_text().partition("voluntary_ctxt_switches:")[2])
     for number in range(1000):
-        one.feed.put(fakes.state("host/cpu", b"%d" % number))
-    assert [message.payload for message in one.feed.take()] == [b"999"]
-    assert not one.session._poked
+        one.outbox.put(state("host/cpu", b"%d" % number))
+    assert _settled(lambda: status.read_text().partition("voluntary_ctxt_switches:")[2]) == sleeps
+    assert [message.payload for message in one.outbox.take()] == [b"999"]
     assert len(one.states) == 1
 
 
-def test_waits_double_up_to_a_bound_and_spread():
-    steady = Backoff(1.0, lambda: 0.0)
-    assert [steady.next(8) for _ in range(6)] == [1, 2, 4, 8, 8, 8]
-    steady.reset()
-    assert steady.next(8) == 1
-    spread = Backoff(1.0, lambda: 1.0)
-    assert [spread.next(60) for _ in range(3)] == [0.5, 1, 2]
-
-
-def test_an_hour_without_a_broker_takes_fewer_attempts_than_messages_with_one():
-    """An attempt costs less than a message; at rest a daemon sends ten messages a minute."""
-    timing = Timing()
-    backoff = Backoff(timing.first, lambda: 0.5)
-
-    def wait(elapsed: float) -> float:
-        return backoff.next(timing.away if elapsed < timing.patient else timing.longest)
-
-    moments = [0.0]
-    while moments[-1] < 3600:
-        moments.append(moments[-1] + wait(moments[-1]))
-    in_first_minutes = sum(moment < 300 for moment in moments)
-    assert in_first_minutes <= 60
-    assert len(moments) - in_first_minutes <= 80
-    gaps = [b - a for a, b in itertools.pairwise(moments) if b < 300]
-    assert max(gaps) < 10
-
-
-def test_the_library_loads_nothing_that_plain_connections_do_not_need():
-    program = (
-        "import sys; import publisher.mqtt.session; import publisher.mqtt.paho as l; "
-        "heavy = {'ssl', 'hashlib', 'urllib.request', 'http.client', 'email', 'asyncio'}; "
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules); "
-        "assert not [n for n, m in sys.modules.items() if m is None and 'paho' not in n]; "
-        "l.complete(); import paho.mqtt.client as c, ssl; assert c.ssl is ssl; "
-        "import urllib.request, hashlib; urllib.request.Request; hashlib.sha1"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-@pytest.fixture
-def closed_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]  # bound, and nobody listens
+def _settled(read: Callable[[], str]) -> str:
+    """A value that is the same twice in a row."""
+    before, now = "", read()
+    while before != now:
+        time.sleep(0.05)
+        before, now = now, read()
+    return now

@@ -19,7 +19,7 @@ from publisher.contract.readings import (
     HealthReading,
     InfoReading,
 )
-from subscriber_cli.model.decode import Received
+from subscriber_cli.model.decode import Presence, Received
 from subscriber_cli.model.fleet import Fleet
 
 NOW = 1_800_000_000.0
@@ -105,7 +105,8 @@ INFO = InfoReading(
 
 @pytest.fixture(scope="session")
 def catalogue() -> dict[str, Any]:
-    return json.loads(json.dumps(json_schema(CONTENTS)))
+    schema: dict[str, Any] = json.loads(json.dumps(json_schema(CONTENTS)))
+    return schema
 
 
 @pytest.fixture
@@ -118,6 +119,8 @@ def say() -> Callable[..., Received]:
         if isinstance(content, Reading):
             host = "nas" if prefix == "host" else prefix.rpartition("/")[2]
             content = json.loads(json.dumps(Envelope(host).wrap(to_json(content), at)))
+        elif isinstance(content, str):
+            content = Presence(content)
         return Received(prefix, leaf, content, retained)
 
     return make

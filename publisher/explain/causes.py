@@ -1,0 +1,192 @@
+"""Causes: work groups while they are to blame, from the moment they are named to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from publisher.contract.readings import Resource
+from publisher.explain.detect.ranking import Ranked
+from publisher.explain.detect.resources import LoadKind, MonitoredResource
+from publisher.explain.detect.suspects import Suspect
+from publisher.explain.learned.habits import Habit, Habits
+from publisher.explain.naming.classify import Classification
+from publisher.explain.naming.named import Named
+from publisher.explain.thermal.sharing import PowerShares
+from publisher.explain.window import Window
+from publisher.ledger.accounts import Account
+
+
+@dataclass(slots=True)
+class Cause:
+    """A work group while it is to blame.
+
+    Attributes:
+        since: monotonic moment at which it began.
+        wall: the same in seconds since the epoch.
+        ending: when it seems to have stopped, while that is not certain yet.
+        share: its part of the resource's use in the last window, 0 to 1.
+        told: how it was called when it was told to begin.
+        power_watts: its part of the power above rest, where power is measured.
+        cpu_seconds: what it used since it became a cause; likewise ``energy_joules``.
+    """
+
+    named: Named
+    classification: Classification
+    resource: Resource
+    since: float
+    wall: float
+    account: Account
+    habit: Habit
+    share: float = 0.0
+    power_watts: float | None = None
+    cpu_seconds: float = 0.0
+    energy_joules: float | None = None
+    told: Named | None = None
+    ending: float | None = None
+
+    @property
+    def suspicious(self) -> bool:
+        """A suspected miner."""
+        return self.classification.is_miner
+
+    def lasted(self, now: float) -> float:
+        """Seconds from its beginning to its end, which is told when it has been over for long."""
+        ended = now if self.ending is None else self.ending
+        return max(ended - self.since, 0.0)
+
+    def update(self, account: Account, found: Classification) -> None:
+        """Takes its account of a window into account."""
+        self.account = account
+        self.cpu_seconds += account.cpu_seconds
+        before = self.classification
+        # What a shell or a tool is called says little of the job. A surer answer replaces a guess;
+        # an equal one never changes the name.
+        tells_more = (
+            found.specificity > before.specificity and found.confidence >= before.confidence
+        )
+        if found.confidence > before.confidence or tells_more:
+            self.classification = found
+            self.named = Named.of(account, found)
+
+    def book(self, shares: PowerShares) -> None:
+        """Takes its part of the energy of a window."""
+        taken = shares.of(self.account)
+        if taken is None:
+            self.power_watts = None
+            return
+        part = taken / shares.total if self.share > 0 and shares.total else 0.0
+        self.power_watts = part * shares.active_watts
+        self.energy_joules = (self.energy_joules or 0.0) + self.power_watts * shares.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Culprits:
+    """The causes of one window.
+
+    Attributes:
+        by_key: all of them by the key of their group, the most important first.
+        by_kind: those of each kind of load, in the same order; an empty list where there is much
+            load, and no group in particular can be named for it.
+        gpu_first: those who work the GPU go before those who work the CPU.
+        began: those that are new.
+        ended: those that were causes until now.
+    """
+
+    by_key: Mapping[str, Cause]
+    by_kind: Mapping[LoadKind, list[Cause]]
+    gpu_first: bool = False
+    began: tuple[Cause, ...] = ()
+    ended: tuple[Cause, ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """All of them, the most important first."""
+        return tuple(self.by_key.values())
+
+
+class Causes:
+    """The causes as they are known from window to window.
+
+    Args:
+        classify: tells what kind of work an account's group does.
+        habits: what this machine usually does.
+    """
+
+    def __init__(self, classify: Callable[[Account], Classification], habits: Habits) -> None:
+        self._classify = classify
+        self._habits = habits
+        self._all: dict[str, Cause] = {}
+
+    def follow(self, window: Window, ranked: Ranked) -> Culprits:
+        """Brings them up to date with the suspects, the most important first."""
+        blamed: dict[str, tuple[MonitoredResource, Suspect]] = {}
+        for resource, suspects in ranked.resources:
+            for suspect in suspects:
+                blamed.setdefault(suspect.account.group.key, (resource, suspect))
+        ended = [cause for key, cause in self._all.items() if key not in blamed]
+        began: list[Cause] = []
+        current: dict[str, Cause] = {}
+        balance = window.balance
+        accounts = {each.group.key: each for each in balance.accounts} if blamed else {}
+        for key, (resource, suspect) in blamed.items():
+            cause = self._all.get(key)
+            if cause is None:
+                cause = self._begin(resource, suspect, window)
+                began.append(cause)
+            account = accounts.get(key)
+            if account is not None:
+                cause.update(account, self._classify(account))
+            cause.resource, cause.share = resource.kind.resource, suspect.share
+            cause.ending = resource.seems_over(suspect)
+            current[key] = cause
+        # A suspected miner deserves the most attention, however little it uses.
+        self._all = dict(sorted(current.items(), key=lambda item: not item[1].suspicious))
+        for cause in began:
+            cause.told = cause.named
+        return Culprits(
+            by_key=self._all,
+            by_kind={
+                resource.kind: [self._all[each.account.group.key] for each in suspects]
+                for resource, suspects in ranked.resources
+            },
+            gpu_first=ranked.gpu_first,
+            began=tuple(began),
+            ended=tuple(ended),
+        )
+
+    def _begin(self, resource: MonitoredResource, suspect: Suspect, window: Window) -> Cause:
+        account, known = suspect.account, suspect.hysteresis.since
+        since = known if known is not None else window.now
+        found = self._classify(account)
+        wall = window.wall - (window.now - since)
+        habit = self._habits.judge(found.label, wall)
+        self._habits.note(found.label, wall)
+        return Cause(
+            named=Named.of(account, found),
+            classification=found,
+            resource=resource.kind.resource,
+            since=since,
+            wall=wall,
+            account=account,
+            habit=habit,
+            share=suspect.share,
+        )
+
+    def book(self, shares: PowerShares | None) -> None:
+        """Shares out the energy of a window; ``None`` where power is not measured."""
+        for cause in self._all.values():
+            if shares is None:
+                cause.power_watts = None
+            else:
+                cause.book(shares)
+
+    def clock_was_set(self, step: float) -> None:
+        """Dates them anew: the time of day jumped by so many seconds."""
+        for cause in self._all.values():
+            cause.wall += step
+
+    def close(self) -> list[Cause]:
+        """Forgets them all; those that went on until now."""
+        causes, self._all = list(self._all.values()), {}
+        return causes

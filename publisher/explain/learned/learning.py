@@ -1,0 +1,80 @@
+"""Learning from window to window: energy, hours of watching, the temperature at rest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from publisher.contract.readings import EnergyReading
+from publisher.explain.learned.drift import Drift
+from publisher.explain.learned.store import LearnedStore
+from publisher.explain.thermal.sharing import PowerShares
+from publisher.explain.window import Window
+
+# Weather comes and goes by some degrees: what was told once is over when it is clearly over.
+_DUST_CELSIUS: Final = 5.0
+_DUST_GONE_CELSIUS: Final = 2.5
+
+
+class Learning:
+    """What is learned of windows, and where it is kept.
+
+    Args:
+        store: what was learned before.
+        state_dir: the folder that it is written to; ``None``: it is not.
+    """
+
+    def __init__(self, store: LearnedStore, state_dir: str | None) -> None:
+        self._store = store
+        self._state_dir = state_dir
+        self._dusty = _is_dusty(store.drift, dusty=False)
+
+    @property
+    def dusty(self) -> bool:
+        """The machine is warmer at rest than it used to be at equal power."""
+        return self._dusty
+
+    def book(self, window: Window, shares: PowerShares | None) -> None:
+        """Books the energy of a window; ``None`` where power is not measured."""
+        if shares is None:
+            return
+        self._store.energy.add(
+            shares.watts * shares.seconds,
+            shares.idle_watts * shares.seconds,
+            shares.work,
+            shares.total,
+            window.day,
+        )
+
+    def energy(self, day: int) -> tuple[EnergyReading, ...] | None:
+        """What used how much energy on a day and in the week that it ends.
+
+        ``None`` where no power was measured.
+        """
+        energy = self._store.energy
+        return energy.readings(day) if energy.days else None
+
+    def observe(self, window: Window, *, at_rest: bool) -> None:
+        """Takes one window into account.
+
+        Args:
+            window: what is known of it.
+            at_rest: the machine is as cool and quiet as it gets.
+        """
+        store, evidence = self._store, window.evidence
+        store.habits.watch(window.wall)
+        temperature = evidence.cpu_temperature_celsius
+        if at_rest and temperature is not None:
+            finished = store.drift.observe(window.day, temperature, evidence.power_watts)
+            if finished:
+                self._dusty = _is_dusty(store.drift, dusty=self._dusty)
+        if self._state_dir is not None and store.due(window.now):
+            store.save(self._state_dir, window.now)
+
+    def close(self, now: float) -> None:
+        """Writes what was learned."""
+        self._store.save(self._state_dir, now)
+
+
+def _is_dusty(drift: Drift, *, dusty: bool) -> bool:
+    risen = drift.risen()
+    return risen is not None and risen >= (_DUST_GONE_CELSIUS if dusty else _DUST_CELSIUS)

@@ -1,0 +1,43 @@
+"""Classification of accounts, with the rules loaded when the first account is to be named."""
+
+from __future__ import annotations
+
+import logging
+
+from publisher.errors import ConfigError
+from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.rules import RuleBook, load
+from publisher.ledger.accounts import Account
+
+log = logging.getLogger(__name__)
+
+
+class AccountClassifier:
+    """What kind of work accounts do.
+
+    Args:
+        rules_file: the user's own rules.
+        rules: the rules, if they were loaded and checked already.
+    """
+
+    def __init__(self, rules_file: str | None, rules: RuleBook | None = None) -> None:
+        self._rules_file = rules_file
+        self._classifier = None if rules is None else Classifier(rules)
+
+    def classify(self, account: Account) -> Classification:
+        """What kind of work an account's group does."""
+        if self._classifier is None:
+            # Not before one is to be named: a machine at rest needs no rules.
+            self._classifier = Classifier(self._load())
+        return self._classifier.classify(account.group, account.clues)
+
+    def read_rules_again(self) -> None:
+        """Forgets the rules; they are loaded anew when an account is to be named."""
+        self._classifier = None
+
+    def _load(self) -> RuleBook:
+        try:
+            return load(self._rules_file)
+        except ConfigError as error:  # it was checked, and has changed since
+            log.warning("%s; the shipped rules alone are used until the next reload", error)
+            return load()

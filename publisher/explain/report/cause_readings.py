@@ -1,0 +1,124 @@
+"""Causes as they are published: those at work, those whose heat is left, those not to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from publisher.contract.payload import rfc3339
+from publisher.contract.readings import CauseReading, RejectedReading, Resource
+from publisher.explain.causes import Cause, Culprits
+from publisher.explain.detect.resources import LoadKind
+from publisher.explain.naming.classify import Classification
+from publisher.explain.thermal.power import gpu_watts
+from publisher.explain.thermal.state import AfterLoad
+from publisher.ledger.accounts import Account, Balance
+
+_MOST_REJECTED: Final = 3
+# What is blocked and moves fewer bytes a second than this waits for the disk, rather than works it.
+_MOVES_BYTES: Final = 1_000_000.0
+# A GPU at work, not one that draws a desktop.
+_GPU_HEAT_WATTS: Final = 20.0
+_REJECTED_CPU_PERCENT: Final = 2.0
+_REJECTED_MEMORY_BYTES: Final = 1 << 30
+
+_USES: Final = {
+    Resource.CPU: "uses much of the CPU time",
+    Resource.GPU: "uses much of the GPU",
+    Resource.MEMORY: "holds or takes much of the memory",
+    Resource.DISK: "reads and writes much",
+    Resource.NETWORK: "receives and transmits much",
+}
+# While it is not known yet whether it has only paused.
+_USED: Final = {
+    Resource.CPU: "used much of the CPU time until just now",
+    Resource.GPU: "used much of the GPU until just now",
+    Resource.MEMORY: "held or took much of the memory until just now",
+    Resource.DISK: "read and wrote much until just now",
+    Resource.NETWORK: "received and transmitted much until just now",
+}
+
+Classify = Callable[[Account], Classification]
+
+
+def cause_readings(
+    culprits: Culprits, after: AfterLoad | None, balance: Balance, classify: Classify
+) -> tuple[CauseReading, ...]:
+    """Those to blame; when there are none, those whose heat the machine is still warm from."""
+    if culprits.by_key:
+        return tuple(_at_work(cause, balance) for cause in culprits.causes)
+    if after is None:
+        return ()
+    return tuple(_past(account, classify(account)) for account in after.accounts)
+
+
+def _at_work(cause: Cause, balance: Balance) -> CauseReading:
+    uses = (_USES if cause.share > 0 else _USED)[cause.resource]
+    account, found = cause.account, cause.classification
+    waits = cause.resource is Resource.DISK and account.blocked_count
+    if waits and (account.disk_bytes_per_second or 0.0) < _MOVES_BYTES:
+        uses = "waits for a disk"
+    return CauseReading(
+        resource=cause.resource,
+        share_percent=100 * cause.share,
+        cpu_percent=balance.percent(account.cpu_seconds),
+        memory_bytes=account.memory_bytes,
+        disk_bytes_per_second=account.disk_bytes_per_second,
+        power_watts=cause.power_watts,
+        process_count=account.process_count,
+        since=rfc3339(cause.wall),
+        active=True,
+        usual=cause.habit.words() or None,
+        reason=f"{uses}; {found.reason}",
+        **_who(account, found),
+    )
+
+
+def _past(account: Account, found: Classification) -> CauseReading:
+    """A group that is over and whose heat is left."""
+    return CauseReading(
+        resource=Resource.GPU if gpu_watts(account) >= _GPU_HEAT_WATTS else Resource.CPU,
+        active=False,
+        reason=f"left the most heat; {found.reason}",
+        **_who(account, found),
+    )
+
+
+def _who(account: Account, found: Classification) -> dict[str, Any]:
+    return {
+        "category": found.category,
+        "label": found.label,
+        "kind": str(account.group.kind),
+        "group": account.group.label,
+        "confidence": found.confidence,
+    }
+
+
+def rejected_readings(
+    culprits: Culprits, balance: Balance, classify: Classify
+) -> tuple[RejectedReading, ...]:
+    """The greatest users of the machine that are not to blame, and why they are not."""
+    if not culprits.by_key:
+        return ()
+    found: list[RejectedReading] = []
+    cpu_busy = LoadKind.CPU in culprits.by_kind
+    for account in balance.accounts:
+        if account.group.key in culprits.by_key or account.group.own:
+            continue
+        reason = _reason_not_blamed(account, balance, cpu_busy=cpu_busy)
+        if reason:
+            known = classify(account)
+            found.append(RejectedReading(label=known.label, category=known.category, reason=reason))
+        if len(found) == _MOST_REJECTED:
+            break
+    return tuple(found)
+
+
+def _reason_not_blamed(account: Account, balance: Balance, *, cpu_busy: bool) -> str:
+    if balance.percent(account.cpu_seconds) >= _REJECTED_CPU_PERCENT:
+        if not cpu_busy:
+            return "works too, but the CPU is not used much"
+        return "works too, but its share of the CPU time is small"
+    if (account.memory_bytes or 0) >= _REJECTED_MEMORY_BYTES:
+        return "holds much memory, but is not at work"
+    return ""

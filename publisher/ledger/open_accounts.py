@@ -1,0 +1,173 @@
+"""Open accounts: what a work group has used since the window began, and its processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.cpu.process import Process
+from publisher.ledger.naming.cgroup_names import Place
+from publisher.ledger.naming.names import Name, clean, program_of
+
+_SUBREAPERS = frozenset({b"systemd", b"init"})  # of a session: orphans are theirs to wait for
+
+
+class OpenAccount:
+    """A work group's account while it is open.
+
+    Attributes:
+        group: the group as it is published.
+        name: what the command line of its first process said.
+        place: the container or unit that it is; ``None`` for jobs and programs.
+        ancestors: names of the programs above its root, the nearest first.
+        processes: those that live, with the resident bytes and threads that ``rss`` (bytes) and
+            ``threads`` hold of each.
+        cpu_ns: nanoseconds of CPU time booked in this window; ``previous_ns``: in the one before.
+        unseen_ns: the part of ``cpu_ns`` used by processes that died before they were seen.
+        members: nanoseconds by program of the processes that worked in it, halved from window to
+            window; ``glimpsed``: likewise of those seen to come or go.
+        last_window: the number of the window in which it worked last.
+    """
+
+    __slots__ = (
+        "_oldest", "ancestors", "cpu_ns", "executable", "glimpsed", "group", "image", "last_window",
+        "members", "name", "place", "previous_ns", "processes", "rss", "threads", "unseen_ns",
+    )  # fmt: skip
+
+    def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
+        self.group = group
+        self.name = name
+        self.place = place
+        self.executable = ""
+        self.image = ""
+        self.ancestors: tuple[str, ...] = ()
+        self.cpu_ns = 0
+        self.previous_ns = 0
+        self.unseen_ns = 0
+        self.last_window = 0
+        self.members: Counter[str] = Counter()
+        self.glimpsed: Counter[str] = Counter()
+        self.processes: dict[Member, tuple[int, int]] = {}
+        self.rss = 0
+        self.threads = 0
+        self._oldest: int | None = None
+
+    def join(self, process: Member) -> None:
+        """Takes a process in."""
+        self.processes[process] = (process.rss, process.threads)
+        self.rss += process.rss
+        self.threads += process.threads
+        if self._oldest is not None:
+            self._oldest = min(self._oldest, process.start)
+
+    def leave(self, process: Member) -> None:
+        """Lets a process go."""
+        rss, threads = self.processes.pop(process, (0, 0))
+        self.rss -= rss
+        self.threads -= threads
+        if process.start == self._oldest:
+            self._oldest = None
+
+    def update(self, process: Member) -> None:
+        """Takes over the size of a process: the sums cost as much as what changed."""
+        before = self.processes.get(process)
+        if before is not None:
+            self.processes[process] = (process.rss, process.threads)
+            self.rss += process.rss - before[0]
+            self.threads += process.threads - before[1]
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest living process began; looked up again only when that one has left."""
+        if self._oldest is None and self.processes:
+            self._oldest = min(process.start for process in self.processes)
+        return self._oldest if self.processes else None
+
+    def share_unseen(self) -> None:
+        """Puts the work of the unseen down to programs that were seen to come and go."""
+        weights = self.glimpsed or Counter({self.name.program: 1})
+        whole = sum(weights.values())
+        for program, weight in weights.items():
+            self.members[program] += self.unseen_ns * weight // whole
+
+    def clues(self) -> Clues:
+        """What classification may go by."""
+        counts = self.members
+        members = tuple(counts)
+        if len(members) > 1:
+            members = tuple(sorted(counts, key=counts.__getitem__, reverse=True)[:8])
+        unit = container = ""
+        if self.place is not None:
+            if self.place.kind is GroupKind.UNIT:
+                unit = self.place.identity
+            else:
+                container = self.group.label
+        return Clues(
+            program=members[0] if members else self.name.program,
+            executable=self.executable,
+            script=self.name.script,
+            command=self.name.command,
+            unit=unit,
+            container_name=container,
+            container_image=self.image,
+            ancestors=self.ancestors,
+            members=members,
+        )
+
+
+@dataclass(slots=True)
+class CgroupCounter:
+    """A cgroup whose counter of CPU time is compared with what was booked to its processes.
+
+    Attributes:
+        path: of the cgroup, in the hierarchy that counts CPU time.
+        usage_ns: its counter when last read; ``None`` where it could not be.
+        living: processes whose membership names it.
+        booked_ns: booked to its processes since then.
+        accounts: to whom, by weight in nanoseconds that fades from window to window.
+    """
+
+    path: str
+    usage_ns: int | None
+    living: int = 0
+    booked_ns: int = 0
+    accounts: Counter[OpenAccount] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class GroupMembership:
+    """To which group one process belongs, and by what.
+
+    Attributes:
+        account: of its group.
+        counter: of its cgroup; ``None`` outside all cgroups that count.
+        spawner: its children start groups of their own.
+        described: its own command line decided, not its parent's membership.
+        program: the name of what it runs.
+        child: a kernel name and the membership of its children of that name, which are often many.
+    """
+
+    account: OpenAccount
+    counter: CgroupCounter | None
+    spawner: bool
+    described: bool
+    program: str
+    child: tuple[str, GroupMembership] | None = None
+
+    def inherited(self, comm: str) -> GroupMembership:
+        """The membership of a child or successor of that kernel name."""
+        if self.child is None or self.child[0] != comm:
+            program = clean(program_of(comm))
+            self.child = comm, GroupMembership(self.account, self.counter, False, False, program)
+        return self.child[1]
+
+
+Member: TypeAlias = Process[GroupMembership]
+"""A process, and the group that it belongs to."""
+
+
+def waits_for_orphans(process: Member) -> bool:
+    """Whether what a process reaps may be of any group: init, a session manager, a subreaper."""
+    return process.reaper or process.comm in _SUBREAPERS

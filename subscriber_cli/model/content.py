@@ -1,0 +1,59 @@
+"""What one message says, as one of a few things that can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from publisher.contract import topics
+from subscriber_cli.model.catalogue import Catalogue
+from subscriber_cli.model.decode import Presence, Received
+from subscriber_cli.model.event import EventMessage
+from subscriber_cli.model.explanation import Explanation
+from subscriber_cli.model.info import identity
+from subscriber_cli.model.row import Cell, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The topic holds nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The topics that a catalogue describes."""
+
+    leaves: tuple[str, ...]
+
+
+Content = Withdrawn | Presence | Explanation | EventMessage | Contents | Row
+
+
+def content_of(message: Received, catalogue: Catalogue) -> Content:
+    """What a message says, by the newest catalogue of its host."""
+    leaf, content = message.leaf, message.content
+    if content is None:
+        return Withdrawn()
+    if isinstance(content, Presence):
+        return content
+    if leaf == topics.EXPLANATION:
+        return Explanation.read(content, catalogue)
+    if leaf == topics.CATALOGUE:
+        return Contents(tuple(catalogue.topics))
+    if leaf == topics.EVENT and (event := EventMessage.read(content)).message:
+        return event
+    row = catalogue.row(leaf, content)
+    if leaf == topics.INFO:
+        return identity(row)
+    if leaf == topics.OVERVIEW:
+        return replace(row, cells=tuple(_titled(cell, catalogue.topics) for cell in row.cells))
+    return row
+
+
+def _titled(cell: Cell, leaves: Iterable[str]) -> Cell:
+    """A field of the overview, whose title names the topic that it was taken from."""
+    column = cell.column
+    leaf = next((leaf for leaf in leaves if column.name.startswith(f"{leaf}_")), "")
+    if not leaf:
+        return cell
+    return replace(cell, column=replace(column, title=f"{leaf} {column.title.lower()}"))

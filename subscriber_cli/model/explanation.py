@@ -1,0 +1,81 @@
+"""The verdict of a host: its state, the sentence, the causes, and what speaks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from publisher.contract.topics import EXPLANATION
+from subscriber_cli.model.catalogue import Catalogue
+from subscriber_cli.model.row import Row, read_row, read_rows
+from subscriber_cli.model.values import Document, items, mapping, moment, number, words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplanationCause:
+    """One work group that the verdict holds responsible.
+
+    Attributes:
+        share_percent: its part of all that was used of ``resource``.
+        since: when it became a cause, in seconds since the epoch by the host's clock.
+        active: still at work; false when only its heat is left.
+        row: all that was said of it, with units.
+    """
+
+    label: str
+    category: str
+    group: str
+    resource: str
+    reason: str
+    share_percent: float | None
+    process_count: float | None
+    since: float | None
+    active: bool
+    row: Row
+
+    @classmethod
+    def read(cls, document: Document, row: Row) -> ExplanationCause:
+        """The cause in one item of ``causes``."""
+        return cls(
+            label=words(document, "label"),
+            category=words(document, "category"),
+            group=words(document, "group"),
+            resource=words(document, "resource"),
+            reason=words(document, "reason"),
+            share_percent=number(document.get("share_percent")),
+            process_count=number(document.get("process_count")),
+            since=moment(document.get("since")),
+            active=document.get("active") is not False,
+            row=row,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a host is as it is; without a word where it has not said.
+
+    Attributes:
+        since: when the state began, in seconds since the epoch by the host's clock.
+        unattributed_percent: busy CPU time that no work group could be named for.
+    """
+
+    state: str = ""
+    headline: str = ""
+    causes: tuple[ExplanationCause, ...] = ()
+    evidence: Row = field(default_factory=Row)
+    since: float | None = None
+    unattributed_percent: float | None = None
+
+    @classmethod
+    def read(cls, document: Document, catalogue: Catalogue) -> Explanation:
+        """The verdict in a payload of ``explanation``."""
+        causes = read_rows(catalogue.inner(EXPLANATION, "causes"), document, "causes")
+        return cls(
+            state=words(document, "state"),
+            headline=words(document, "headline"),
+            causes=tuple(map(ExplanationCause.read, items(document, "causes"), causes)),
+            evidence=read_row(
+                catalogue.inner(EXPLANATION, "evidence"), mapping(document, "evidence")
+            ),
+            since=moment(document.get("since")),
+            unattributed_percent=number(document.get("unattributed_percent")),
+        )

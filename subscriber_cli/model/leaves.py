@@ -1,0 +1,40 @@
+"""The topics that the terminal treats apart, by their last level; all others are alike.
+
+What a topic *is* stands in ``publisher.contract.topics``; here stands what the terminal makes of
+it. A leaf that is named in neither is a subsystem, and shown by the catalogue.
+"""
+
+from __future__ import annotations
+
+from publisher.contract import topics
+
+_ROWS = topics.registry({})
+
+NOT_SHOWN = frozenset(
+    leaf for leaf, row in _ROWS.items() if row.received or row.content_type.startswith("image/")
+)
+"""Topics below a host's prefix that hold no readings: requests to it, and an image."""
+
+STANDARD = tuple(leaf for leaf in _ROWS if leaf not in NOT_SHOWN)
+"""Topics that every host may have, whatever its catalogue says."""
+
+SUGGESTED = ("cpu", "memory", "disk", "network", "gpu", "thermal", "power", *STANDARD)
+"""Names that the shell completes before a broker was asked."""
+
+WITHOUT_PANEL = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE})
+"""Topics with no block on the screen: shown in another place of it, or not about the work."""
+
+LAST = (topics.INFO, topics.SELF)
+"""Topics about the host and the daemon rather than its work: below all others, without a bar."""
+
+AGELESS = frozenset(leaf for leaf, row in _ROWS.items() if row.reading and not row.heartbeat)
+"""Topics whose age is not shown, since they are not said again while nothing changes."""
+
+ANSWERS = "reply"
+"""The level below which the answers to a client's requests are published."""
+
+
+def panel_order(leaves: list[str]) -> list[str]:
+    """The leaves that get a block on the screen, those in ``LAST`` moved to the end."""
+    shown = [leaf for leaf in leaves if leaf not in WITHOUT_PANEL]
+    return sorted(shown, key=lambda leaf: LAST.index(leaf) + 1 if leaf in LAST else 0)

@@ -1,0 +1,105 @@
+"""Alerts: raised once when a condition lasts, cleared once when it is gone."""
+
+from __future__ import annotations
+
+from unit.explain.stage import MakeAccount, Stage
+
+from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.inputs import Signs
+
+MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8"}
+
+
+def told(stage: Stage) -> list[tuple[str | None, str | None]]:
+    return [(event.event, event.alert) for event in stage.events if event.alert]
+
+
+def test_high_cpu_usage_must_last(stage: Stage, make_account: MakeAccount) -> None:
+    make = make_account("cc1", 3.9, **MAKE)
+    stage.play(make, lasting=290)
+    assert told(stage) == []
+    stage.play(make, lasting=30)
+    assert told(stage) == [("alert_raised", "cpu")]
+    raised = stage.events[-1]
+    assert raised.message == "CPU usage stays high: Software build (make -j8)"
+    assert (raised.severity, raised.causes[0].label) == ("warning", "Software build")
+    assert raised.id
+
+
+def test_one_clear_per_raise(stage: Stage, make_account: MakeAccount) -> None:
+    make = make_account("cc1", 3.9, **MAKE)
+    stage.play(make, lasting=330)
+    for _ in range(10):  # it wavers around the threshold
+        stage.play(lasting=20)
+        stage.play(make, lasting=20)
+    stage.play(lasting=300)
+    assert told(stage) == [("alert_raised", "cpu"), ("alert_cleared", "cpu")]
+    cleared = next(event for event in stage.events if event.event == "alert_cleared")
+    assert 700 <= cleared.duration_seconds <= 740
+
+
+def test_memory(stage: Stage) -> None:
+    stage.play(lasting=40, memory_available_percent=3.0)
+    stage.play(lasting=120, memory_available_percent=40.0)
+    assert told(stage) == [("alert_raised", "memory"), ("alert_cleared", "memory")]
+
+
+def test_temperature(stage: Stage) -> None:
+    stage.play(lasting=60, cpu_temperature_celsius=96.0)
+    assert told(stage) == [("alert_raised", "temperature")]
+
+
+def test_a_disk_that_fills_up_is_told_twice_and_wavers_once(stage: Stage) -> None:
+    def used(percent: float, lasting: float) -> None:
+        stage.play(lasting=lasting, signs=Signs(disk_used_percent={"/": percent}))
+
+    used(96.0, 60)
+    used(99.5, 60)
+    for _ in range(5):  # within the noise of a threshold
+        used(94.9, 120)
+        used(95.1, 120)
+    used(60.0, 120)
+    assert [(event.event, event.message) for event in stage.events] == [
+        ("alert_raised", "File system / is nearly full"),
+        ("alert_raised", "File system / is full"),
+        ("alert_cleared", "Over: File system / is full"),
+        ("alert_cleared", "Over: File system / is nearly full"),
+    ]
+
+
+def test_disks_and_arrays_are_told_one_by_one(stage: Stage) -> None:
+    signs = Signs(
+        disk_used_percent={"/": 97.0, "/srv": 99.6, "/home": 60.0}, raid_degraded=("md0",)
+    )
+    stage.play(lasting=60, signs=signs)
+    assert told(stage) == [("alert_raised", "disk_full")] * 2 + [("alert_raised", "raid_degraded")]
+    assert {(event.severity, event.message) for event in stage.events} == {
+        ("warning", "File system / is nearly full"),
+        ("critical", "File system /srv is full"),
+        ("critical", "RAID array md0 lacks a disk"),
+    }
+
+
+def test_an_oom_kill_is_told_at_once_and_old_ones_are_not(stage: Stage) -> None:
+    stage.play(lasting=10, signs=Signs(oom_kills=3))
+    assert told(stage) == []
+    stage.step(signs=Signs(oom_kills=4))
+    assert told(stage) == [("alert_raised", "oom_kill")]
+    stage.play(lasting=60, signs=Signs(oom_kills=5))
+    stage.play(lasting=900, signs=Signs(oom_kills=5))
+    assert told(stage) == [("alert_raised", "oom_kill"), ("alert_cleared", "oom_kill")]
+
+
+def test_alerts_can_be_switched_off(make_stage: type[Stage], make_account: MakeAccount) -> None:
+    stage = make_stage(settings=ExplainSettings(alerts=False))
+    stage.play(make_account("xmrig", 3.9), lasting=400)
+    assert told(stage) == []
+
+
+def test_ids_are_unique_across_restarts(make_stage: type[Stage], make_account: MakeAccount) -> None:
+    ids = set()
+    for _ in range(3):
+        stage = make_stage()
+        stage.play(make_account("borg", 3.0), lasting=20)
+        ids |= {event.id for event in stage.events}
+    assert len(ids) == 6

@@ -1,0 +1,80 @@
+"""Evidence and signs, made from the readings of the subsystems themselves."""
+
+from __future__ import annotations
+
+from publisher.contract.metric import Reading
+from publisher.contract.readings import EvidenceReading
+from publisher.explain.inputs import Signs, evidence, signs
+from publisher.subsystems.cpu import CpuReading
+from publisher.subsystems.disk.arrays import ArrayReading
+from publisher.subsystems.disk.disk import DiskReading
+from publisher.subsystems.disk.filesystems import FilesystemReading
+from publisher.subsystems.gpu import GpuDeviceReading, GpuReading
+from publisher.subsystems.memory import MemoryReading
+from publisher.subsystems.power.power import PowerReading
+from publisher.subsystems.thermal.thermal import TemperatureReading, ThermalReading
+
+
+def test_a_machine_without_senses_gives_no_evidence_and_no_signs() -> None:
+    assert evidence({}) == EvidenceReading()
+    assert signs({}) == Signs()
+
+
+def test_evidence_is_what_the_subsystems_read() -> None:
+    readings: dict[str, Reading] = {
+        "cpu": CpuReading(usage_percent=70.0, pressure_some_percent=3.0),
+        "memory": MemoryReading(used_percent=30.0),
+        "disk": DiskReading(read_bytes_per_second=2e6, pressure_some_percent=8.0),
+        "power": PowerReading(cpu_power_watts=40.0),
+        "gpu": GpuReading(usage_percent=90.0, power_watts=200.0),
+    }
+    found = evidence(readings)
+    assert (found.cpu_percent, found.memory_available_percent) == (70.0, 70.0)
+    assert (found.pressure_cpu_percent, found.pressure_io_percent) == (3.0, 8.0)
+    assert found.disk_bytes_per_second == 2e6
+    assert found.network_bytes_per_second is None
+    assert (found.gpu_power_watts, found.power_watts) == (200.0, 240.0)
+
+
+def test_the_limit_of_the_cpu_is_that_of_the_sensor_that_measures_it() -> None:
+    board = TemperatureReading(temperature_celsius=70.0, high_celsius=125.0)
+    package = TemperatureReading(temperature_celsius=81.0, critical_celsius=100.0)
+    thermal = ThermalReading(
+        cpu_temperature_celsius=81.0,
+        fan_speed_rpm=1200,
+        temperatures={"board": board, "package": package},
+    )
+    found = evidence({"thermal": thermal})
+    assert (found.cpu_temperature_limit_celsius, found.fan_speed_rpm) == (100.0, 1200)
+
+
+def test_the_headroom_of_gpus_is_the_fewest_degrees_and_a_limit_of_zero_is_none() -> None:
+    one = GpuDeviceReading(temperature_celsius=60.0, slowdown_temperature_celsius=90.0)
+    other = GpuDeviceReading(
+        temperature_celsius=70.0,
+        slowdown_temperature_celsius=0.0,
+        memory_temperature_celsius=80.0,
+        memory_temperature_limit_celsius=95.0,
+    )
+    assert evidence({"gpu": GpuReading(devices={"a": one, "b": other})}).gpu_headroom_celsius == 15
+    assert evidence({"gpu": GpuReading(devices={})}).gpu_headroom_celsius is None
+
+
+def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
+    disk = DiskReading(
+        filesystems={
+            "a": FilesystemReading(label="/", used_percent=97.0),
+            "b": FilesystemReading(label="/media/cd", used_percent=100.0, read_only=True),
+            "c": FilesystemReading(label="/srv"),
+        },
+        arrays={
+            "md0": ArrayReading(kind="md", state="degraded", activity="recovery"),
+            "tank": ArrayReading(kind="zfs", label="ta\nnk", state="ok", activity="scrub"),
+            "md1": ArrayReading(kind="md", state="ok", activity="idle"),
+        },
+    )
+    found = signs({"disk": disk, "memory": MemoryReading(oom_kills=2)})
+    assert found.oom_kills == 2
+    assert found.disk_used_percent == {"/": 97.0}
+    assert found.raid_degraded == ("md0",)
+    assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")

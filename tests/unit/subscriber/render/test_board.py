@@ -1,0 +1,194 @@
+"""The screen, as lines: what must be there at which size, whatever comes in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from publisher.contract.readings import ExplanationReading
+from subscriber_cli.model.decode import Received
+from subscriber_cli.model.fleet import Fleet
+from subscriber_cli.model.view import View
+from subscriber_cli.render.board import compose
+
+Say = Callable[..., Received]
+SIZES = [(20, 5), (40, 12), (80, 24), (120, 40), (200, 60), (300, 10)]
+
+
+@pytest.fixture
+def view(fleet: Fleet) -> View:
+    return View(place="mqtt://broker:1883", fleet=fleet, connected=True)
+
+
+def screen(view: View, width: int, height: int, now: float) -> str:
+    lines = compose(view, width, height, now)
+    assert len(lines) == height
+    assert all(line.cell_len <= width for line in lines)
+    return "\n".join(line.plain for line in lines)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_sentence_comes_first(view: View, now: float, width: int, height: int) -> None:
+    shown = screen(view, width, height, now)
+
+    words = shown.replace("▌", " ").split()
+    assert words[:3] == ["CPU", "usage", "high"]
+    if height > 5:
+        assert " ".join(words).startswith("CPU usage high due to: compile job (make -j8)")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 2), (9, 30), (30, 1)])
+def test_no_terminal_is_too_small(view: View, say: Say, now: float, size: tuple[int, int]) -> None:
+    screen(view, *size, now)
+    view.fleet.apply(say("explanation", {"headline": "漢字 " * 20, "state": "x"}), now)
+    screen(view, *size, now)
+
+
+def test_a_small_terminal_has_all_that_matters(view: View, now: float) -> None:
+    shown = screen(view, 80, 24, now)
+
+    for part in (
+        "BUSY for 4 min · nas", "make -j8", "development", "87 % cpu", "6.4 cores", "64 % disk",
+        "ended", "Fan 2,100 rpm", "Usage          87 %", "Usage by core █▆",
+        "Load average 8.10 4.00 2.00",
+        "CPU           78 °C", "nct6798/CPU fan", "absent gpu.nvidia",
+        "power.rapl denied  root alone may", "q quit",
+    ):  # fmt: skip
+        assert part in shown, part
+
+
+def test_a_large_terminal_gives_reasons(view: View, now: float) -> None:
+    assert "27 processes of make, cc1plus and ld" in screen(view, 120, 40, now)
+
+
+def test_the_longest_sentence_is_whole(
+    view: View, say: Say, explanation: ExplanationReading, now: float
+) -> None:
+    long = dataclasses.replace(explanation, headline=" ".join(["word"] * 51))
+    view.fleet.apply(say("explanation", long), now)
+
+    assert screen(view, 80, 24, now).count("word") == 51
+
+
+def test_a_subsystem_never_heard_of_shows(view: View, say: Say, now: float) -> None:
+    view.fleet.apply(say("battery", {"level_percent": 81, "charging": True}), now)
+
+    shown = screen(view, 120, 40, now)
+    assert "battery" in shown
+    assert "81" in shown
+    assert "Charging yes" in shown
+
+
+def test_offline_is_said_plainly(view: View, say: Say, now: float) -> None:
+    view.fleet.apply(say("status", "offline"), now)
+
+    shown = screen(view, 80, 24, now + 180)
+    assert "nas is offline" in shown
+    assert "Its last word: CPU usage high" in shown
+    assert "heard 3 min ago" in shown
+    assert "87 % cpu" not in shown
+
+
+def test_old_readings_tell_their_age(view: View, now: float) -> None:
+    assert " ago" not in screen(view, 80, 24, now + 59).split("cpu ", 1)[1]
+    assert screen(view, 80, 24, now + 300).count("5 min ago") == 3  # cpu, thermal, heard
+
+
+def test_several_hosts_are_listed_and_chosen(
+    view: View, say: Say, explanation: ExplanationReading, now: float
+) -> None:
+    quiet = dataclasses.replace(explanation, state="quiet", headline="System load normal")
+    view.fleet.apply(say("explanation", quiet, prefix="host/pi"), now)
+
+    first = screen(view, 80, 24, now)
+    assert first.startswith("▌ CPU usage high")
+    assert "▸ nas  ● busy" in first
+    assert "  pi   ● quiet    System load normal" in first
+    assert "n p next, previous host" in first
+
+    view.step(1)
+    assert screen(view, 80, 24, now).startswith("▌ System load normal")
+    view.step(1)
+    assert screen(view, 80, 24, now).startswith("▌ CPU usage high")
+
+
+def test_many_hosts_leave_room(view: View, say: Say, now: float) -> None:
+    for index in range(100):
+        view.fleet.apply(say("status", "online", prefix=f"host/h{index:02}"), now)
+    view.step(-1)
+
+    shown = screen(view, 80, 24, now)
+    assert "▸ h99" in shown
+    assert "h98" in shown
+    assert "h50" not in shown
+
+
+def test_a_lost_broker_is_said_above_what_was_known(view: View, now: float) -> None:
+    view.disconnect("mqtt://broker:1883: nothing listens there", now + 8.0)
+
+    shown = screen(view, 80, 24, now)
+    assert shown.startswith("No connection: mqtt://broker:1883: nothing listens there")
+    assert "trying again in 8 s" in shown
+    assert "CPU usage high" in shown
+
+    view.connect()
+    assert "No connection" not in screen(view, 80, 24, now)
+
+
+def test_nothing_yet(now: float) -> None:
+    view = View(place="mqtt://broker:1883")
+    assert "Connecting to mqtt://broker:1883" in screen(view, 80, 24, now)
+    view.connected = True
+    assert "No machine has spoken yet" in screen(view, 80, 24, now)
+
+
+def test_a_notice_goes_away(view: View, now: float) -> None:
+    view.notify("skipped: a message on host/x is not JSON", now)
+
+    assert "skipped: a message" in screen(view, 80, 24, now)
+    assert "skipped" not in screen(view, 80, 24, now + 11)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            ["label", "top", "causes", "evidence", "headline", "state", "since", "senses", "fans",
+             "usage_percent", "cpu_percent", "per_core_percent", "share_percent", "time", "host",
+             "x"]
+        ) | st.text(max_size=8),
+        inner,
+        max_size=6,
+    ),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    leaf=st.sampled_from(["cpu", "thermal", "explanation", "info", "catalogue", "new"]),
+    content=st.dictionaries(
+        st.sampled_from(
+            ["top", "causes", "evidence", "headline", "state", "since", "senses", "fans",
+             "usage_percent", "per_core_percent", "load_average", "time", "host", "properties"]
+        ),
+        JSON,
+        max_size=8,
+    ),
+    size=st.sampled_from(SIZES),
+)  # fmt: skip
+def test_no_payload_breaks_the_screen(
+    view: View, now: float, leaf: str, content: dict[str, Any], size: tuple[int, int]
+) -> None:
+    view.fleet.apply(Received("host", leaf, content), now)
+
+    shown = screen(view, *size, now)
+    assert all(char.isprintable() or char == "\n" for char in shown)
