@@ -24,8 +24,7 @@ from publisher.explain.inputs import evidence, signs
 from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.consumers import with_top
 from publisher.ledger.usage.gpu_users import with_gpu
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.smart import SmartSettings
@@ -129,7 +128,7 @@ class Pipeline:
             explainer: makes the verdict, which needs a ledger.
             patient: wait for slow subsystems, and ask those again that failed, in each sample.
         """
-        where = sources or Sources(files=KernelFiles(settings.root))
+        where = sources or Sources(files=machine_files(settings.root))
         runner = SubsystemRunner(
             where,
             subsystems,

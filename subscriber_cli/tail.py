@@ -17,7 +17,7 @@ from publisher.errors import BrokerError, ConfigError
 from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
 from subscriber_cli.client import Connected, Item, Stream, Trouble
 from subscriber_cli.model.decode import Notice, Received
-from subscriber_cli.model.fleet import Fleet, HostState
+from subscriber_cli.model.fleet import Fleet, KnownHost
 from subscriber_cli.model.leaves import STANDARD, SUGGESTED
 from subscriber_cli.render.lines import message_line
 
@@ -108,7 +108,7 @@ class Tail:
         self._check_at: float | None = None
         self._checked = not wanted
         self._said: dict[str, object] = {}
-        self._held: list[tuple[Received, HostState | None]] = []
+        self._held: list[tuple[Received, KnownHost | None]] = []
         self._hold_until: float | None = None
         self._trouble = ""
         self._complain_at: float | None = None

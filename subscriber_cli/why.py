@@ -14,7 +14,7 @@ from publisher.errors import BrokerError
 from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
 from subscriber_cli.client import Connected, Stream, Trouble
 from subscriber_cli.model.decode import Received
-from subscriber_cli.model.fleet import Fleet, HostState
+from subscriber_cli.model.fleet import Fleet, KnownHost
 from subscriber_cli.model.values import clean
 from subscriber_cli.render.head import EDGE, head
 from subscriber_cli.terminal_settings import TerminalSettings
@@ -62,11 +62,11 @@ def answer(settings: TerminalSettings, console: Console, *, as_json: bool, timeo
         raise BrokerError(f"{gone}: offline; this was the last word")
 
 
-def _is_offline(host: HostState) -> bool:
+def _is_offline(host: KnownHost) -> bool:
     return host.offline
 
 
-def _print(host: HostState, console: Console) -> None:
+def _print(host: KnownHost, console: Console) -> None:
     if console.is_terminal:
         for line in head(host, console.width, _MOST_LINES, time.time()):
             console.print(line, no_wrap=True, overflow="ellipsis")

@@ -18,6 +18,7 @@ from publisher.contract.units import humanise
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 from publisher.pipeline import all_topics
+from publisher.publishing.policy import EXPIRY_HEARTBEATS
 
 _BEGIN = "<!-- reference: begin; written by `make docs` -->"
 _END = "<!-- reference: end -->"
@@ -37,6 +38,8 @@ measured. `*_percent` is from 0 to 100; percent of one core is said so.
 "Sends" is the move of a value that is worth a message by itself, and the share of the value last
 sent that it must reach, too; other values ride along.
 Everything is sent again at the heartbeat.
+
+{rows}
 
 ## host/status
 
@@ -105,7 +108,7 @@ def bring_up_to_date(folder: Path, *, check: bool) -> None:
 
 def topics_page() -> str:
     """``docs/topics.md``."""
-    lines = [_TOPICS]
+    lines = [_TOPICS.format(rows="\n".join(_rows()))]
     inner: dict[type[Reading], None] = {}
     for leaf, cls in readings_of(all_topics()).items():
         lines += [f"## host/{leaf}", "", first_paragraph(cls), "", *_fields(cls), ""]
@@ -114,6 +117,18 @@ def topics_page() -> str:
     for cls in inner:
         lines += [f"### {_title(cls)}", "", first_paragraph(cls), "", *_fields(cls), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rows() -> Iterator[str]:
+    """How every topic is sent, out of the table of topics."""
+    yield "| topic | what | retained | QoS | again at the heartbeat | forgotten by the broker |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for row in all_topics().values():
+        retained, again = ("yes" if each else "" for each in (row.retained, row.heartbeat))
+        forgotten = f"after {EXPIRY_HEARTBEATS} heartbeats (MQTT 5)" if row.expires else ""
+        doc = f"{row.doc} Listened to." if row.received else row.doc
+        cells = (f"`host/{row.leaf}`", _cell(doc), retained, str(row.qos), again, forgotten)
+        yield f"| {' | '.join(cells)} |"
 
 
 def configuration_reference() -> str:

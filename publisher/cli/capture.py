@@ -13,9 +13,9 @@ import typer
 from publisher.cli.options import Config, settings_of
 from publisher.cli.replay import SECOND, STEP_SECONDS, replay, write_expected
 from publisher.contract.units import Unit, humanise
-from publisher.errors import ConfigError
+from publisher.errors import ConfigError, FanwhyError
 from publisher.pipeline import Pipeline, PipelineSettings
-from publisher.sources import Sources
+from publisher.sources import Sources, machine_files
 from publisher.sources.masking import Masker
 from publisher.sources.recording import Recording, write
 
@@ -36,8 +36,11 @@ def command(
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"{directory}: exists and is not empty; name another folder")
+    settings = settings_of(None, None, config).settings
+    if foreign := machine_files(settings.root).foreign:
+        raise FanwhyError(f"{foreign} has no kernel files to copy; psutil tells of this machine")
     try:
-        capture(directory, settings_of(None, None, config).settings)
+        capture(directory, settings)
     except OSError as error:
         raise ConfigError(f"{directory}: cannot be written: {error.strerror or error}") from error
     files = [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -12,13 +11,12 @@ from publisher.cli.output import print_json
 from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 from publisher.ledger.naming.cgroup_names import unit_label
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 
 _CLUES = (
     ("program", "program"),
@@ -90,7 +88,7 @@ def _of_name(name: str, script: str, unit: str, image: str, inside: str) -> tupl
 
 
 def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
-    sources = Sources(files=KernelFiles(settings.root))
+    sources = Sources(files=machine_files(settings.root))
     ledger = open_ledger(sources, settings.ledger)
     try:
         ledger.sample()
@@ -99,7 +97,7 @@ def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
         ledger.close()
         sources.files.close()
     if account is None:
-        alive = os.path.exists(f"{settings.root or ''}/proc/{pid}")
+        alive = sources.files.exists(f"/proc/{pid}")
         raise FanwhyError(
             f"process {pid} cannot be seen by this user" if alive else f"there is no process {pid}"
         )

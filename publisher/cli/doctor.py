@@ -17,11 +17,11 @@ from publisher.cli.examination import examine
 from publisher.cli.look import Look, look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.payload import to_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import InfoReading
-from publisher.sources.files import KernelFiles
+from publisher.sources import machine_files
 from publisher.sources.identity import describe
 from publisher.subsystems.runner import Health
 
@@ -47,7 +47,7 @@ def command(
         sudo fanwhy-pub doctor --timings
     """
     loaded = settings_of(broker, prefix, config)
-    machine = describe(KernelFiles(loaded.settings.root), state_dir())
+    machine = describe(machine_files(loaded.settings.root), state_dir())
     seen = look(loaded.settings, ledger=True, timings=timings)
     findings = list(examine(loaded))
     if as_json:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from publisher.config.load import Loaded
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.payload import Envelope, encode
 from publisher.daemon.settings import Settings
 from publisher.errors import BrokerError, ConfigError
 from publisher.mqtt.broker import DEFAULT_URL, parse_url, resolve_username
 from publisher.mqtt.failures import KEEPS_NOTHING, RefusedError
 from publisher.mqtt.probe import Findings, probe
-from publisher.sources.files import KernelFiles
+from publisher.sources import machine_files
 from publisher.sources.identity import machine_id
 
 _KNOCK_SECONDS = 1.0
@@ -51,7 +51,7 @@ def examine(loaded: Loaded[Settings]) -> Iterator[Finding]:
         )
         return
     endpoint = parse_url(settings.broker.url or DEFAULT_URL)
-    us = machine_id(KernelFiles(settings.root), state_dir())
+    us = machine_id(machine_files(settings.root), state_dir())
     try:
         found = probe(
             settings.broker,

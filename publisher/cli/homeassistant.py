@@ -11,7 +11,7 @@ from rich.table import Table
 from publisher.cli.look import look
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract import topics
 from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading
@@ -23,7 +23,7 @@ from publisher.errors import BrokerError
 from publisher.homeassistant.discovery import Discovery, Entity, Host
 from publisher.homeassistant.recorder import RecorderEstimate
 from publisher.mqtt.short_connection import ShortConnection
-from publisher.sources.files import KernelFiles
+from publisher.sources import machine_files
 from publisher.sources.identity import describe
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -167,4 +167,4 @@ def _entities(settings: Settings) -> tuple[Host, Discovery, list[Entity]]:
 
 
 def _identity(settings: Settings) -> InfoReading:
-    return describe(KernelFiles(settings.root), state_dir())
+    return describe(machine_files(settings.root), state_dir())

@@ -11,18 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from publisher.config.load import Loaded, load
 from publisher.config.walk import nearest
-from publisher.contract import topics
 from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
 from publisher.explain.naming import rules
 from publisher.ledger.naming import programs
 from publisher.mqtt.broker_checks import BROKER_CHECKS
+from publisher.pipeline import all_topics
 from publisher.subsystems import SUBSYSTEMS
 
 SUBSYSTEM_NAMES = tuple(cls.name for cls in SUBSYSTEMS)
-# Those with a heartbeat: what is retained and changes.
-TOPIC_NAMES = (*SUBSYSTEM_NAMES, topics.INFO, topics.OVERVIEW, topics.EXPLANATION, topics.SELF)
+# Those that may have a heartbeat of their own: what is retained and changes.
+TOPIC_NAMES = tuple(
+    row.leaf for row in all_topics().values() if row.retained and row.reading is not None
+)
 
 
 def load_settings(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.daemon.timeline import Timeline
 from publisher.daemon.timeline_svg import draw
 from publisher.errors import FanwhyError

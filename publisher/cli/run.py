@@ -15,7 +15,7 @@ from pathlib import Path
 
 from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.config.load import Loaded
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode
 from publisher.contract.topics import readings_of
@@ -23,7 +23,7 @@ from publisher.daemon.launch import Launch
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 from publisher.pipeline import all_topics
-from publisher.sources.files import KernelFiles
+from publisher.sources import machine_files
 from publisher.sources.identity import describe
 
 
@@ -75,7 +75,7 @@ def prepare(
     return Launch(
         settings=loaded.settings,
         catalogue=encode(catalogue),
-        identity=describe(KernelFiles(loaded.settings.root), state_dir()),
+        identity=describe(machine_files(loaded.settings.root), state_dir()),
         reload=(*python(), "-m", "publisher", "config", "--resolved", *given),
         config_path=str(loaded.path or ""),
     )

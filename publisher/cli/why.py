@@ -11,7 +11,7 @@ import typer
 
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.contract.payload import Envelope, to_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import ExplanationReading

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from publisher.config.layers import Layer, Layers, from_environment, from_file, from_flags
-from publisher.config.merge import merge
 from publisher.config.paths import find_config
+from publisher.config.validation import merge
 from publisher.errors import ConfigError
 
 _S = TypeVar("_S")

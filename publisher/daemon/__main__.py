@@ -9,8 +9,9 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable, Iterable
 
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.daemon.app import App
 from publisher.daemon.launch import Launch
 from publisher.daemon.lock import claim
@@ -40,10 +41,8 @@ def main(launch: Launch) -> int:
             home = None
         app = App(launch, home=home)
         signal.set_wakeup_fd(app.wake_descriptor, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: app.stop())
-        if hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, lambda *_: app.reload())
+        _on(("SIGTERM", "SIGINT", "SIGBREAK"), app.stop)
+        _on(("SIGHUP",), app.reload)
         # What was loaded and built so far stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -59,6 +58,14 @@ def main(launch: Launch) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _on(names: Iterable[str], action: Callable[[], None]) -> None:
+    """Has those of these signals that this system knows do something."""
+    for name in names:
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, lambda *_: action())
 
 
 if __name__ == "__main__":

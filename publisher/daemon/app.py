@@ -7,10 +7,7 @@ calls, on the way in.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import select
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +18,7 @@ from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.wakeup import Wakeup
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
@@ -40,7 +38,7 @@ class App:
     def __init__(self, launch: Launch, *, home: str | None = None) -> None:
         self._boot_id = f"{time.time_ns():x}"
         self._calls: deque[Callable[[], None]] = deque()
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup = Wakeup()
         self._stopping = False
         self._failure: FanwhyError | None = None
         self._journal = Journal(f"{home}/events" if home else None)
@@ -55,7 +53,7 @@ class App:
     @property
     def wake_descriptor(self) -> int:
         """For ``signal.set_wakeup_fd``: a byte written here ends the main loop's wait."""
-        return self._wake_write
+        return self._wakeup.descriptor
 
     def run(self) -> int:
         """Runs until ``stop``; the process's exit code.
@@ -65,20 +63,12 @@ class App:
         """
         self._open()
         triggers = PressureTriggers(self._cycle.pipeline.sources.files)
-        poll = select.poll()
-        poll.register(self._wake_read, select.POLLIN)
-        for descriptor in triggers.descriptors:
-            poll.register(descriptor, select.POLLPRI)
         try:
             while not self._stopping:
                 cycle = self._cycle
                 wake_at = min(cycle.scheduler.next_wake, cycle.presence.announcer.due)
-                wait = max(wake_at - time.monotonic(), 0)
-                for descriptor, _ in poll.poll(wait * 1000):
-                    if descriptor == self._wake_read:
-                        os.read(self._wake_read, 512)
-                    else:
-                        cycle.scheduler.hurry(time.monotonic())
+                if self._wakeup.wait(wake_at - time.monotonic(), triggers.descriptors):
+                    cycle.scheduler.hurry(time.monotonic())
                 while self._calls:
                     self._calls.popleft()()
                 self._reloader.tick(self._cycle.launch.reload)
@@ -130,8 +120,7 @@ class App:
     def _call(self, action: Callable[[], None]) -> None:
         """Has the main thread do something. For any thread."""
         self._calls.append(action)
-        with contextlib.suppress(BlockingIOError):  # it has plenty of reasons to wake already
-            os.write(self._wake_write, b"\0")
+        self._wakeup.wake()
 
     def _presence(self, launch: Launch) -> Presence:
         return Presence(launch, self._journal, self, call=self._call, boot_id=self._boot_id)

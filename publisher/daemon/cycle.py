@@ -22,8 +22,7 @@ from publisher.daemon.timeline_svg import draw
 from publisher.explain.explainer import Explainer
 from publisher.pipeline import EXPLANATION, Pipeline, Sample, all_topics
 from publisher.publishing.outlet import PUBLISHING, Outlet
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
+from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
 
 log = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ class Cycle:
         self.verdict: ExplanationReading | None = None
         self._life = life
         self._identity = launch.identity
-        sources = Sources(files=KernelFiles(settings.root), state_dir=life.state_dir)
+        sources = Sources(files=machine_files(settings.root), state_dir=life.state_dir)
         self.pipeline = Pipeline.of(settings, sources=sources, explainer=life.explainer)
         self.scheduler = Scheduler(settings.sampling, LoadProbe(sources.files), time.monotonic())
         self.outlet = Outlet(
@@ -117,7 +116,7 @@ class Cycle:
 
     def tick(self, now: float) -> None:
         """Does what is due between samples."""
-        self.scheduler.beat(now)
+        self.scheduler.tick(now)
         self._guarded(DISCOVERY, lambda: self.presence.announcer.tick(now))
         self.presence.tick(now)
 

@@ -10,6 +10,7 @@ import os
 import pickle
 from dataclasses import dataclass
 
+from publisher.config.state_folder import nameless
 from publisher.contract.readings import InfoReading
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
@@ -55,14 +56,7 @@ class Launch:
     def hand_over(self) -> int:
         """A descriptor that a program started by ``exec`` may read this from."""
         content = self.dump()
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("fanwhy-launch", 0)
-        else:
-            # A pipe would hold no more than 16 to 64 KiB without a reader.
-            import tempfile  # noqa: PLC0415  # only where there is no memfd
-
-            with tempfile.TemporaryFile() as file:
-                descriptor = os.dup(file.fileno())
+        descriptor = nameless("fanwhy-launch")  # a pipe would hold no more than 16 to 64 KiB
         os.set_inheritable(descriptor, True)
         with open(descriptor, "wb", closefd=False) as file:  # a descriptor
             file.write(content)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
+import importlib
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from publisher.errors import FanwhyError
 
+log = logging.getLogger(__name__)
+
 _LOCK = "lock"
+_FAR = 1 << 30  # Windows lets no one read what is locked: a byte that is never written
 
 
 def claim(folder: str) -> int:
@@ -19,11 +24,12 @@ def claim(folder: str) -> int:
         FanwhyError: another fanwhy keeps its state there, so it watches the same machine.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except BlockingIOError:
-        other = os.pread(descriptor, 16, 0).decode("ascii", "replace").strip()
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        other = os.read(descriptor, 16).decode("ascii", "replace").strip()
         os.close(descriptor)
         raise FanwhyError(
             f"fanwhy runs already (process {other}) and keeps its state in {folder}; "
@@ -31,6 +37,33 @@ def claim(folder: str) -> int:
         ) from None
     except OSError:
         pass  # a file system that knows no locks
+    os.lseek(descriptor, 0, os.SEEK_SET)
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    os.write(descriptor, b"%d\n" % os.getpid())
     return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Locks the file by the means that this system has; without any, that is said.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+        OSError: its file system knows no locks.
+    """
+    if fcntl := _module("fcntl"):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    elif msvcrt := _module("msvcrt"):  # Windows
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+    else:
+        log.warning("no file locks on this system: take care that only one fanwhy-pub runs")
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None

@@ -1,6 +1,6 @@
 """When to look at the machine: seldom while it rests, at once when it starts to work.
 
-Between two samples the pulse reads one line, how long all processors idled. A jump of the busy
+Between two samples the load probe reads one line, how long all processors idled. A jump of the busy
 time pulls the next sample forward; a machine at rest lengthens the period. That is how the
 daemon is both faster and cheaper than a fixed clock. For stalls that leave the processors idle,
 the kernel's own pressure triggers wake us.
@@ -19,7 +19,7 @@ from publisher.sources.files import KernelFiles
 log = logging.getLogger(__name__)
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-PULSE_SECONDS = 0.5
+PROBE_SECONDS = 0.5
 # In cores: what an onset or an end moves, what a resting machine stays below, and what may be
 # stolen before it has to be told from work.
 _JUMP = 0.3
@@ -29,7 +29,7 @@ _REST_AFTER_SECONDS = 20.0
 _LEVEL_WEIGHT = 0.1
 _STRETCH = 1.25
 # Samples before their time, and how many more may be taken each second: a load that flickers would
-# else be sampled at every beat.
+# else be sampled at every probe.
 _EXTRA_SAMPLES = 4.0
 _EXTRA_PER_SECOND = 0.25
 _SHORTEST_GAP_SECONDS = 0.4
@@ -57,7 +57,7 @@ class SamplingSettings:
 
 
 class LoadProbe:
-    """How many processors' worth of work was done between two beats.
+    """How many processors' worth of work was done between two probes.
 
     What they did not idle. ``/proc/uptime`` says so in one short line (man 5 proc_uptime), where
     ``/proc/stat`` takes the kernel a line for each processor and a walk over all interrupts.
@@ -71,8 +71,8 @@ class LoadProbe:
         self._look_at = float("-inf")
         self._stolen = float("inf")
 
-    def beat(self, now: float) -> float | None:
-        """Busy cores since the last beat; ``None`` at the first one and where nobody can tell."""
+    def busy_cores(self, now: float) -> float | None:
+        """Busy cores since the last probe; ``None`` at the first one and where nobody can tell."""
         try:
             if now >= self._look_at:
                 self._look_at = now + _LOOK_SECONDS
@@ -88,9 +88,10 @@ class LoadProbe:
     def _worked(self, now: float) -> float:
         """Seconds of work, from some moment on."""
         if self._cores is None:
-            numbers = self._files.read("/proc/stat").split(None, 8)[1:8]
-            user, nice, system, _idle, iowait, irq, softirq = map(int, numbers)
-            return (user + nice + system + iowait + irq + softirq) / _TICKS_PER_SECOND
+            # Ten numbers, or the first four of them where the system tells no more.
+            line = self._files.read("/proc/stat").partition(b"\n")[0]
+            user, nice, system, _idle, *others = map(int, line.split(None, 8)[1:8])
+            return (user + nice + system + sum(others)) / _TICKS_PER_SECOND
         return self._cores * now - float(self._files.read("/proc/uptime").split()[1])
 
     def _look(self) -> None:
@@ -102,7 +103,7 @@ class LoadProbe:
         before = self._cores
         self._cores = None
         content = self._files.read("/proc/stat")
-        words = content.split(None, 9)
+        words = [*content.partition(b"\n")[0].split(), b"0", b"0", b"0", b"0"]
         idle, stolen = int(words[4]) / _TICKS_PER_SECOND, int(words[8]) / _TICKS_PER_SECOND
         try:
             told = float(self._files.read("/proc/uptime").split()[1])
@@ -119,11 +120,11 @@ class LoadProbe:
 class Scheduler:
     """Decides when the next sample is due. All times are monotonic seconds."""
 
-    def __init__(self, settings: SamplingSettings, pulse: LoadProbe | None, now: float) -> None:
+    def __init__(self, settings: SamplingSettings, probe: LoadProbe | None, now: float) -> None:
         self.settings = settings
         self.next_sample = now
-        self._pulse = pulse if settings.pulse else None
-        self._next_beat = now
+        self._probe = probe if settings.pulse else None
+        self._next_probe = now
         self._last_sample = float("-inf")
         self._period = settings.period_seconds
         self._usual: float | None = None
@@ -134,14 +135,14 @@ class Scheduler:
     @property
     def next_wake(self) -> float:
         """When something is to be done next."""
-        return min(self.next_sample, self._next_beat) if self._pulse else self.next_sample
+        return min(self.next_sample, self._next_probe) if self._probe else self.next_sample
 
-    def beat(self, now: float) -> None:
-        """Feels the pulse if it is time to, and pulls the next sample forward at a jump."""
-        if self._pulse is None or now < self._next_beat:
+    def tick(self, now: float) -> None:
+        """Probes the load if it is time to, and pulls the next sample forward at a jump."""
+        if self._probe is None or now < self._next_probe:
             return
-        self._next_beat = now + PULSE_SECONDS
-        busy = self._pulse.beat(now)
+        self._next_probe = now + PROBE_SECONDS
+        busy = self._probe.busy_cores(now)
         if busy is None:
             return
         if self._usual is None:
@@ -181,7 +182,7 @@ class Scheduler:
         )
         self._extra = min(self._extra + earned, _EXTRA_SAMPLES)
         self._last_sample = now
-        resting = self._pulse is not None and now - self._stirred_at >= _REST_AFTER_SECONDS
+        resting = self._probe is not None and now - self._stirred_at >= _REST_AFTER_SECONDS
         if resting:
             self._period = min(
                 self._period * _STRETCH, max(self.settings.rest_period_seconds, self._period)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.config.state import save
+from publisher.config.state_folder import save
 from publisher.contract.readings import ExplanationReading
 
 log = logging.getLogger(__name__)

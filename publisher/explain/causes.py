@@ -10,7 +10,7 @@ from publisher.explain.detect.ranking import Ranked
 from publisher.explain.detect.resources import LoadKind, MonitoredResource
 from publisher.explain.detect.suspects import Suspect
 from publisher.explain.learned.habits import Habit, Habits
-from publisher.explain.naming.classify import Classification
+from publisher.explain.naming.classifier import Classification
 from publisher.explain.naming.named import Named
 from publisher.explain.thermal.sharing import PowerShares
 from publisher.explain.window import Window

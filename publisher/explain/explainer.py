@@ -13,7 +13,7 @@ from publisher.explain.learned.habits import Moment
 from publisher.explain.learned.learning import Learning
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.naming.account_classifier import AccountClassifier
-from publisher.explain.naming.classify import Classification
+from publisher.explain.naming.classifier import Classification
 from publisher.explain.naming.rules import RuleBook
 from publisher.explain.report.alerts import Alerts
 from publisher.explain.report.cause_readings import cause_readings, rejected_readings

@@ -12,7 +12,7 @@ from publisher.ledger.accounts import Account, Balance, GroupKind
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
-from publisher.ledger.cpu.machine import LinuxMachine, Machine, PortableMachine, Window
+from publisher.ledger.cpu.machine import LinuxMachine, Machine, MachineWindow, PortableMachine
 from publisher.ledger.groups import Groups
 from publisher.ledger.ledger_settings import LedgerSettings
 from publisher.ledger.naming import programs
@@ -21,7 +21,7 @@ from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
-from publisher.ledger.usage.network import Network
+from publisher.ledger.usage.network import NetworkUse
 from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
@@ -58,6 +58,8 @@ class Ledger(Protocol):
 
 def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
     """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+    if sources.files.foreign:
+        return portable_ledger(sources, settings)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
@@ -97,7 +99,11 @@ class BalancedLedger:
         cgroups: Cgroups,
         machine: Machine,
     ) -> None:
-        self.health: dict[str, SourceError | None] = {}
+        self.health: dict[str, SourceError | None] = {
+            sense: AbsentError(reason)
+            for sense, reason in sources.files.untold.items()
+            if sense.startswith("ledger.")
+        }
         self._sources = sources
         self._processes = processes
         self._machine = machine
@@ -114,7 +120,7 @@ class BalancedLedger:
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
         self._run_queues = RunQueues(processes, cgroups)
-        self._network = Network(sources.files)
+        self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
         self._attribution = GroupAttribution(
             self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
@@ -180,7 +186,7 @@ class BalancedLedger:
         self._lineage.close()
         self._processes.close()
 
-    def _balance(self, window: Window, length: float) -> Balance:
+    def _balance(self, window: MachineWindow, length: float) -> Balance:
         accounts = self._groups.accounts.values()
         booked = sum(account.cpu_ns for account in accounts) - self._left
         busy = window.busy + (self._attribution.outside_ns if window.partly else 0)
@@ -208,7 +214,7 @@ class BalancedLedger:
         self._turn_page()
         return balance
 
-    def _read_usage(self, window: Window, busy: int, length: float) -> None:
+    def _read_usage(self, window: MachineWindow, busy: int, length: float) -> None:
         """Reads what groups use besides CPU time, of those that matter now."""
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
@@ -220,7 +226,7 @@ class BalancedLedger:
         living = self._books.processes.values()
         self._blocked.look(window.blocked, self._books.lately, living, self._window)
 
-    def _settle_gap(self, window: Window, busy: int) -> int:
+    def _settle_gap(self, window: MachineWindow, busy: int) -> int:
         """Gives the gap that was carried to groups; nanoseconds of it that have no owner."""
         given = self._attribution.close_window(self._carry, window.tolerance, self._lineage.lives)
         self._carry -= given

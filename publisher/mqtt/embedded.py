@@ -10,7 +10,6 @@ this works on every Unix, from any thread, and for a broker that changes its use
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import logging
 import os
@@ -212,7 +211,9 @@ def find_or_start(
 
 
 def programs() -> Iterator[Program]:
-    """The brokers that this machine could start, the best first."""
+    """The brokers that this machine could start, the best first; none without a Unix shell."""
+    if os.name != "posix":
+        return
     # Debian has it where users without privilege do not look.
     for directory in (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"):
         path = os.path.join(directory, "mosquitto")  # noqa: PTH118
@@ -241,7 +242,9 @@ def _speaks_mqtt(host: str, port: int) -> bool | None:
 @contextlib.contextmanager
 def _file_of(content: str) -> Iterator[int]:
     """A descriptor of a file without a name, so that nothing is left behind."""
-    import tempfile  # noqa: PLC0415  # only daemons with a broker of their own load it
+    # Only daemons with a broker of their own load these, which is never on Windows.
+    import fcntl  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
 
     with tempfile.TemporaryFile() as file:
         # Shells have names for the descriptors below 10, and the keeper uses one.

@@ -215,7 +215,8 @@ class Journal:
 
 
 def _opened(path: Path, more: int = 0) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | more, 0o600)
+    more |= getattr(os, "O_BINARY", 0)  # Windows would write two bytes for each end of a line
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | more, 0o600)
 
 
 def _write(file: int, text: str) -> int:

@@ -17,7 +17,7 @@ from publisher.contract.payload import Envelope, encode, to_json
 from publisher.contract.readings import EventReading
 from publisher.contract.topics import Topic, Topics
 from publisher.publishing.overview import Overview
-from publisher.publishing.policy import Channel, PublishingSettings
+from publisher.publishing.policy import PublishingSettings, TopicChannel
 
 _T = TypeVar("_T")
 
@@ -62,7 +62,7 @@ class Outlet:
         self._put = put
         self._guarded = guarded
         self._wall = wall
-        self._channels: dict[str, Channel] = {}
+        self._channels: dict[str, TopicChannel] = {}
         self._status_due = 0.0
         self._overview = Overview(rows)
 
@@ -143,7 +143,7 @@ class Outlet:
     def _offer(self, leaf: str, reading: Reading, now: float) -> None:
         channel = self._channels.get(leaf)
         if channel is None:
-            channel = self._channels[leaf] = Channel(self._settings.policy(self._rows[leaf]))
+            channel = self._channels[leaf] = TopicChannel(self._settings.policy(self._rows[leaf]))
         if channel.due(reading, now):
             self._put(self._message(leaf, self._payload(reading)))
             channel.sent(reading, now)

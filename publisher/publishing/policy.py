@@ -15,7 +15,7 @@ from publisher.contract.metric import Reading
 from publisher.contract.payload import Change, change
 from publisher.contract.topics import Topic
 
-_EXPIRY_HEARTBEATS = 3
+EXPIRY_HEARTBEATS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class PublishingSettings:
 
         A host that died together with its broker must also show by age.
         """
-        return round(_EXPIRY_HEARTBEATS * self.heartbeat_of(leaf))
+        return round(EXPIRY_HEARTBEATS * self.heartbeat_of(leaf))
 
     def policy(self, topic: Topic) -> Policy:
         """How often a topic may and must speak."""
@@ -75,7 +75,7 @@ class Policy:
     min_interval_seconds: float = 1.0
 
 
-class Channel:
+class TopicChannel:
     """The policy at work on one topic: remembers what was said last, and when."""
 
     def __init__(self, policy: Policy) -> None:

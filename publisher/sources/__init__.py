@@ -10,12 +10,28 @@ from publisher.sources import nut
 from publisher.sources.files import KernelFiles
 
 
+def machine_files(root: str | None = None) -> KernelFiles:
+    """The files that tell of a machine: the kernel's own, or psutil's answers where it has none.
+
+    Args:
+        root: where ``/proc`` and ``/sys`` of the machine are found; empty for our own.
+    """
+    files = KernelFiles(root or "/")
+    if files.root or files.exists("/proc/self/stat"):
+        return files
+    from publisher.sources.portable import (  # noqa: PLC0415  # psutil takes 8 MB, seldom needed
+        PortableFiles,
+    )
+
+    return PortableFiles()
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What subsystems and the ledger read from; every part can be replaced in a test.
 
     Attributes:
-        files: kernel files below a root.
+        files: those of the kernel, or what stands for them (``machine_files``).
         monotonic: seconds of a clock that never jumps and stands still in suspend, as
             counters do.
         wall: seconds since the epoch, for what people read.
@@ -23,7 +39,7 @@ class Sources:
         nut: where a server for UPSes may listen; ``None`` looks for none.
     """
 
-    files: KernelFiles = field(default_factory=KernelFiles)
+    files: KernelFiles = field(default_factory=machine_files)
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     state_dir: str | None = None

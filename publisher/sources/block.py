@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from publisher.errors import SourceError
-from publisher.sources.files import KernelFiles
+from publisher.sources.files import UNTOLD, KernelFiles
 
 SECTOR = 512  # the kernel counts in these, whatever the disk's own sectors are
 
@@ -26,20 +26,23 @@ _WORLD_WIDE = re.compile(r"wwn-0x[0-9a-f]+|nvme-eui\.[0-9a-f]+")
 
 
 class Activity(NamedTuple):
-    """What a device did since boot; the counters may wrap."""
+    """What a device did since boot; the counters may wrap.
+
+    ``None`` stands for what another system than Linux does not count.
+    """
 
     reads: int
     sectors_read: int
-    read_milliseconds: int
+    read_milliseconds: int | None
     writes: int
     sectors_written: int
-    write_milliseconds: int
-    busy_milliseconds: int
-    queued_milliseconds: int
+    write_milliseconds: int | None
+    busy_milliseconds: int | None
+    queued_milliseconds: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class BlockDisk:
     """A disk that one can hold in a hand, or that a hypervisor gives.
 
     Attributes:
@@ -52,7 +55,7 @@ class Disk:
     name: str
     identity: str
     label: str
-    size_bytes: int
+    size_bytes: int | None
     spins: bool
 
 
@@ -73,14 +76,17 @@ def activity(content: bytes, name: str) -> Activity:
         SourceError: it is not as the documentation has it.
     """
     try:
-        return Activity._make(map(int, _ACTIVITY(content.split())))
+        words = _ACTIVITY(content.split())
+        if UNTOLD in words:
+            return Activity._make(None if word == UNTOLD else int(word) for word in words)
+        return Activity._make(map(int, words))
     except (IndexError, ValueError):
         raise SourceError(
             f"expected 11 numbers or more, found {content[:60]!r}", path=stat_of(name)
         ) from None
 
 
-def disks(files: KernelFiles) -> list[Disk]:
+def disks(files: KernelFiles) -> list[BlockDisk]:
     """The disks there are, in the order of their identities."""
     names = [name for name in files.names("/sys/block") if _is_disk(files, name)]
     by_id = links(files, "/dev/disk/by-id")
@@ -91,11 +97,11 @@ def disks(files: KernelFiles) -> list[Disk]:
     # What two disks claim to be, as cheap USB bridges do, identifies neither.
     claims = Counter(word for words in candidates.values() for word in words)
     found = [
-        Disk(
+        BlockDisk(
             name=name,
             identity=next(word for word in candidates[name] if claims[word] == 1),
             label=_label(files, name),
-            size_bytes=_integer(files, f"/sys/block/{name}/size") * SECTOR,
+            size_bytes=_size(files, name),
             spins=_integer(files, f"/sys/block/{name}/queue/rotational") == 1,
         )
         for name in names
@@ -114,7 +120,7 @@ def uuids(files: KernelFiles) -> dict[str, str]:
     return {name: words[0] for name, words in links(files, "/dev/disk/by-uuid").items() if words}
 
 
-def part_of(files: KernelFiles, name: str, known: Iterable[Disk]) -> str | None:
+def part_of(files: KernelFiles, name: str, known: Iterable[BlockDisk]) -> str | None:
     """``<identity of the disk>-part<number>``, or that of a mapped volume by its given name.
 
     For a file system that udev knows no UUID of, as in a container.
@@ -139,8 +145,15 @@ def _is_disk(files: KernelFiles, name: str) -> bool:
     return (
         not _NO_DISK.match(name)
         and files.exists(f"/sys/block/{name}/device")
-        and _integer(files, f"/sys/block/{name}/size") > 0
+        and _size(files, name) != 0
     )
+
+
+def _size(files: KernelFiles, name: str) -> int | None:
+    """Bytes on it; 0 without a medium, ``None`` where the system does not tell."""
+    if files.foreign:
+        return None
+    return _integer(files, f"/sys/block/{name}/size") * SECTOR
 
 
 def _candidates(

@@ -14,6 +14,7 @@ import os
 import signal
 from collections.abc import Sequence
 
+from publisher.config.state_folder import nameless
 from publisher.errors import AbsentError, SourceError
 
 # Administrators' programs are there although a user's PATH may not say so.
@@ -43,7 +44,9 @@ class Child:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.path = arguments[0]
-        self._answer = os.memfd_create("fanwhy-answer")
+        if not hasattr(os, "posix_spawn"):
+            raise AbsentError("this system has no way to ask a program in passing", path=self.path)
+        self._answer = nameless("fanwhy-answer")
         try:
             self._pid = os.posix_spawn(
                 self.path,

@@ -154,6 +154,8 @@ def _ask(path: str, resource: str) -> Any:
         OSError: nobody listens, or we may not ask.
         ValueError: the answer is no JSON.
     """
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("this system has no such sockets")
     deadline = time.monotonic() + _TIMEOUT
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_TIMEOUT)

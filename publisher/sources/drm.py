@@ -17,7 +17,7 @@ from publisher.sources import gpu_use as gpu
 from publisher.sources import hwmon
 from publisher.sources.drm_clients import Clients
 from publisher.sources.files import KernelFiles
-from publisher.sources.gpu_use import Cadence, Facts, GpuUse, Look, Rest
+from publisher.sources.gpu_use import Cadence, Facts, GpuLook, GpuUse, Rest
 
 CLASS = "/sys/class/drm"
 _CARD = re.compile(r"card\d+")
@@ -48,7 +48,7 @@ class Cards:
         self._looked_at = float("-inf")
         self.clients = Clients(files)
 
-    def look(self, *, skip: Sequence[str] = ()) -> dict[str, Look]:
+    def look(self, *, skip: Sequence[str] = ()) -> dict[str, GpuLook]:
         """One look at every GPU, by PCI address, else by the name of its device.
 
         Args:
@@ -57,11 +57,11 @@ class Cards:
         now = self._clock()
         self._find(now)
         cards = {name: card for name, card in self._cards.items() if name not in skip}
-        looks: dict[str, Look] = {}
+        looks: dict[str, GpuLook] = {}
         working: dict[str, float | None] = {}
         for identity, card in cards.items():
             facts = card.look(now)
-            looks[identity] = Look(facts)
+            looks[identity] = GpuLook(facts)
             # Not a 0 by its own counter, so somebody may be at work.
             if facts["state"] == gpu.ACTIVE and facts.get("usage_percent") != 0:
                 working[identity] = facts.get("usage_percent")
@@ -173,7 +173,7 @@ class Card:
         """What hardly ever moves."""
         return self.link()
 
-    def used_by(self, facts: Facts, users: dict[int, GpuUse], *, complete: bool) -> Look:
+    def used_by(self, facts: Facts, users: dict[int, GpuUse], *, complete: bool) -> GpuLook:
         """The look, completed by what only the users tell.
 
         Args:
@@ -193,7 +193,7 @@ class Card:
             if told:
                 facts[field] = min(sum(told), 100.0)
         facts["process_count"] = len(users)
-        return Look(facts, users)
+        return GpuLook(facts, users)
 
     def number(self, path: str, *, keep: bool = True) -> int | None:
         try:

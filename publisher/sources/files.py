@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from publisher.errors import AbsentError, DeniedError, SourceError
+
+UNTOLD = b"-"
+"""Stands in a row of numbers for one that a system other than Linux does not tell."""
 
 _CHUNK = 1 << 16
 _PATIENCE = 16  # times as many refused as may stay open: more than are read in any sample
@@ -44,9 +49,14 @@ class KernelFiles:
 
     Class attributes:
         live: a running machine stands behind these files, so that programs may be asked, too.
+        foreign: the name of a system whose kernel has no such files and of which psutil tells
+            instead; empty where the kernel itself speaks.
+        untold: senses, such as ``cpu.tasks``, that such a system cannot tell, and why.
     """
 
     live: ClassVar[bool] = True
+    foreign: str = ""
+    untold: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")
@@ -79,7 +89,7 @@ class KernelFiles:
                 if error.errno not in _GONE:
                     raise translated(error, path) from error
         try:
-            descriptor = _Open(os.open(self.root + path, os.O_RDONLY | os.O_CLOEXEC))
+            descriptor = _Open(os.open(self.root + path, os.O_RDONLY))
             content = self._whole(descriptor.number)
         except OSError as error:
             raise translated(error, path) from error

@@ -69,7 +69,7 @@ class GpuUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class GpuLook:
     """All that one look at one GPU gave.
 
     Attributes:

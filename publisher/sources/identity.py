@@ -121,6 +121,8 @@ def _operating_system(files: KernelFiles) -> str | None:
                 return " ".join(shlex.split(match[1])) or None
             except ValueError:  # an unbalanced quote
                 return match[1]
+    if release := platform.mac_ver()[0]:
+        return f"macOS {release}"
     return f"{platform.system()} {platform.release()}".strip() or None
 
 

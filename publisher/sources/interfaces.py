@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from publisher.errors import AbsentError, SourceError
-from publisher.sources.files import KernelFiles
+from publisher.sources.files import UNTOLD, KernelFiles
 
 _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
 _BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
@@ -28,7 +28,10 @@ _PRETENDERS = re.compile(
 
 
 class Traffic(NamedTuple):
-    """One interface's counters since it appeared."""
+    """One interface's counters since it appeared.
+
+    ``None`` stands for what another system than Linux does not count.
+    """
 
     received_bytes: int
     received_packets: int
@@ -37,7 +40,7 @@ class Traffic(NamedTuple):
     sent_bytes: int
     sent_packets: int
     send_errors: int
-    send_drops: int
+    send_drops: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,10 @@ def traffic(line: bytes) -> Traffic:
         SourceError: it is not as the manual page has it.
     """
     try:
-        return Traffic._make(map(int, _TRAFFIC(line.split())))
+        words = _TRAFFIC(line.split())
+        if UNTOLD in words:
+            return Traffic._make(None if word == UNTOLD else int(word) for word in words)
+        return Traffic._make(map(int, words))
     except (IndexError, ValueError):
         raise SourceError(
             f"expected 16 numbers, found {line[:60]!r}", path="/proc/net/dev"

@@ -17,6 +17,7 @@ from publisher.sources.files import KernelFiles
 _AT_HAND = frozenset(
     {"bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "hfsplus", "jfs", "msdos"}
     | {"nilfs2", "ntfs3", "overlay", "reiserfs", "vfat", "xfs"}
+    | {"apfs", "fat", "fat32", "hfs", "ntfs", "refs", "ufs"}  # of macOS, Windows and BSD
 )
 _REMOTE = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs"}

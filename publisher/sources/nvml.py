@@ -19,7 +19,7 @@ from publisher.sources import gpu_use as gpu
 from publisher.sources import nvml_device as answers
 from publisher.sources.bounded import Bounded, HangingError
 from publisher.sources.files import KernelFiles
-from publisher.sources.gpu_use import Facts, GpuUse, Look, Rest
+from publisher.sources.gpu_use import Facts, GpuLook, GpuUse, Rest
 from publisher.sources.nvml_device import Device
 
 DRIVER = "/sys/bus/pci/drivers/nvidia"
@@ -83,7 +83,7 @@ class Nvidia:
             remedy="run fanwhy with the host's process numbers (docker: --pid host)",
         )
 
-    def look(self) -> dict[str, Look]:
+    def look(self) -> dict[str, GpuLook]:
         """One look at every GPU, by PCI address; where there is no such address, by UUID.
 
         Raises:
@@ -105,7 +105,7 @@ class Nvidia:
         states = {address: rest.state(now) for address, rest in self._rests.items()}
         awake = [address for address in addresses if states[address] == gpu.ACTIVE]
         looks = {
-            address: Look(self._facts(address) | {"state": state})
+            address: GpuLook(self._facts(address) | {"state": state})
             for address, state in states.items()
             if state != gpu.ACTIVE
         }
@@ -121,7 +121,7 @@ class Nvidia:
                 raise
             self.failure = error
             state = {"state": gpu.UNREACHABLE}
-            return looks | {address: Look(self._facts(address) | state) for address in known}
+            return looks | {address: GpuLook(self._facts(address) | state) for address in known}
         for address, look in found.items():
             self._note(address, look, now)
             looks[address] = replace(look, facts=self._facts(address) | look.facts)
@@ -132,7 +132,7 @@ class Nvidia:
         self._let_go(_CLOSE_SECONDS)
         self._worker.close()
 
-    def _ask(self, awake: Sequence[str], now: float) -> dict[str, Look]:
+    def _ask(self, awake: Sequence[str], now: float) -> dict[str, GpuLook]:
         if self._failure is not None and now < self._next:
             raise self._failure
         renew, self._renew = self._renew, False
@@ -151,7 +151,7 @@ class Nvidia:
             rest.let_go()
         return found
 
-    def _note(self, address: str, look: Look, now: float) -> None:
+    def _note(self, address: str, look: GpuLook, now: float) -> None:
         identity = ("name", "vendor", "uuid", "driver")
         known = {key: look.facts[key] for key in identity if key in look.facts}
         self._known[address] = self._facts(address) | known
@@ -199,7 +199,7 @@ class _Library:
         self._counted: bool | None = None
         self.held = False
 
-    def look(self, addresses: Sequence[str], now: float, *, renew: bool) -> dict[str, Look]:
+    def look(self, addresses: Sequence[str], now: float, *, renew: bool) -> dict[str, GpuLook]:
         """One look at the GPUs at these addresses, or at all there are when there is none."""
         # NVML lets go of all GPUs or of none, and looks for them at its start only.
         if renew or self._present != frozenset(addresses):
@@ -211,7 +211,7 @@ class _Library:
         if not self.held:
             self._open()
         self._present = frozenset(addresses)
-        looks: dict[str, Look] = {}
+        looks: dict[str, GpuLook] = {}
         try:
             for address in addresses or self._all():
                 looks[address] = self._one(address, now)
@@ -258,11 +258,11 @@ class _Library:
                 self._gpus[one.identity(index)] = one
         return [*self._gpus, *(name for name in self._lost if name not in self._gpus)]
 
-    def _one(self, address: str, now: float) -> Look:
+    def _one(self, address: str, now: float) -> GpuLook:
         driver = f"nvidia {self._version}".strip()
         identity: Facts = {"vendor": "NVIDIA", "driver": driver}
         if address in self._lost:
-            return Look(identity | {"state": gpu.LOST}, failure=_lost(address))
+            return GpuLook(identity | {"state": gpu.LOST}, failure=_lost(address))
         try:
             if address not in self._gpus:
                 handle = self._nvml.nvmlDeviceGetHandleByPciBusId(address.encode())
@@ -272,13 +272,13 @@ class _Library:
             if error.value in answers.LOST:
                 self._lost[address] = now + _LOST_SECONDS
                 self._gpus.pop(address, None)
-                return Look(identity | {"state": gpu.LOST}, failure=_lost(address))
+                return GpuLook(identity | {"state": gpu.LOST}, failure=_lost(address))
             if error.value in (answers.NOT_FOUND, answers.NO_PERMISSION):
-                return Look(identity | {"state": gpu.UNREACHABLE}, failure=_not_given(address))
+                return GpuLook(identity | {"state": gpu.UNREACHABLE}, failure=_not_given(address))
             raise
         facts = look.facts | {"driver": driver}
         users = look.users if self.numbers_are_ours() else {}
-        return Look(facts, users, look.missing)
+        return GpuLook(facts, users, look.missing)
 
     def _gpu(self, handle: Any) -> Device:
         return Device(self._nvml, handle, self._clock, self._wall)
@@ -356,7 +356,7 @@ def _unload(nvml: Any) -> None:
         _ctypes.dlclose(library._handle)  # noqa: SLF001
 
 
-def by_pid(looks: Mapping[str, Look]) -> dict[int, GpuUse]:
+def by_pid(looks: Mapping[str, GpuLook]) -> dict[int, GpuUse]:
     """What each process uses of all GPUs."""
     users: dict[int, GpuUse] = {}
     for look in looks.values():

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from publisher.sources import gpu_use as gpu
-from publisher.sources.gpu_use import Cadence, Facts, GpuUse, Look
+from publisher.sources.gpu_use import Cadence, Facts, GpuLook, GpuUse
 
 # Answers of NVML by number (nvmlReturn_t).
 INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE = 2, 3, 4, 6, 7
@@ -97,7 +97,7 @@ class Device:
                 return f"{domain[-4:]}:{rest}"
         return self._facts.get("uuid") or f"gpu{index}"
 
-    def look(self, now: float, opens: int | None) -> Look:
+    def look(self, now: float, opens: int | None) -> GpuLook:
         """What it does now.
 
         Args:
@@ -123,10 +123,10 @@ class Device:
             self._cadence.all_read(now, self._facts.get("temperature_celsius"))
         return self._look()
 
-    def _look(self) -> Look:
+    def _look(self) -> GpuLook:
         facts = {key: value for key, value in self._facts.items() if value is not None}
         facts["process_count"] = len(self._users)
-        return Look(facts, self._users, frozenset(self._missing))
+        return GpuLook(facts, self._users, frozenset(self._missing))
 
     def _ask(self, word: str, *questions: tuple[Any, ...]) -> Any:
         """The answer to the first question that has one; ``None`` when none has.

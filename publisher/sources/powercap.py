@@ -74,6 +74,8 @@ def find(files: KernelFiles) -> list[Domain]:
         path = f"{CLASS}/{entry}"
         if identity not in found and files.exists(f"{path}/energy_uj"):
             found[identity] = Domain(identity, path, _range(files, path), files)
+    if not found and files.foreign:
+        raise AbsentError(f"on {files.foreign} psutil does not tell the processor's energy")
     if not found:
         raise AbsentError(
             "the processor's energy is not counted here",

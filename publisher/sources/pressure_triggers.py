@@ -38,9 +38,7 @@ class PressureTriggers:
         # stalls of the whole machine in either.
         for resource in ("memory", "io"):
             try:
-                descriptor = os.open(
-                    f"/proc/pressure/{resource}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
-                )
+                descriptor = os.open(f"/proc/pressure/{resource}", os.O_RDWR | os.O_NONBLOCK)
             except OSError:
                 continue
             try:

@@ -150,8 +150,11 @@ class ProcessDetails(ProcessSource, Protocol):
     def proportional_set_size(self, pid: int) -> int | None:
         """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
 
-    def waited(self, pid: int, threads: int) -> int:
-        """Nanoseconds its threads stood in a run queue, summed over those alive."""
+    def waited(self, pid: int, threads: int) -> int | None:
+        """Nanoseconds its threads stood in a run queue, summed over those alive.
+
+        ``None`` where the system does not tell.
+        """
 
     def close(self) -> None:
         """Lets go of everything held open."""
@@ -231,7 +234,7 @@ class LinuxProcesses:
             except (OSError, ValueError):  # this process is gone; its number may live on
                 os.close(self._held.pop(pid))
         try:
-            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY)
         except OSError:
             return None
         try:
@@ -295,7 +298,7 @@ class LinuxProcesses:
         """
         path = f"{self._proc}/{pid}/io"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY)
             try:
                 content = os.pread(descriptor, 512, 0)
             finally:
@@ -344,7 +347,7 @@ class LinuxProcesses:
 
     def _read(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
         try:
-            descriptor = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY)
         except OSError:
             return b""
         try:

@@ -6,6 +6,7 @@ magnitude, and blind to cgroups, but the books are kept in the same way.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -62,8 +63,8 @@ class PsutilProcesses:
                     comm=process.name().encode("utf-8", "replace"),
                     state=b"Z" if process.status() == psutil.STATUS_ZOMBIE else b"S",
                     parent=process.ppid() or 0,
-                    process_group=0,
-                    session=0,
+                    process_group=_number_of("getpgid", pid),
+                    session=_number_of("getsid", pid),
                     flags=0,
                     own=int((times.user + times.system) * _NANOSECONDS) if times else 0,
                     reaped=int(sum(times[2:4]) * _NANOSECONDS) if times else 0,
@@ -117,9 +118,8 @@ class PsutilProcesses:
         del pid
         return None
 
-    def waited(self, pid: int, threads: int) -> int:
+    def waited(self, pid: int, threads: int) -> None:
         del pid, threads
-        return 0
 
     def close(self) -> None:
         self._known.clear()
@@ -144,6 +144,13 @@ def machine_times() -> tuple[int, int, int, int, int]:
         of("guest", "guest_nice"),
         psutil.cpu_count() or 1,
     )
+
+
+def _number_of(call: str, pid: int) -> int:
+    """What a call of Unix says of a process: its group or session; 0 where it may not be asked."""
+    with suppress(OSError, AttributeError):  # AttributeError: Windows
+        return int(getattr(os, call)(pid))
+    return 0
 
 
 def _or(question: Any, otherwise: Any) -> Any:

@@ -28,7 +28,7 @@ _UNKNOWN = {errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOENT}  # built wi
 _TRANSMITTED, _RECEIVED = 120, 128  # offsets of tcpi_bytes_acked and tcpi_bytes_received
 
 
-class Connection(NamedTuple):
+class TcpConnection(NamedTuple):
     """A TCP connection; ``inside`` when both its ends are on this machine, off the wire."""
 
     inode: int
@@ -37,14 +37,14 @@ class Connection(NamedTuple):
     inside: bool = False
 
 
-def connections() -> list[Connection]:
+def connections() -> list[TcpConnection]:
     """Every TCP connection of this network namespace, with its bytes since it was made.
 
     Raises:
         AbsentError: this kernel does not tell.
         SourceError: it did not answer this time, for want of memory, descriptors or time.
     """
-    found: list[Connection] = []
+    found: list[TcpConnection] = []
     try:
         with socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG
@@ -68,7 +68,7 @@ def connections() -> list[Connection]:
     return found
 
 
-def _take(content: bytes, found: list[Connection]) -> bool:
+def _take(content: bytes, found: list[TcpConnection]) -> bool:
     """Takes one answer apart; tells whether more will come.
 
     Raises:
@@ -92,7 +92,7 @@ def _take(content: bytes, found: list[Connection]) -> bool:
                 break
             if name == _INFO and size >= 4 + _RECEIVED + 8 and inode:
                 sent, received = struct.unpack_from("=QQ", content, inner + 4 + _TRANSMITTED)
-                found.append(Connection(inode, sent, received, inside))
+                found.append(TcpConnection(inode, sent, received, inside))
             inner += (size + 3) & ~3
         at += (length + 3) & ~3
     return True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar, TypeVar
 
 from publisher.contract.metric import Reading
-from publisher.errors import SourceError
+from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
 
 _T = TypeVar("_T")
@@ -39,7 +39,11 @@ class Subsystem(ABC):
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.files = sources.files
-        self.health: dict[str, SourceError | None] = {}
+        self.health: dict[str, SourceError | None] = {
+            sense: AbsentError(reason)
+            for sense, reason in self.files.untold.items()
+            if sense.startswith(f"{self.name}.")
+        }
         """Parts of this subsystem by name, such as ``cpu.pressure``: what is wrong, or None."""
 
     @abstractmethod

@@ -7,8 +7,8 @@ Sources: ``/proc/stat`` and ``/proc/loadavg`` (man 5 proc_stat, proc_loadavg), c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from publisher.contract.metric import (
     Reading,
@@ -28,6 +28,9 @@ from publisher.subsystems.pressure import Pressure
 _DEVICES = "/sys/devices/system/cpu"
 # The speed of a core is worth a look now and then, not a wake-up of every core each sample.
 _FREQUENCY_PERIOD = 10.0
+# Times that only Linux tells apart from the four that every system has.
+_FOUR = 4
+_BEYOND_FOUR = ("iowait", "irq", "steal", "guest")
 
 
 @reading
@@ -210,6 +213,7 @@ class Cpu(Subsystem):
         self._frequencies_at = float("-inf")
         self._limits: tuple[float | None, float | None] = (None, None)
         self._physical: int | None = None
+        self._told = 0  # numbers in a line of times
 
     def read(self) -> CpuReading:
         now = self.sources.monotonic()
@@ -221,7 +225,7 @@ class Cpu(Subsystem):
         self._look_at_topology()
         mhz = self._frequencies
         running = facts.get(b"procs_running")
-        return CpuReading(
+        reading = CpuReading(
             usage_percent=whole.usage,
             user_percent=whole.user,
             system_percent=whole.system,
@@ -241,7 +245,8 @@ class Cpu(Subsystem):
             frequency_mhz=sum(mhz) / len(mhz) if mhz else None,
             frequency_min_mhz=self._limits[0],
             frequency_max_mhz=self._limits[1],
-            per_core_frequency_mhz=mhz,
+            # One number may stand for all cores.
+            per_core_frequency_mhz=mhz if mhz and len(mhz) == len(times) - 1 else None,
             load_average=load,
             running_tasks=None if running is None else max(running - 1, 0),
             blocked_tasks=facts.get(b"procs_blocked"),
@@ -250,6 +255,14 @@ class Cpu(Subsystem):
             forks_per_second=self._rates.per_second("processes", facts.get(b"processes"), now),
             pressure_some_percent=some,
         )
+        return self._without_untold(reading) if self._told <= _FOUR else reading
+
+    @staticmethod
+    def _without_untold(reading: CpuReading) -> CpuReading:
+        """Leaves out the times that this system does not tell apart: they are unknown, not 0."""
+        untold: dict[str, Any] = {f"{name}_percent": None for name in _BEYOND_FOUR}
+        untold |= {f"per_core_{name}_percent": None for name in _BEYOND_FOUR}
+        return replace(reading, **untold)
 
     def _split(
         self, times: dict[bytes, Times]
@@ -272,6 +285,7 @@ class Cpu(Subsystem):
                 if line.startswith(b"cpu"):
                     name, *numbers = line.split()
                     times[name] = Times.parse(numbers[:10])
+                    self._told = len(numbers)
                 else:
                     # `intr` and `softirq` go on with one number for every source: not split.
                     name, _, rest = line.partition(b" ")

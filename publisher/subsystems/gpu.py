@@ -35,8 +35,8 @@ from publisher.sources.gpu_use import (
     LOST,
     RESTING,
     UNREACHABLE,
+    GpuLook,
     GpuUse,
-    Look,
     Shares,
 )
 from publisher.sources.nvml import Nvidia, by_pid
@@ -215,7 +215,7 @@ class Gpu(Subsystem):
         self._users: tuple[float, Mapping[int, GpuUse]] = (float("-inf"), {})
 
     def read(self) -> GpuReading:
-        looks: dict[str, Look] = {}
+        looks: dict[str, GpuLook] = {}
         nvidia: SourceError | None = None
         try:
             looks |= self._nvidia.look()
@@ -243,7 +243,7 @@ class Gpu(Subsystem):
     def close(self) -> None:
         self._nvidia.close()
 
-    def _share(self, address: str, look: Look) -> Look:
+    def _share(self, address: str, look: GpuLook) -> GpuLook:
         share = self._shares.setdefault(address, Shares(address))
         users = share.split(
             look.users, look.facts.get("power_watts"), look.facts.get("usage_percent")
@@ -261,7 +261,7 @@ class Gpu(Subsystem):
             )
         return AbsentError("no GPU on this machine")
 
-    def _report(self, looks: Mapping[str, Look]) -> None:
+    def _report(self, looks: Mapping[str, GpuLook]) -> None:
         """Keeps, for ``host/info`` and ``doctor``, what some GPU's driver does not tell."""
         lacking: list[str] = []
         for address, look in looks.items():

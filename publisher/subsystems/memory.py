@@ -112,7 +112,7 @@ class Memory(Subsystem):
             available_bytes=available,
             used_bytes=total - available,
             free_bytes=free,
-            cached_bytes=cached,
+            cached_bytes=cached if b"Cached" in facts else None,
             buffers_bytes=facts.get(b"Buffers"),
             shared_bytes=facts.get(b"Shmem"),
             slab_bytes=facts.get(b"Slab"),

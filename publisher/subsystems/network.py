@@ -337,8 +337,8 @@ class Network(Subsystem):
             return {}
 
 
-def _rate(before: int, after: int, seconds: float, limit: float) -> float | None:
-    if after < before or seconds <= 0:
+def _rate(before: int | None, after: int | None, seconds: float, limit: float) -> float | None:
+    if before is None or after is None or after < before or seconds <= 0:
         return None
     rate = (after - before) / seconds
     return rate if rate <= limit else None

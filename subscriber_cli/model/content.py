@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from publisher.contract import topics
 from subscriber_cli.model.catalogue import Catalogue
-from subscriber_cli.model.decode import Presence, Received
+from subscriber_cli.model.decode import OnlineStatus, Received
 from subscriber_cli.model.event import EventMessage
 from subscriber_cli.model.explanation import Explanation
 from subscriber_cli.model.info import identity
@@ -26,7 +26,7 @@ class Contents:
     leaves: tuple[str, ...]
 
 
-Content = Withdrawn | Presence | Explanation | EventMessage | Contents | Row
+Content = Withdrawn | OnlineStatus | Explanation | EventMessage | Contents | Row
 
 
 def content_of(message: Received, catalogue: Catalogue) -> Content:
@@ -34,7 +34,7 @@ def content_of(message: Received, catalogue: Catalogue) -> Content:
     leaf, content = message.leaf, message.content
     if content is None:
         return Withdrawn()
-    if isinstance(content, Presence):
+    if isinstance(content, OnlineStatus):
         return content
     if leaf == topics.EXPLANATION:
         return Explanation.read(content, catalogue)

@@ -15,7 +15,7 @@ LARGEST = 1 << 20
 """Bytes of the largest payload that is looked at; a catalogue has some 100 KiB."""
 
 
-class Presence(StrEnum):
+class OnlineStatus(StrEnum):
     """Whether a daemon is there, as its ``status`` has it."""
 
     ONLINE = topics.ONLINE.decode()
@@ -35,7 +35,7 @@ class Received:
 
     prefix: str
     leaf: str
-    content: Document | Presence | None
+    content: Document | OnlineStatus | None
     retained: bool = False
 
     @property
@@ -112,7 +112,7 @@ def decode(scope: Scope, topic: str, payload: bytes, *, retained: bool) -> Recei
         return Received(prefix, leaf, None, retained)
     if leaf == topics.STATUS:
         if payload in (topics.ONLINE, topics.OFFLINE):
-            return Received(prefix, leaf, Presence(payload.decode("ascii")), retained)
+            return Received(prefix, leaf, OnlineStatus(payload.decode("ascii")), retained)
         return _bad(topic, "is neither online nor offline")
     if len(payload) > LARGEST:
         return _bad(topic, f"has {len(payload) / LARGEST:.1f} MiB; more than 1 MiB is not read")

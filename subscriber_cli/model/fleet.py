@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from publisher.contract import topics
 from subscriber_cli.model.catalogue import Catalogue
-from subscriber_cli.model.decode import Presence, Received
+from subscriber_cli.model.decode import OnlineStatus, Received
 from subscriber_cli.model.explanation import Explanation
 from subscriber_cli.model.info import SubsystemHealth, subsystems
 from subscriber_cli.model.row import Cell, Instances, Row, lead
@@ -41,7 +41,7 @@ class Latest:
 
 
 @dataclass(slots=True)
-class HostState:
+class KnownHost:
     """One host, as far as it has told.
 
     Attributes:
@@ -55,7 +55,7 @@ class HostState:
     prefix: str
     name: str = ""
     named: bool = False
-    presence: Presence | None = None
+    presence: OnlineStatus | None = None
     latest: dict[str, Latest] = field(default_factory=dict)
     explanation: Explanation = field(default_factory=Explanation)
     subsystems: tuple[SubsystemHealth, ...] = ()
@@ -65,7 +65,7 @@ class HostState:
 
     @property
     def offline(self) -> bool:
-        return self.presence is Presence.OFFLINE
+        return self.presence is OnlineStatus.OFFLINE
 
     @property
     def state(self) -> str:
@@ -98,7 +98,7 @@ class HostState:
     def apply(self, message: Received, now: float) -> None:
         """Takes a message in; ``now`` in seconds since the epoch."""
         leaf, content = message.leaf, message.content
-        if isinstance(content, Presence):
+        if isinstance(content, OnlineStatus):
             self.presence = content
         elif content is None:
             self._withdraw(leaf)
@@ -170,21 +170,21 @@ class Fleet:
     """All hosts, in the order of their names."""
 
     def __init__(self) -> None:
-        self._hosts: dict[str, HostState] = {}
+        self._hosts: dict[str, KnownHost] = {}
         self._order: list[str] = []
 
-    def __iter__(self) -> Iterator[HostState]:
+    def __iter__(self) -> Iterator[KnownHost]:
         """Those that are plainly machines: they have a status, a verdict or a catalogue."""
         return (host for host in map(self._hosts.__getitem__, self._order) if host.is_machine)
 
-    def apply(self, message: Received, now: float) -> HostState | None:
+    def apply(self, message: Received, now: float) -> KnownHost | None:
         """Takes a message in; ``now`` in seconds since the epoch."""
         host = self._hosts.get(message.prefix)
         if host is None:
             if message.content is None or len(self._hosts) >= _MOST_HOSTS:
                 return None
             name = clean(message.prefix.rpartition("/")[2])[:64]
-            host = self._hosts[message.prefix] = HostState(message.prefix, name)
+            host = self._hosts[message.prefix] = KnownHost(message.prefix, name)
             bisect.insort(self._order, message.prefix)
         host.apply(message, now)
         return host

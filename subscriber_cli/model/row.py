@@ -71,7 +71,7 @@ class Instances:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class RankedRows:
     """A list of rows, the first the most important."""
 
     rows: tuple[Row, ...]
@@ -82,7 +82,7 @@ class Cell:
     """One field and its value; ``None`` where the payload held nothing of the field's kind."""
 
     column: Column
-    value: bool | float | str | Instant | Numbers | Instances | Ranking | Row | None
+    value: bool | float | str | Instant | Numbers | Instances | RankedRows | Row | None
 
     @property
     def number(self) -> float | None:
@@ -174,12 +174,14 @@ def _value(column: Column, raw: Any, depth: int) -> Any:
     return Numbers(tuple(numbers(raw))) if column.several else number(raw)
 
 
-def _nested(column: Column, raw: Any, depth: int) -> Row | Instances | Ranking | None:
+def _nested(column: Column, raw: Any, depth: int) -> Row | Instances | RankedRows | None:
     if depth > _DEEPEST:
         return None
     if column.kind == Kind.RECORDS and isinstance(raw, list):
         rows = (item for item in raw if isinstance(item, dict))
-        return Ranking(tuple(read_row(column.of, item, depth) for item in islice(rows, _MOST_ROWS)))
+        return RankedRows(
+            tuple(read_row(column.of, item, depth) for item in islice(rows, _MOST_ROWS))
+        )
     if column.kind == Kind.INSTANCES and isinstance(raw, dict):
         named = ((name, item) for name, item in raw.items() if isinstance(item, dict))
         return Instances(

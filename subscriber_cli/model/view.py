@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from subscriber_cli.model.fleet import Fleet, HostState
+from subscriber_cli.model.fleet import Fleet, KnownHost
 
 _NOTICE_SECONDS = 10.0
 
@@ -32,7 +32,7 @@ class View:
     notice_until: float = 0.0
 
     @property
-    def host(self) -> HostState | None:
+    def host(self) -> KnownHost | None:
         """The host shown in full."""
         hosts = list(self.fleet)
         return next(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from publisher.contract.units import duration
-from subscriber_cli.model.fleet import HostState
+from subscriber_cli.model.fleet import KnownHost
 from subscriber_cli.model.view import View
 from subscriber_cli.render import theme
 from subscriber_cli.render.head import fleet_line, head, wrap
@@ -29,7 +29,7 @@ def compose(view: View, width: int, height: int, now: float) -> list[Text]:
     return lines[-height:]
 
 
-def _host(view: View, host: HostState, width: int, height: int, now: float) -> list[Text]:
+def _host(view: View, host: KnownHost, width: int, height: int, now: float) -> list[Text]:
     lines: list[Text] = []
     if view.trouble:
         lines += [*_trouble(view, width, now), Text()]
@@ -44,7 +44,7 @@ def _host(view: View, host: HostState, width: int, height: int, now: float) -> l
     return lines
 
 
-def _hosts(hosts: list[HostState], chosen: HostState, width: int, room: int) -> list[Text]:
+def _hosts(hosts: list[KnownHost], chosen: KnownHost, width: int, room: int) -> list[Text]:
     """A window of the list of hosts around the chosen one."""
     at = next(index for index, host in enumerate(hosts) if host is chosen)
     start = min(max(at - room // 2, 0), max(len(hosts) - room, 0))
@@ -55,7 +55,7 @@ def _hosts(hosts: list[HostState], chosen: HostState, width: int, room: int) -> 
     ]
 
 
-def _grid(host: HostState, width: int, room: int, now: float) -> list[Text]:
+def _grid(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     count = max(min((width + _GAP) // (_NARROWEST + _GAP), 1 + width // 70), 1)
     each = (width - (count - 1) * _GAP) // count
     blocks = panels(host, each, room, now)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from publisher.contract.units import Unit, duration, humanise
-from subscriber_cli.model.row import Cell, Column, Instances, Instant, Numbers, Ranking, Row
+from subscriber_cli.model.row import Cell, Column, Instances, Instant, Numbers, RankedRows, Row
 
 
 def cell_text(cell: Cell, now: float) -> str:
@@ -75,7 +75,7 @@ def summary(row: Row, now: float) -> str:
         found = [*pairs(row.cells, now), *_devices(row, now)][:4]
     words = [f"{title} {text}" for title, text in found]
     for cell in row.cells:
-        if isinstance(cell.value, Ranking) and cell.value.rows:
+        if isinstance(cell.value, RankedRows) and cell.value.rows:
             if name := cell.value.rows[0].label:
                 words.append(f"{cell.column.title.lower()}: {name}")
             break

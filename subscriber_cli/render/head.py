@@ -8,7 +8,7 @@ from rich.text import Text
 
 from publisher.contract.units import Unit, duration
 from subscriber_cli.model.explanation import ExplanationCause
-from subscriber_cli.model.fleet import HostState
+from subscriber_cli.model.fleet import KnownHost
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar
 from subscriber_cli.render.cells import cell_text, padded, pairs
@@ -19,7 +19,7 @@ _INSTEAD_OF_CPU = ("disk_bytes_per_second", "memory_bytes", "power_watts")
 _PHYSICAL = frozenset({Unit.RPM, Unit.CELSIUS, Unit.WATTS})
 
 
-def head(host: HostState, width: int, room: int, now: float) -> list[Text]:
+def head(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     """The block about one host's verdict; the sentence is whole whatever ``room`` says."""
     inner = width - len(EDGE)
     style = theme.of_state(host.state)
@@ -34,7 +34,7 @@ def head(host: HostState, width: int, room: int, now: float) -> list[Text]:
     return [Text.assemble((EDGE, style), line) for line in lines]
 
 
-def fleet_line(host: HostState, width: int, *, chosen: bool, name_width: int) -> Text:
+def fleet_line(host: KnownHost, width: int, *, chosen: bool, name_width: int) -> Text:
     """One host among several: its state and its sentence, as much as fits."""
     style = theme.of_state(host.state)
     line = Text.assemble(
@@ -49,7 +49,7 @@ def fleet_line(host: HostState, width: int, *, chosen: bool, name_width: int) ->
     return line
 
 
-def _sentence(host: HostState, width: int, style: str) -> list[Text]:
+def _sentence(host: KnownHost, width: int, style: str) -> list[Text]:
     headline = host.explanation.headline
     if host.offline:
         lines = wrap(f"{host.name} is offline", width, f"bold {style}")
@@ -59,7 +59,7 @@ def _sentence(host: HostState, width: int, style: str) -> list[Text]:
     return wrap(headline, width, f"bold {style}")
 
 
-def _condition(host: HostState, width: int, style: str, now: float) -> Text:
+def _condition(host: KnownHost, width: int, style: str, now: float) -> Text:
     explanation = host.explanation
     line = Text()
     if state := host.state:
@@ -77,7 +77,7 @@ def _condition(host: HostState, width: int, style: str, now: float) -> Text:
     return line
 
 
-def _causes(host: HostState, width: int, room: int, now: float) -> list[Text]:
+def _causes(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     causes = host.explanation.causes
     if not causes or room <= 0 or host.offline:
         return []
@@ -102,7 +102,7 @@ def _causes(host: HostState, width: int, room: int, now: float) -> list[Text]:
     return lines
 
 
-def _cause(host: HostState, cause: ExplanationCause, width: int, now: float) -> Text:
+def _cause(host: KnownHost, cause: ExplanationCause, width: int, now: float) -> Text:
     line = Text.assemble("  ", (cause.category.ljust(15)[:15], "dim"))
     share, resource = cause.share_percent, cause.resource[:7]
     if share is not None:
@@ -120,7 +120,7 @@ def _cause(host: HostState, cause: ExplanationCause, width: int, now: float) -> 
     return line
 
 
-def _details(host: HostState, cause: ExplanationCause, now: float) -> Iterator[str]:
+def _details(host: KnownHost, cause: ExplanationCause, now: float) -> Iterator[str]:
     """What is told of a cause besides its share, the most important first."""
     if not cause.active:
         yield "ended"
@@ -150,7 +150,7 @@ def _cores(text: str, percent: float) -> str:
     return f"{percent / 100:.1f} cores" if percent >= 100 else f"{text} of a core"
 
 
-def _evidence(host: HostState, width: int, now: float) -> Text | None:
+def _evidence(host: KnownHost, width: int, now: float) -> Text | None:
     cells = host.explanation.evidence.cells
     if not cells or host.offline:
         return None

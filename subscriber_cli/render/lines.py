@@ -9,15 +9,15 @@ from rich.text import Text
 from publisher.contract.printable import printable
 from subscriber_cli.model.catalogue import Catalogue
 from subscriber_cli.model.content import Contents, Withdrawn, content_of
-from subscriber_cli.model.decode import Presence, Received
+from subscriber_cli.model.decode import OnlineStatus, Received
 from subscriber_cli.model.event import EventMessage
 from subscriber_cli.model.explanation import Explanation
-from subscriber_cli.model.fleet import HostState
+from subscriber_cli.model.fleet import KnownHost
 from subscriber_cli.render import theme
 from subscriber_cli.render.cells import summary
 
 
-def message_line(message: Received, host: HostState | None, now: float) -> Text:
+def message_line(message: Received, host: KnownHost | None, now: float) -> Text:
     """One message for people: when, who, what about, and the few numbers that say it."""
     at = message.made_at
     clock = datetime.fromtimestamp(now if at is None else at, UTC).astimezone()
@@ -29,8 +29,8 @@ def message_line(message: Received, host: HostState | None, now: float) -> Text:
     match content_of(message, host.catalogue if host else Catalogue()):
         case Withdrawn():
             return text.append("withdrawn", style="dim")
-        case Presence() as presence:
-            style = "" if presence is Presence.ONLINE else theme.of_state(presence)
+        case OnlineStatus() as presence:
+            style = "" if presence is OnlineStatus.ONLINE else theme.of_state(presence)
             return text.append(presence, style=style)
         case Explanation(state=state, headline=headline):
             text.append(f"{state.upper()} ", style=f"bold {theme.of_state(state)}")

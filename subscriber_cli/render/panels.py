@@ -11,10 +11,10 @@ from rich.text import Text
 
 from publisher.contract import topics
 from publisher.contract.units import Unit, duration, humanise
-from subscriber_cli.model.fleet import HISTORY_SECONDS, HostState, SeriesKey
+from subscriber_cli.model.fleet import HISTORY_SECONDS, KnownHost, SeriesKey
 from subscriber_cli.model.info import SUBSYSTEMS
 from subscriber_cli.model.leaves import AGELESS, LAST, panel_order
-from subscriber_cli.model.row import Cell, Instances, Numbers, Ranking, Row, lead
+from subscriber_cli.model.row import Cell, Instances, Numbers, RankedRows, Row, lead
 from subscriber_cli.model.values import clean
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar, sparkline, strip
@@ -34,7 +34,7 @@ class Panel:
     lines: list[Text]
 
 
-def panels(host: HostState, width: int, most: int, now: float) -> list[Panel]:
+def panels(host: KnownHost, width: int, most: int, now: float) -> list[Panel]:
     """All of a host's topics, of at most ``most`` lines each.
 
     They come in the catalogue's order, those that it does not know after; what is about the host
@@ -53,7 +53,7 @@ def panels(host: HostState, width: int, most: int, now: float) -> list[Panel]:
 class _Block:
     """How one topic of one host looks now."""
 
-    def __init__(self, host: HostState, leaf: str, width: int, now: float) -> None:
+    def __init__(self, host: KnownHost, leaf: str, width: int, now: float) -> None:
         self._host = host
         self._leaf = leaf
         self._cells = host.row(leaf).cells
@@ -156,7 +156,7 @@ class _Block:
 
     def _ranking(self, cell: Cell) -> Iterator[Text]:
         """A line for each row of a field that holds a ranked list."""
-        if not isinstance(cell.value, Ranking) or not cell.value.rows:
+        if not isinstance(cell.value, RankedRows) or not cell.value.rows:
             return
         rows = cell.value.rows
         rank = _ranked_by(rows, self._leaf)

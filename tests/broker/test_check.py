@@ -13,7 +13,7 @@ import pytest
 from publisher.cli.examination import Finding, examine
 from publisher.cli.loading import load_settings
 from publisher.config.load import Loaded
-from publisher.config.state import state_dir
+from publisher.config.state_folder import state_dir
 from publisher.daemon.settings import Settings
 from publisher.sources.files import KernelFiles
 from publisher.sources.identity import machine_id

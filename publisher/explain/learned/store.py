@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.config.state import save
+from publisher.config.state_folder import save
 from publisher.explain.learned.drift import Drift
 from publisher.explain.learned.energy import Energy
 from publisher.explain.learned.habits import Habits

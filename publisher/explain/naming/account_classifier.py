@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from publisher.errors import ConfigError
-from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import RuleBook, load
 from publisher.ledger.accounts import Account
 

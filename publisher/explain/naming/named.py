@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from publisher.contract.printable import printable
-from publisher.explain.naming.classify import MINING, Classification
+from publisher.explain.naming.classifier import MINING, Classification
 from publisher.ledger.accounts import Account, GroupKind
 
 _WHOLE = (GroupKind.JOB, GroupKind.CONTAINER, GroupKind.UNIT)

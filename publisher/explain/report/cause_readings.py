@@ -9,8 +9,8 @@ from publisher.contract.payload import rfc3339
 from publisher.contract.readings import CauseReading, RejectedReading, Resource
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.resources import LoadKind
-from publisher.explain.naming.classify import Classification
-from publisher.explain.thermal.power import gpu_watts
+from publisher.explain.naming.classifier import Classification
+from publisher.explain.thermal.power_model import gpu_watts
 from publisher.explain.thermal.state import AfterLoad
 from publisher.ledger.accounts import Account, Balance
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp
 from typing import Final
 
-from publisher.explain.thermal.power import PowerModel
+from publisher.explain.thermal.power_model import PowerModel
 from publisher.ledger.accounts import Account, Balance
 
 _LEAST_HEAT: Final = 0.2

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from publisher.explain.naming.classify import Classification
-from publisher.explain.thermal.power import PowerModel, gpu_watts
+from publisher.explain.naming.classifier import Classification
+from publisher.explain.thermal.power_model import PowerModel, gpu_watts
 from publisher.explain.thermal.state import ThermalState
 from publisher.explain.window import Window
 from publisher.ledger.accounts import Account

@@ -11,7 +11,7 @@ from publisher.explain.thermal.cooling import Baseline, Body, Cooling
 from publisher.explain.thermal.heat import HeatAccounts
 from publisher.explain.thermal.hint import Hint
 from publisher.explain.thermal.hot import HotProcessors
-from publisher.explain.thermal.power import PowerModel
+from publisher.explain.thermal.power_model import PowerModel
 from publisher.explain.window import Window
 from publisher.ledger.accounts import Account
 

@@ -36,7 +36,7 @@ _LAPS = 16_384  # forks after which the numbering may have wrapped around unseen
 
 
 @dataclass(slots=True)
-class Findings(Generic[M]):
+class Sightings(Generic[M]):
     """What one pass over the processes has come upon so far.
 
     Attributes:
@@ -186,7 +186,7 @@ class Books(Generic[M]):
             and self._table.threads - census.threads > self._surplus
         )
 
-    def _weigh_up(self, findings: Findings[M], recent: dict[Process[M], int]) -> None:
+    def _weigh_up(self, findings: Sightings[M], recent: dict[Process[M], int]) -> None:
         """Settles what a pass has found, strikes out the dead and enters the new."""
         dead = findings.dead
         if dead:
@@ -229,7 +229,7 @@ class Books(Generic[M]):
 
     # -- reading -----------------------------------------------------------------------------
 
-    def _read_all(self, found: list[int]) -> Findings[M]:
+    def _read_all(self, found: list[int]) -> Sightings[M]:
         """Reads all clocks and the line of every process that moved.
 
         An unchanged clock means unchanged ``children_ns`` too, since reaping takes work.
@@ -243,7 +243,7 @@ class Books(Generic[M]):
                 self._read_line(process, mark, findings)
         return findings
 
-    def _read_hot(self, found: list[int]) -> Findings[M]:
+    def _read_hot(self, found: list[int]) -> Sightings[M]:
         """Reads those that worked lately.
 
         Those that are not known to wait for children are booked by their clocks alone; their
@@ -263,15 +263,15 @@ class Books(Generic[M]):
         return findings
 
     @staticmethod
-    def _deaths(changed: list[tuple[Process[M], int]], found: list[int]) -> Findings[M]:
+    def _deaths(changed: list[tuple[Process[M], int]], found: list[int]) -> Sightings[M]:
         """Deaths stand first in everything: the credits read afterwards already hold them."""
-        findings: Findings[M] = Findings(found)
+        findings: Sightings[M] = Sightings(found)
         for process, mark in changed:
             if mark == GONE:
                 findings.dead[process] = process.parent
         return findings
 
-    def _read_line(self, process: Process[M], mark: int, findings: Findings[M]) -> None:
+    def _read_line(self, process: Process[M], mark: int, findings: Sightings[M]) -> None:
         """Reads what the kernel tells of a process whose clock moved, and books its work."""
         stat = self._source.stat(process.pid)
         if stat is None or stat.start != process.start:
@@ -321,7 +321,7 @@ class Books(Generic[M]):
         if changed:
             self._attribution.changed(process)
 
-    def _read_again(self, findings: Findings[M]) -> None:
+    def _read_again(self, findings: Sightings[M]) -> None:
         """Finds those that died while we read, since they are inside a credit already.
 
         A reaper shows its credit before the clock of the reaped disappears, so the reaper of
@@ -358,7 +358,7 @@ class Books(Generic[M]):
         return stat is None or stat.start != process.start
 
     def _read_reaper(
-        self, process: Process[M], findings: Findings[M], read: set[Process[M]] | None = None
+        self, process: Process[M], findings: Sightings[M], read: set[Process[M]] | None = None
     ) -> None:
         """Reads the ancestors of a process that died until one of them shows it.
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.ledger.open_accounts import Member, OpenAccount, waits_for_orphans
-from publisher.sources.connector import Connector, Exit, Fork
+from publisher.sources.proc_connector import Exit, Fork, ProcConnector
 
 _OPEN = 0.05  # part of the busy time without an owner from which events are listened to
 _PATIENCE = 2  # windows in a row
@@ -39,7 +39,7 @@ class Lineage:
         problem: why nothing can be heard, if so.
     """
 
-    def __init__(self, attribution: str, connect: Callable[[], Events] = Connector) -> None:
+    def __init__(self, attribution: str, connect: Callable[[], Events] = ProcConnector) -> None:
         self.lives: Counter[OpenAccount] = Counter()
         self.problem: SourceError | None = None
         self._attribution = attribution

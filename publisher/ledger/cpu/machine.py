@@ -31,7 +31,7 @@ class Totals(NamedTuple):
     blocked: int = 0
 
 
-class Window(NamedTuple):
+class MachineWindow(NamedTuple):
     """What happened between two looks, in nanoseconds.
 
     Attributes:
@@ -63,7 +63,7 @@ class Machine(Protocol):
     def census(self) -> Census:
         """The numbering of processes, after reading the totals anew."""
 
-    def window(self) -> Window | None:
+    def window(self) -> MachineWindow | None:
         """What happened since the last call; ``None`` the first time. Follows ``census``."""
 
     def epoch(self, wall: float) -> float:
@@ -93,13 +93,13 @@ class LinuxMachine:
         words = self._files.read("/proc/loadavg").split()
         return Census(int(words[-1]), self._next.forks, int(words[3].partition(b"/")[2]))
 
-    def window(self) -> Window | None:
+    def window(self) -> MachineWindow | None:
         after, before = self._next, self._totals
         self._totals = after
         busy, tolerance, partly = self._busy(before, after)
         if before is None:
             return None
-        return Window(
+        return MachineWindow(
             busy=busy,
             tolerance=tolerance,
             partly=partly,
@@ -152,13 +152,13 @@ class PortableMachine:
         self._next = Totals(*self._times(), self._forks)
         return Census(0, self._forks)
 
-    def window(self) -> Window | None:
+    def window(self) -> MachineWindow | None:
         after, before = self._next, self._totals
         self._totals = after
         if before is None:
             return None
         busy = max(after.busy - before.busy, 0)
-        return Window(
+        return MachineWindow(
             busy=busy,
             tolerance=busy // 10 + 30_000_000,
             partly=False,

@@ -12,7 +12,7 @@ from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.ledger.open_accounts import Member, OpenAccount
 from publisher.sources.files import KernelFiles
 from publisher.sources.sockets import (
-    Connection,
+    TcpConnection,
     connections,
     namespace_traffic,
     sockets_of,
@@ -25,7 +25,7 @@ _MOST_SEARCHED = 16  # processes whose descriptors are looked through in a windo
 _MOST_CONTAINERS = 32  # whose interfaces are read in a window, those that worked most first
 
 
-class Network:
+class NetworkUse:
     """Adds up connections.
 
     Args:
@@ -42,7 +42,7 @@ class Network:
     def __init__(
         self,
         files: KernelFiles,
-        ask: Callable[[], list[Connection]] = connections,
+        ask: Callable[[], list[TcpConnection]] = connections,
         proc: str = "/proc",
     ) -> None:
         self.moved: dict[OpenAccount, tuple[int, int]] = {}

@@ -52,7 +52,10 @@ class RunQueues:
         for process, used in busiest:
             if used < _WORKED_NS or process.threads > _MOST_THREADS or not process.alive:
                 continue
-            found[process] = waited = self._processes.waited(process.pid, process.threads)
+            waited = self._processes.waited(process.pid, process.threads)
+            if waited is None:
+                continue
+            found[process] = waited
             before = self._waited.get(process)
             if before is not None and waited >= before:
                 account = process.membership.account

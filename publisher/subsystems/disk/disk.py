@@ -8,7 +8,7 @@ partitions, md and device mapper arrives there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from publisher.contract.metric import (
     Reading,
@@ -176,11 +176,16 @@ class Work:
     def between(cls, before: block.Activity, after: block.Activity, seconds: float) -> Work:
         """A counter that ran backwards, or further than any disk runs, gives no rate."""
         reads, writes = after.reads - before.reads, after.writes - before.writes
-        waited = (after.read_milliseconds - before.read_milliseconds) + (
-            after.write_milliseconds - before.write_milliseconds
+        waited_for_reads = _growth(before.read_milliseconds, after.read_milliseconds)
+        waited_for_writes = _growth(before.write_milliseconds, after.write_milliseconds)
+        waited = (
+            None
+            if waited_for_reads is None or waited_for_writes is None
+            else waited_for_reads + waited_for_writes
         )
         bytes_limit = _LARGEST_BYTES_PER_SECOND
-        busy = _rate(after.busy_milliseconds - before.busy_milliseconds, seconds)
+        busy = _rate(_growth(before.busy_milliseconds, after.busy_milliseconds), seconds)
+        queued = _rate(_growth(before.queued_milliseconds, after.queued_milliseconds), seconds)
         return cls(
             read_bytes=_rate(
                 (after.sectors_read - before.sectors_read) * block.SECTOR, seconds, bytes_limit
@@ -194,16 +199,26 @@ class Work:
             writes=_rate(writes, seconds),
             busy_percent=None if busy is None else min(busy / 10, 100.0),
             latency_milliseconds=waited / (reads + writes)
-            if reads >= 0 and writes >= 0 and reads + writes > 0 and waited >= 0
+            if waited is not None
+            and reads >= 0
+            and writes >= 0
+            and reads + writes > 0
+            and waited >= 0
             else None,
-            queue_depth=_rate(
-                (after.queued_milliseconds - before.queued_milliseconds) / 1000, seconds
-            ),
+            queue_depth=None if queued is None else queued / 1000,
             any=reads + writes > 0,
         )
 
 
 _IDLE = Work(0.0, 0.0, 0.0, 0.0, 0.0, None, 0.0, any=False)
+
+
+def _idle(known: block.Activity) -> Work:
+    """Nothing was done, as far as this system counts it."""
+    busy = None if known.busy_milliseconds is None else 0.0
+    return replace(_IDLE, busy_percent=busy, queue_depth=None)
+
+
 _UNKNOWN = Work(None, None, None, None, None, None, None, any=False)
 _NO_HEALTH = SmartHealth()
 
@@ -212,7 +227,7 @@ _NO_HEALTH = SmartHealth()
 class _DiskState:
     """A disk, what its counters were, and what was said of it last, from what."""
 
-    disk: block.Disk
+    disk: block.BlockDisk
     content: bytes = b""
     activity: block.Activity | None = None
     work: Work = _UNKNOWN
@@ -277,7 +292,7 @@ class Disk(Subsystem):
         try:
             content = self.files.read(block.stat_of(name))
             if content == watched.content and before:
-                watched.work = _IDLE
+                watched.work = _IDLE if before.queued_milliseconds is not None else _idle(before)
                 return
             after = block.activity(content, name)
         except SourceError as error:
@@ -341,8 +356,12 @@ class Disk(Subsystem):
         return watched.reading
 
 
-def _rate(growth: float, seconds: float, limit: float = _LARGEST_PER_SECOND) -> float | None:
-    if growth < 0 or seconds <= 0:
+def _growth(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
+
+
+def _rate(growth: float | None, seconds: float, limit: float = _LARGEST_PER_SECOND) -> float | None:
+    if growth is None or growth < 0 or seconds <= 0:
         return None
     rate = growth / seconds
     return rate if rate <= limit else None

@@ -192,7 +192,9 @@ class Filesystems:
             named.setdefault(self._identity(mount, uuids, disks), mount)
         return named
 
-    def _identity(self, mount: mounts.Mount, uuids: dict[str, str], disks: list[block.Disk]) -> str:
+    def _identity(
+        self, mount: mounts.Mount, uuids: dict[str, str], disks: list[block.BlockDisk]
+    ) -> str:
         """By UUID; else by place on a disk that has an identity; else by what was mounted."""
         source = self._files.link(mount.source) if mount.source.startswith("/dev/") else None
         name = block.name_of(self._files, mount.device) or (source or "").rpartition("/")[2]

@@ -66,7 +66,7 @@ class SmartHealth:
 class _SmartState:
     """A disk, when it last served a request and was last asked, and what it last said."""
 
-    disk: block.Disk
+    disk: block.BlockDisk
     busy_at: float = float("-inf")
     first_seen: float = float("-inf")
     asked: float = float("-inf")
@@ -88,7 +88,7 @@ class Smart:
         self._asking: _SmartState | None = None
         self._due = float("inf")
 
-    def watch(self, disks: list[block.Disk], now: float) -> None:
+    def watch(self, disks: list[block.BlockDisk], now: float) -> None:
         """The disks that there are now."""
         self._states = {
             disk.identity: self._states.get(disk.identity) or _SmartState(disk, first_seen=now)

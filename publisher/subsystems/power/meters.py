@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from publisher.config.state import save
+from publisher.config.state_folder import save
 from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 from publisher.sources.hwmon import STRONGEST

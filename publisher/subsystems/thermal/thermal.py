@@ -293,6 +293,8 @@ class Thermal(Subsystem):
         super().__init__(sources)
         self._hwmon = hwmon.Hwmon(self.files)
         self._remedy = _NO_CHIP if hypervisor(self.files) else _FIND_CHIP
+        if self.files.foreign:
+            self._remedy = f"on {self.files.foreign} psutil reads none"
         self._found: list[hwmon.Chip] | None = None
         self._chips: list[_Sensors] = []
         self._zones: list[_Temperature] = []

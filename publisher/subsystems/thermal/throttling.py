@@ -52,6 +52,8 @@ class Throttling:
         if self._firmware:
             word = throttled_word(self._files, self._firmware)
             return Throttled(None, bool(word & _HELD_BACK))
+        if not self._counters and self._files.foreign:
+            raise AbsentError(f"on {self._files.foreign} nothing tells it")
         if not self._counters:
             raise AbsentError("this processor does not count it", path=f"{_CPUS}/cpu0")
         # Processors can be switched off, and take their counters with them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -18,6 +19,13 @@ _LAUNCH = Launch(
     identity=InfoReading(machine_id="42"),
     reload=("python", "-m"),
 )
+
+
+@pytest.fixture(params=["memory", "file"], autouse=True)
+def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory where the system can do that, else in a file without a name."""
+    if request.param == "file":
+        monkeypatch.delattr(os, "memfd_create")
 
 
 def test_through_a_descriptor() -> None:

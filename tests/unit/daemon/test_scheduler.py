@@ -1,4 +1,4 @@
-"""The rhythm of samples on a made-up machine: when each one is taken."""
+"""The scheduler of samples on a made-up machine: when each one is taken."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from publisher.sources.pressure_triggers import PressureTriggers
 
 
 class Load:
-    """A pulse that follows a given course of busy cores over time."""
+    """A load that follows a given course of busy cores over time."""
 
     def __init__(self, course: Callable[[float], float]) -> None:
         self._course = course
 
-    def beat(self, now: float) -> float:
+    def busy_cores(self, now: float) -> float:
         return self._course(now)
 
 
@@ -28,14 +28,14 @@ def samples(
     settings: SamplingSettings | None = None,
     again_in: float | None = None,
 ) -> list[float]:
-    rhythm = Scheduler(settings or SamplingSettings(), Load(course), now=0.0)  # type: ignore[arg-type]
+    scheduler = Scheduler(settings or SamplingSettings(), Load(course), now=0.0)  # type: ignore[arg-type]
     times, now = [], 0.0
     while now <= until:
-        rhythm.beat(now)
-        if now >= rhythm.next_sample:
+        scheduler.tick(now)
+        if now >= scheduler.next_sample:
             times.append(now)
-            rhythm.sampled(now, again_in=again_in)
-        now = rhythm.next_wake
+            scheduler.sampled(now, again_in=again_in)
+        now = scheduler.next_wake
     return times
 
 
@@ -85,15 +85,15 @@ def test_an_onset_is_seen_at_once_even_after_a_load_that_flickered_before_the_re
 
 
 def test_with_nothing_to_spare_an_onset_at_rest_is_sampled_in_turn() -> None:
-    rhythm = Scheduler(SamplingSettings(), Load(lambda _: 0.0), now=0.0)  # type: ignore[arg-type]
+    scheduler = Scheduler(SamplingSettings(), Load(lambda _: 0.0), now=0.0)  # type: ignore[arg-type]
     for moment in range(0, 60, 4):
-        rhythm.sampled(float(moment))
-    rhythm._extra = 0.0
-    rhythm.sampled(60.0)
-    assert rhythm.next_sample == 66.0
-    rhythm._extra = 0.0
-    rhythm.hurry(60.5)
-    assert rhythm.next_sample == 62.0
+        scheduler.sampled(float(moment))
+    scheduler._extra = 0.0
+    scheduler.sampled(60.0)
+    assert scheduler.next_sample == 66.0
+    scheduler._extra = 0.0
+    scheduler.hurry(60.5)
+    assert scheduler.next_sample == 62.0
 
 
 def test_a_flickering_load_does_not_double_our_cost() -> None:
@@ -107,27 +107,27 @@ def test_an_open_question_brings_the_next_sample_forward() -> None:
     assert min(gaps(samples(lambda _: 1.0, until=10, again_in=0.01))) >= 0.4
 
 
-def test_without_a_pulse_the_clock_alone_decides() -> None:
+def test_without_a_probe_the_clock_alone_decides() -> None:
     settings = SamplingSettings(pulse=False)
     times = samples(lambda now: 9.0 if now > 50 else 0.0, until=100, settings=settings)
     assert set(gaps(times)) == {2.0}
 
 
 def test_nothing_is_caught_up_on_after_a_suspend() -> None:
-    rhythm = Scheduler(SamplingSettings(), None, now=0.0)
-    rhythm.sampled(0.0)
-    rhythm.sampled(3600.0)
-    assert rhythm.next_sample == 3602.0
+    scheduler = Scheduler(SamplingSettings(), None, now=0.0)
+    scheduler.sampled(0.0)
+    scheduler.sampled(3600.0)
+    assert scheduler.next_sample == 3602.0
 
 
-def test_the_pulse_counts_busy_cores(tmp_path: Path) -> None:
+def test_the_probe_counts_busy_cores(tmp_path: Path) -> None:
     stat = tmp_path / "proc/stat"
     stat.parent.mkdir()
     stat.write_text("cpu  100 0 50 9000 10 0 0 0 0 0\ncpu0 100 0 50 9000 10 0 0 0 0 0\n")
-    pulse = LoadProbe(KernelFiles(tmp_path))
-    assert pulse.beat(0.0) is None
+    probe = LoadProbe(KernelFiles(tmp_path))
+    assert probe.busy_cores(0.0) is None
     stat.write_text("cpu  180 0 60 9000 20 0 0 0 0 0\ncpu0 180 0 60 9000 20 0 0 0 0 0\n")
-    busy = pulse.beat(0.5)
+    busy = probe.busy_cores(0.5)
     assert busy is not None
     assert round(busy, 6) == 2.0
 
@@ -140,49 +140,49 @@ def machine(root: Path, *, idle: float, work: int, told: float, stolen: int = 0)
     (root / "proc/uptime").write_text(f"5000.00 {told:.2f}\n")
 
 
-def test_the_pulse_goes_by_the_idle_time(tmp_path: Path) -> None:
+def test_the_probe_goes_by_the_idle_time(tmp_path: Path) -> None:
     machine(tmp_path, idle=9000.0, work=1000, told=9000.0)
-    pulse = LoadProbe(KernelFiles(tmp_path))
-    assert pulse.beat(10.0) is None
+    probe = LoadProbe(KernelFiles(tmp_path))
+    assert probe.busy_cores(10.0) is None
     machine(tmp_path, idle=0.0, work=0, told=9000.25)
-    busy = pulse.beat(10.5)
+    busy = probe.busy_cores(10.5)
     assert busy is not None
     assert round(busy, 6) == 1.5
 
 
-def test_in_a_container_that_tells_another_idle_time_the_pulse_counts_ticks(tmp_path: Path) -> None:
+def test_in_a_container_that_tells_another_idle_time_the_probe_counts_ticks(tmp_path: Path) -> None:
     machine(tmp_path, idle=9000.0, work=1000, told=4600.0)
-    pulse = LoadProbe(KernelFiles(tmp_path))
-    assert pulse.beat(10.0) is None
+    probe = LoadProbe(KernelFiles(tmp_path))
+    assert probe.busy_cores(10.0) is None
     machine(tmp_path, idle=9000.0, work=1001, told=4600.0)
-    busy = pulse.beat(10.5)
+    busy = probe.busy_cores(10.5)
     assert busy is not None
     assert round(busy, 6) == 2.0
 
 
 def test_what_a_hypervisor_steals_is_no_work(tmp_path: Path) -> None:
     machine(tmp_path, idle=9000.0, work=1000, told=9000.0, stolen=50)
-    pulse = LoadProbe(KernelFiles(tmp_path))
-    pulse.beat(10.0)
+    probe = LoadProbe(KernelFiles(tmp_path))
+    probe.busy_cores(10.0)
     machine(tmp_path, idle=9058.0, work=1000, told=9058.0, stolen=60)
-    assert pulse.beat(70.0) is None
+    assert probe.busy_cores(70.0) is None
     machine(tmp_path, idle=9058.4, work=1000, told=9058.4, stolen=61)
-    assert pulse.beat(70.5) == 0.0
+    assert probe.busy_cores(70.5) == 0.0
 
 
 def test_a_processor_that_is_taken_away_is_no_work(tmp_path: Path) -> None:
     machine(tmp_path, idle=9000.0, work=1000, told=9000.0)
-    pulse = LoadProbe(KernelFiles(tmp_path))
-    pulse.beat(10.0)
+    probe = LoadProbe(KernelFiles(tmp_path))
+    probe.busy_cores(10.0)
     stat = tmp_path / "proc/stat"
     stat.write_text("".join(stat.read_text().splitlines(keepends=True)[:2]))
-    assert pulse.beat(70.0) is None
+    assert probe.busy_cores(70.0) is None
     (tmp_path / "proc/uptime").write_text("5000.00 9000.50\n")
-    assert pulse.beat(70.5) == 0.0
+    assert probe.busy_cores(70.5) == 0.0
 
 
-def test_a_pulse_that_cannot_be_felt_is_none(tmp_path: Path) -> None:
-    assert LoadProbe(KernelFiles(tmp_path)).beat(0.0) is None
+def test_a_load_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    assert LoadProbe(KernelFiles(tmp_path)).busy_cores(0.0) is None
 
 
 def test_triggers_are_set_where_another_root_shows_this_kernel(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from publisher.contract.metric import (
     records,
     text,
 )
-from publisher.publishing.policy import Channel, Policy
+from publisher.publishing.policy import Policy, TopicChannel
 
 
 @reading
@@ -41,7 +41,7 @@ class Machine(Reading):
 
 
 def sent_at(timeline: list[tuple[float, Machine]], policy: Policy | None = None) -> list[float]:
-    channel = Channel(policy or Policy())
+    channel = TopicChannel(policy or Policy())
     times = []
     for now, value in timeline:
         if channel.due(value, now):

@@ -55,3 +55,16 @@ def test_a_folder_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert find("zpool-of-a-test") is None
+
+
+def test_without_memory_files_the_answer_comes_by_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+
+    assert _ended(_shell("echo an answer")) == (0, b"an answer\n")
+
+
+def test_where_no_program_can_be_asked_that_is_a_fact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "posix_spawn")
+
+    with pytest.raises(AbsentError, match="no way to ask"):
+        Child(["/bin/sh", "-c", "exit"])

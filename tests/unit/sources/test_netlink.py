@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.sources.connector import Connector, Exit, Fork
+from publisher.sources.proc_connector import Exit, Fork, ProcConnector
 from publisher.sources.sockets import _take, connections, namespace_traffic, sockets_of, traffic
 
 
@@ -24,9 +24,9 @@ def _release() -> tuple[int, ...]:
 def test_forks_and_exits_are_heard() -> None:
     if os.geteuid() and _release() < (6, 6):
         with pytest.raises(DeniedError):
-            Connector()
+            ProcConnector()
         return
-    connector = Connector()
+    connector = ProcConnector()
     with subprocess.Popen(["true"]) as child:
         pass
     heard = [event for event in connector.events() if child.pid in event[:2]]
@@ -69,7 +69,7 @@ def no_descriptors_left() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@pytest.mark.parametrize("ask", [connections, Connector])
+@pytest.mark.parametrize("ask", [connections, ProcConnector])
 def test_what_fails_for_once_is_not_absent(ask: Callable[[], object]) -> None:
     with pytest.raises(SourceError) as caught, no_descriptors_left():
         ask()
@@ -86,7 +86,7 @@ def test_a_refusal_is_no_end_of_the_list() -> None:
 def test_an_overflow_of_the_buffer_is_told() -> None:
     if os.geteuid() and _release() < (6, 6):
         pytest.skip("nobody but root hears of forks here")
-    connector = Connector()
+    connector = ProcConnector()
     connector._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
     for _ in range(40):
         subprocess.run(["true"], check=True)

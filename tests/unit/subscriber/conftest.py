@@ -19,7 +19,7 @@ from publisher.contract.readings import (
     HealthReading,
     InfoReading,
 )
-from subscriber_cli.model.decode import Presence, Received
+from subscriber_cli.model.decode import OnlineStatus, Received
 from subscriber_cli.model.fleet import Fleet
 
 NOW = 1_800_000_000.0
@@ -120,7 +120,7 @@ def say() -> Callable[..., Received]:
             host = "nas" if prefix == "host" else prefix.rpartition("/")[2]
             content = json.loads(json.dumps(Envelope(host).wrap(to_json(content), at)))
         elif isinstance(content, str):
-            content = Presence(content)
+            content = OnlineStatus(content)
         return Received(prefix, leaf, content, retained)
 
     return make

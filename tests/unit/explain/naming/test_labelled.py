@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from publisher.contract.readings import CATEGORIES
-from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 

@@ -7,7 +7,7 @@ from unit.explain.stage import account
 
 from publisher.contract.readings import EvidenceReading
 from publisher.explain.thermal.heat import HeatAccounts
-from publisher.explain.thermal.power import PowerModel
+from publisher.explain.thermal.power_model import PowerModel
 from publisher.ledger.accounts import Account, Balance
 
 SECONDS = 2.0

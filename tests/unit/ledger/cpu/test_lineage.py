@@ -10,7 +10,7 @@ import pytest
 from publisher.errors import AbsentError, SourceError
 from publisher.ledger.cpu.lineage import Lineage
 from publisher.ledger.open_accounts import Member, OpenAccount
-from publisher.sources.connector import Exit, Fork
+from publisher.sources.proc_connector import Exit, Fork
 
 
 class Tape:

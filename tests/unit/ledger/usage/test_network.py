@@ -7,9 +7,9 @@ from pathlib import Path
 
 from publisher.errors import AbsentError, SourceError
 from publisher.ledger.open_accounts import Member, OpenAccount
-from publisher.ledger.usage.network import Network
+from publisher.ledger.usage.network import NetworkUse
 from publisher.sources.files import KernelFiles
-from publisher.sources.sockets import Connection
+from publisher.sources.sockets import TcpConnection
 
 MB = 1 << 20
 
@@ -49,7 +49,7 @@ def test_containers_with_a_network_of_their_own(
     (tmp_path / "2/net/dev").hardlink_to(tmp_path / "1/net/dev")  # shares the network of 1
     (tmp_path / "3/net").mkdir(parents=True)
     (tmp_path / "3/net/dev").hardlink_to(tmp_path / "self/net/dev")
-    network = Network(Wires(), list, str(tmp_path))
+    network = NetworkUse(Wires(), list, str(tmp_path))
     for _ in range(3):
         network.read([], [vpn, downloads, on_the_host, gone], 2.0)
         assert not any(map(sum, network.moved.values()))
@@ -61,30 +61,32 @@ def test_containers_with_a_network_of_their_own(
 def test_bytes_that_stay_on_the_machine_are_not_on_the_wire(
     tmp_path: Path, opened: Callable[[str], OpenAccount], member: Callable[..., Member]
 ) -> None:
-    answers = [[Connection(1, 0, n * MB), Connection(2, 0, n * MB, inside=True)] for n in (1, 9)]
+    answers = [
+        [TcpConnection(1, 0, n * MB), TcpConnection(2, 0, n * MB, inside=True)] for n in (1, 9)
+    ]
     folder = tmp_path / "7/fd"
     folder.mkdir(parents=True)
     for inode in (1, 2):
         (folder / str(inode)).symlink_to(f"socket:[{inode}]")
     server = opened("server")
-    network = Network(Wires(), lambda: answers.pop(0), str(tmp_path))
+    network = NetworkUse(Wires(), lambda: answers.pop(0), str(tmp_path))
     for _ in range(3):
         network.read([(member(7, server), 10**9)], [], 2.0)
     assert network.moved == {server: (8 * MB, 0)}
 
 
 def test_a_failure_to_tell_of_connections_does_not_last() -> None:
-    answers: list[list[Connection] | SourceError] = [
-        [], SourceError("timed out"), [Connection(1, 0, 0)], [Connection(1, 0, 500_000)],
+    answers: list[list[TcpConnection] | SourceError] = [
+        [], SourceError("timed out"), [TcpConnection(1, 0, 0)], [TcpConnection(1, 0, 500_000)],
     ]  # fmt: skip
 
-    def ask() -> list[Connection]:
+    def ask() -> list[TcpConnection]:
         answer = answers.pop(0)
         if isinstance(answer, SourceError):
             raise answer
         return answer
 
-    network = Network(Wires(), ask)
+    network = NetworkUse(Wires(), ask)
     watching, problems = [], []
     while answers:
         network.read([], [], 2.0)
@@ -98,11 +100,11 @@ def test_a_failure_to_tell_of_connections_does_not_last() -> None:
 def test_a_kernel_that_tells_of_no_connections_is_not_asked_again() -> None:
     asked = []
 
-    def ask() -> list[Connection]:
+    def ask() -> list[TcpConnection]:
         asked.append(1)
         raise AbsentError("no counters")
 
-    network = Network(Wires(), ask)
+    network = NetworkUse(Wires(), ask)
     for _ in range(9):
         network.read([], [], 2.0)
     assert len(asked) == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.errors import ConfigError
-from subscriber_cli.model.decode import LARGEST, Notice, Presence, Received, Scope, decode
+from subscriber_cli.model.decode import LARGEST, Notice, OnlineStatus, Received, Scope, decode
 
 SCOPE = Scope("host")
 
@@ -69,7 +69,7 @@ def test_an_object_is_received() -> None:
 
 def test_a_status_is_a_word() -> None:
     assert decode(SCOPE, "host/status", b"offline", retained=False) == Received(
-        "host", "status", Presence.OFFLINE
+        "host", "status", OnlineStatus.OFFLINE
     )
 
 
@@ -87,7 +87,7 @@ def test_an_empty_message_withdraws() -> None:
         ({"time": "1970-01-01T00:00:10.500Z"}, 10.5),
         ({"time": 10}, None),
         ({}, None),
-        (Presence.ONLINE, None),
+        (OnlineStatus.ONLINE, None),
         (None, None),
     ],
 )
@@ -131,8 +131,8 @@ def test_raw_lines_are_json_and_harmless() -> None:
     assert json.loads(text) == {"topic": "host/x", "payload": payload}
 
 
-@pytest.mark.parametrize(("content", "payload"), [(Presence.ONLINE, "online"), (None, None)])
-def test_what_is_no_object_is_a_word_or_null(content: Presence | None, payload: Any) -> None:
+@pytest.mark.parametrize(("content", "payload"), [(OnlineStatus.ONLINE, "online"), (None, None)])
+def test_what_is_no_object_is_a_word_or_null(content: OnlineStatus | None, payload: Any) -> None:
     line = Received("host", "status", content).json_line()
 
     assert json.loads(line) == {"topic": "host/status", "payload": payload}

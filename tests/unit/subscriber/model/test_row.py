@@ -15,7 +15,7 @@ from subscriber_cli.model.row import (
     Instances,
     Instant,
     Numbers,
-    Ranking,
+    RankedRows,
     Row,
     lead,
     read_row,
@@ -77,7 +77,7 @@ def test_declared_fields_come_first(catalogue: dict[str, Any]) -> None:
         ("group", False, "x", None),
         ("group", False, {}, Row()),
         ("records", False, {"a": 1}, None),
-        ("records", False, [{}, 3], Ranking((Row(),))),
+        ("records", False, [{}, 3], RankedRows((Row(),))),
         ("instances", False, {"\x07": {}, "b": 3}, Instances((("\\x07", Row()),))),
         ("instances", False, [1], None),
     ],
@@ -132,7 +132,7 @@ def test_depth_and_breadth_have_an_end() -> None:
     )
     assert len(wide.cells) == 1000
     rows, devices = values(long).values()
-    assert isinstance(rows, Ranking)
+    assert isinstance(rows, RankedRows)
     assert isinstance(devices, Instances)
     assert (len(rows.rows), len(devices.rows)) == (1000, 1000)
 

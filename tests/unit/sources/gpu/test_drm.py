@@ -19,7 +19,7 @@ from publisher.sources.drm_clients import Client, Clients
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.gpu import Gpu
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "gpu"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "gpu"
 AMD = "0000:0c:00.0"
 
 

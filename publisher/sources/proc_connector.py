@@ -43,7 +43,7 @@ class Exit(NamedTuple):
     at: int
 
 
-class Connector:
+class ProcConnector:
     """Listens from construction on.
 
     Attributes:

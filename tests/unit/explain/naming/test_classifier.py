@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from publisher.explain.naming.classify import Classification, Classifier
+from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import RuleBook, load
 from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
 

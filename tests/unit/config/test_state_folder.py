@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config.state import save
+from publisher.config.state_folder import nameless, save
 from publisher.daemon.lock import claim
 from publisher.errors import FanwhyError
 
@@ -39,3 +39,18 @@ def test_a_state_folder_has_one_daemon_at_a_time(tmp_path: Path) -> None:
         claim(folder)
     os.close(ours)
     os.close(claim(folder))
+
+
+@pytest.mark.parametrize("door", ["memory", "file"])
+def test_a_file_without_a_name_is_empty_and_nobody_inherits_it(
+    door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if door == "file":
+        monkeypatch.delattr(os, "memfd_create")
+    descriptor = nameless("fanwhy-test")
+    assert os.fstat(descriptor).st_size == 0
+    assert not os.get_inheritable(descriptor)
+    os.write(descriptor, b"kept")
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    assert os.read(descriptor, 10) == b"kept"
+    os.close(descriptor)

@@ -14,7 +14,7 @@ from publisher.subsystems.gpu import GpuDeviceReading
 
 CARD = "0000:01:00.0"
 SECOND_CARD = "0000:02:00.0"
-SCRIPTS = Path(__file__).parents[2] / "native" / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "native" / "scripts"
 
 ONE = ("driver 550.54.14", "gpu 00000000:01:00.0 GPU-1 One")
 TWO = ("gpu 00000000:02:00.0 GPU-2 Two",)

@@ -17,7 +17,7 @@ from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.gpu import Gpu
 
-_SOURCE = Path(__file__).parents[2] / "native" / "nvml.c"
+_SOURCE = Path(__file__).parents[3] / "native" / "nvml.c"
 LIBRARY = "libnvidia-ml.so.1"
 CARD = "0000:01:00.0"
 
@@ -162,7 +162,7 @@ def elsewhere(tmp_path: Path) -> Any:
             env={
                 **os.environ,
                 "LD_LIBRARY_PATH": str(folder),
-                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "PYTHONPATH": str(Path(__file__).parents[4]),
                 "NVML_STAND_IN_SCRIPT": str(machine.script),
                 "NVML_STAND_IN_CALLS": str(machine.calls),
             },

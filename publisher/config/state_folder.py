@@ -28,19 +28,34 @@ def save(path: Path, content: str) -> None:
         raise
 
 
+def nameless(name: str) -> int:
+    """A descriptor of an empty file that no folder lists, in memory where the system can do that.
+
+    Args:
+        name: what debuggers call it.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name)
+    import tempfile  # noqa: PLC0415  # only where there is no memfd
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
 def state_dir() -> str | None:
     """Where what was learned is kept: systemd's, else the user's; ``None`` where neither is.
 
-    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification.
+    Source: systemd.exec(5) STATE_DIRECTORY; XDG Base Directory Specification; on Windows
+    LOCALAPPDATA.
     """
     if directory := os.environ.get("STATE_DIRECTORY"):
-        return directory.split(":")[0]
+        return directory.split(os.pathsep)[0]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return "/var/lib/fanwhy"
-    base = os.environ.get("XDG_STATE_HOME")
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")  # Windows
     if not base:
         home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where there is no home
-        if not home.startswith("/"):
+        if not os.path.isabs(home):  # noqa: PTH117  # as above
             return None
         base = f"{home}/.local/state"
     return f"{base}/fanwhy"

@@ -1,0 +1,55 @@
+"""One daemon at a time, by whatever locks the system has."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from publisher.daemon.lock import claim
+from publisher.errors import FanwhyError
+
+
+class Msvcrt:
+    """Windows' locks as far as they are used: a byte of a file can be locked once."""
+
+    LK_NBLCK = 2
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[int, int], int] = {}
+
+    def locking(self, descriptor: int, mode: int, count: int) -> None:
+        assert (mode, count) == (self.LK_NBLCK, 1)
+        place = (os.fstat(descriptor).st_ino, os.lseek(descriptor, 0, os.SEEK_CUR))
+        if place in self.held:
+            raise PermissionError(13, "Permission denied")
+        self.held[place] = descriptor
+
+
+def test_windows_locks_a_byte_that_nobody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    windows = Msvcrt()
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=windows.locking))
+    ours = claim(str(tmp_path))
+    with pytest.raises(FanwhyError, match=rf"runs already \(process {os.getpid()}\)"):
+        claim(str(tmp_path))
+    os.close(ours)
+    assert (tmp_path / "lock").read_bytes() == b"%d\n" % os.getpid()  # no hole, nothing after it
+
+
+def test_a_system_without_locks_says_so_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", None)
+    with caplog.at_level(logging.WARNING):
+        os.close(claim(str(tmp_path)))
+    assert [record.message for record in caplog.records] == [
+        "no file locks on this system: take care that only one fanwhy-pub runs"
+    ]
