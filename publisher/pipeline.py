@@ -7,17 +7,14 @@ and ``health`` says so.
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from publisher.contract import topics
 from publisher.contract.metric import Reading
 from publisher.contract.readings import EventReading, ExplanationReading
-from publisher.contract.topics import Topic
 from publisher.errors import SourceError
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
@@ -191,7 +188,7 @@ class Pipeline:
         """The names of those that run."""
         return frozenset(self._runner.timings)
 
-    def news(self) -> bool:
+    def take_health_changed(self) -> bool:
         """Whether any health has changed since this was last asked."""
         changed, self._runner.changed = self._runner.changed, False
         return changed
@@ -228,9 +225,3 @@ def _ranked(readings: Mapping[str, Reading], balance: Balance) -> dict[str, Read
 
 
 _TOP_BY = {cls.name: cls.top_by for cls in SUBSYSTEMS}
-
-
-@functools.cache
-def all_topics() -> Mapping[str, Topic]:
-    """Every topic of this daemon, by leaf."""
-    return topics.registry({cls.name: cls.reading for cls in SUBSYSTEMS})

@@ -17,7 +17,7 @@ from typing import Any, Self
 from publisher.contract.messages import Message, Request
 from publisher.contract.topics import COMMAND, EXPLANATION
 from publisher.errors import FanwhyError
-from publisher.mqtt.backoff import Backoff
+from publisher.mqtt.backoff import Backoff, ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings, Endpoint
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
@@ -26,7 +26,7 @@ from publisher.mqtt.interrupt import Interrupt
 from subscriber_cli.model.decode import LARGEST, Notice, Received, Scope, decode
 
 _TIMEOUTS = Timeouts(connect=5.0)
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 30.0
+_TIMES = ReconnectTimes(longest=30.0)
 _CROWDED = 10_000  # items that were not taken yet: then the broker has to wait
 _POLL_SECONDS = 0.05
 # Ours to refuse are messages beyond LARGEST, with a word to the user; what is larger still the
@@ -86,7 +86,7 @@ class Stream:
             client_id=f"fanwhy-sub-{os.urandom(4).hex()}", receive_bytes=_RECEIVE_BYTES
         )
         self._answers = self._scope.answers(self._options.client_id)
-        self._backoff = Backoff(_FIRST_WAIT_SECONDS)
+        self._backoff = Backoff(_TIMES.first)
         self._commands: deque[Message] = deque()
         self._connected = False
 
@@ -155,7 +155,7 @@ class Stream:
             self._connected = False
             if self._interrupt.stopping:
                 return
-            wait = None if final else self._backoff.next(_LONGEST_WAIT_SECONDS)
+            wait = None if final else self._backoff.next(_TIMES.longest)
             self._deliver(Trouble(text, wait))
             if wait is None:
                 return

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 
 from publisher.contract.messages import Message, Request
+from publisher.mqtt.backoff import ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Timeouts
 from publisher.mqtt.outbox import Outbox
-from publisher.mqtt.session import ReconnectTimes, Session
+from publisher.mqtt.session import Session
 
 
 class Recorded(Outbox):

@@ -17,8 +17,8 @@ from publisher.contract.topics import readings_of
 from publisher.contract.units import humanise
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.pipeline import all_topics
 from publisher.publishing.policy import EXPIRY_HEARTBEATS
+from publisher.subsystems.registry import all_topics
 
 _BEGIN = "<!-- reference: begin; written by `make docs` -->"
 _END = "<!-- reference: end -->"

@@ -12,7 +12,7 @@ from publisher.contract.model import json_schema
 from publisher.contract.topics import Topic, readings_of
 from publisher.daemon.settings import Settings
 from publisher.mqtt.broker import DEFAULT_URL, parse_url
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 _JSON = "application/json"
 

@@ -9,12 +9,13 @@ import typer
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.contract.printable import printable
+from publisher.contract.readings import GroupKind
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger import open_ledger
-from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.cgroup_names import unit_label
 from publisher.sources import Sources, machine_files
 

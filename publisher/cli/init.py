@@ -16,7 +16,7 @@ from publisher.cli.options import Broker, Config, Prefix
 from publisher.config.paths import CONFIG_VARIABLE, system_config, user_config
 from publisher.config.template import render
 from publisher.contract.printable import printable
-from publisher.contract.topics import Topics
+from publisher.contract.topics import TopicAddresses
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
 from publisher.mqtt.broker import parse_url
@@ -114,7 +114,7 @@ class _Answers:
         if self.username:
             values["broker.username"] = self.username
         if self.prefix:
-            Topics.for_host(self.prefix, "check")
+            TopicAddresses.for_host(self.prefix, "check")
             values["prefix"] = self.prefix
         return values, password
 

@@ -17,8 +17,8 @@ from publisher.errors import ConfigError
 from publisher.explain.naming import rules
 from publisher.ledger.naming import programs
 from publisher.mqtt.broker_checks import BROKER_CHECKS
-from publisher.pipeline import all_topics
 from publisher.subsystems import SUBSYSTEMS
+from publisher.subsystems.registry import all_topics
 
 SUBSYSTEM_NAMES = tuple(cls.name for cls in SUBSYSTEMS)
 # Those that may have a heartbeat of their own: what is retained and changes.

@@ -22,9 +22,9 @@ from publisher.contract.topics import readings_of
 from publisher.daemon.launch import Launch
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
-from publisher.pipeline import all_topics
 from publisher.sources import machine_files
 from publisher.sources.identity import describe
+from publisher.subsystems.registry import all_topics
 
 
 def command(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> int:

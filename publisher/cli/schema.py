@@ -11,7 +11,7 @@ from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 
 def command(

@@ -1,4 +1,4 @@
-"""One MQTT message on its way out, as events hand it to the bus, and one request on its way in."""
+"""One MQTT message on its way out, as the session gets it, and one request on its way in."""
 
 from __future__ import annotations
 

@@ -86,8 +86,9 @@ class Metric:
     """All that is known of a field besides its name and type.
 
     Attributes:
-        deadband: the smallest move, in ``unit``, that is worth a message. ``None``: a change of
-            this field alone sends nothing; the value rides along with the next message.
+        deadband: the smallest move of a number, in ``unit``, that is worth a message. ``None``: a
+            change of this field alone sends nothing; the value rides along with the next message.
+            Flags, choices and maps need none: every change of theirs is sent.
         deadband_percent: a move must also reach this share of the value last sent.
         precision: decimal places published; ``None`` leaves the number as it is.
         headline: among the few numbers of ``host/overview``.

@@ -1,4 +1,4 @@
-"""Readings to JSON and back to what a change is: the two things the daemon does all day.
+"""Encodes readings, and tells how two of them differ: the two things the daemon does all day.
 
 Both walk the declaration once per class, then run over a flat plan.
 """

@@ -54,9 +54,19 @@ class Resource(StrEnum):
     GPU = "gpu"
 
 
-GROUP_KINDS = ("container", "unit", "job", "program", "kernel")
+class GroupKind(StrEnum):
+    """Kinds of work group, from the most to the least specific name a person would use."""
+
+    CONTAINER = "container"
+    UNIT = "unit"
+    JOB = "job"
+    PROGRAM = "program"
+    KERNEL = "kernel"
+
+
 # Plain strings, since schemas, entities and pages are made of them.
 STATES = tuple(state.value for state in HostState)
+GROUP_KINDS = tuple(kind.value for kind in GroupKind)
 RESOURCES = tuple(resource.value for resource in Resource)
 EVENT_KINDS = ("cause_began", "cause_ended", "state_changed", "alert_raised", "alert_cleared")
 ALERTS = (

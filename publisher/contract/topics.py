@@ -1,6 +1,7 @@
 """Every topic that fanwhy uses: one row a topic with all that holds for it, and its addresses.
 
-Who publishes, who reads and who documents takes these facts from the rows, and from nowhere else.
+Publisher, readers and reference pages take these facts from the rows. An empty payload, which
+withdraws what is retained, is always sent with QoS 1.
 The rows of subsystems are made from their readings, the others stand here.
 
 The prefix is ``host`` unless configured; ``{hostname}`` in it is replaced, so that several
@@ -50,7 +51,7 @@ class Topic:
         doc: one sentence: what is on it.
         reading: what its payload holds besides the envelope; ``None`` where it is no reading.
         retained: the broker keeps the newest message for those who come later.
-        qos: quality of service, of what is published and of our subscription (MQTT 5 section 4.3).
+        qos: quality of service of what is published (MQTT 5 section 4.3).
         expires: a retained state that the broker forgets after a few heartbeats, so that a dead
             host shows by age as well.
         heartbeat: sent again after the longest silence, even if nothing has changed.
@@ -187,13 +188,13 @@ def readings_of(rows: Mapping[str, Topic]) -> dict[str, type[Reading]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
+class TopicAddresses:
     """The topics of one host under a resolved prefix such as ``host`` or ``host/nas``."""
 
     prefix: str
 
     @classmethod
-    def for_host(cls, template: str, hostname: str) -> Topics:
+    def for_host(cls, template: str, hostname: str) -> TopicAddresses:
         """Resolves ``{hostname}`` in a prefix template.
 
         Raises:

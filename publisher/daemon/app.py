@@ -17,11 +17,13 @@ from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
+from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
 from publisher.daemon.wakeup import Wakeup
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.sources import machine_files
 from publisher.sources.pressure_triggers import PressureTriggers
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class App:
             state_dir=home,
             explainer=Explainer(launch.settings.explain, state_dir=home),
             timeline=Timeline.open(home),
+            self_metrics=SelfMetrics(machine_files("/")),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
 
@@ -98,15 +101,15 @@ class App:
         self._cycle.refresh()
 
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
-        """Says the verdict on a topic, once there is one."""
+        """Says the verdict on a topic; nothing before there is one."""
         if self._cycle.verdict:
             self._cycle.outlet.answer(self._cycle.verdict, topic, correlation_data)
 
-    def alone(self) -> None:
+    def prefix_is_ours(self) -> None:
         """The prefix is ours: an earlier run of this machine was the last to use it."""
         self._cycle.presence.outbox.release()
 
-    def not_alone(self, name: str) -> None:
+    def prefix_taken(self, name: str) -> None:
         """Refuses to share a prefix with another machine."""
         prefix = self._cycle.launch.settings.topics.prefix
         self._failure = PrefixTakenError(
@@ -126,7 +129,7 @@ class App:
         return Presence(launch, self._journal, self, call=self._call, boot_id=self._boot_id)
 
     def _open(self) -> None:
-        """Is there, from the first word on."""
+        """Queues what is said first, and connects."""
         cycle = self._cycle
         cycle.presence.outbox.put(cycle.outlet.status(topics.ONLINE))
         cycle.announce()
@@ -150,7 +153,7 @@ class App:
             self._cycle.announce()
         else:
             moved = (before.topics, before.broker.url) != (after.topics, after.broker.url)
-            cycle.presence.close(cycle.outlet.goodbye(for_good=moved))
+            cycle.leave(for_good=moved)
             self._cycle = Cycle(launch, self._life, self._presence(launch))
             self._open()
 

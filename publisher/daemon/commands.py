@@ -13,7 +13,7 @@ from typing import Protocol
 from publisher.contract import topics
 from publisher.contract.messages import Request
 from publisher.contract.printable import printable
-from publisher.contract.topics import Topics
+from publisher.contract.topics import TopicAddresses
 from publisher.homeassistant.discovery import HomeAssistantSettings
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ class Owner(Protocol):
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
         """Says the verdict on a topic."""
 
-    def alone(self) -> None:
+    def prefix_is_ours(self) -> None:
         """The prefix is ours: an earlier run of this machine was the last to use it."""
 
-    def not_alone(self, name: str) -> None:
+    def prefix_taken(self, name: str) -> None:
         """Another machine, of that name, publishes under our prefix."""
 
 
@@ -54,7 +54,7 @@ class CommandHandler:
         self,
         owner: Owner,
         *,
-        of: Topics,
+        of: TopicAddresses,
         machine_id: str | None,
         homeassistant: HomeAssistantSettings,
         leaves: Collection[str],
@@ -123,6 +123,6 @@ class CommandHandler:
         except (ValueError, KeyError, TypeError, RecursionError):
             return  # not ours, or withdrawn
         if machine_id == self._machine_id:
-            self._owner.alone()
+            self._owner.prefix_is_ours()
         else:
-            self._owner.not_alone(printable(host[:_SHOWN]))
+            self._owner.prefix_taken(printable(host[:_SHOWN]))

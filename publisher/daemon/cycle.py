@@ -20,10 +20,11 @@ from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
 from publisher.daemon.timeline_svg import draw
 from publisher.explain.explainer import Explainer
-from publisher.pipeline import EXPLANATION, Pipeline, Sample, all_topics
+from publisher.pipeline import EXPLANATION, Pipeline, Sample
 from publisher.publishing.outlet import PUBLISHING, Outlet
 from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
+from publisher.subsystems.registry import all_topics
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Life:
         state_dir: its state folder; ``None`` keeps nothing.
         explainer: the verdict's memory.
         timeline: of the last 24 hours.
+        self_metrics: what the daemon has cost since its start.
+        clock: tells when the time of day was set.
         started: seconds since the epoch.
         absent: the subsystems of which the log has said that this machine has none.
     """
@@ -47,6 +50,7 @@ class Life:
     state_dir: str | None
     explainer: Explainer
     timeline: Timeline
+    self_metrics: SelfMetrics
     clock: Clock = field(default_factory=Clock)
     started: float = field(default_factory=time.time)
     absent: list[str] = field(default_factory=list)
@@ -80,7 +84,6 @@ class Cycle:
             guarded=self.pipeline.guarded,
             wall=sources.wall,
         )
-        self._self_metrics = SelfMetrics(sources.files)
         self._info_stale = True
         self._info_due = 0.0
         self._samples = 0
@@ -112,7 +115,7 @@ class Cycle:
             self._say_what_is_absent()
         self.presence.poll()
         self.scheduler.sampled(sample.now, again_in=sample.again_in)
-        self._self_metrics.sampled(time.thread_time() - began)
+        self._life.self_metrics.sampled(time.thread_time() - began)
 
     def tick(self, now: float) -> None:
         """Does what is due between samples."""
@@ -127,6 +130,16 @@ class Cycle:
         now = time.monotonic()
         self.presence.announcer.again(now)
         self.scheduler.hurry(now)
+
+    def leave(self, *, for_good: bool) -> None:
+        """Says goodbye; ``for_good`` leaves nothing behind where we were."""
+        presence = self.presence
+        presence.close(self.outlet.goodbye(for_good=for_good))
+        self._life.self_metrics.disconnected(
+            messages=presence.messages_sent,
+            payload_bytes=presence.payload_sent_bytes,
+            connections=presence.connections,
+        )
 
     def end_explanations(self, *, tell: bool) -> None:
         """Ends what was told as begun; ``tell`` says so."""
@@ -151,11 +164,11 @@ class Cycle:
     def _own(self, now: float) -> dict[str, Reading]:
         """What there is to say of the daemon itself."""
         own: dict[str, Reading] = {}
-        self._info_stale = self.pipeline.news() or self._info_stale
+        self._info_stale = self.pipeline.take_health_changed() or self._info_stale
         if self._info_stale and now >= self._info_due:
             self._info_stale, self._info_due = False, now + _INFO_SECONDS
             own[topics.INFO] = self._info()
-        own[topics.SELF] = self._self_metrics.read(
+        own[topics.SELF] = self._life.self_metrics.read(
             now,
             messages=self.presence.messages_sent,
             payload_bytes=self.presence.payload_sent_bytes,

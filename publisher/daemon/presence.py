@@ -22,7 +22,7 @@ from publisher.mqtt.embedded import EmbeddedBroker, find_or_start
 from publisher.mqtt.journal import Journal
 from publisher.mqtt.outbox import Outbox
 from publisher.mqtt.session import Session
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,9 @@ class Presence:
             settings.host,
             settings.homeassistant,
             settings.senses.disabled,
+            # Home Assistant is told how old a value may get.
+            settings.publishing.heartbeat_seconds,
+            settings.publishing.heartbeats,
         )
 
     @property

@@ -22,7 +22,7 @@ class SelfMetrics:
     """Measures this process over a window that grows to a minute and then slides.
 
     Args:
-        files: of the machine we look at.
+        files: of the machine that the daemon runs on, which need not be the one it looks at.
         cpu_seconds: CPU time of this process until now.
     """
 
@@ -30,13 +30,13 @@ class SelfMetrics:
         self, files: KernelFiles, cpu_seconds: Callable[[], float] = time.process_time
     ) -> None:
         self._cpu_seconds = cpu_seconds
-        # Our own files are where we run, not under the root of the machine we look at.
-        self._files = files if not files.root else KernelFiles()
+        self._files = files
         self._marks: deque[tuple[float, float]] = deque()  # when, and CPU time until then
         self._cpu_percent: float | None = None
         self._memory_bytes: int | None = None
         self._memory_at = float("-inf")
         self._samples = 0
+        self._messages = self._payload_bytes = self._connections = 0
         self._costs: deque[float] = deque(maxlen=31)
 
     def sampled(self, seconds: float) -> None:
@@ -44,10 +44,23 @@ class SelfMetrics:
         self._samples += 1
         self._costs.append(seconds)
 
+    def disconnected(self, *, messages: int, payload_bytes: int, connections: int) -> None:
+        """Keeps what a session has sent: the next one counts from 0."""
+        self._messages += messages
+        self._payload_bytes += payload_bytes
+        self._connections += connections
+
     def read(
         self, now: float, *, messages: int, payload_bytes: int, connections: int
     ) -> SelfReading:
-        """The newest figures; there is no CPU time in the first seconds."""
+        """The newest figures; there is no CPU time in the first seconds.
+
+        Args:
+            now: monotonic seconds.
+            messages: sent by the session that is open now.
+            payload_bytes: likewise.
+            connections: likewise made by it.
+        """
         if not self._marks or now - self._marks[-1][0] >= _MARK_SECONDS:
             self._mark(now, self._cpu_seconds())
         if now - self._memory_at >= _MEMORY_SECONDS:
@@ -57,9 +70,9 @@ class SelfMetrics:
             cpu_percent=self._cpu_percent,
             memory_bytes=self._memory_bytes,
             samples=self._samples,
-            messages_sent=messages,
-            payload_sent_bytes=payload_bytes,
-            connections=connections,
+            messages_sent=self._messages + messages,
+            payload_sent_bytes=self._payload_bytes + payload_bytes,
+            connections=self._connections + connections,
             sample_milliseconds=self._typical_milliseconds(),
         )
 

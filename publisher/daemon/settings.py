@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass, field
 
 from publisher.config.setting import setting
-from publisher.contract.topics import DEFAULT_PREFIX, Topics
+from publisher.contract.topics import DEFAULT_PREFIX, TopicAddresses
 from publisher.daemon.scheduler import SamplingSettings
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.homeassistant.discovery import HomeAssistantSettings
@@ -52,10 +52,10 @@ class Settings:
         return self.hostname or socket.gethostname() or "unnamed"
 
     @property
-    def topics(self) -> Topics:
+    def topics(self) -> TopicAddresses:
         """The topics under the resolved prefix.
 
         Raises:
             ConfigError: the prefix makes no usable topic.
         """
-        return Topics.for_host(self.prefix, self.host)
+        return TopicAddresses.for_host(self.prefix, self.host)

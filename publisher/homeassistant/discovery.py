@@ -1,7 +1,7 @@
 """Home Assistant's device discovery, derived from the declarations of the metrics.
 
 Source: Home Assistant's documentation of MQTT discovery, and its ``mqtt`` component as of 2025.4
-to 2026.11. ``shown`` knows classes and units, ``naming`` names and ids, and ``announcer`` decides
+to 2026.11. ``classes`` knows classes and units, ``naming`` names and ids, and ``announcer`` decides
 when all this is said.
 """
 
@@ -17,7 +17,7 @@ from publisher.contract.messages import Message
 from publisher.contract.metric import Field, Kind, Metric, Reading, fields_of, is_list
 from publisher.contract.payload import encode
 from publisher.contract.readings import EVENT_KINDS, InfoReading
-from publisher.contract.topics import Topic, Topics
+from publisher.contract.topics import Topic, TopicAddresses
 from publisher.homeassistant.classes import quantity, template
 from publisher.homeassistant.naming import lower, names_of, quoted, slug, stable, title_of
 
@@ -131,7 +131,7 @@ class Discovery:
     def __init__(
         self,
         host: Host,
-        addresses: Topics,
+        addresses: TopicAddresses,
         rows: Iterable[Topic],
         settings: HomeAssistantSettings,
         *,

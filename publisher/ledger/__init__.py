@@ -1,6 +1,6 @@
 """The accounts: what used the processors, the disks, the memory; for every busy second a name."""
 
-from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
 from publisher.ledger.ledger import Ledger, open_ledger
 from publisher.ledger.ledger_settings import LedgerSettings
 
@@ -8,7 +8,6 @@ __all__ = [
     "Account",
     "Balance",
     "Clues",
-    "GroupKind",
     "Ledger",
     "LedgerSettings",
     "WorkGroup",

@@ -6,17 +6,8 @@ Times are CPU seconds, rates are per second of the window, percent of CPU is of 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class GroupKind(StrEnum):
-    """Kinds of work group, from the most to the least specific name a person would use."""
-
-    CONTAINER = "container"
-    UNIT = "unit"
-    JOB = "job"
-    PROGRAM = "program"
-    KERNEL = "kernel"
+from publisher.contract.readings import GroupKind
 
 
 @dataclass(frozen=True, slots=True)

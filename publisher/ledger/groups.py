@@ -14,7 +14,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
 
-from publisher.ledger.accounts import GroupKind, WorkGroup
+from publisher.contract.readings import GroupKind
+from publisher.ledger.accounts import WorkGroup
 from publisher.ledger.naming.cgroup_names import Place, place_of
 from publisher.ledger.naming.names import Name, Namer, clean, program_of
 from publisher.ledger.open_accounts import CgroupCounter, GroupMembership, Member, OpenAccount

@@ -7,8 +7,9 @@ import os
 from functools import partial
 from typing import Protocol
 
+from publisher.contract.readings import GroupKind
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.ledger.accounts import Account, Balance, GroupKind
+from publisher.ledger.accounts import Account, Balance
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.contract.readings import GroupKind
+from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.cpu.process import Process
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Name, clean, program_of

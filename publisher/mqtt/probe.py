@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from publisher.contract.messages import Message, Request
-from publisher.contract.topics import COMMAND, INFO, Topics
+from publisher.contract.topics import COMMAND, INFO, TopicAddresses
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
@@ -44,7 +44,7 @@ class Findings:
 
 def probe(
     settings: BrokerSettings,
-    topics: Topics,
+    topics: TopicAddresses,
     *,
     hello: bytes,
     ours: Callable[[bytes], bool],

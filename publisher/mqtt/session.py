@@ -12,12 +12,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from publisher.contract.messages import Message, Request
 from publisher.errors import FanwhyError
-from publisher.mqtt.backoff import Backoff
+from publisher.mqtt.backoff import Backoff, ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
@@ -47,31 +46,6 @@ class MessageSource(Protocol):
 
     def renew(self) -> None:
         """Has every retained state sent again: the broker may have come back empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconnectTimes:
-    """How long the session waits between connections, in seconds.
-
-    A broker that went away a moment ago is found within ten seconds of its return; one that
-    stays away, or says no, is asked once a minute. An attempt that finds nothing takes less
-    processor time than a message (bench: 100 and 140 µs).
-
-    Attributes:
-        first: before the second attempt; doubled before each further one.
-        away: the longest wait for a broker that cannot be reached,
-        patient: until it was away for this long.
-        longest: the longest wait of all.
-        steady: a connection that lasted this long counts as good.
-        old_version: until a broker that wanted MQTT 3.1.1 is offered 5 again.
-    """
-
-    first: float = 1.0
-    away: float = 8.0
-    patient: float = 300.0
-    longest: float = 60.0
-    steady: float = 30.0
-    old_version: float = 3600.0
 
 
 _TIMES = ReconnectTimes()

@@ -15,7 +15,7 @@ from publisher.contract.messages import Message
 from publisher.contract.metric import Reading
 from publisher.contract.payload import Envelope, encode, to_json
 from publisher.contract.readings import EventReading
-from publisher.contract.topics import Topic, Topics
+from publisher.contract.topics import Topic, TopicAddresses
 from publisher.publishing.overview import Overview
 from publisher.publishing.policy import PublishingSettings, TopicChannel
 
@@ -47,7 +47,7 @@ class Outlet:
     def __init__(
         self,
         host: str,
-        addresses: Topics,
+        addresses: TopicAddresses,
         rows: Mapping[str, Topic],
         settings: PublishingSettings,
         *,
@@ -118,13 +118,14 @@ class Outlet:
         self._put(self._message(leaf, payload))
 
     def withdraw(self, leaf: str) -> None:
-        """Leaves nothing on a topic, now or before the start."""
+        """Empties a topic, whichever run of the daemon filled it."""
         self._channels.pop(leaf, None)
         self._put(self._empty(leaf))
 
     def again(self) -> None:
-        """Forgets what was said: the next readings are published whether they changed or not."""
-        self._channels.clear()
+        """Has the next readings published whether they changed or not."""
+        for channel in self._channels.values():
+            channel.again()
 
     def status(self, word: bytes) -> Message:
         """The status topic saying ``online``, which is to be believed for a while, or ``offline``.
@@ -137,8 +138,7 @@ class Outlet:
         """The last messages; ``for_good`` leaves nothing behind where we were."""
         if not for_good:
             return [self.status(topics.OFFLINE)]
-        left = (*self._channels, topics.CATALOGUE, topics.PICTURE, topics.STATUS)
-        return [self._empty(leaf) for leaf in left]
+        return [self._empty(row.leaf) for row in self._rows.values() if row.retained]
 
     def _offer(self, leaf: str, reading: Reading, now: float) -> None:
         channel = self._channels.get(leaf)

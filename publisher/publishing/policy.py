@@ -101,6 +101,10 @@ class TopicChannel:
             return silence >= self.policy.min_interval_seconds
         return found is Change.STATE
 
+    def again(self) -> None:
+        """Makes the next reading due, whatever it says."""
+        self._sent = None
+
     def sent(self, reading: Reading, now: float) -> None:
         """Notes that ``reading`` went out at ``now``."""
         self._sent = reading

@@ -28,7 +28,7 @@ class Received:
 
     Attributes:
         prefix: the topic without its leaf: one for each host.
-        content: the JSON object, which ``content_of`` and ``HostState`` make sense of;
+        content: the JSON object, which ``content_of`` and ``KnownHost`` make sense of;
             ``None`` when the topic was withdrawn.
         retained: the broker had kept it, so it may be old.
     """

@@ -19,10 +19,11 @@ from paho.mqtt.properties import Properties
 from servers import REPOSITORY, Mosquitto, free_port, program, wait_until
 
 from publisher.contract.messages import Message, Request
+from publisher.mqtt.backoff import ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Timeouts
 from publisher.mqtt.outbox import Outbox
-from publisher.mqtt.session import ReconnectTimes, Session
+from publisher.mqtt.session import Session
 
 PASSWORDS = {"fanwhy": "daemon's own", "reader": "read:only", "homeassistant": "ha!"}
 

@@ -22,7 +22,7 @@ import servers
 
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 pytestmark = pytest.mark.broker
 

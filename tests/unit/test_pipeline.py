@@ -7,12 +7,12 @@ from typing import ClassVar
 import pytest
 
 from publisher.contract.metric import Reading
-from publisher.contract.readings import GROUP_KINDS
+from publisher.contract.readings import GROUP_KINDS, GroupKind
 from publisher.daemon.settings import Settings
 from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
 from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
 from publisher.sources import Sources
 from publisher.subsystems.base import Subsystem
@@ -149,10 +149,10 @@ def test_a_ranking_that_stumbles_takes_no_reading_along() -> None:
 def test_news_are_news_once() -> None:
     stage = Stage(Books())
     stage.pipeline.sample()
-    assert stage.pipeline.news()
+    assert stage.pipeline.take_health_changed()
     stage.now += 2.0
     stage.pipeline.sample()
-    assert not stage.pipeline.news()
+    assert not stage.pipeline.take_health_changed()
 
 
 class Diary(Subsystem):

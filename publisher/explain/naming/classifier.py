@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from publisher.contract.printable import printable
+from publisher.contract.readings import GroupKind
 from publisher.explain.naming.rules import Rule, RuleBook
-from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.programs import shipped
 
 MINING: Final = "cryptomining"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from publisher.contract.printable import printable
+from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classifier import MINING, Classification
-from publisher.ledger.accounts import Account, GroupKind
+from publisher.ledger.accounts import Account
 
 _WHOLE = (GroupKind.JOB, GroupKind.CONTAINER, GroupKind.UNIT)
 

@@ -14,7 +14,7 @@ from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.explain.report.wording import joined
+from publisher.explain.report.headline import joined
 from publisher.explain.window import Window
 
 _OOM_LASTS_SECONDS: Final = 600.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from publisher.ledger.accounts import GroupKind
+from publisher.contract.readings import GroupKind
 from publisher.ledger.naming.names import clean
 
 _ID = r"(?P<id>[0-9a-f]{64}|[0-9a-f]{32})"

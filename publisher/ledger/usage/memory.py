@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from publisher.ledger.accounts import GroupKind
+from publisher.contract.readings import GroupKind
 from publisher.ledger.open_accounts import Member, OpenAccount
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.processes import ProcessDetails

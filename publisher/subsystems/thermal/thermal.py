@@ -7,7 +7,6 @@ Sensors of graphics cards are the gpu topic's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,6 +26,7 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, zones
 from publisher.sources.identity import hypervisor
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.thermal.chips import PACKAGE
 from publisher.subsystems.thermal.throttling import Throttled, Throttling
 
 _T = TypeVar("_T")
@@ -119,37 +119,6 @@ class ThermalReading(Reading):
     fans: dict[str, FanReading] = instances(
         FanReading, "Fans", "Every fan, by chip, place and label."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """Sensors that measure the processor package: chips and labels by pattern."""
-
-    chip: re.Pattern[str]
-    label: re.Pattern[str]
-
-    def fits(self, sensor: _Temperature) -> bool:
-        return bool(self.chip.fullmatch(sensor.chip) and self.label.fullmatch(sensor.label.lower()))
-
-
-# The first rule that fits any sensor decides. The driver of the processor itself goes before the
-# board's chips; of AMD's two, Tdie is a temperature and Tctl may be one with an offset for the fan
-# control (kernel documentation, hwmon/k10temp). ACPI zones measure anything: never taken.
-_PACKAGE = [
-    _Rule(re.compile(chip), re.compile(label))
-    for chip, label in (
-        (r"coretemp", r"(package|physical) id \d+"),
-        (r"k10temp|zenpower", r"tdie"),
-        (r"k10temp|zenpower", r"tctl"),
-        (r"k10temp|k8temp|via_cputemp", r"temp1|core 0.*"),
-        (r"coretemp", r"core \d+"),
-        (r"(cpu|bigcore|littlecore)[\w-]*[_-]thermal([_-]zone)?|x86_pkg_temp", r".*"),
-        (r"(soc|package)[\w-]*[_-]thermal|bcm2835_thermal", r".*"),
-        (r"asusec|asus_wmi_sensors|dell_smm|thinkpad", r"cpu( package| temperature)?"),
-        (r"applesmc", r"tc0p|tcxc"),
-        (r"nct6\w+|it8\w+|f7\w+", r"peci agent 0|tsi0_temp|smbusmaster 0|cputin|cpu( temp\w*)?"),
-    )
-]
 
 
 class _Temperature:
@@ -366,7 +335,12 @@ class Thermal(Subsystem):
         sensors = [sensor for known in self._chips for sensor in known.all] + self._zones
         temperatures = [sensor for sensor in sensors if isinstance(sensor, _Temperature)]
         self._package = next(
-            (fit for rule in _PACKAGE if (fit := [s for s in temperatures if rule.fits(s)])), []
+            (
+                fit
+                for rule in PACKAGE
+                if (fit := [s for s in temperatures if rule.fits(s.chip, s.label)])
+            ),
+            [],
         )
         self._note(
             "cpu_temperature",

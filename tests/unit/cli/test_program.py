@@ -23,7 +23,7 @@ from publisher.cli.run import environment, prepare
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
 from publisher.daemon.launch import Launch
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SHOWN = [name for name in COMMANDS if name != "config"]

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from publisher.cli.top import table
-from publisher.ledger import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.contract.readings import GroupKind
+from publisher.ledger import Account, Balance, Clues, WorkGroup
 
 
 def test_top_prints_one_object() -> None:

@@ -14,12 +14,12 @@ import pytest
 
 from publisher.cli.why import follow
 from publisher.contract.metric import Reading
-from publisher.contract.readings import ExplanationReading
+from publisher.contract.readings import ExplanationReading, GroupKind
 from publisher.errors import SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence
-from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.pipeline import Pipeline
 from publisher.sources import Sources

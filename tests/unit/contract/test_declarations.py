@@ -18,7 +18,7 @@ from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode, to_json
 from publisher.contract.topics import readings_of
 from publisher.contract.units import Unit
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 _CONTENTS = readings_of(all_topics())
 _NUMBERS = (Kind.GAUGE, Kind.COUNTER)

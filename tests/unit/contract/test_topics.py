@@ -10,9 +10,9 @@ import pytest
 from publisher.cli.asyncapi import asyncapi
 from publisher.contract.topics import Topic, registry
 from publisher.daemon.settings import Settings
-from publisher.pipeline import all_topics
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.cpu import CpuReading
+from publisher.subsystems.registry import all_topics
 
 _README = (Path(__file__).parents[3] / "README.md").read_text()
 

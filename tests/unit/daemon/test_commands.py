@@ -7,10 +7,10 @@ import json
 import pytest
 
 from publisher.contract.messages import Request
-from publisher.contract.topics import Topics
+from publisher.contract.topics import TopicAddresses
 from publisher.daemon.commands import CommandHandler
 from publisher.homeassistant.discovery import HomeAssistantSettings
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 
 NESTED = b"[" * 200_000
 
@@ -25,10 +25,10 @@ class Owner:
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
         self.did.append((topic, correlation_data))
 
-    def alone(self) -> None:
+    def prefix_is_ours(self) -> None:
         self.did.append("alone")
 
-    def not_alone(self, name: str) -> None:
+    def prefix_taken(self, name: str) -> None:
         self.did.append(f"not alone: {name}")
 
 
@@ -37,7 +37,7 @@ class Stage:
         self.owner = Owner()
         self.commands = CommandHandler(
             self.owner,
-            of=Topics("host/nas"),
+            of=TopicAddresses("host/nas"),
             machine_id="ours",
             homeassistant=HomeAssistantSettings(
                 discovery_prefix="discovery", status_topic="home/status"

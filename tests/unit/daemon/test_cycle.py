@@ -16,10 +16,12 @@ from publisher.contract.readings import InfoReading
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
+from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.sources.files import KernelFiles
 from publisher.subsystems.runner import SubsystemSettings
 
 
@@ -30,16 +32,19 @@ class Nobody:
 
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None: ...
 
-    def alone(self) -> None: ...
+    def prefix_is_ours(self) -> None: ...
 
-    def not_alone(self, name: str) -> None: ...
+    def prefix_taken(self, name: str) -> None: ...
 
 
 def cycle_of(settings: Settings, state: Path) -> Cycle:
     launch = Launch(settings=settings, catalogue=b"{}", identity=InfoReading())
     presence = Presence(launch, Journal(None), Nobody(), call=lambda _: None, boot_id="1")
     life = Life(
-        state_dir=str(state), explainer=Explainer(settings.explain), timeline=Timeline.open(None)
+        state_dir=str(state),
+        explainer=Explainer(settings.explain),
+        timeline=Timeline.open(None),
+        self_metrics=SelfMetrics(KernelFiles()),
     )
     return Cycle(launch, life, presence)
 

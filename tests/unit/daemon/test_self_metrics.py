@@ -42,3 +42,11 @@ def test_after_a_long_sleep_it_is_over_the_sleep() -> None:
     found = said({0: 0, 5: 1, 1005: 2, 1010: 3})
     assert found[1005] == 0.1
     assert found[1010] == 100 * 2 / 1005
+
+
+def test_what_was_sent_is_counted_over_all_sessions() -> None:
+    metrics = SelfMetrics(KernelFiles())
+    metrics.read(0.0, messages=5, payload_bytes=500, connections=1)
+    metrics.disconnected(messages=7, payload_bytes=700, connections=2)
+    reading = metrics.read(2.0, messages=1, payload_bytes=10, connections=1)
+    assert (reading.messages_sent, reading.payload_sent_bytes, reading.connections) == (8, 710, 3)

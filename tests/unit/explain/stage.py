@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from publisher.contract.readings import EvidenceReading
+from publisher.contract.readings import EvidenceReading, GroupKind
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
-from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
 
 MakeAccount = Callable[..., Account]
 Verdict = Any

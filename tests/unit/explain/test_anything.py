@@ -9,15 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publisher.contract.payload import encode, to_json
-from publisher.contract.readings import EvidenceReading, ExplanationReading
+from publisher.contract.readings import EvidenceReading, ExplanationReading, GroupKind
 from publisher.explain.detect.ranking import MOST_CAUSES
 from publisher.explain.detect.resources import OWN_CORES
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
 from publisher.explain.naming.rules import RuleBook, load
-from publisher.explain.report.wording import LONGEST
-from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.explain.report.headline import LONGEST
+from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
 
 KNOWN = [
     "make", "cc1", "xmrig", "borg", "postgres", "python3", "bash", "gzip", "node", "java",

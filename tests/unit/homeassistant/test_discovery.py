@@ -20,7 +20,7 @@ from publisher.contract.readings import (
     InfoReading,
     SelfReading,
 )
-from publisher.contract.topics import Topics, registry
+from publisher.contract.topics import TopicAddresses, registry
 from publisher.contract.units import Unit
 from publisher.homeassistant.announcer import SPACING_SECONDS, Announcer
 from publisher.homeassistant.classes import ENTITY_CLASSES
@@ -49,7 +49,7 @@ def discovery(contents: dict[str, type[Reading]], **settings: object) -> Discove
     rows = registry({leaf: cls for leaf, cls in contents.items() if leaf not in registry({})})
     return Discovery(
         HOST,
-        Topics("host"),
+        TopicAddresses("host"),
         [replace(rows[leaf], reading=cls) for leaf, cls in contents.items()],
         HomeAssistantSettings(**settings),  # type: ignore[arg-type]
         expire_seconds=lambda _: 900,

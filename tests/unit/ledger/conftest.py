@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from publisher.ledger import GroupKind, WorkGroup
+from publisher.contract.readings import GroupKind
+from publisher.ledger import WorkGroup
 from publisher.ledger.cpu.process import Process
 from publisher.ledger.naming.names import Name
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount

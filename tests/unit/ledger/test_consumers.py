@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from publisher.ledger import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.contract.readings import GroupKind
+from publisher.ledger import Account, Balance, Clues, WorkGroup
 from publisher.ledger.consumers import TOP_LENGTH, top, with_top
 from publisher.subsystems.memory import MemoryReading
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from publisher.contract.readings import GroupKind
 from publisher.errors import DeniedError
-from publisher.ledger import Balance, GroupKind, Ledger, LedgerSettings, open_ledger
+from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.ledger import portable_ledger
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles

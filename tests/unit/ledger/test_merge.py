@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from publisher.ledger import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.contract.readings import GroupKind
+from publisher.ledger import Account, Balance, Clues, WorkGroup
 from publisher.ledger.merge import merged
 
 

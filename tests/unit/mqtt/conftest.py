@@ -10,8 +10,8 @@ import pytest
 from running_session import QUICK, Recorded, RunningSession
 from scripted_broker import ScriptedBroker
 
+from publisher.mqtt.backoff import ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings
-from publisher.mqtt.session import ReconnectTimes
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from publisher.mqtt.backoff import Backoff
-from publisher.mqtt.session import ReconnectTimes
+from publisher.mqtt.backoff import Backoff, ReconnectTimes
 
 
 def test_waits_double_up_to_a_bound_and_spread() -> None:

@@ -12,7 +12,7 @@ import pytest
 from scripted_broker import SUBACK, SUBSCRIBE, Packet, Peer, ScriptedBroker, connack, packet
 
 from publisher.contract.messages import Message
-from publisher.contract.topics import Topics
+from publisher.contract.topics import TopicAddresses
 from publisher.errors import BrokerError, ConfigError
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
@@ -113,7 +113,7 @@ def test_a_probe_takes_the_same_way(broker: ScriptedBroker) -> None:
     broker.greeting = from_before_mqtt_5
     found = probe(
         BrokerSettings(url=broker.url),
-        Topics.for_host("host", "nas"),
+        TopicAddresses.for_host("host", "nas"),
         hello=b"{}",
         ours=lambda _: True,
         seconds=0.2,

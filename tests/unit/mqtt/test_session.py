@@ -27,7 +27,7 @@ from scripted_broker import (
 )
 
 from publisher.contract.messages import Message
-from publisher.mqtt.session import ReconnectTimes
+from publisher.mqtt.backoff import ReconnectTimes
 
 Run = Callable[..., RunningSession]
 

@@ -12,12 +12,12 @@ from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Reading
 from publisher.contract.readings import EventReading, ExplanationReading, InfoReading, SelfReading
-from publisher.contract.topics import Topics
-from publisher.pipeline import all_topics
+from publisher.contract.topics import TopicAddresses
 from publisher.publishing.outlet import Outlet
 from publisher.publishing.policy import PublishingSettings
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.memory import MemoryReading
+from publisher.subsystems.registry import all_topics
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Stage:
         self.failures: dict[str, Exception | None] = {}
         self.outlet = Outlet(
             "nas",
-            Topics("host"),
+            TopicAddresses("host"),
             all_topics(),
             PublishingSettings(**settings),
             put=self.sent.append,
@@ -89,6 +89,13 @@ def test_a_subsystem_that_has_nothing_to_say_leaves_nothing_behind() -> None:
     assert "host/cpu" not in stage.offer(4.0, explanation=verdict), "once is enough"
 
 
+def test_what_vanishes_while_all_is_sent_again_leaves_nothing_behind_either() -> None:
+    stage = Stage()
+    stage.offer(0.0, cpu=CpuReading(usage_percent=1.0))
+    stage.outlet.again()
+    assert stage.offer(2.0)["host/cpu"] is None
+
+
 def test_each_message_is_sent_as_its_row_says() -> None:
     stage = Stage(heartbeats={"cpu": 60})
     stage.outlet.put(topics.CATALOGUE, b"{}")
@@ -122,10 +129,10 @@ def test_offline_is_never_forgotten() -> None:
 def test_a_prefix_that_is_left_for_good_is_left_empty() -> None:
     stage = Stage()
     stage.offer(0.0, cpu=CpuReading(usage_percent=1.0))
+    stage.outlet.again()
     left = stage.outlet.goodbye(for_good=True)
-    assert {message.topic for message in left} == {
-        "host/cpu", "host/overview", "host/self", "host/catalogue", "host/picture", "host/status"
-    }  # fmt: skip
+    kept = {f"host/{leaf}" for leaf, row in all_topics().items() if row.retained}
+    assert {message.topic for message in left} == kept
     assert all(message.payload == b"" and message.retain for message in left)
 
 

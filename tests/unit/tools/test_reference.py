@@ -11,7 +11,7 @@ from publisher.config.walk import declared
 from publisher.contract.metric import fields_of
 from publisher.contract.topics import readings_of
 from publisher.daemon.settings import Settings
-from publisher.pipeline import all_topics
+from publisher.subsystems.registry import all_topics
 from tools.reference import configuration_reference, main, topics_page
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import RuleBook, load
-from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Clues, WorkGroup
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from publisher.contract.readings import CATEGORIES
+from publisher.contract.readings import CATEGORIES, GroupKind
 from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
-from publisher.ledger.accounts import Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Clues, WorkGroup
 
 LIST = Path(__file__).with_name("labelled.tsv")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from publisher.ledger.accounts import GroupKind
+from publisher.contract.readings import GroupKind
 from publisher.ledger.naming.cgroup_names import place_of
 
 ID = "4f9c2d0e8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d"

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from publisher.contract.readings import GroupKind
 from publisher.ledger import open_ledger
-from publisher.ledger.accounts import Account, Balance, Clues, GroupKind, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
 from publisher.ledger.ledger_settings import LedgerSettings
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.sources import Sources

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from publisher.explain.naming.named import Named
-from publisher.explain.report.wording import LONGEST, HeadlineInputs, counted, headline
+from publisher.explain.report.headline import LONGEST, HeadlineInputs, counted, headline
 
 TIME_MACHINE = Named("Time Machine backup", "backupd", "backup")
 BORG = Named("Borg backup", "", "backup")
