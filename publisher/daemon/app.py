@@ -68,12 +68,11 @@ class App:
         triggers = PressureTriggers(self._cycle.pipeline.sources.files)
         try:
             while not self._stopping:
-                cycle = self._cycle
-                wake_at = min(cycle.scheduler.next_wake, cycle.presence.announcer.due)
-                if self._wakeup.wait(wake_at - time.monotonic(), triggers.descriptors):
-                    cycle.scheduler.hurry(time.monotonic())
+                wait = self._cycle.next_wake - time.monotonic()
+                if self._wakeup.wait(wait, triggers.descriptors):
+                    self._cycle.scheduler.hurry(time.monotonic())
                 while self._calls:
-                    self._calls.popleft()()
+                    self._calls.popleft()()  # which may put another cycle in place
                 self._reloader.tick(self._cycle.launch.reload)
                 now = time.monotonic()
                 self._cycle.tick(now)
@@ -107,7 +106,7 @@ class App:
 
     def prefix_is_ours(self) -> None:
         """The prefix is ours: an earlier run of this machine was the last to use it."""
-        self._cycle.presence.outbox.release()
+        self._cycle.presence.release()
 
     def prefix_taken(self, name: str) -> None:
         """Refuses to share a prefix with another machine."""

@@ -15,7 +15,7 @@ from publisher.contract.readings import ExplanationReading, InfoReading
 from publisher.daemon.clock import Clock
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
-from publisher.daemon.scheduler import LoadProbe, Scheduler
+from publisher.daemon.scheduler import Scheduler
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
 from publisher.daemon.timeline_svg import draw
@@ -24,6 +24,7 @@ from publisher.pipeline import EXPLANATION, Pipeline, Sample
 from publisher.publishing.outlet import PUBLISHING, Outlet
 from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
+from publisher.sources.load_probe import LoadProbe
 from publisher.subsystems.registry import all_topics
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,11 @@ class Cycle:
         self._info_stale = True
         self._info_due = 0.0
         self._samples = 0
+
+    @property
+    def next_wake(self) -> float:
+        """When something is to be done next, in monotonic seconds."""
+        return min(self.scheduler.next_wake, self.presence.announcer.due)
 
     def announce(self) -> None:
         """Says what stays; and leaves nothing of what was switched off, now or before the start."""

@@ -134,7 +134,11 @@ class Presence:
     def tick(self, now: float) -> None:
         """Lets go what was held back, if no other machine has spoken up meanwhile."""
         if self._listen_until and now >= self._listen_until and self.outbox.held:
-            self.outbox.release()
+            self.release()
+
+    def release(self) -> None:
+        """The prefix is known to be ours: what waits goes out."""
+        self.outbox.release()
 
     def poll(self) -> None:
         """Looks after a broker of our own."""

@@ -1,6 +1,6 @@
 """When to look at the machine: seldom while it rests, at once when it starts to work.
 
-Between two samples the load probe reads one line, how long all processors idled. A jump of the busy
+Between two samples a load probe reads one line, how long all processors idled. A jump of the busy
 time pulls the next sample forward; a machine at rest lengthens the period. That is how the
 daemon is both faster and cheaper than a fixed clock. For stalls that leave the processors idle,
 the kernel's own pressure triggers wake us.
@@ -8,23 +8,15 @@ the kernel's own pressure triggers wake us.
 
 from __future__ import annotations
 
-import logging
-import os
 from dataclasses import dataclass
 
 from publisher.config.setting import setting
-from publisher.errors import SourceError
-from publisher.sources.files import KernelFiles
+from publisher.sources.load_probe import LoadProbe
 
-log = logging.getLogger(__name__)
-
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 PROBE_SECONDS = 0.5
-# In cores: what an onset or an end moves, what a resting machine stays below, and what may be
-# stolen before it has to be told from work.
+# In cores: what an onset or an end moves, and what a resting machine stays below.
 _JUMP = 0.3
 _REST = 0.1
-_STEAL = 0.03
 _REST_AFTER_SECONDS = 20.0
 _LEVEL_WEIGHT = 0.1
 _STRETCH = 1.25
@@ -33,7 +25,6 @@ _STRETCH = 1.25
 _EXTRA_SAMPLES = 4.0
 _EXTRA_PER_SECOND = 0.25
 _SHORTEST_GAP_SECONDS = 0.4
-_LOOK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,67 +45,6 @@ class SamplingSettings:
         "Look at the processors' busy time twice a second in between (some 20 µs each), so that "
         "an onset is seen at once.",
     )
-
-
-class LoadProbe:
-    """How many processors' worth of work was done between two probes.
-
-    What they did not idle. ``/proc/uptime`` says so in one short line (man 5 proc_uptime), where
-    ``/proc/stat`` takes the kernel a line for each processor and a walk over all interrupts.
-    Waiting for I/O is no idling in either, rightly: someone waits for it.
-    """
-
-    def __init__(self, files: KernelFiles) -> None:
-        self._files = files
-        self._last: tuple[float, float] | None = None
-        self._cores: int | None = None
-        self._look_at = float("-inf")
-        self._stolen = float("inf")
-
-    def busy_cores(self, now: float) -> float | None:
-        """Busy cores since the last probe; ``None`` at the first one and where nobody can tell."""
-        try:
-            if now >= self._look_at:
-                self._look_at = now + _LOOK_SECONDS
-                self._look()
-            worked = self._worked(now)
-        except (SourceError, ValueError, IndexError):
-            return None
-        last, self._last = self._last, (worked, now)
-        if last is None or now <= last[1]:
-            return None
-        return max(worked - last[0], 0.0) / (now - last[1])
-
-    def _worked(self, now: float) -> float:
-        """Seconds of work, from some moment on."""
-        if self._cores is None:
-            # Ten numbers, or the first four of them where the system tells no more.
-            line = self._files.read("/proc/stat").partition(b"\n")[0]
-            user, nice, system, _idle, *others = map(int, line.split(None, 8)[1:8])
-            return (user + nice + system + sum(others)) / _TICKS_PER_SECOND
-        return self._cores * now - float(self._files.read("/proc/uptime").split()[1])
-
-    def _look(self) -> None:
-        """Counts the processors, and sees whether all that they do not idle is work.
-
-        In a container, lxcfs tells of one processor's idle time however many there are; and what
-        a hypervisor steals is neither.
-        """
-        before = self._cores
-        self._cores = None
-        content = self._files.read("/proc/stat")
-        words = [*content.partition(b"\n")[0].split(), b"0", b"0", b"0", b"0"]
-        idle, stolen = int(words[4]) / _TICKS_PER_SECOND, int(words[8]) / _TICKS_PER_SECOND
-        try:
-            told = float(self._files.read("/proc/uptime").split()[1])
-        except SourceError:
-            told = -1.0
-        same = abs(told - idle) <= 1 + idle / 100
-        if same and stolen - self._stolen <= _STEAL * _LOOK_SECONDS:
-            self._cores = content.count(b"\ncpu")
-        self._stolen = stolen
-        if self._cores != before:
-            self._last = None
 
 
 class Scheduler:

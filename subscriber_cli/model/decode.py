@@ -77,7 +77,9 @@ class Scope:
     """
 
     def __init__(self, template: str) -> None:
-        topics.Topics.for_host(template, "any")  # complains about what no daemon would accept
+        topics.TopicAddresses.for_host(
+            template, "any"
+        )  # complains about what no daemon would accept
         self.filter = topics.subscription(template)
         self._root = self.filter.removesuffix("#").rstrip("/")
         self._levels = template.split("/") if "{hostname}" in template else []

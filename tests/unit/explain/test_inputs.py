@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from publisher.contract.metric import Reading
+import ast
+from pathlib import Path
+
+from publisher.contract.metric import Reading, fields_of
 from publisher.contract.readings import EvidenceReading
+from publisher.explain import inputs
 from publisher.explain.inputs import Signs, evidence, signs
+from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.arrays import ArrayReading
 from publisher.subsystems.disk.disk import DiskReading
@@ -13,6 +18,8 @@ from publisher.subsystems.gpu import GpuDeviceReading, GpuReading
 from publisher.subsystems.memory import MemoryReading
 from publisher.subsystems.power.power import PowerReading
 from publisher.subsystems.thermal.thermal import TemperatureReading, ThermalReading
+
+READINGS = {cls.name: cls.reading for cls in SUBSYSTEMS}
 
 
 def test_a_machine_without_senses_gives_no_evidence_and_no_signs() -> None:
@@ -78,3 +85,17 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
     assert found.disk_used_percent == {"/": 97.0}
     assert found.raid_degraded == ("md0",)
     assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")
+
+
+def test_every_field_that_is_looked_up_by_name_is_declared() -> None:
+    """A field that was renamed would else be unknown from then on, and nothing would say so."""
+    declared = {leaf: {field.name for field in fields_of(cls)} for leaf, cls in READINGS.items()}
+    source = ast.parse(Path(inputs.__file__).read_text())
+    asked = [
+        [node.value for node in call.args if isinstance(node, ast.Constant)]
+        for call in ast.walk(source)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("_value", "_sum")
+    ]
+    found = [(leaf, name) for leaf, *names in filter(None, asked) for name in names]
+    assert len(found) > 15
+    assert [(leaf, name) for leaf, name in found if name not in declared[leaf]] == []

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from publisher.contract.metric import Reading
-from publisher.daemon.scheduler import LoadProbe
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.errors import AbsentError
 from publisher.ledger import LedgerSettings, open_ledger
 from publisher.sources import Sources, block, identity, interfaces, machine_files, mounts, supplies
 from publisher.sources.files import KernelFiles
+from publisher.sources.load_probe import LoadProbe
 from publisher.sources.portable import PortableFiles
 from publisher.subsystems.cpu import Cpu, CpuReading
 from publisher.subsystems.disk import disk
