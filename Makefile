@@ -6,9 +6,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := .cache
 UNIT := $(BIN)/python -m pytest tests/unit --numprocesses auto --dist worksteal
+SERVERS := $(BIN)/python -m pytest --ignore tests/unit
+# pytest-cov measures the tests' own process; the programs that the servers' tests start measure
+# themselves, as the variables ask of them. Those of the unit tests do not: some show what they load.
+COVERED := --cov --cov-append --cov-report=
+MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/$(STAMPS)/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit broker faults homeassistant nodered test-vm bench docs docs-check lock clean
+.PHONY: help run test lint fix unit broker faults homeassistant nodered test-vm bench docs docs-check \
+	package lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,14 +29,20 @@ ifneq ($(WITHOUT_HOMEASSISTANT),1)
 	@scripts/homeassistant
 endif
 	@scripts/node-red >/dev/null
-	$(UNIT)
-	$(BIN)/python -m pytest --ignore tests/unit
+	@$(BIN)/coverage erase
+	$(UNIT) $(COVERED)
+	$(MEASURED) $(SERVERS) $(COVERED)
+	@$(BIN)/coverage report
 
 lint: $(STAMPS)/dev ## style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+fix: $(STAMPS)/dev ## bring the code into its form, and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 unit: $(STAMPS)/dev ## the tests that need no server
 	$(UNIT)
@@ -59,6 +71,11 @@ test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold
 bench: $(STAMPS)/dev ## what fanwhy costs, and whether its books balance
 	bench/overhead
 	bench/ledger-balance
+
+package: $(STAMPS)/dev ## build sdist and wheel into dist, and install the wheel to see that it works
+	$(BIN)/python -m pytest tests/unit/test_package.py tests/package
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
 
 lock: $(STAMPS)/dev ## pin every dependency again
 	$(PIP) install --quiet uv

@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """Say what this machine can tell, what it cannot, and what would help.
 
-    A sense is ok, absent (this machine has none), denied (this user may not), failing, or
+    A subsystem is ok, absent (this machine has none), denied (this user may not), failing, or
     hanging (its driver does not answer).
 
     Examples:

@@ -42,7 +42,7 @@ class Signs:
 
 
 def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
-    """What speaks for or against a verdict, out of whatever senses this machine has."""
+    """What speaks for or against a verdict, out of whatever subsystems this machine has."""
     used = _value(readings, "memory", "used_percent")
     return EvidenceReading(
         cpu_percent=_value(readings, "cpu", "usage_percent"),

@@ -208,7 +208,7 @@ class Announcer:
             if key in chosen:
                 self._gone_since.pop(key, None)
             elif entity.leaf in silent:
-                chosen[key] = entity  # its sense fails; the device may well be there
+                chosen[key] = entity  # its subsystem fails; the device may well be there
             elif now - self._gone_since.setdefault(key, now) < _GONE_SECONDS:
                 chosen[key] = entity
             else:

@@ -42,7 +42,7 @@ class Ledger(Protocol):
     """Tells which work groups used the machine; made by ``open_ledger``.
 
     Attributes:
-        health: senses of the ledger by name, such as ``ledger.disk``: what is wrong, or ``None``.
+        health: parts of the ledger by name, such as ``ledger.disk``: what is wrong, or ``None``.
     """
 
     health: dict[str, SourceError | None]
@@ -101,9 +101,9 @@ class BalancedLedger:
         machine: Machine,
     ) -> None:
         self.health: dict[str, SourceError | None] = {
-            sense: AbsentError(reason)
-            for sense, reason in sources.files.untold.items()
-            if sense.startswith("ledger.")
+            name: AbsentError(reason)
+            for name, reason in sources.files.untold.items()
+            if name.startswith("ledger.")
         }
         self._sources = sources
         self._processes = processes

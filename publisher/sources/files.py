@@ -51,7 +51,7 @@ class KernelFiles:
         live: a running machine stands behind these files, so that programs may be asked, too.
         foreign: the name of a system whose kernel has no such files and of which psutil tells
             instead; empty where the kernel itself speaks.
-        untold: senses, such as ``cpu.tasks``, that such a system cannot tell, and why.
+        untold: health names, such as ``cpu.tasks``, that such a system cannot tell, and why.
     """
 
     live: ClassVar[bool] = True
@@ -115,7 +115,7 @@ class KernelFiles:
             self._used.clear()
             if len(self._descriptors) >= self._held:
                 return
-        # Senses that may hang read in threads of their own: the first to open a file wins.
+        # Subsystems that may hang read in threads of their own: the first to open a file wins.
         self._descriptors.setdefault(path, descriptor)
 
     def text(self, path: str, *, keep: bool = True) -> str:

@@ -146,7 +146,7 @@ class PortableFiles(KernelFiles):
         disks = (self._ask.disk_io_counters(perdisk=True) or {}).values()
         if not any(hasattr(disk, "busy_time") for disk in disks):
             found["disk.busy"] = "for how long a disk is busy"
-        return {sense: self._reason(what) for sense, what in found.items()}
+        return {name: self._reason(what) for name, what in found.items()}
 
     def _reason(self, what: str) -> str:
         return f"on {self.foreign} psutil does not tell {what}"

@@ -40,9 +40,9 @@ class Subsystem(ABC):
         self.sources = sources
         self.files = sources.files
         self.health: dict[str, SourceError | None] = {
-            sense: AbsentError(reason)
-            for sense, reason in self.files.untold.items()
-            if sense.startswith(f"{self.name}.")
+            name: AbsentError(reason)
+            for name, reason in self.files.untold.items()
+            if name.startswith(f"{self.name}.")
         }
         """Parts of this subsystem by name, such as ``cpu.pressure``: what is wrong, or None."""
 
