@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -52,6 +53,10 @@ def command(
     """
     if not directory.is_dir():
         raise ConfigError(f"{directory}: no such folder")
+    if directory.resolve() == Path("/"):
+        raise ConfigError("/ is this machine itself: once reads it, and capture makes a folder")
+    if not any((tree / name).is_dir() for tree in steps(directory) for name in ("proc", "sys")):
+        raise ConfigError(f"{directory}: holds no proc and no sys, as a captured machine does")
     result = replay(directory, known(subsystems or []) or seen_by(directory))
     if write:
         write_expected(directory, result)
@@ -63,6 +68,11 @@ def seen_by(case: Path) -> list[str]:
     names = [cls.name for cls in SUBSYSTEMS]
     above = case.resolve().parent.name
     return [above] if above in names else names
+
+
+def steps(case: Path) -> list[Path]:
+    """The trees of a case, in order of time."""
+    return sorted(path for path in case.iterdir() if path.name.isdigit()) or [case]
 
 
 def replay(case: Path, names: Collection[str] = ()) -> dict[str, Any]:
@@ -80,7 +90,7 @@ def replay(case: Path, names: Collection[str] = ()) -> dict[str, Any]:
         cannot be read, and why.
     """
     clock = _Clock()
-    trees = sorted(path for path in case.iterdir() if path.name.isdigit()) or [case]
+    trees = steps(case)
     with tempfile.TemporaryDirectory() as scratch:
         files = Captured(_copy(trees[0], Path(scratch) / "1"))
         pipeline = Pipeline.of(
@@ -131,8 +141,19 @@ class _Clock:
 
 
 def _copy(tree: Path, to: Path) -> Path:
-    shutil.copytree(tree, to, symlinks=True, ignore=shutil.ignore_patterns(SECOND, EXPECTED))
+    shutil.copytree(tree, to, symlinks=True, ignore=_left_out)
     return to
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    """What is no part of a machine's tree; a pipe, socket or device would never end."""
+    kinds = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
+    return {
+        name
+        for name in names
+        if name in (SECOND, EXPECTED)
+        or stat.S_IFMT(Path(folder, name).lstat().st_mode) not in kinds
+    }
 
 
 def _overlay(changed: Path, tree: Path) -> None:

@@ -152,7 +152,11 @@ class App:
             self._cycle.announce()
         else:
             moved = (before.topics, before.broker.url) != (after.topics, after.broker.url)
-            cycle.leave(for_good=moved)
+            # Under the same discovery prefix of the same broker the new cycle goes on with it.
+            homes = [
+                (each.broker.url, each.homeassistant.discovery_prefix) for each in (before, after)
+            ]
+            cycle.leave(for_good=moved, unannounced=homes[0] != homes[1])
             self._cycle = Cycle(launch, self._life, self._presence(launch))
             self._open()
 

@@ -101,7 +101,9 @@ class Cycle:
         for leaf, row in all_topics().items():
             if row.subsystem and leaf in settings.senses.disabled:
                 self.outlet.withdraw(leaf)
-        if not self._draws:
+        if self._draws:
+            self._life.timeline.again()
+        else:
             self.outlet.withdraw(topics.PICTURE)
 
     def sample(self) -> None:
@@ -137,10 +139,18 @@ class Cycle:
         self.presence.announcer.again(now)
         self.scheduler.hurry(now)
 
-    def leave(self, *, for_good: bool) -> None:
-        """Says goodbye; ``for_good`` leaves nothing behind where we were."""
+    def leave(self, *, for_good: bool, unannounced: bool) -> None:
+        """Says goodbye.
+
+        Args:
+            for_good: leaves nothing behind where we were.
+            unannounced: nor in Home Assistant, which would show what is told elsewhere now.
+        """
         presence = self.presence
-        presence.close(self.outlet.goodbye(for_good=for_good))
+        farewell = self.outlet.goodbye(for_good=for_good)
+        if unannounced:
+            farewell += presence.withdrawal()
+        presence.close(farewell)
         self._life.self_metrics.disconnected(
             messages=presence.messages_sent,
             payload_bytes=presence.payload_sent_bytes,

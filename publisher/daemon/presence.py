@@ -145,6 +145,12 @@ class Presence:
         if self._broker:
             self._broker.poll()
 
+    def withdrawal(self) -> list[Message]:
+        """What takes back all that Home Assistant was shown."""
+        return [
+            Message(topic=topic, payload=b"", qos=1, retain=True) for topic in self.announcer.topics
+        ]
+
     def close(self, farewell: Iterable[Message]) -> None:
         """Says goodbye and leaves."""
         if self._session:

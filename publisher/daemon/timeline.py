@@ -94,6 +94,10 @@ class Timeline:
         self._sent, self._sent_at = seen, now
         return True
 
+    def again(self) -> None:
+        """Makes a picture due, whenever the last one was sent: where it went, it may be gone."""
+        self._sent, self._sent_at = None, float("-inf")
+
     def save(self, state_dir: str | None) -> None:
         """Keeps it for the next run, and for ``fanwhy-pub picture``."""
         if state_dir is None:

@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Daem
     """Starts daemons: ``run(broker, prefix="'host/nas'")``."""
     made: list[Daemon] = []
 
-    def start(broker: Shipped, **settings: str) -> Daemon:
+    def start(broker: Shipped | servers.Mosquitto, **settings: str) -> Daemon:
         made.append(Daemon(tmp_path_factory.mktemp("daemon"), broker.port, **settings))
         return made[-1].start()
 
@@ -315,12 +315,47 @@ def test_a_prefix_that_is_left_is_left_empty(
     watcher = watch(broker)
     daemon = run(broker)
     watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    seen = len(watcher.messages)
+    watcher.publish("host/command", b"refresh")  # after which not all of it is said anew
+    watcher.wait(lambda messages: leaves(messages[seen:]) >= ALWAYS)
     daemon.write(prefix="'host/nas'")
     daemon.signal(signal.SIGHUP)
     watcher.wait_for("host/nas/explanation")
     kept = watch(broker)
     kept.wait_for("host/nas/explanation")
     assert {message.topic.rpartition("/")[0] for message in kept.messages} == {"host/nas"}
+
+
+def discovered(messages: list[Received]) -> dict[str, Any]:
+    """The newest discovery payload by its first level; those that were withdrawn are missing."""
+    newest = {
+        message.topic.partition("/")[0]: message.payload
+        for message in messages
+        if message.topic.endswith("/config")
+    }
+    return {prefix: json.loads(payload) for prefix, payload in newest.items() if payload}
+
+
+def test_discovery_follows_the_configuration(
+    anonymous: servers.Mosquitto, watch: Watch, run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(anonymous, "#")
+    daemon = run(anonymous)
+
+    def expiry(prefix: str) -> int | None:
+        document = discovered(watcher.messages).get(prefix)
+        component = document["cmps"]["cpu_usage_percent"] if document else {}
+        age: int | None = component.get("exp_aft")
+        return age
+
+    watcher.wait(lambda _: expiry("homeassistant") == 900, timeout=30)
+    daemon.write(publishing="{ heartbeat_seconds = 1000 }")
+    daemon.signal(signal.SIGHUP)
+    watcher.wait(lambda _: expiry("homeassistant") == 3000, timeout=30)
+    daemon.write(homeassistant="{ discovery_prefix = 'elsewhere' }")
+    daemon.signal(signal.SIGHUP)
+    watcher.wait(lambda _: expiry("elsewhere") == 900, timeout=30)
+    assert expiry("homeassistant") is None, "nobody is shown twice"
 
 
 def test_sighup_applies_a_new_configuration_and_keeps_the_connection(

@@ -87,6 +87,14 @@ def test_sent_when_it_changed_and_not_often() -> None:
     assert not day.due(3000)
 
 
+def test_where_it_may_be_gone_it_is_sent_again() -> None:
+    day = watched((0, "rsync"))
+    assert day.due(0)
+    day.again()
+    assert day.due(1)
+    assert not day.due(2)
+
+
 def test_a_day_without_anything_is_sent_once() -> None:
     day = Timeline()
     assert day.due(0)
