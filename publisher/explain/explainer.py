@@ -19,7 +19,7 @@ from publisher.explain.report.alerts import Alerts
 from publisher.explain.report.cause_readings import cause_readings, rejected_readings
 from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
-from publisher.explain.report.headline_writer import HeadlineWriter
+from publisher.explain.report.headline_inputs import HeadlineWriter
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
