@@ -323,7 +323,8 @@ def test_the_cgroups_of_sessions_that_ended_are_forgotten(host: Host) -> None:
         host.start(pid + 1, pid, "bash", command="-bash", cgroup=scope, own=2)
         host.start(pid + 2, pid + 1, "make", command="make all", cgroup=scope, own=9)
         host.sample()
-        assert scope in counters()
+        if login == 0:  # a look at all objects there are takes its time
+            assert scope in counters()
         for one in (pid + 2, pid + 1, pid):
             host.end(one)
         shutil.rmtree(host.root / f"sys/fs/cgroup{scope}")
