@@ -7,10 +7,13 @@ descriptors of any number and tells urgent ones apart.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import select
 import socket
 from collections.abc import Iterable, Sequence
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 4096  # bytes: more wake-ups than ever wait to be taken
 
@@ -60,7 +63,11 @@ class Wakeup:
 
 
 class _Poll:
-    """``poll``, made anew only when other descriptors are asked for."""
+    """``poll``, made anew only when other descriptors are asked for.
+
+    One that is in error is reported at once and for ever, whatever it is watched for (man 2 poll):
+    a pressure trigger that the kernel took back would keep a processor busy. It is let go of.
+    """
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -74,12 +81,27 @@ class _Poll:
             self._poll.register(own, select.POLLIN)
             for descriptor in watched:
                 self._poll.register(descriptor, select.POLLPRI)
-        return {descriptor for descriptor, _ in self._poll.poll(math.ceil(seconds * 1000))}
+        found: set[int] = set()
+        for descriptor, events in self._poll.poll(math.ceil(seconds * 1000)):
+            if events & (select.POLLERR | select.POLLHUP | select.POLLNVAL) and descriptor != own:
+                self._poll.unregister(descriptor)
+                log.info("descriptor %d tells nothing any more and is let go of", descriptor)
+            else:
+                found.add(descriptor)
+        return found
 
 
 class _Select:
     """``select``, which is everywhere."""
 
+    def __init__(self) -> None:
+        self._lost: set[int] = set()
+
     def ready(self, own: int, descriptors: Iterable[int], seconds: float) -> set[int]:
-        readable, _, urgent = select.select([own], [], list(descriptors), seconds)
+        watched = [each for each in descriptors if each not in self._lost]
+        try:
+            readable, _, urgent = select.select([own], [], watched, seconds)
+        except OSError:  # one of them is closed; ours is not
+            self._lost.update(watched)
+            return set()
         return {*readable, *urgent}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from servers import wait_until
 
 from publisher.daemon.wakeup import Wakeup
 
@@ -83,3 +85,30 @@ def test_something_urgent_is_told_by_its_descriptor(wakeup: Wakeup) -> None:
 def test_a_wake_up_after_the_end_does_no_harm(wakeup: Wakeup) -> None:
     wakeup.close()
     wakeup.wake()
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_descriptor_in_error_does_not_keep_a_processor_busy(wakeup: Wakeup, closed: bool) -> None:
+    """A pressure trigger that the kernel took back is in error, and says so at every poll."""
+    read, write = os.pipe()
+    os.close(write)
+    if closed:
+        os.close(read)
+    returns, over = 0, threading.Event()
+
+    def wait() -> None:
+        nonlocal returns
+        while not over.is_set():
+            wakeup.wait(LONG, [read])
+            returns += 1
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    wakeup.wake()
+    wait_until(lambda: returns)
+    over.set()
+    wakeup.wake()
+    thread.join()
+    assert returns <= 4, "one for each wake-up, and the one that lets go of it"
+    if not closed:
+        os.close(read)
