@@ -25,6 +25,11 @@ class Clues:
         container_image: likewise, without registry and digest.
         ancestors: names of the programs above it, the nearest first, up to the root of the job.
         members: names of all programs that worked in the group, the busiest first, at most 8.
+        interpreter: what runs ``script``: a shell, an interpreter; empty where it is not known.
+        worker_script: what ``program`` runs, where it is an interpreter or a shell that runs
+            another script than the root of the group does (``scale.py`` below ``convert-all.sh``).
+        disguise: what contradicts the name that ``program`` goes by, in words: ``calls itself
+            rsync, is perl``; empty where nothing does.
     """
 
     program: str = ""
@@ -36,6 +41,9 @@ class Clues:
     container_image: str = ""
     ancestors: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    interpreter: str = ""
+    worker_script: str = ""
+    disguise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Account:
             over those that were read.
         since: when its oldest living process began, seconds since the epoch.
         blocked_count: its processes that waited for a disk when the window ended.
+        pids: its processes that are alive, the one that worked most first, at most five.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.
     """
@@ -90,6 +99,7 @@ class Account:
     gpu_power_watts: float | None = None
     wait_seconds: float | None = None
     blocked_count: int = 0
+    pids: tuple[int, ...] = ()
 
     @property
     def disk_bytes_per_second(self) -> float | None:

@@ -32,6 +32,12 @@ INSIDE: Final = 0.8
 GUESS: Final = 0.6
 UNKNOWN: Final = 0.3
 
+BY: Final = (
+    "own", "kernel", "container", "unit", "command", "script", "job", "program", "path", "above",
+    "words",
+)  # fmt: skip
+"""By what of a group it can be recognised: its place, its command, a program in it, …"""
+
 _VERSION = re.compile(r"[-_.]?v?\d+(?:[._]\d+)*$")
 _COMPOSE = re.compile(r"[-_](?:\d+|run-[0-9a-f]+)$")
 _WORD = re.compile(r"[a-z]+")
@@ -45,6 +51,8 @@ class Classification:
     Attributes:
         rule: name of the rule that matched; empty when none did.
         reason: how it was found, in words.
+        by: what of the group the rule was found by, one of ``BY``; empty when none did.
+        role: how what was found stands to its job, one of ``ROLES``.
     """
 
     category: str
@@ -52,6 +60,8 @@ class Classification:
     confidence: float
     rule: str
     reason: str
+    by: str = ""
+    role: str = "program"
 
     @property
     def is_miner(self) -> bool:
@@ -91,7 +101,9 @@ class _Search:
 
     def result(self) -> Classification:
         if self.group.own:
-            return Classification("monitoring", "fanwhy", 1.0, "fanwhy", "it is fanwhy itself")
+            return Classification(
+                "monitoring", "fanwhy", 1.0, "fanwhy", "it is fanwhy itself", "own"
+            )
         if self.group.kind is GroupKind.KERNEL:
             return self._kernel()
         for step in (
@@ -130,8 +142,8 @@ class _Search:
         )
         if rule is None:
             label = f"kernel ({printable(name)})" if name else "kernel"
-            return Classification("system", label, ALIKE, "", "a kernel thread")
-        return self._said(rule, KNOWN, f"kernel thread {name!r}")
+            return Classification("system", label, ALIKE, "", "a kernel thread", "kernel")
+        return self._said(rule, KNOWN, "kernel", f"kernel thread {name!r}")
 
     def _container(self) -> Classification | None:
         image = self.clues.container_image.lower().split("@")[0]
@@ -139,12 +151,12 @@ class _Search:
             for name in _image_names(image):
                 rule = self.book.find("image", name)
                 if rule is not None:
-                    return self._said(rule, KNOWN, f"container image {name!r}")
+                    return self._said(rule, KNOWN, "container", f"container image {name!r}")
         container = self.clues.container_name.lower()
         for name in _container_names(container):
             rule = self.book.find("image", name) or self.book.find_exact("program", name)
             if rule is not None and rule.role == "program":
-                return self._said(rule, ALIKE, f"container name {container!r}")
+                return self._said(rule, ALIKE, "container", f"container name {container!r}")
         return None
 
     def _unit(self) -> Classification | None:
@@ -156,11 +168,11 @@ class _Search:
         if rule is not None:
             if rule.role == "host":
                 return None
-            return self._said(rule, KNOWN, f"unit {unit!r}")
+            return self._said(rule, KNOWN, "unit", f"unit {unit!r}")
         for plain in (name, name.split("@")[0], _app_of(name)):
             rule = self.book.find_exact("program", plain)
             if rule is not None and rule.role == "program":
-                return self._said(rule, ALIKE, f"unit {unit!r}")
+                return self._said(rule, ALIKE, "unit", f"unit {unit!r}")
         return None
 
     def _command(self) -> Classification | None:
@@ -171,7 +183,7 @@ class _Search:
             text = " ".join(words[:count])
             rule = self.book.find("command", text)
             if rule is not None:
-                return self._said(rule, KNOWN, f"command {text!r}")
+                return self._said(rule, KNOWN, "command", f"command {text!r}")
         return None
 
     def _script(self) -> Classification | None:
@@ -181,11 +193,11 @@ class _Search:
         for name in _script_names(script):
             rule = self.book.find("script", name)
             if rule is not None:
-                return self._said(rule, KNOWN, f"script {script!r}")
+                return self._said(rule, KNOWN, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
         rule = self.book.find_exact("program", _base(script))
         if rule is not None and rule.role == "program":
-            return self._said(rule, ALIKE, f"script {script!r}")
+            return self._said(rule, ALIKE, "script", f"script {script!r}")
         return None
 
     def _root(self) -> Classification | None:
@@ -197,7 +209,7 @@ class _Search:
         found = self._lookup(name)
         if found is None or found[0].role != "program":
             return None
-        return self._said(found[0], found[1], f"job of {_base(name)!r}")
+        return self._said(found[0], found[1], "job", f"job of {_base(name)!r}")
 
     def _program(self) -> Classification | None:
         for name in self._own_names():
@@ -206,7 +218,7 @@ class _Search:
                 continue
             rule, confidence = found
             better = self._instead(rule, name) if rule.role != "program" else None
-            return better or self._said(rule, confidence, f"program {name!r}")
+            return better or self._said(rule, confidence, "program", f"program {name!r}")
         return None
 
     def _instead(self, rule: Rule, name: str) -> Classification | None:
@@ -217,11 +229,11 @@ class _Search:
             return self._words() or (self._mere(rule, name) if self._named else self._busiest())
         owner = self._owner("" if own_script else rule.category)
         if owner is not None:
-            return self._said(owner[0], ALIKE, f"{name!r} works for {owner[1]!r}")
+            return self._said(owner[0], ALIKE, "above", f"{name!r} works for {owner[1]!r}")
         if rule.category == "shell":
             chief = None if own_script or self._named else self._chief()
             if chief is not None:
-                return self._said(chief[0], ALIKE, f"{name!r} works for {chief[1]!r}")
+                return self._said(chief[0], ALIKE, "program", f"{name!r} works for {chief[1]!r}")
             guess = self._words()
             if guess is not None:
                 return guess
@@ -230,7 +242,9 @@ class _Search:
         if own_script:
             label = printable(f"{rule.label} {_base(self.clues.script)}")
             reason = f"{name!r} runs {self.clues.script!r}, which no rule knows"
-            return Classification(rule.category, label[:60], GUESS, rule.name, reason)
+            return Classification(
+                rule.category, label[:60], GUESS, rule.name, reason, "program", rule.role
+            )
         return None
 
     def _mere(self, rule: Rule, name: str) -> Classification | None:
@@ -238,7 +252,9 @@ class _Search:
         if rule.category != "shell":
             return None
         reason = f"{name!r} works most in it, and says little"
-        return Classification(rule.category, self._own_name(), GUESS, rule.name, reason)
+        return Classification(
+            rule.category, self._own_name(), GUESS, rule.name, reason, "program", rule.role
+        )
 
     def _own_names(self) -> Iterator[str]:
         program = self.clues.program.lower()
@@ -254,11 +270,11 @@ class _Search:
     def _path(self) -> Classification | None:
         path = self.clues.executable.lower().replace("\\", "/")
         rule = self.book.find("path", path) if path else None
-        return self._said(rule, ALIKE, f"executable {path!r}") if rule else None
+        return self._said(rule, ALIKE, "path", f"executable {path!r}") if rule else None
 
     def _above(self) -> Classification | None:
         owner = self._owner("")
-        return self._said(owner[0], INSIDE, f"started by {owner[1]!r}") if owner else None
+        return self._said(owner[0], INSIDE, "above", f"started by {owner[1]!r}") if owner else None
 
     def _owner(self, category: str) -> tuple[Rule, str] | None:
         """The nearest program above that answers for what it starts.
@@ -284,7 +300,7 @@ class _Search:
             if found is None:
                 return None
             if found[0].role != "host":
-                return self._said(found[0], INSIDE, f"{name!r} works most in it")
+                return self._said(found[0], INSIDE, "program", f"{name!r} works most in it")
         return None
 
     def _chief(self) -> tuple[Rule, str] | None:
@@ -308,7 +324,7 @@ class _Search:
             for word in _WORD.findall(_base(text.lower())):
                 rule = self.book.find_exact("word", word)
                 if rule is not None:
-                    return self._said(rule, GUESS, f"the word {word!r} in {text!r}")
+                    return self._said(rule, GUESS, "words", f"the word {word!r} in {text!r}")
         return None
 
     def _lookup(self, name: str) -> tuple[Rule, float] | None:
@@ -323,10 +339,12 @@ class _Search:
                 return rule, ALIKE
         return None
 
-    def _said(self, rule: Rule, confidence: float, reason: str) -> Classification:
+    def _said(self, rule: Rule, confidence: float, by: str, reason: str) -> Classification:
         if rule.confidence is not None:
             confidence = min(confidence, rule.confidence)
-        return Classification(rule.category, rule.label, confidence, rule.name, reason)
+        return Classification(
+            rule.category, rule.label, confidence, rule.name, reason, by, rule.role
+        )
 
 
 def _base(path: str) -> str:
