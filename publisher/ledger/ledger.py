@@ -20,6 +20,7 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.portraits import Portraits
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
@@ -118,6 +119,7 @@ class BalancedLedger:
             heard=self._lineage,
             look_up=self._container,
         )
+        self._portraits = Portraits(self._groups.looks, processes)
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
         self._run_queues = RunQueues(processes, cgroups)
@@ -177,11 +179,10 @@ class BalancedLedger:
     def account_of(self, pid: int) -> Account | None:
         process = self._books.processes.get(pid)
         membership = process.membership if process is not None else None
-        return (
-            None
-            if membership is None
-            else self._closed(membership.account, membership.account.cpu_ns)
-        )
+        if membership is None:
+            return None
+        self._portraits.look_at(membership.account)
+        return self._closed(membership.account, membership.account.cpu_ns)
 
     def close(self) -> None:
         self._lineage.close()
@@ -199,6 +200,7 @@ class BalancedLedger:
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
+        self._portraits.tell_apart([*busiest, *others])
         shown = sum(account.cpu_ns for account in busiest)
         closed = [self._closed(account, account.cpu_ns) for account in busiest]
         closed += [self._closed(account, 0) for account in others]
@@ -260,9 +262,10 @@ class BalancedLedger:
         start = account.oldest
         if account.unseen_ns:
             account.share_unseen()
+        clues = self._portraits.clues(account)  # it may take another name
         return Account(
             group=account.group,
-            clues=account.clues(),
+            clues=clues,
             cpu_seconds=cpu_ns / 1e9,
             short_lived_seconds=min(account.unseen_ns, cpu_ns) / 1e9,
             process_count=len(account.processes),

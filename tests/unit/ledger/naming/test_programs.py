@@ -73,7 +73,7 @@ def test_what_is_shipped_is_a_file_of_programs() -> None:
         ("nsh", "nsh"),
         ("mytool --dry-run deploy now", "mytool deploy"),
         ("my-python -Z x -m train", "my-python -m train"),
-        ("brew-java -cp x org.example.Main", "brew-java Main"),
+        ("brew-java -cp x org.example.Main", "example"),
         ("sudo -u me nice make all", "make all"),
     ],
 )
