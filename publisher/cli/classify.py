@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import logging
+import sys
+from typing import Annotated, Any
 
 import typer
 
+from publisher.cli.descriptions import Description, DescriptionError, numbered_lines
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.daemon.settings import Settings
-from publisher.errors import FanwhyError
+from publisher.errors import ConfigError, FanwhyError
 from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, WorkGroup
+from publisher.ledger.described import DescribedLedger
 from publisher.ledger.naming.cgroup_names import unit_label
 from publisher.sources import Sources, machine_files
+
+log = logging.getLogger(__name__)
 
 _CLUES = (
     ("program", "program"),
@@ -36,10 +43,11 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|PID",
+            metavar="[NAME|PID]",
             help="A program, a command such as 'npm run build', or the number of a process.",
+            show_default=False,
         ),
-    ],
+    ] = "",
     *,
     script: Annotated[str, typer.Option(help="What the interpreter runs.")] = "",
     unit: Annotated[str, typer.Option(help="Its systemd unit.")] = "",
@@ -52,23 +60,59 @@ def command(
 ) -> int:
     """Tell what kind of work a program or a process does, which rule says so, and why.
 
+    With --json and no name it reads descriptions of processes, a JSON object a line, and answers
+    each with one line: comm, and if known argv (a list), exe, cgroup, container (name, image)
+    and parents (a list, the nearest first, of the same without container and parents).
+
     Examples:
         fanwhy-pub classify backupd
         fanwhy-pub classify gzip --inside duplicity
         fanwhy-pub classify "npm run build"
         fanwhy-pub classify 4711
+        echo '{"comm": "python3", "argv": ["python3", "train.py"]}' | fanwhy-pub classify --json
     """
     settings = settings_of(broker, prefix, config).settings
+    if not name:
+        if not as_json or sys.stdin.isatty():
+            raise ConfigError(
+                "name a program, a command or a process, or describe processes on standard input "
+                "with --json; see fanwhy-pub classify --help"
+            )
+        return _describe_all(settings)
     if name.isdecimal():
         group, clues = _of_process(int(name), settings)
     else:
         group, clues = _of_name(name, script, unit, image, inside)
     found = Classifier(load(settings.explain.rules_file)).classify(group, clues)
     if as_json:
-        print_json(_document(group, clues, found))
+        print_json(
+            {
+                **_answer(group, found),
+                "clues": {key: value for key, _ in _CLUES if (value := getattr(clues, key))},
+            }
+        )
     else:
         _show(group, clues, found)
     return 0
+
+
+def _describe_all(settings: Settings) -> int:
+    """Answers each line of standard input; what is no description is told on standard error."""
+    ledger = DescribedLedger(settings.ledger)
+    book = load(settings.explain.rules_file)
+    code = 0
+    for number, line in numbered_lines(sys.stdin.buffer):
+        try:
+            account = Description.parse(line).account(ledger)
+            found = Classifier(book).classify(account.group, account.clues)
+        except Exception as error:  # whatever a line holds, the others go on
+            log.debug("line %d", number, exc_info=True)
+            told = str(error) if isinstance(error, DescriptionError) else f"unexpected {error!r}"
+            print(f"fanwhy-pub: line {number}: {printable(told)}", file=sys.stderr)
+            code = 1
+        else:
+            print(json.dumps(_answer(account.group, found)), flush=True)
+    return code
 
 
 def _of_name(name: str, script: str, unit: str, image: str, inside: str) -> tuple[WorkGroup, Clues]:
@@ -93,7 +137,7 @@ def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
     ledger = open_ledger(sources, settings.ledger)
     try:
         ledger.sample()
-        account = ledger.account_of(pid)
+        account = ledger.account_of_worker(pid)
     finally:
         ledger.close()
         sources.files.close()
@@ -105,15 +149,15 @@ def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
     return account.group, account.clues
 
 
-def _document(group: WorkGroup, clues: Clues, found: Classification) -> dict[str, object]:
+def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
     return {
-        "label": found.label,
         "category": found.category,
+        "label": found.label,
+        "group": group.label,
+        "kind": str(group.kind),
         "confidence": found.confidence,
         "rule": found.rule,
         "reason": found.reason,
-        "group": {"kind": str(group.kind), "label": group.label},
-        "clues": {key: value for key, _ in _CLUES if (value := getattr(clues, key))},
     }
 
 

@@ -55,7 +55,7 @@ def test_classify_calls_units_and_containers_as_the_ledger_does(run: Run) -> Non
     _, out, _ = run("classify", "bash", "--unit", "burner.service", "--json")
     answer = json.loads(out)
     assert (answer["label"], answer["category"]) == ("burner service", "shell")
-    assert answer["group"] == {"kind": "unit", "label": "burner"}
+    assert (answer["kind"], answer["group"]) == ("unit", "burner")
     _, out, _ = run("classify", "sh", "--image", "registry.example/mine/thing:3", "--json")
     assert json.loads(out)["label"] == "thing:3"
 
