@@ -55,17 +55,11 @@ class Ledger(Protocol):
     def account_of(self, pid: int) -> Account | None:
         """The account of a living process's group, as it is now; ``None`` for an unknown one."""
 
-    def account_of_worker(self, pid: int) -> Account | None:
-        """The account of a living process's group as if this process alone had worked in it.
-
-        Ends a window, after ``sample`` has opened the books.
-        """
-
     def close(self) -> None:
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+def open_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
     """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
     if sources.files.foreign:
         return portable_ledger(sources, settings)
@@ -79,7 +73,7 @@ def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
     return portable_ledger(sources, settings)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -199,6 +193,10 @@ class BalancedLedger:
         )
 
     def account_of_worker(self, pid: int) -> Account | None:
+        """The account of a living process's group as if this process alone had worked in it.
+
+        Ends a window, after ``sample`` has opened the books.
+        """
         process = self._books.processes.get(pid)
         if process is None:
             return None
