@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from publisher.cli.command_lines import typed
 from publisher.cli.descriptions import Description, DescriptionError, numbered_lines
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
+from publisher.cli.products import product
 from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError, FanwhyError
 from publisher.explain.naming.classifier import Classification, Classifier
-from publisher.explain.naming.rules import load
+from publisher.explain.naming.rules import RuleBook, load
 from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.described import DescribedLedger
 from publisher.ledger.naming.cgroup_names import unit_label
 from publisher.sources import Sources, machine_files
+from publisher.sources.containers import Container, short_image
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +45,14 @@ _CLUES = (
 
 def command(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="[NAME|PID]",
-            help="A program, a command such as 'npm run build', or the number of a process.",
+            metavar="NAME|PID",
+            help="A program or product, a command line such as 'bash /opt/nightly.sh', or the "
+            "number of a process.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     *,
     script: Annotated[str, typer.Option(help="What the interpreter runs.")] = "",
     unit: Annotated[str, typer.Option(help="Its systemd unit.")] = "",
@@ -67,23 +72,26 @@ def command(
     Examples:
         fanwhy-pub classify backupd
         fanwhy-pub classify gzip --inside duplicity
-        fanwhy-pub classify "npm run build"
+        fanwhy-pub classify "time machine"
+        fanwhy-pub classify "sudo nice bash /opt/nightly.sh"
         fanwhy-pub classify 4711
         echo '{"comm": "python3", "argv": ["python3", "train.py"]}' | fanwhy-pub classify --json
     """
     settings = settings_of(broker, prefix, config).settings
-    if not name:
-        if not as_json or sys.stdin.isatty():
-            raise ConfigError(
-                "name a program, a command or a process, or describe processes on standard input "
-                "with --json; see fanwhy-pub classify --help"
-            )
+    if name is None and as_json and not sys.stdin.isatty():
         return _describe_all(settings)
+    name = (name or "").strip()
+    if not name:
+        raise ConfigError(
+            "name a program, a command or a process, or describe processes on standard input "
+            "with --json; see fanwhy-pub classify --help"
+        )
+    book = load(settings.explain.rules_file)
     if name.isdecimal():
         group, clues = _of_process(int(name), settings)
     else:
-        group, clues = _of_name(name, script, unit, image, inside)
-    found = Classifier(load(settings.explain.rules_file)).classify(group, clues)
+        group, clues = _of_name(name, book, settings, _Surroundings(script, unit, image, inside))
+    found = Classifier(book).classify(group, clues)
     if as_json:
         print_json(
             {
@@ -94,6 +102,15 @@ def command(
     else:
         _show(group, clues, found)
     return 0
+
+
+class _Surroundings(NamedTuple):
+    """What the options say."""
+
+    script: str
+    unit: str
+    image: str
+    inside: str
 
 
 def _describe_all(settings: Settings) -> int:
@@ -115,21 +132,33 @@ def _describe_all(settings: Settings) -> int:
     return code
 
 
-def _of_name(name: str, script: str, unit: str, image: str, inside: str) -> tuple[WorkGroup, Clues]:
-    words = name.split()
-    is_command = len(words) > 1 and not name.istitle()
-    kind = GroupKind.UNIT if unit else GroupKind.CONTAINER if image else GroupKind.PROGRAM
+def _of_name(
+    name: str, book: RuleBook, settings: Settings, around: _Surroundings
+) -> tuple[WorkGroup, Clues]:
+    """What is called so: a command line, if it is no product's name, else a program."""
+    known = product(book, name)
+    is_line = re.search(r"[\s/;|&]", name) and not (known or name.istitle() or around.script)
+    if is_line:
+        ledger = DescribedLedger(settings.ledger)
+        container = Container("", short_image(around.image)) if around.image else None
+        line = typed(name, ledger.namer, unit=around.unit, container=container, above=around.inside)
+        account = line.account(ledger)
+        return account.group, account.clues
+    if known is not None and not any(around):
+        return WorkGroup(name, GroupKind.PROGRAM, name), known
     clues = Clues(
         program=name,
-        script=script,
-        command=name if is_command else "",
-        unit=unit,
-        container_image=image,
-        ancestors=(inside,) if inside else (),
+        script=around.script,
+        unit=around.unit,
+        container_image=around.image,
+        ancestors=(around.inside,) if around.inside else (),
     )
     # As the ledger calls it.
-    label = unit_label(unit) if unit else image.rpartition("/")[2] or name
-    return WorkGroup(name, kind, label), clues
+    if around.unit:
+        return WorkGroup(name, GroupKind.UNIT, unit_label(around.unit)), clues
+    if around.image:
+        return WorkGroup(name, GroupKind.CONTAINER, around.image.rpartition("/")[2] or name), clues
+    return WorkGroup(name, GroupKind.PROGRAM, name), clues
 
 
 def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
