@@ -33,7 +33,9 @@ class Named:
         whole = group.kind in _WHOLE
         detail = printable(group.label if whole else clues.program or group.label)
         # ``borg`` need not follow ``Borg backup``, nor ``postgresql@15-main`` the database.
-        if _bare(detail.partition("@")[0]) in _bare(found.label):
+        # And ``python3 report.py`` says no more than ``report.py``.
+        own = found.category == "unknown" and _bare(found.label) in _bare(detail)
+        if own or _bare(detail.partition("@")[0]) in _bare(found.label):
             detail = ""
         return cls(label=found.label, detail=detail, category=found.category)
 
