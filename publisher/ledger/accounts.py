@@ -30,6 +30,7 @@ class Clues:
             another script than the root of the group does (``scale.py`` below ``convert-all.sh``).
         disguise: what contradicts the name that ``program`` goes by, in words: ``calls itself
             rsync, is perl``; empty where nothing does.
+        mining: a command line in it has options that only miners have.
     """
 
     program: str = ""
@@ -44,6 +45,7 @@ class Clues:
     interpreter: str = ""
     worker_script: str = ""
     disguise: str = ""
+    mining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
