@@ -112,7 +112,9 @@ class Explainer:
 
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
-        return self._detector.wants_soon(self._now or 0.0)
+        now = self._now or 0.0
+        waits = (self._detector.wants_soon(now), self._headline.wants_soon(now))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
         """Keeps what was learned; what goes on is told as ended, for it is no longer watched."""
