@@ -59,21 +59,31 @@ class Ledger(Protocol):
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
-    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+def open_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
+    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil.
+
+    Args:
+        sources: where the machine is.
+        settings: how hard to look.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+    """
     if sources.files.foreign:
-        return portable_ledger(sources, settings)
+        return portable_ledger(sources, settings, own=own)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
         return BalancedLedger(
-            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups)
+            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups), own=own
         )
     processes.close()
-    return portable_ledger(sources, settings)
+    return portable_ledger(sources, settings, own=own)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
+def portable_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -82,7 +92,7 @@ def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedge
 
     cgroups = Cgroups(sources.files)
     return BalancedLedger(
-        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times)
+        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times), own=own
     )
 
 
@@ -92,7 +102,7 @@ class BalancedLedger:
     Args:
         processes: tells of processes.
         machine: tells what they can have done together.
-        own: fanwhy's process id; ``None`` for this process.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
         look_up: tells name and image of a container; ``None`` asks the machine's runtimes.
         namer: tells names from command lines; ``None`` makes one by the settings.
     """
