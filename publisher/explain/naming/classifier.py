@@ -73,7 +73,9 @@ class Classifier:
         disguise = disguise_of(self._book, clues)
         if disguise is None:
             return miner or _Search(self._book, group, clues).result()
-        return disguise.found(miner or _Search(self._book, group, disguise.clues).result())
+        search = _Search(self._book, group, disguise.clues)
+        found = search.result() if disguise.believed else search.place()
+        return disguise.found(miner or found)
 
 
 @dataclass(slots=True)
@@ -112,6 +114,10 @@ class _Search:
     def _nobody(self, reason: str) -> Classification:
         """What no rule knows, by its plain name."""
         return Classification("unknown", own_name(self.group, self.clues), UNKNOWN, "", reason)
+
+    def place(self) -> Classification:
+        """By nothing but the place that it works in."""
+        return self._place() or self._nobody("nothing says what it is")
 
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""

@@ -72,7 +72,10 @@ class RuleBook:
     patterns: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)
 
     def find(self, place: str, name: str) -> Rule | None:
-        """The rule for a lower-case name at a place; an exact name goes before a pattern."""
+        """The rule for a lower-case name at a place.
+
+        An exact name goes before a pattern, and of patterns the longest, which says most.
+        """
         rule = self.find_exact(place, name)
         if rule is not None:
             return rule
@@ -134,6 +137,7 @@ def fold(base: Document, over: Document) -> RuleBook:
             kept = merged.get(name, (category, {}))[1]
             merged[name] = (category, _laid_over(kept, body))
     ours = {name for _, name, _ in _rules_of(over)}
+    own_rules = 0
     book = RuleBook()
     names: dict[str, dict[str, int]] = {place: {} for place in (*PLACES, _CUT)}
     for name in sorted(merged, key=lambda name: name not in ours):
@@ -143,9 +147,12 @@ def fold(base: Document, over: Document) -> RuleBook:
         confidence = body.get("confidence", "")
         words = (name, category, body.get("label", name), body.get("role", "program"), confidence)
         book.rules.append("\t".join(" ".join(str(word).split()) for word in words))
+        own_rules += name in ours
         for place in PLACES:
             for text in _listed(body.get(place, ())):
                 _enter(book, names, place, " ".join(text.lower().split()))
+    for patterns in book.patterns.values():
+        patterns.sort(key=lambda entry: (entry[2] >= own_rules, -len(entry[1])))
     # A whole name goes before one that the kernel has cut to the same letters.
     names["program"] |= {
         text: n for text, n in names.pop(_CUT).items() if text not in names["program"]
