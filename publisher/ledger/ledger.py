@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -35,6 +36,7 @@ _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
 _DISCOVER_EVERY = 15  # windows at least between two searches for cgroups of unseen processes
+_SECOND = 1_000_000_000  # nanoseconds
 _STEPPED = 1.0  # seconds by which the start of the epoch must move to be told anew
 
 
@@ -57,7 +59,7 @@ class Ledger(Protocol):
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+def open_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
     """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
     if sources.files.foreign:
         return portable_ledger(sources, settings)
@@ -71,7 +73,7 @@ def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
     return portable_ledger(sources, settings)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -90,6 +92,9 @@ class BalancedLedger:
     Args:
         processes: tells of processes.
         machine: tells what they can have done together.
+        own: fanwhy's process id; ``None`` for this process.
+        look_up: tells name and image of a container; ``None`` asks the machine's runtimes.
+        namer: tells names from command lines; ``None`` makes one by the settings.
     """
 
     def __init__(
@@ -99,6 +104,10 @@ class BalancedLedger:
         processes: ProcessDetails,
         cgroups: Cgroups,
         machine: Machine,
+        *,
+        own: int | None = None,
+        look_up: Callable[[Place], Container | None] | None = None,
+        namer: Namer | None = None,
     ) -> None:
         self.health: dict[str, SourceError | None] = {
             name: AbsentError(reason)
@@ -113,10 +122,10 @@ class BalancedLedger:
         self._groups = Groups(
             processes,
             cgroups,
-            Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments),
-            own=os.getpid(),
+            namer or namer_of(settings),
+            own=os.getpid() if own is None else own,
             heard=self._lineage,
-            look_up=self._container,
+            look_up=look_up or self._container,
         )
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
@@ -182,6 +191,24 @@ class BalancedLedger:
             if membership is None
             else self._closed(membership.account, membership.account.cpu_ns)
         )
+
+    def account_of_worker(self, pid: int) -> Account | None:
+        """The account of a living process's group as if this process alone had worked in it.
+
+        Ends a window, after ``sample`` has opened the books.
+        """
+        process = self._books.processes.get(pid)
+        if process is None:
+            return None
+        self._attribution.book(process, _SECOND)
+        booked = sum(account.cpu_ns for account in self._groups.accounts.values()) - self._left
+        self._window += 1
+        window = MachineWindow(
+            busy=booked, tolerance=0, partly=False, irq=0, steal=0, guest=0, cores=1
+        )
+        key = process.membership.account.group.key
+        accounts = self._balance(window, booked / 1e9).accounts
+        return next((account for account in accounts if account.group.key == key), None)
 
     def close(self) -> None:
         self._lineage.close()
@@ -332,6 +359,11 @@ class BalancedLedger:
                 remedy="start the container with the host's process namespace (--pid=host)",
             )
         return None
+
+
+def namer_of(settings: LedgerSettings) -> Namer:
+    """What tells names from command lines, as the settings want it."""
+    return Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments)
 
 
 def _programs(programs_file: str | None) -> programs.Programs:
