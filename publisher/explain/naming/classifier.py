@@ -29,7 +29,7 @@ from publisher.explain.naming.classification import (
 )
 from publisher.explain.naming.disguises import disguise_of
 from publisher.explain.naming.kernel_work import kernel_work
-from publisher.explain.naming.lookup import base, script_names, versionless, words_of
+from publisher.explain.naming.lookup import base, hides, script_names, versionless, words_of
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.places import by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
@@ -99,7 +99,9 @@ class _Search:
             found = step()
             if found is not None:
                 return found
-        return self._nobody("no rule knows it")
+        hidden = hides(self.clues.executable)
+        place = ", and it runs from a hidden or a temporary folder" if hidden else ""
+        return self._nobody(f"no rule knows it{place}")
 
     @property
     def _named(self) -> bool:

@@ -22,9 +22,9 @@ def base(path: str) -> str:
 
 
 def versionless(name: str) -> str:
-    """``clang`` for ``clang-15``; empty where there is no version, or nothing else."""
+    """``clang`` for ``clang-15``; empty where there is no version, or hardly anything else."""
     stripped = _VERSION.sub("", name)
-    return stripped if stripped != name else ""
+    return stripped if stripped != name and len(stripped) > 1 else ""
 
 
 def program_rule(book: RuleBook, name: str) -> Rule | None:

@@ -102,8 +102,7 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
     ):
         if text and not doing_in(text):
             for name in parts_of(text):
-                rule = book.find_exact("image", name) or book.find_exact("program", name)
-                if certain := _certain(rule):
+                if certain := _certain(book.find_exact("image", name)):
                     return said(certain, INSIDE, by, f"{by} {text!r}")
     for text in (clues.script, clues.worker_script, clues.unit, clues.container_name, base(path)):
         if doing_in(without_type(base(text.lower()))) not in ("", "start"):
@@ -118,8 +117,7 @@ def _places(clues: Clues) -> Iterator[tuple[str, str, str]]:
     for name in image_names(clues.container_image.lower().split("@")[0]):
         yield "image", "container", name
     for name in container_names(clues.container_name.lower()):
-        yield "image", "container", name
-        yield "program", "container", name
+        yield "image", "container", name  # of programs, rigel and excavator may be anything
     if clues.unit:
         for name in unit_names(clues.unit.lower()):
             yield "unit", "unit", name
