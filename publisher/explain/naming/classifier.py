@@ -29,7 +29,7 @@ from publisher.explain.naming.classification import (
 )
 from publisher.explain.naming.disguises import disguise_of
 from publisher.explain.naming.kernel_work import kernel_work
-from publisher.explain.naming.lookup import base, script_names, versionless, words_of
+from publisher.explain.naming.lookup import base, hides, script_names, versionless, words_of
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.places import by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
@@ -73,7 +73,9 @@ class Classifier:
         disguise = disguise_of(self._book, clues)
         if disguise is None:
             return miner or _Search(self._book, group, clues).result()
-        return disguise.found(miner or _Search(self._book, group, disguise.clues).result())
+        search = _Search(self._book, group, disguise.clues)
+        found = search.result() if disguise.believed else search.place()
+        return disguise.found(miner or found)
 
 
 @dataclass(slots=True)
@@ -97,7 +99,9 @@ class _Search:
             found = step()
             if found is not None:
                 return found
-        return self._nobody("no rule knows it")
+        hidden = hides(self.clues.executable)
+        place = ", and it runs from a hidden or a temporary folder" if hidden else ""
+        return self._nobody(f"no rule knows it{place}")
 
     @property
     def _named(self) -> bool:
@@ -112,6 +116,10 @@ class _Search:
     def _nobody(self, reason: str) -> Classification:
         """What no rule knows, by its plain name."""
         return Classification("unknown", own_name(self.group, self.clues), UNKNOWN, "", reason)
+
+    def place(self) -> Classification:
+        """By nothing but the place that it works in."""
+        return self._place() or self._nobody("nothing says what it is")
 
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""

@@ -8,9 +8,7 @@ program also hides, and then as a suspicion.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
 
 from publisher.contract.printable import printable
 from publisher.explain.naming.classification import (
@@ -22,7 +20,7 @@ from publisher.explain.naming.classification import (
     Classification,
     said,
 )
-from publisher.explain.naming.lookup import base, program_rule, script_names, words_of
+from publisher.explain.naming.lookup import base, hides, program_rule, script_names, words_of
 from publisher.explain.naming.place_names import (
     container_names,
     doing_in,
@@ -33,9 +31,6 @@ from publisher.explain.naming.place_names import (
 )
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues
-
-_HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
-_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "memfd:")  # noqa: S108
 
 
 def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
@@ -63,11 +58,6 @@ def is_weak(rule: Rule) -> bool:
     return rule.category == MINING and _ambiguous(rule)
 
 
-def hides(path: str) -> bool:
-    """Whether a program lies where anyone may put one, or in a hidden folder."""
-    return path.startswith(_HIDEOUTS) or _HIDDEN.search(path) is not None
-
-
 def _hides(clues: Clues) -> bool:
     return bool(clues.disguise) or hides(clues.executable)
 
@@ -78,6 +68,11 @@ def _ambiguous(rule: Rule) -> bool:
 
 def _mining(rule: Rule | None) -> Rule | None:
     return rule if rule is not None and rule.category == MINING else None
+
+
+def _certain(rule: Rule | None) -> Rule | None:
+    rule = _mining(rule)
+    return None if rule is None or _ambiguous(rule) else rule
 
 
 def _programs(clues: Clues) -> Iterator[tuple[str, float, str]]:
@@ -95,10 +90,10 @@ def _programs(clues: Clues) -> Iterator[tuple[str, float, str]]:
 
 def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
     path = clues.executable.lower()
-    if path and (rule := _mining(book.find("path", path))):
+    if path and (rule := _certain(book.find("path", path))):
         return said(rule, ALIKE, "path", f"executable {path!r}")
     for place, by, name in _places(clues):
-        if rule := _mining(book.find(place, name)):
+        if rule := _certain(book.find(place, name)):
             return said(rule, KNOWN, by, f"{by} {name!r}")
     for by, text in (
         ("container", clues.container_image.lower().rpartition("/")[2].partition(":")[0]),
@@ -107,11 +102,10 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
     ):
         if text and not doing_in(text):
             for name in parts_of(text):
-                rule = _mining(book.find_exact("image", name) or program_rule(book, name))
-                if rule is not None and not _ambiguous(rule):
-                    return said(rule, INSIDE, by, f"{by} {text!r}")
+                if certain := _certain(book.find_exact("image", name)):
+                    return said(certain, INSIDE, by, f"{by} {text!r}")
     for text in (clues.script, clues.worker_script, clues.unit, clues.container_name, base(path)):
-        if doing_in(without_type(base(text.lower()))):
+        if doing_in(without_type(base(text.lower()))) not in ("", "start"):
             continue
         for word in words_of(text):
             if rule := _mining(book.find_exact("word", word)):
@@ -123,8 +117,7 @@ def _places(clues: Clues) -> Iterator[tuple[str, str, str]]:
     for name in image_names(clues.container_image.lower().split("@")[0]):
         yield "image", "container", name
     for name in container_names(clues.container_name.lower()):
-        yield "image", "container", name
-        yield "program", "container", name
+        yield "image", "container", name  # of programs, rigel and excavator may be anything
     if clues.unit:
         for name in unit_names(clues.unit.lower()):
             yield "unit", "unit", name

@@ -37,7 +37,7 @@ _SERVED_WORDS = """
     database media ai web downloads file_sharing monitoring smart_home backup remote_access gaming
 """
 _SERVED: Final = frozenset(_SERVED_WORDS.split())
-"""Kinds of program that a part of a longer name may mean; ``code`` or ``mail`` may be anything."""
+"""Kinds of program that a container may be called after; ``code`` or ``mail`` may be anything."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 
@@ -54,7 +54,7 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
         return found
     reason = f"container name {container!r}"
     for name in container_names(container):
-        rule = _served(book.find("image", name) or book.find_exact("program", name))
+        rule = _answering(book.find("image", name)) or _serving(book, name)
         if rule is not None:
             return said(rule, ALIKE, "container", reason)
     for name in container_names(container):
@@ -88,7 +88,7 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
             continue
         rule = (
             book.find("unit", plain)
-            or _served(book.find_exact("program", plain))
+            or _answering(book.find_exact("program", plain))
             or book.find_exact("image", plain)
         )
         if rule is not None and rule.role != "host" and rule.category != MINING:
@@ -98,8 +98,15 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
     return _by_part(book, clues, name.partition("@")[0], "unit", reason)
 
 
-def _served(rule: Rule | None) -> Rule | None:
+def _answering(rule: Rule | None) -> Rule | None:
+    """A rule of a program that answers for itself, and is no miner: those were looked for."""
     return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+
+
+def _serving(book: RuleBook, name: str) -> Rule | None:
+    """The rule of a program that may be what a container is for."""
+    rule = _answering(book.find_exact("program", name))
+    return rule if rule is not None and rule.category in _SERVED else None
 
 
 def _by_part(
@@ -124,12 +131,7 @@ def _by_part(
 def _part_rule(book: RuleBook, part: str) -> Rule | None:
     if len(part) < _SHORTEST:
         return None
-    rule = book.find_exact("image", part)
-    if rule is None:
-        rule = book.find_exact("program", part)
-        if rule is not None and rule.category not in _SERVED:
-            return None
-    return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+    return _answering(book.find_exact("image", part)) or _serving(book, part)
 
 
 def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> Rule | None:
