@@ -563,6 +563,6 @@ def test_rules_that_were_changed_are_read_again(
     stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
     stage.play(lasting=120)
     file.write_text('[media]\nmine = { label = "My encoder", program = "make" }')
-    stage.explainer.read_rules_again()
+    stage.explainer.take_rules(None)
     verdict = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
     assert verdict.causes[0].label == "My encoder"
