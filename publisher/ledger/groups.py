@@ -19,6 +19,7 @@ from publisher.ledger.accounts import WorkGroup
 from publisher.ledger.looks import Looks
 from publisher.ledger.naming.cgroup_names import Place, place_of, unit_label
 from publisher.ledger.naming.disguises import DELETED
+from publisher.ledger.naming.mining_signs import mines
 from publisher.ledger.naming.names import Name, Namer
 from publisher.ledger.naming.words import clean
 from publisher.ledger.open_accounts import CgroupCounter, GroupMembership, Member, OpenAccount
@@ -155,6 +156,7 @@ class Groups:
         if not account.executable:
             link = self._processes.executable(process.pid)
             account.executable = link.removesuffix(DELETED)
+        account.mining = account.mining or mines(words)
         if account.root is None and not account.processes:
             account.root = process
         program = self.looks.program(name, words, comm, account.executable)
@@ -358,7 +360,7 @@ class Groups:
         if known is None:
             return False
         account.image = clean(known.image)
-        called = clean(known.name) or account.image.rpartition("/")[2].partition(":")[0]
+        called = clean(known.name) or account.image.rpartition("/")[2]
         account.container = called or account.container
         label = _label(replace(place, label=account.container), account.name)
         account.group = replace(account.group, label=clean(label))

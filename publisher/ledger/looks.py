@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from publisher.ledger.naming.disguises import DELETED, disguise_of
+from publisher.ledger.naming.mining_signs import mines
 from publisher.ledger.naming.names import Name, Namer, in_folder
 from publisher.ledger.naming.words import base, clean
 from publisher.ledger.open_accounts import Member
@@ -28,12 +29,14 @@ class Look:
         program: the name of what it runs itself.
         executable: its path; empty where this user may not know.
         disguise: what contradicts the name that it goes by.
+        mining: its command line has options that only miners have.
     """
 
     name: Name
     program: str
     executable: str
     disguise: str
+    mining: bool
 
 
 @dataclass(slots=True)
@@ -88,19 +91,16 @@ class Looks:
         name = self.placed(self._namer.describe(words, comm), process.pid)
         link = self._processes.executable(process.pid)
         tables = self._namer.programs
+        disguise = ""
+        if words:
+            interpreters = tables.interpreters.keys() | tables.shells
+            disguise = disguise_of(words, comm, link, interpreters, titled=name.titled)
         return Look(
             name,
             self.program(name, words, comm, link),
             link.removesuffix(DELETED),
-            disguise_of(
-                words,
-                comm,
-                link,
-                tables.interpreters.keys() | tables.shells,
-                titled=name.titled,
-            )
-            if words
-            else "",
+            disguise,
+            mines(words),
         )
 
     def placed(self, name: Name, pid: int) -> Name:

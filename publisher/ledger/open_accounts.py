@@ -34,15 +34,16 @@ class OpenAccount:
         members: nanoseconds by program of the processes that worked in it, halved from window to
             window; ``glimpsed``: likewise of those seen to come or go.
         last_window: the number of the window in which it worked last.
+        mining: a command line in it had options that only miners have.
         most: who worked most in this window, as far as booked; ``most_ns``: how much.
         worker: who works most, calmly: another one must have done more than it did lately.
     """
 
     __slots__ = (
         "_lately_ns", "_mark_ns", "_oldest", "ancestors", "container", "cpu_ns", "executable",
-        "following", "glimpsed", "group", "image", "last_window", "members", "most", "most_ns",
-        "name", "place", "previous_ns", "processes", "renamed", "root", "rss", "threads",
-        "unseen_ns", "worker",
+        "following", "glimpsed", "group", "image", "last_window", "members", "mining", "most",
+        "most_ns", "name", "place", "previous_ns", "processes", "renamed", "root", "rss",
+        "threads", "unseen_ns", "worker",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -65,6 +66,7 @@ class OpenAccount:
         self.container = ""
         self.following: tuple[str, int] | None = None
         self.renamed = False
+        self.mining = False
         self.most: Member | None = None
         self.most_ns = 0
         self.worker: Member | None = None
@@ -152,6 +154,7 @@ class OpenAccount:
             ancestors=self.ancestors,
             members=members,
             interpreter=name.interpreter if name.script else "",
+            mining=self.mining,
         )
 
 

@@ -163,6 +163,7 @@ def _with_look(clues: Clues, account: OpenAccount, worker: Member, look: Look) -
         members=tuple(dict.fromkeys(members)),
         worker_script=script if script != account.name.script else "",
         disguise=look.disguise,
+        mining=clues.mining or look.mining,
     )
 
 

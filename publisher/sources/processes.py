@@ -320,11 +320,6 @@ class LinuxProcesses:
                     users.setdefault(int(number), name)
         return users
 
-    def _link(self, pid: int, name: str) -> str:
-        with suppress(OSError):
-            return str(Path(f"{self._proc}/{pid}/{name}").readlink())
-        return ""
-
     def io(self, pid: int) -> tuple[int, int]:
         """Bytes it caused to be read from and to be written to disks, since it began.
 
@@ -395,6 +390,12 @@ class LinuxProcesses:
             return b""
         finally:
             os.close(descriptor)
+
+    def _link(self, pid: int, name: str) -> str:
+        try:
+            return str(Path(f"{self._proc}/{pid}/{name}").readlink())
+        except OSError:
+            return ""
 
 
 def _own_start() -> int | None:
