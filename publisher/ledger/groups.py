@@ -148,18 +148,19 @@ class Groups:
         self, process: Member, comm: str, above: GroupMembership | None
     ) -> GroupMembership:
         words = self._processes.command_line(process.pid)
-        name = self.looks.placed(self._namer.describe(words, comm), process.pid)
+        link = self._processes.executable(process.pid) if comm == "exe" else ""
+        name = self.looks.describe(words, comm, process.pid, link)
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
         place = place_of(member.name)
         spawner = self._spawns(process, name, comm)
         account = self._account_of(process, name, place, above, spawner=spawner, told=bool(words))
         if not account.executable:
-            link = self._processes.executable(process.pid)
-            account.executable = link.removesuffix(DELETED)
+            path = self._processes.executable(process.pid)
+            account.executable = path.removesuffix(DELETED)
         account.mining = account.mining or mines(words)
         if account.root is None and not account.processes:
             account.root = process
-        program = self.looks.program(name, words, comm, account.executable)
+        program = self.looks.program(name, words, comm, link)
         return GroupMembership(account, self._counter(member.account), spawner, True, program)
 
     def _spawns(self, process: Member, name: Name, comm: str) -> bool:

@@ -7,7 +7,7 @@ executable read, once, and again ever more seldom, since a process may take a ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from publisher.ledger.naming.disguises import DELETED, disguise_of
 from publisher.ledger.naming.mining_signs import mines
@@ -18,6 +18,7 @@ from publisher.sources.processes import ProcessDetails
 
 _AGAIN = 8  # windows after which a look is taken again, each time twice as many
 _MOST = 256
+_COPY = "exe"  # how a program calls another of itself that it starts by ``/proc/self/exe``
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Looks:
     def _look(self, process: Member) -> Look:
         words = self._processes.command_line(process.pid)
         comm = process.comm.decode("utf-8", "replace")
-        name = self.placed(self._namer.describe(words, comm), process.pid)
         link = self._processes.executable(process.pid)
+        name = self.describe(words, comm, process.pid, link)
         tables = self._namer.programs
         disguise = ""
         if words:
@@ -103,13 +104,24 @@ class Looks:
             mines(words),
         )
 
-    def placed(self, name: Name, pid: int) -> Name:
-        """The name with the folder that the process works in, where it says nothing without."""
-        return in_folder(name, self._processes.working_folder(pid)) if name.vague else name
+    def describe(self, words: list[str], comm: str, pid: int, link: str) -> Name:
+        """What a process is called, with what its executable and its folder say of it.
+
+        Args:
+            words: its command line.
+            comm: the kernel's name of it.
+            pid: its number.
+            link: its executable.
+        """
+        name = self._namer.describe(words, comm)
+        if name.vague:
+            return in_folder(name, self._processes.working_folder(pid))
+        if name.program == _COPY and link:
+            program = clean(base(link.removesuffix(DELETED)))
+            return replace(name, program=program, command=program, label=program)
+        return name
 
     def program(self, name: Name, words: list[str], comm: str, link: str) -> str:
-        """The name of what a process runs itself; ``exe`` is what a program calls a copy of it."""
+        """The name of what a process runs itself, wrapper or not."""
         program = self._namer.running(name, words, comm)
-        if program == "exe" and link:
-            program = base(link.removesuffix(DELETED))
-        return clean(program)
+        return clean(base(link.removesuffix(DELETED)) if program == _COPY and link else program)

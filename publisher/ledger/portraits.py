@@ -23,7 +23,7 @@ _WORTH_A_LOOK: Final = 2_000_000  # nanoseconds in two windows
 _MANY: Final = 256  # processes among which the busiest of a program is not searched for
 _DEEPEST: Final = 32
 _CLUES: Final = 8  # ancestors and members that are told
-_FIRST_CHANGE, _LATER_CHANGE = 1, 3  # windows that another name must last before it is taken
+_LASTING: Final = 3  # windows that another name must last before a second one is taken
 _HOMES: Final = ("home", "Users", "")
 
 
@@ -74,9 +74,8 @@ class Portraits:
         window = self._looks.window
         if account.following is None or account.following[0] != now.label:
             account.following = now.label, window
-            return
-        lasting = _LATER_CHANGE if account.renamed else _FIRST_CHANGE
-        if window - account.following[1] >= lasting:
+        # The first name was a guess from the line; what replaces it was seen.
+        if not account.renamed or window - account.following[1] >= _LASTING:
             account.name = replace(now, line=name.line)
             account.group = replace(account.group, label=clean(now.label) or "unknown")
             account.renamed, account.following = True, None

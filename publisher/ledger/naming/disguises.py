@@ -24,10 +24,12 @@ DELETED: Final = " (deleted)"
 
 _KERNEL_THREAD: Final = re.compile(
     r"kworker|kswapd\d*|kauditd\d*|kthreadd|ksoftirqd|kdevtmpfs|khugepaged\d*|kcompactd\d*|kblockd"
-    r"|kintegrityd|kthrotld|khungtaskd|kstrp|ksmd|ecryptfs-kthread|kcryptd|rcu_(?:sched|bh|preempt"
-    r"|gp|par_gp|tasks_\w+)|migration/\d+|cpuhp/\d+|idle_inject/\d+|jbd2/\S+|scsi_eh_\d+"
-    r"|scsi_tmf_\d+|oom_reaper|kpsmoused|ipv6_addrconf|irq/\d+-\S+|xfsaild/\S+|loop\d+"
+    r"|kintegrityd|kthrotld|khungtaskd|kstrp|ksmd|kcryptd|kpsmoused|rcu_(?:sched|bh|preempt|gp|par_gp)"
+    r"|migration/\d+|cpuhp/\d+|idle_inject/\d+|jbd2/\S+|irq/\d+-\S+|xfsaild/\S+|scsi_(?:eh|tmf)_\d+"
+    r"|oom_reaper|ipv6_addrconf"
 )
+_BRACKETS: Final = re.compile(r"\[[\w.:/+-]+\]")
+"""As ``ps`` shows what has no command line."""
 _KNOWN_NAMES: Final = """
     sshd sshd-session ssh cron crond atd init systemd systemd-journald systemd-logind systemd-udevd
     systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
@@ -88,7 +90,7 @@ _TOOLS: Final = re.compile(
     r"|dotnet|nix-profile|linuxbrew|volta|rustup|heroku|vscode\w*|cursor\w*|steam|wine|tox|nox"
     r"|conda|pixi|gradle|m2|jdks|julia|ghcup|stack|cabal|opam|gvm|jbang|mise|fnm|build|app|output"
     r"|bazel|theia|claude|ollama|cache|config|var|mozilla|android|platformio|espressif|windsurf)"
-    r"(?:/|-)"
+    r"/|/\.(?:vscode|cursor|windsurf|venv)-"
 )
 
 
@@ -105,7 +107,7 @@ def disguise_of(
         titled: it is known to write a title in place of its command line.
     """
     first = words[0] if words else ""
-    if _KERNEL_THREAD.fullmatch(comm) or (first.startswith("[") and first.endswith("]")):
+    if _is_kernels(comm) or _BRACKETS.fullmatch(first):
         return "calls itself a kernel thread, and is none"
     if not link:
         return ""
@@ -124,6 +126,10 @@ def disguise_of(
         folder = clean(path.rpartition("/")[0], 40)
         return f"calls itself {claimed}, {place or f'runs from {folder}'}"
     return "" if titled else _another(claimed, name, words, interpreters)
+
+
+def _is_kernels(comm: str) -> bool:
+    return bool(_KERNEL_THREAD.fullmatch(comm) or _KERNEL_THREAD.fullmatch(program_of_comm(comm)))
 
 
 def _borrowed(words: Sequence[str], comm: str) -> str:
