@@ -56,10 +56,10 @@ def _behind_options(
         }
         if word in pairs:
             at += 3
-        elif not word.startswith("--") and word[:2] in valued and len(word) > 2:
-            at += 1  # its value is the rest of the word, as in ``parallel -j4``
         elif word in valued or (strung and f"-{word[-1]}" in valued and word not in bare):
             at += 2
+        elif not word.startswith("--") and word[:2] in valued and len(word) > 2:
+            at += 1  # its value is the rest of the word, as in ``parallel -j4``
         elif word.startswith("-") or ASSIGNMENT.match(word):
             at += 1
             if wrapper.strict and word.startswith("-") and "=" not in word and word not in bare:

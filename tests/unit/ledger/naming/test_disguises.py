@@ -23,8 +23,7 @@ DISGUISES = [
     ("[kworker/0:2]", "xmr", "/usr/bin/xmr", "calls itself a kernel thread, and is none"),
     ("[kthreadd]", "perl", "/usr/bin/perl", "calls itself a kernel thread, and is none"),
     ("kworker", "kworker/0:2", "", "calls itself a kernel thread, and is none"),
-    ("-bash", "-bash", "/usr/bin/-bash",
-     "its file is called -bash, as if it were a login shell"),
+    ("-bash", "-bash", "/usr/bin/-bash", "its file is called -bash, as if it were a login shell"),
     ("rsync", "rsync", "/usr/bin/perl", "calls itself rsync, is perl"),
     ("rsync", "xz", "/usr/bin/xz", "calls itself rsync, is xz"),
     ("/usr/sbin/sshd -D", "python3", "/usr/bin/python3.11", "calls itself sshd, is python"),
@@ -39,7 +38,7 @@ DISGUISES = [
     ("x", "x", "/memfd: (deleted)", "runs from memory, without a file"),
     ("kinsing", "kinsing", "/tmp/kinsing (deleted)", "its program, in /tmp, was deleted"),
     ("x", "x", "/dev/shm/a/x (deleted)", "its program, in /dev/shm/a, was deleted"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("words", "comm", "link", "said"), DISGUISES)
