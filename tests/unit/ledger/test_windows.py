@@ -498,10 +498,11 @@ def test_a_label_follows_what_works_calmly(host: Host) -> None:
     host.end(102)
     host.start(103, 101, "make", command="make test", own=50)
     assert labelled(host.sample(), "make all").group.key == first.group.key
-    for _ in range(4):
+    for _ in range(3):
         host.work(103, 50)
-        balance = host.sample()
-    assert labelled(balance, "make test").group.key == first.group.key
+        host.sample()
+    host.work(103, 50)
+    assert labelled(host.sample(), "make test").group.key == first.group.key
 
 
 def test_a_title_taken_later_is_seen(host: Host) -> None:
@@ -510,10 +511,11 @@ def test_a_title_taken_later_is_seen(host: Host) -> None:
     host.work(100, 50)
     assert labelled(host.sample(), "rails server").clues.program == "ruby"
     host.write("proc/100/cmdline", "puma 6.4.0 (tcp://0.0.0.0:3000) [app]\0\0")
-    for _ in range(16):
+    for _ in range(15):
         host.work(100, 50)
-        balance = host.sample()
-    assert labelled(balance, "puma").clues.program == "puma"
+        host.sample()
+    host.work(100, 50)
+    assert labelled(host.sample(), "puma").clues.program == "puma"
 
 
 def test_the_script_of_who_works_most_is_told(host: Host) -> None:
@@ -521,13 +523,16 @@ def test_the_script_of_who_works_most_is_told(host: Host) -> None:
     host.start(101, 100, "python3", command="python3 /srv/report.py")
     host.start(102, 100, "python3", command="python3 /srv/mail.py")
     host.open()
-    for busy, idle in ((101, 102), (101, 102), (102, 101), (102, 101), (102, 101)):
+
+    def told(busy: int, idle: int) -> str:
         host.work(busy, 50)
         host.work(idle, 5)
-        balance = host.sample()
-        told = labelled(balance, "web").clues.worker_script
-        assert told == "report.py" or busy == 102
-    assert told == "mail.py"
+        return labelled(host.sample(), "web").clues.worker_script
+
+    assert [told(101, 102) for _ in range(3)] == ["report.py"] * 3
+    told(102, 101)
+    told(102, 101)
+    assert told(102, 101) == "mail.py"
 
 
 def test_two_that_read_alike_are_told_apart(host: Host) -> None:
