@@ -151,9 +151,10 @@ class _Search:
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
-        rule = self.book.find_exact("program", base(script))
-        if rule is not None and rule.role == "program" and not is_weak(rule):
-            return said(rule, alike, "script", f"script {script!r}")
+        for name in filter(None, (script.rpartition("/")[0], base(script))):
+            rule = self.book.find_exact("program", name)
+            if rule is not None and rule.role == "program" and not is_weak(rule):
+                return said(rule, alike, "script", f"script {script!r}")
         return None
 
     def _root(self) -> Classification | None:
