@@ -131,6 +131,7 @@ class Explainer:
     def read_rules_again(self) -> None:
         """Forgets the rules; they are loaded anew when a work group is to be named."""
         self._classifier.read_rules_again()
+        self._causes.name_again()
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""
