@@ -14,7 +14,6 @@ import pytest
 from publisher.daemon.lock import claim, holder
 from publisher.errors import FanwhyError
 
-
 _ROOT = Path(__file__).resolve().parents[3]
 
 
