@@ -206,7 +206,7 @@ class _Search:
         if script:
             by = self.clues.interpreter or name
             return self._nobody(f"{by!r} runs {script!r}, which no rule knows")
-        if self._named:
+        if self._named and rule.category == "shell":
             return self._nobody(f"{name!r} works most in it, and says little")
         return said(rule, confidence, "program", f"program {name!r}")
 

@@ -243,6 +243,12 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("media", "Jellyfin", {**box("media-ct", "jellyfin"), "unit": "jellyfin.service"}),
     ("database", "PostgreSQL", box("db", "postgres", "bitnami/postgresql-repmgr:16")),
     ("web", "WordPress", box("blog", "apache2", "wordpress:6-apache")),
+    ("database", "PostgreSQL", box("nextcloud-aio-database", "postgres")),
+    ("database", "PostgreSQL", box("kc-postgres-keycloak-1", "postgres")),
+    ("web", "gotenberg|Web", box("paperless-gotenberg-1", "chromium")),
+    ("web", "PHP", box("app", "php-fpm")),
+    ("backup", "", unit("postgresql-backup.service", "pg_dump")),
+    ("backup", "", unit("nextcloud-backup.service", "tar")),
     # the job wins
     ("backup", "rsync", job("rsync", "ssh", members=("ssh", "rsync"))),
     ("backup", "Borg", job("borg create", "ssh", members=("ssh", "borg"))),
