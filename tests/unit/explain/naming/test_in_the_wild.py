@@ -251,6 +251,8 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("backup", "", unit("nextcloud-backup.service", "tar")),
     # the job wins
     ("backup", "rsync", job("rsync", "ssh", members=("ssh", "rsync"))),
+    ("backup", "rsync file copy", job("rsync", "rsync")),
+    ("unknown", "x", job("./x", "x", executable="/home/u/x")),
     ("backup", "Borg", job("borg create", "ssh", members=("ssh", "borg"))),
     ("development", "Software build", job("make -j8", "cc1")),
     ("backup", "Archiving", program("gzip", ancestors=("tar",))),
