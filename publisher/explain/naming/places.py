@@ -173,7 +173,7 @@ def _container_name(label: str, clues: Clues) -> str:
     if image and is_invented(label):
         return image
     unit = without_type(clues.unit).rstrip("@")
-    if unit and (is_number(label) or not image):
+    if unit and is_number(label):
         return unit
     service = service_of(label) if label.lower() == clues.container_name.lower() else label
     return service or label
