@@ -21,6 +21,7 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.usage.busiest import Busiest
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
@@ -59,21 +60,31 @@ class Ledger(Protocol):
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
-    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+def open_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
+    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil.
+
+    Args:
+        sources: where the machine is.
+        settings: how hard to look.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+    """
     if sources.files.foreign:
-        return portable_ledger(sources, settings)
+        return portable_ledger(sources, settings, own=own)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
         return BalancedLedger(
-            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups)
+            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups), own=own
         )
     processes.close()
-    return portable_ledger(sources, settings)
+    return portable_ledger(sources, settings, own=own)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
+def portable_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -82,7 +93,7 @@ def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedge
 
     cgroups = Cgroups(sources.files)
     return BalancedLedger(
-        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times)
+        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times), own=own
     )
 
 
@@ -92,7 +103,7 @@ class BalancedLedger:
     Args:
         processes: tells of processes.
         machine: tells what they can have done together.
-        own: fanwhy's process id; ``None`` for this process.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
         look_up: tells name and image of a container; ``None`` asks the machine's runtimes.
         namer: tells names from command lines; ``None`` makes one by the settings.
     """
@@ -132,6 +143,7 @@ class BalancedLedger:
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
+        self._busiest = Busiest()
         self._attribution = GroupAttribution(
             self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
         )
@@ -247,6 +259,7 @@ class BalancedLedger:
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
         self._disk.read(worked, self._window, self._books.opened)
+        self._busiest.read(worked.items())
         self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
@@ -285,6 +298,7 @@ class BalancedLedger:
         wire = self._network.moved.get(account, (0, 0) if self._network.watching else None)
         kernel = account.group.kind is GroupKind.KERNEL
         start = account.oldest
+        leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
         return Account(
@@ -303,6 +317,10 @@ class BalancedLedger:
             network_transmit_bytes_per_second=None if wire is None else wire[1] / length,
             wait_seconds=None if waited_ns is None else waited_ns / 1e9,
             blocked_count=self._blocked.waiting.get(account, 0),
+            pid=leading.main,
+            pids=leading.busiest,
+            process_group=leading.process_group,
+            place=account.place,
         )
 
     def _turn_page(self) -> None:
