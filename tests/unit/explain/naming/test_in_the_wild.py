@@ -386,10 +386,14 @@ def test_a_suspicion_is_never_a_certainty(book: RuleBook) -> None:
 
 def test_a_contradiction_is_told_and_lowers_confidence(book: RuleBook) -> None:
     answer = asked(
-        book, **program("nginx", executable="/dev/shm/nginx", disguise="runs from /dev/shm")
+        book, **program("nginx", executable="/opt/x/nginx", disguise="its program was deleted")
     )
     assert (answer.category, answer.confidence) == ("web", 0.6)
-    assert "runs from /dev/shm" in answer.reason
+    assert "its program was deleted" in answer.reason
+    temporary = asked(
+        book, **program("nginx", executable="/dev/shm/nginx", disguise="runs from /dev/shm")
+    )
+    assert (temporary.category, temporary.label) == ("unknown", "nginx")
     thread = asked(book, **program("kswapd0", executable="/home/u/kswapd0"))
     assert (thread.label, thread.confidence) == ("kswapd0", 0.3)
     assert "called like a kernel thread" in thread.reason
