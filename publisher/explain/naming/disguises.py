@@ -57,6 +57,8 @@ class Disguise:
             return replace(found, reason=reason)
         category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
         if self.alias:
+            if not self.revealed and label.lower() == self.alias.lower():
+                label = printable(self.clues.program)
             label = f"{label} (calls itself {printable(self.alias)})"[:60]
             # A perl that calls itself rsync is no backup, and no honest script either.
             if found.by == "program" and found.role in ("interpreter", "host"):

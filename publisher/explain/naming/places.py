@@ -152,7 +152,9 @@ def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> 
     rule = book.find_exact("image", product) or book.find_exact("program", product)
     if at_work is None or rule is None or rule.name != at_work.name:
         return None
-    return book.find_exact("word", doing)
+    word = book.find_exact("word", doing)
+    # But ``restic-backup`` is better called restic.
+    return word if word is not None and word.category != at_work.category else None
 
 
 def own_name(group: WorkGroup, clues: Clues) -> str:

@@ -217,6 +217,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("monitoring", "Grafana", unit("grafana-server.service", "x")),
     ("backup", "Syncthing", unit("syncthing@alice.service", "x")),
     ("backup", "", unit("redis-backup.service", "redis-cli")),
+    ("backup", "restic", unit("restic-backup.service", "restic")),
     ("monitoring", "", unit("postgres_exporter.service", "postgres_exporter")),
     ("unknown", "nginx-log-cleaner", unit("nginx-log-cleaner.service", "python3", script="c.py")),
     ("unknown", "wait-for-postgres", unit("wait-for-postgres.service", "bash", script="w.sh")),
