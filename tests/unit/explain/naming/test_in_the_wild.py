@@ -306,12 +306,12 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("system", "disk encryption", kernel("dmcrypt_write/253:0")),
     ("remote_access", "WireGuard", kernel("kworker/2:1-wg-crypt-wg0")),
     ("remote_access", "WireGuard", kernel("wg-crypt-wg0")),
-    ("system", "disk access", kernel("kworker/u8:1-flush-253:0")),
-    ("system", "disk access", kernel("kworker/u8:1+flush-8:0")),
-    ("system", "disk access", kernel("kworker/u8:1-writeback")),
+    ("system", "writing", kernel("kworker/u8:1-flush-253:0")),
+    ("system", "writing", kernel("kworker/u8:1+flush-8:0")),
+    ("system", "writing", kernel("kworker/u8:1-writeback")),
     ("system", "graphics", kernel("irq/130-nvidia")),
     ("system", "graphics", kernel("irq nvidia")),
-    ("system", "disk access", kernel("kworker flush")),
+    ("system", "writing", kernel("kworker flush")),
     ("system", "disk encryption", kernel("kworker kcryptd")),
     ("system", "hardware interrupts", kernel("irq/16-ehci_hcd")),
     ("system", "hardware interrupts", kernel("irq ehci_hcd")),
@@ -344,7 +344,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("system", "disk access", kernel("scsi_eh_3")),
     ("system", "disk access", kernel("usb-storage")),
     ("system", "disk access", kernel("kworker/u64:7-dm-thin")),
-    ("file_sharing", "", kernel("drbd_w_r0")),
+    ("system", "DRBD", kernel("drbd_w_r0")),
     ("system", "graphics", kernel("kworker/0:2-i915-unordered")),
     ("system", "graphics", kernel("amdgpu-reset-de")),
     ("system", "graphics", kernel("nv_queue")),
@@ -385,7 +385,7 @@ def test_what_it_is(book: RuleBook, category: str, label: str, clues: dict[str, 
 
 def test_a_suspicion_is_never_a_certainty(book: RuleBook) -> None:
     answer = asked(book, **program("networkservice", executable="/tmp/networkservice"))
-    assert (answer.label, answer.confidence) == ("Suspected cryptominer", 0.6)
+    assert (answer.label, answer.confidence) == ("Suspected cryptominer networkservice", 0.6)
     assert "hides" in answer.reason
 
 
@@ -413,7 +413,7 @@ def test_a_miner_is_sure_in_spite_of_its_disguise(book: RuleBook) -> None:
 
 def test_what_an_options_sign_tells_names_the_program(book: RuleBook) -> None:
     answer = asked(book, **program("systemd-logind", mining=True))
-    assert (answer.label, answer.confidence) == ("Cryptominer (systemd-logind)", 0.9)
+    assert (answer.label, answer.confidence) == ("Cryptominer systemd-logind", 0.9)
 
 
 def test_a_tool_in_somebodys_own_is_less_sure(book: RuleBook) -> None:
