@@ -9,6 +9,7 @@ from publisher.explain.naming.classification import ALIKE, KNOWN, Classification
 from publisher.explain.naming.rules import RuleBook
 
 _KWORKER = re.compile(r"^kworker(?:/\S*?[-+]| )(?P<queue>.+)$")
+_INTERRUPT = re.compile(r"^irq(?: |/\d+-)")
 _RESCUER = re.compile(r"^r-")
 
 
@@ -17,7 +18,7 @@ def kernel_work(book: RuleBook, thread: str) -> Classification:
 
     ``kworker/u8:2-btrfs-endio`` and ``kworker btrfs-endio`` are both Btrfs at work.
     """
-    name = thread.lower()
+    name = _INTERRUPT.sub("irq/", thread.lower())
     queue = match["queue"] if (match := _KWORKER.match(name)) else ""
     queue = _RESCUER.sub("", queue)
     for text in (queue, name):

@@ -576,7 +576,7 @@ def test_what_goes_on_is_called_by_the_changed_rules(
     make = make_account("cc1", 3.6, **MAKE)
     for label in ("My encoder", "My other encoder"):
         file.write_text(f'[media]\nmine = {{ label = "{label}", program = "make" }}')
-        stage.explainer.read_rules_again()
+        stage.explainer.take_rules(None)
         verdict = stage.play(make, lasting=30)
         assert verdict.causes[0].label == label
         assert label in verdict.headline
