@@ -151,7 +151,12 @@ class Pipeline:
         verdict = self.guarded(
             EXPLANATION,
             lambda: explainer.judge(
-                balance, evidence(readings), now=now, wall=wall, signs=signs(readings)
+                balance,
+                evidence(readings),
+                now=now,
+                wall=wall,
+                signs=signs(readings),
+                peers=self._ledger,
             ),
         )
         return Sample(

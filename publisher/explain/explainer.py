@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from publisher.contract.readings import EventReading, EvidenceReading, ExplanationReading
+from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
 from publisher.explain.detect.detector import Detector
 from publisher.explain.detect.ranking import Ranking
@@ -55,6 +56,7 @@ class Explainer:
             self._thermal.heat.level, lambda account: self.classify(account).is_miner
         )
         self._causes = Causes(self.classify, store.habits)
+        self._behalf = Behalf(self.classify)
         self._state = StateMemory()
         self._alerts = Alerts(settings)
         self._headline = HeadlineWriter(settings, self.classify)
@@ -68,6 +70,7 @@ class Explainer:
         now: float,
         wall: float,
         signs: Signs = NO_SIGNS,
+        peers: Peers | None = None,
     ) -> ExplanationReading:
         """The verdict on the window that ends now.
 
@@ -77,12 +80,14 @@ class Explainer:
             now: monotonic seconds.
             wall: seconds since the epoch.
             signs: what else there is to go by.
+            peers: knows who is connected with whom, where anyone does.
         """
         window = self._window(balance, evidence, signs, now, wall)
         load = self._detector.observe(window)
         thermal = self._thermal.observe(window, loaded=load.loaded, onset=load.onset)
         state = self._state.observe(state_of(load, thermal), wall)
         culprits = self._causes.follow(window, self._ranking.order(self._detector.resources))
+        self._behalf.follow(culprits, window, peers)
         self._tell_causes(window, thermal, state, culprits)
 
         shares = share_out(window, thermal, self.classify)

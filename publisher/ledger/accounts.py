@@ -160,3 +160,36 @@ class Balance:
     def percent(self, seconds: float) -> float:
         """CPU seconds of this window as percent of one core."""
         return 100 * seconds / self.window_seconds if self.window_seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """A work group at the other end of connections.
+
+    Attributes:
+        share: the part of the work that may be put down to it, 0 to 1.
+    """
+
+    account: Account
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correspondents:
+    """With whom the processes of a group that work most are connected, the first most of all.
+
+    Attributes:
+        clients: those who called it.
+        upstreams: those whom it called.
+        inside: containers whose first process is a child of those processes.
+        remote_share: the part of the work that may be put down to callers from other machines.
+        remote: how many other machines call it.
+        remote_names: their addresses, where these may be told.
+    """
+
+    clients: tuple[Correspondent, ...] = ()
+    upstreams: tuple[Correspondent, ...] = ()
+    inside: tuple[Account, ...] = ()
+    remote_share: float = 0.0
+    remote: int = 0
+    remote_names: tuple[str, ...] = ()

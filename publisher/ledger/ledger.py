@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypeVar
 
 from publisher.contract.readings import GroupKind
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.ledger.accounts import Account, Balance
+from publisher.ledger.accounts import Account, Balance, Correspondent, Correspondents
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
@@ -23,6 +25,7 @@ from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
 from publisher.ledger.portraits import Portraits
 from publisher.ledger.usage.busiest import Busiest
+from publisher.ledger.usage.correspondents import Connections
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
@@ -30,10 +33,12 @@ from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes
+from publisher.sources.endpoints import written
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
@@ -56,6 +61,12 @@ class Ledger(Protocol):
 
     def account_of(self, pid: int) -> Account | None:
         """The account of a living process's group, as it is now; ``None`` for an unknown one."""
+
+    def correspondents(self, account: Account) -> Correspondents | None:
+        """With whom the processes of a group are connected; ``None`` where that cannot be told."""
+
+    def callers(self, port: int) -> Correspondents | None:
+        """The other machines that are connected with a port of ours, likewise."""
 
     def close(self) -> None:
         """Lets go of everything held open."""
@@ -146,6 +157,8 @@ class BalancedLedger:
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
         self._busiest = Busiest()
+        self._connections = Connections()
+        self._publish_clients = settings.publish_clients
         self._attribution = GroupAttribution(
             self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
         )
@@ -223,6 +236,56 @@ class BalancedLedger:
         accounts = self._balance(window, booked / 1e9).accounts
         return next((account for account in accounts if account.group.key == key), None)
 
+    def correspondents(self, account: Account) -> Correspondents | None:
+        asked = self._groups.accounts.get(account.group.key)
+        busiest = self._busiest.processes(asked) if asked is not None else []
+        if not busiest or self._sources.files.root:
+            return None
+        youngest = chain(self._books.lately, reversed(self._books.processes.values()))
+        found = self._guarded(
+            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+        )
+        if found is None:
+            return None
+        names = [child.membership.account for _, one in busiest for child in one.children]
+        inside = {one: None for one in names if one.group.kind is GroupKind.CONTAINER}
+        return Correspondents(
+            clients=self._shares(found.clients, found.total),
+            upstreams=self._shares(found.upstreams, found.total),
+            inside=tuple(self._closed(one, one.cpu_ns) for one in inside if one is not asked),
+            remote_share=sum(found.remote.values()) / found.total,
+            remote=len(found.remote),
+            remote_names=self._names(found.remote),
+        )
+
+    def callers(self, port: int) -> Correspondents | None:
+        if self._sources.files.root:
+            return None
+        found = self._guarded(lambda: self._connections.callers(port))
+        if not found:
+            return None
+        return Correspondents(
+            remote_share=1.0, remote=len(found), remote_names=self._names(sorted(found))
+        )
+
+    def _names(self, addresses: Iterable[bytes]) -> tuple[str, ...]:
+        return tuple(map(written, addresses)) if self._publish_clients else ()
+
+    def _shares(self, used: Counter[OpenAccount], total: int) -> tuple[Correspondent, ...]:
+        return tuple(
+            Correspondent(self._closed(account, account.cpu_ns), nanoseconds / total)
+            for account, nanoseconds in used.most_common()
+        )
+
+    def _guarded(self, look: Callable[[], _T]) -> _T | None:
+        """Looks at connections; what is wrong with that is told by ``health``."""
+        try:
+            return look()
+        except SourceError:
+            return None
+        finally:
+            self.health["ledger.clients"] = self._connections.problem
+
     def close(self) -> None:
         self._lineage.close()
         self._processes.close()
@@ -261,7 +324,7 @@ class BalancedLedger:
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
         self._disk.read(worked, self._window, self._books.opened)
-        self._busiest.read(worked.items())
+        self._busiest.read(worked)
         self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)

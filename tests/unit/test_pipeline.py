@@ -12,7 +12,7 @@ from publisher.daemon.settings import Settings
 from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
 from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
 from publisher.sources import Sources
 from publisher.subsystems.base import Subsystem
@@ -65,6 +65,12 @@ class Books:
         return Balance(window_seconds=2.0, cores=2, busy_seconds=2.0, accounts=(self._account,))
 
     def account_of(self, pid: int) -> Account | None:
+        return None
+
+    def correspondents(self, account: Account) -> Correspondents | None:
+        return None
+
+    def callers(self, port: int) -> Correspondents | None:
         return None
 
     def close(self) -> None:
