@@ -21,6 +21,7 @@ from publisher.explain.report.cause_readings import cause_readings, rejected_rea
 from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
 from publisher.explain.report.headline_inputs import HeadlineWriter
+from publisher.explain.report.memory_story import MemoryStories
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
@@ -58,7 +59,8 @@ class Explainer:
         self._causes = Causes(self.classify, store.habits)
         self._behalf = Behalf(self.classify)
         self._state = StateMemory()
-        self._alerts = Alerts(settings)
+        self._memory = MemoryStories(settings, self.classify)
+        self._alerts = Alerts(settings, self.classify)
         self._headline = HeadlineWriter(settings, self.classify)
         self._events = EventLog()
 
@@ -95,7 +97,10 @@ class Explainer:
         self._learning.book(window, shares)
         causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
-        alerts = self._alerts.judge(window, culprits, hot=thermal.hot, dusty=self._learning.dusty)
+        memory = self._memory.observe(window, culprits)
+        alerts = self._alerts.judge(
+            window, culprits, memory, hot=thermal.hot, dusty=self._learning.dusty
+        )
         self._events.alerts_changed(alerts, state.state, causes)
 
         self._learning.observe(window, at_rest=state.quiet and thermal.settled)
@@ -103,7 +108,7 @@ class Explainer:
             window,
             thermal,
             state,
-            headline=self._headline.write(window, load, thermal, culprits),
+            headline=self._headline.write(window, load, thermal, culprits, memory),
             causes=causes,
             rejected=rejected_readings(culprits, balance, self.classify),
             energy=self._learning.energy(window.day),
