@@ -32,6 +32,7 @@ class Cause:
         wall: the same in seconds since the epoch.
         ending: when it seems to have stopped, while that is not certain yet.
         share: its part of the resource's use in the last window, 0 to 1.
+        on_behalf_of: whom it works for, such as ``Immich``; empty where that is not clear.
         told: how it was called when it was told to begin.
         on_behalf_of: for whom it works; empty where that is not clear.
         power_watts: its part of the power above rest, where power is measured.
@@ -49,6 +50,7 @@ class Cause:
     power_watts: float | None = None
     cpu_seconds: float = 0.0
     energy_joules: float | None = None
+    on_behalf_of: str = ""
     told: Named | None = None
     ending: float | None = None
     on_behalf_of: str = ""

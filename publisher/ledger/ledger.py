@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.usage.busiest import Busiest
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
@@ -35,6 +37,7 @@ _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
 _DISCOVER_EVERY = 15  # windows at least between two searches for cgroups of unseen processes
+_SECOND = 1_000_000_000  # nanoseconds
 _STEPPED = 1.0  # seconds by which the start of the epoch must move to be told anew
 
 
@@ -57,21 +60,31 @@ class Ledger(Protocol):
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
-    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+def open_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
+    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil.
+
+    Args:
+        sources: where the machine is.
+        settings: how hard to look.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+    """
     if sources.files.foreign:
-        return portable_ledger(sources, settings)
+        return portable_ledger(sources, settings, own=own)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
         return BalancedLedger(
-            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups)
+            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups), own=own
         )
     processes.close()
-    return portable_ledger(sources, settings)
+    return portable_ledger(sources, settings, own=own)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+def portable_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -80,7 +93,7 @@ def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
 
     cgroups = Cgroups(sources.files)
     return BalancedLedger(
-        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times)
+        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times), own=own
     )
 
 
@@ -90,6 +103,9 @@ class BalancedLedger:
     Args:
         processes: tells of processes.
         machine: tells what they can have done together.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+        look_up: tells name and image of a container; ``None`` asks the machine's runtimes.
+        namer: tells names from command lines; ``None`` makes one by the settings.
     """
 
     def __init__(
@@ -99,6 +115,10 @@ class BalancedLedger:
         processes: ProcessDetails,
         cgroups: Cgroups,
         machine: Machine,
+        *,
+        own: int | None = None,
+        look_up: Callable[[Place], Container | None] | None = None,
+        namer: Namer | None = None,
     ) -> None:
         self.health: dict[str, SourceError | None] = {
             name: AbsentError(reason)
@@ -113,16 +133,17 @@ class BalancedLedger:
         self._groups = Groups(
             processes,
             cgroups,
-            Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments),
-            own=os.getpid(),
+            namer or namer_of(settings),
+            own=os.getpid() if own is None else own,
             heard=self._lineage,
-            look_up=self._container,
+            look_up=look_up or self._container,
         )
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
+        self._busiest = Busiest()
         self._attribution = GroupAttribution(
             self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
         )
@@ -183,6 +204,24 @@ class BalancedLedger:
             else self._closed(membership.account, membership.account.cpu_ns)
         )
 
+    def account_of_worker(self, pid: int) -> Account | None:
+        """The account of a living process's group as if this process alone had worked in it.
+
+        Ends a window, after ``sample`` has opened the books.
+        """
+        process = self._books.processes.get(pid)
+        if process is None:
+            return None
+        self._attribution.book(process, _SECOND)
+        booked = sum(account.cpu_ns for account in self._groups.accounts.values()) - self._left
+        self._window += 1
+        window = MachineWindow(
+            busy=booked, tolerance=0, partly=False, irq=0, steal=0, guest=0, cores=1
+        )
+        key = process.membership.account.group.key
+        accounts = self._balance(window, booked / 1e9).accounts
+        return next((account for account in accounts if account.group.key == key), None)
+
     def close(self) -> None:
         self._lineage.close()
         self._processes.close()
@@ -220,6 +259,7 @@ class BalancedLedger:
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
         self._disk.read(worked, self._window, self._books.opened)
+        self._busiest.read(worked.items())
         self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
@@ -258,6 +298,7 @@ class BalancedLedger:
         wire = self._network.moved.get(account, (0, 0) if self._network.watching else None)
         kernel = account.group.kind is GroupKind.KERNEL
         start = account.oldest
+        leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
         return Account(
@@ -276,6 +317,10 @@ class BalancedLedger:
             network_transmit_bytes_per_second=None if wire is None else wire[1] / length,
             wait_seconds=None if waited_ns is None else waited_ns / 1e9,
             blocked_count=self._blocked.waiting.get(account, 0),
+            pid=leading.main,
+            pids=leading.busiest,
+            process_group=leading.process_group,
+            place=account.place,
         )
 
     def _turn_page(self) -> None:
@@ -332,6 +377,11 @@ class BalancedLedger:
                 remedy="start the container with the host's process namespace (--pid=host)",
             )
         return None
+
+
+def namer_of(settings: LedgerSettings) -> Namer:
+    """What tells names from command lines, as the settings want it."""
+    return Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments)
 
 
 def _programs(programs_file: str | None) -> programs.Programs:

@@ -280,11 +280,7 @@ class LinuxProcesses:
 
     def executable(self, pid: int) -> str:
         """The path of its program; empty where this user may not know."""
-        try:
-            path = str(Path(f"{self._proc}/{pid}/exe").readlink())
-        except OSError:
-            return ""
-        return path.removesuffix(" (deleted)")
+        return self._link(pid, "exe").removesuffix(" (deleted)")
 
     def io(self, pid: int) -> tuple[int, int]:
         """Bytes it caused to be read from and to be written to disks, since it began.
@@ -356,6 +352,12 @@ class LinuxProcesses:
             return b""
         finally:
             os.close(descriptor)
+
+    def _link(self, pid: int, name: str) -> str:
+        try:
+            return str(Path(f"{self._proc}/{pid}/{name}").readlink())
+        except OSError:
+            return ""
 
 
 def _own_start() -> int | None:
