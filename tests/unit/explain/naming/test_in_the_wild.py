@@ -352,6 +352,8 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("system", "graphics", kernel("nvidia-modeset/")),
     ("system", "kernel work", kernel("rcu_preempt")),
     ("system", "kernel work", kernel("migration/2")),
+    ("system", "kernel work", kernel("watchdog")),
+    ("system", "file system", kernel("dio")),
     ("system", "kernel work", kernel("kworker/u8:2+events_unbound")),
     ("system", "kernel work", kernel("kworker/0:1-events")),
     ("system", "firmware", kernel("kworker/0:0-kacpid")),
