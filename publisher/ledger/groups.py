@@ -53,7 +53,9 @@ _SUPERVISORS = frozenset(
 """Managers that are services themselves: what they start is a service each."""
 _GRACE = 2  # windows that a dead leader's number still tells its job: orphans are found by then
 _EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
-_KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
+_KERNEL_WORK = re.compile(r"^kworker/(?:u?\d+:\d+H?|R)[-+](\S+)$")
+_INTERRUPT = re.compile(r"^irq/\d+-(?:s-)?(\S+)$")
+_DEVICE = re.compile(r"(?:/.*|-\d+:\d+|\d*q\d+|\[.*|-(?:TxRx|[tr]x)-?\d*)$")
 _FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
 _MOST_ALIKE = 4096
 _ASK_AGAIN, _ASK_SELDOM = 8, 512  # windows after which an unknown container's name is asked for
@@ -419,9 +421,14 @@ class Groups:
 
 
 def kernel_label(comm: str) -> str:
-    """``kworker/u8:2-writeback`` → ``kworker writeback``; ``ksoftirqd/3`` → ``ksoftirqd``."""
-    if match := _KERNEL_WORK.match(comm):
-        return clean(f"kworker {match[1]}")
+    """What a kernel thread does, without processors and devices.
+
+    ``kworker/u8:2-writeback`` → ``kworker writeback``; ``kworker/u16:3-kcryptd/253:0`` → ``kworker
+    kcryptd``; ``irq/130-nvidia`` → ``irq nvidia``; ``ksoftirqd/3`` → ``ksoftirqd``.
+    """
+    for kind, pattern in (("kworker", _KERNEL_WORK), ("irq", _INTERRUPT)):
+        if match := pattern.match(comm):
+            return clean(f"{kind} {_DEVICE.sub('', match[1])}")
     return clean(comm.partition("/")[0]) or "kernel"
 
 
