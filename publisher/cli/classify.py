@@ -117,7 +117,7 @@ def _describe_all(settings: Settings) -> int:
 def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
     return {
         "category": found.category,
-        "label": found.label,
+        "label": found.told,
         "group": group.label,
         "kind": str(group.kind),
         "confidence": found.confidence,
@@ -129,7 +129,7 @@ def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
 def _show(group: WorkGroup, clues: Clues, found: Classification) -> None:
     rule = f"{found.category}.{found.rule}" if found.rule else "none"
     rows = [
-        ("label", found.label),
+        ("label", found.told),
         ("category", found.category),
         ("confidence", f"{found.confidence:g}"),
         ("rule", rule),
