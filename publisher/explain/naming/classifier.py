@@ -31,6 +31,7 @@ from publisher.explain.naming.disguises import disguise_of
 from publisher.explain.naming.kernel_work import kernel_work
 from publisher.explain.naming.lookup import base, hides, script_names, versionless, words_of
 from publisher.explain.naming.miners import is_weak, miner_in
+from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.places import by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
@@ -122,7 +123,10 @@ class _Search:
         return self._named or bool(self.clues.script)
 
     def _nobody(self, reason: str) -> Classification:
-        """What no rule knows, by its plain name."""
+        """What no rule knows, by its plain name; a public list may know what it is for."""
+        listed = by_packages(self.book, self.group, self.clues)
+        if listed is not None:
+            return listed
         return Classification("unknown", own_name(self.group, self.clues), UNKNOWN, "", reason)
 
     def place(self) -> Classification:
