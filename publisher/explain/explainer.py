@@ -8,7 +8,7 @@ from publisher.explain.detect.detector import Detector
 from publisher.explain.detect.ranking import Ranking
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.host_state import StateMemory, StateSpan, state_of
-from publisher.explain.inputs import Signs
+from publisher.explain.inputs import NO_SIGNS, Signs
 from publisher.explain.learned.habits import Moment
 from publisher.explain.learned.learning import Learning
 from publisher.explain.learned.store import LearnedStore
@@ -24,8 +24,6 @@ from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
 from publisher.ledger.accounts import Account, Balance
-
-_NO_SIGNS = Signs()
 
 
 class Explainer:
@@ -69,7 +67,7 @@ class Explainer:
         *,
         now: float,
         wall: float,
-        signs: Signs = _NO_SIGNS,
+        signs: Signs = NO_SIGNS,
     ) -> ExplanationReading:
         """The verdict on the window that ends now.
 
@@ -90,7 +88,7 @@ class Explainer:
         shares = share_out(window, thermal, self.classify)
         self._causes.book(shares)
         self._learning.book(window, shares)
-        causes = cause_readings(culprits, thermal.after, balance, self.classify)
+        causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
         alerts = self._alerts.judge(window, culprits, hot=thermal.hot, dusty=self._learning.dusty)
         self._events.alerts_changed(alerts, state.state, causes)
@@ -112,7 +110,9 @@ class Explainer:
 
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
-        return self._detector.wants_soon(self._now or 0.0)
+        now = self._now or 0.0
+        waits = (self._detector.wants_soon(now), self._headline.wants_soon(now))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
         """Keeps what was learned; what goes on is told as ended, for it is no longer watched."""
@@ -128,9 +128,9 @@ class Explainer:
         self._causes.clock_was_set(step)
         self._thermal.clock_was_set(step)
 
-    def read_rules_again(self) -> None:
-        """Forgets the rules; they are loaded anew when a work group is to be named."""
-        self._classifier.read_rules_again()
+    def take_rules(self, rules: RuleBook | None) -> None:
+        """Goes on with other rules; ``None``: they are loaded when a work group is to be named."""
+        self._classifier.take_rules(rules)
         self._causes.name_again()
 
     def classify(self, account: Account) -> Classification:
@@ -143,7 +143,9 @@ class Explainer:
         """Tells which causes ended and began, before the window's energy is booked to them."""
         if not (culprits.began or culprits.ended):
             return
-        causes = cause_readings(culprits, thermal.after, window.balance, self.classify)
+        causes = cause_readings(
+            culprits, thermal.after, window.balance, self.classify, window.signs
+        )
         self._events.causes_changed(culprits, state.state, causes, window.now)
 
     def _window(

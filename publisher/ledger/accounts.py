@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from publisher.contract.readings import GroupKind
+from publisher.ledger.naming.cgroup_names import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Clues:
             another script than the root of the group does (``scale.py`` below ``convert-all.sh``).
         disguise: what contradicts the name that ``program`` goes by, in words: ``calls itself
             rsync, is perl``; empty where nothing does.
+        mining: a command line in it has options that only miners have.
     """
 
     program: str = ""
@@ -44,6 +46,7 @@ class Clues:
     interpreter: str = ""
     worker_script: str = ""
     disguise: str = ""
+    mining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ class Account:
             over those that were read.
         since: when its oldest living process began, seconds since the epoch.
         blocked_count: its processes that waited for a disk when the window ended.
+        pid: its main process: the oldest that lives, which of a job is the one that began it.
         pids: its processes that are alive, the one that worked most first, at most five.
+        process_group: that ``pid`` leads and all of ``pids`` are in; ``None``: there is none.
+        place: the container or unit that it is; ``None`` for jobs, programs and the kernel.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.
     """
@@ -99,7 +105,10 @@ class Account:
     gpu_power_watts: float | None = None
     wait_seconds: float | None = None
     blocked_count: int = 0
+    pid: int | None = None
     pids: tuple[int, ...] = ()
+    process_group: int | None = None
+    place: Place | None = None
 
     @property
     def disk_bytes_per_second(self) -> float | None:

@@ -21,6 +21,7 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.usage.busiest import Busiest
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
@@ -142,6 +143,7 @@ class BalancedLedger:
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
+        self._busiest = Busiest()
         self._attribution = GroupAttribution(
             self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
         )
@@ -257,6 +259,7 @@ class BalancedLedger:
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
         self._disk.read(worked, self._window, self._books.opened)
+        self._busiest.read(worked.items())
         self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
@@ -295,6 +298,7 @@ class BalancedLedger:
         wire = self._network.moved.get(account, (0, 0) if self._network.watching else None)
         kernel = account.group.kind is GroupKind.KERNEL
         start = account.oldest
+        leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
         return Account(
@@ -313,6 +317,10 @@ class BalancedLedger:
             network_transmit_bytes_per_second=None if wire is None else wire[1] / length,
             wait_seconds=None if waited_ns is None else waited_ns / 1e9,
             blocked_count=self._blocked.waiting.get(account, 0),
+            pid=leading.main,
+            pids=leading.busiest,
+            process_group=leading.process_group,
+            place=account.place,
         )
 
     def _turn_page(self) -> None:

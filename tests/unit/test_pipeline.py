@@ -101,7 +101,10 @@ def test_a_sample_holds_what_every_step_gave() -> None:
     assert (sample.now, sample.wall) == (8.0, 1.8e9 + 8.0)
     cpu = sample.readings["cpu"]
     assert isinstance(cpu, CpuReading)
-    assert [(each.label, each.cpu_percent) for each in cpu.top or ()] == [("xz", 95.0)]
+    (top,) = cpu.top or ()
+    assert (top.label, top.group, top.category, top.cpu_percent) == (
+        "Compression", "xz", "shell", 95.0
+    )  # fmt: skip
     assert {event.event for each in samples for event in each.events} == {
         "cause_began", "state_changed"
     }  # fmt: skip

@@ -81,7 +81,7 @@ class Alerts:
             *self._full(window.signs.disk_used_percent),
             *self._degraded(window.signs.raid_degraded),
             *self._killed(window.signs.oom_kills, window.now),
-            *self._scarce(window.evidence, culprits.by_kind.get(LoadKind.CPU, ())),
+            *self._scarce(window.evidence, _causes_of(culprits, LoadKind.CPU)),
             *self._hot(hot),
             *_of_causes(culprits.causes, window.wall),
             *([_DUST] if dusty else ()),
@@ -177,6 +177,11 @@ _DUST: Final = Condition(
     "Warmer at rest than it was at equal power: dust, a failing fan or the room",
     0.0,
 )
+
+
+def _causes_of(culprits: Culprits, kind: LoadKind) -> Sequence[Cause]:
+    blamed = culprits.by_kind.get(kind)
+    return blamed.causes if blamed else ()
 
 
 def _of_causes(causes: Sequence[Cause], wall: float) -> Iterator[Condition]:

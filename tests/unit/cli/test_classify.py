@@ -54,7 +54,7 @@ def test_classify_takes_the_surroundings(run: Run) -> None:
 def test_classify_calls_units_and_containers_as_the_ledger_does(run: Run) -> None:
     _, out, _ = run("classify", "bash", "--unit", "burner.service", "--json")
     answer = json.loads(out)
-    assert (answer["label"], answer["category"]) == ("burner service", "shell")
+    assert (answer["label"], answer["category"]) == ("burner service", "unknown")
     assert (answer["kind"], answer["group"]) == ("unit", "burner")
     _, out, _ = run("classify", "sh", "--image", "registry.example/mine/thing:3", "--json")
     assert json.loads(out)["label"] == "thing:3"
