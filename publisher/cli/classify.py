@@ -16,7 +16,8 @@ from publisher.cli.output import print_json
 from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
-from publisher.explain.naming.classifier import Classification, Classifier
+from publisher.explain.naming.classification import Classification
+from publisher.explain.naming.classifier import Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.described import DescribedLedger
