@@ -263,6 +263,12 @@ class Causes:
             else:
                 cause.book(shares)
 
+    def name_again(self) -> None:
+        """Takes their names anew: the rules are others by now."""
+        for cause in self._all.values():
+            cause.classification = self._classify(cause.account)
+            cause.named = Named.of(cause.account, cause.classification)
+
     def clock_was_set(self, step: float) -> None:
         """Dates them anew: the time of day jumped by so many seconds."""
         for cause in self._all.values():

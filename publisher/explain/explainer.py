@@ -131,6 +131,7 @@ class Explainer:
     def take_rules(self, rules: RuleBook | None) -> None:
         """Goes on with other rules; ``None``: they are loaded when a work group is to be named."""
         self._classifier.take_rules(rules)
+        self._causes.name_again()
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""

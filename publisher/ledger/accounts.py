@@ -58,12 +58,15 @@ class WorkGroup:
             containers.
         label: the name for people; free of control characters, at most 60 characters.
         own: it is fanwhy itself, which is accounted for but never blamed.
+        apart: what tells it from another group that has the same label: unit, container, folder
+            or user; empty where none has.
     """
 
     key: str
     kind: GroupKind
     label: str
     own: bool = False
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.portraits import Portraits
 from publisher.ledger.usage.busiest import Busiest
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
@@ -138,6 +139,7 @@ class BalancedLedger:
             heard=self._lineage,
             look_up=look_up or self._container,
         )
+        self._portraits = Portraits(self._groups.looks, processes)
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
         self._run_queues = RunQueues(processes, cgroups)
@@ -198,11 +200,10 @@ class BalancedLedger:
     def account_of(self, pid: int) -> Account | None:
         process = self._books.processes.get(pid)
         membership = process.membership if process is not None else None
-        return (
-            None
-            if membership is None
-            else self._closed(membership.account, membership.account.cpu_ns)
-        )
+        if membership is None:
+            return None
+        self._portraits.look_at(membership.account)
+        return self._closed(membership.account, membership.account.cpu_ns)
 
     def account_of_worker(self, pid: int) -> Account | None:
         """The account of a living process's group as if this process alone had worked in it.
@@ -238,6 +239,7 @@ class BalancedLedger:
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
+        self._portraits.tell_apart([*busiest, *others])
         shown = sum(account.cpu_ns for account in busiest)
         closed = [self._closed(account, account.cpu_ns) for account in busiest]
         closed += [self._closed(account, 0) for account in others]
@@ -301,9 +303,10 @@ class BalancedLedger:
         leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
+        clues = self._portraits.clues(account)  # it may take another name
         return Account(
             group=account.group,
-            clues=account.clues(),
+            clues=clues,
             cpu_seconds=cpu_ns / 1e9,
             short_lived_seconds=min(account.unseen_ns, cpu_ns) / 1e9,
             process_count=len(account.processes),

@@ -36,7 +36,7 @@ from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.programs import shipped
 
-__all__ = ["BY", "MINING", "Classification", "Classifier"]
+__all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
 
 _SAYS_LITTLE = frozenset({"shell", "remote_access", "downloads", "backup"})
 """Kinds of tool that are used for all sorts of work: what a script is called says more."""
@@ -158,9 +158,10 @@ class _Search:
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
-        rule = self.book.find_exact("program", base(script))
-        if rule is not None and rule.role == "program" and not is_weak(rule):
-            return said(rule, alike, "script", f"script {script!r}")
+        for name in filter(None, (script.rpartition("/")[0], base(script))):
+            rule = self.book.find_exact("program", name)
+            if rule is not None and rule.role == "program" and not is_weak(rule):
+                return said(rule, alike, "script", f"script {script!r}")
         return None
 
     def _root(self) -> Classification | None:
