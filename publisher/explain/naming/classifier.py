@@ -38,7 +38,7 @@ from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.programs import shipped
 
-__all__ = ["BY", "MINING", "Classification", "Classifier"]
+__all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
 
 _SAYS_LITTLE = frozenset({"shell", "remote_access", "downloads", "backup"})
 """Kinds of tool that are used for all sorts of work: what a script is called says more."""
