@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import logging
+import sys
+from typing import Annotated, Any
 
 import typer
 
+from publisher.cli.asking import Surroundings, ask
+from publisher.cli.descriptions import Description, DescriptionError, numbered_lines
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.contract.printable import printable
-from publisher.contract.readings import GroupKind
 from publisher.daemon.settings import Settings
-from publisher.errors import FanwhyError
+from publisher.errors import ConfigError
 from publisher.explain.naming.classifier import Classification, Classifier
 from publisher.explain.naming.rules import load
-from publisher.ledger import open_ledger
 from publisher.ledger.accounts import Clues, WorkGroup
-from publisher.ledger.naming.cgroup_names import unit_label
-from publisher.sources import Sources, machine_files
+from publisher.ledger.described import DescribedLedger
+
+log = logging.getLogger(__name__)
 
 _CLUES = (
     ("program", "program"),
@@ -34,12 +38,14 @@ _CLUES = (
 
 def command(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="NAME|PID",
-            help="A program, a command such as 'npm run build', or the number of a process.",
+            help="A program or product, a command line such as 'bash /opt/nightly.sh', or the "
+            "number of a process.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     *,
     script: Annotated[str, typer.Option(help="What the interpreter runs.")] = "",
     unit: Annotated[str, typer.Option(help="Its systemd unit.")] = "",
@@ -52,68 +58,71 @@ def command(
 ) -> int:
     """Tell what kind of work a program or a process does, which rule says so, and why.
 
+    With --json and no name it reads descriptions of processes, a JSON object a line, and answers
+    each with one line: comm, and if known argv (a list), exe, cgroup, container (name, image)
+    and parents (a list, the nearest first, of the same without container and parents).
+
     Examples:
         fanwhy-pub classify backupd
         fanwhy-pub classify gzip --inside duplicity
-        fanwhy-pub classify "npm run build"
+        fanwhy-pub classify "time machine"
+        fanwhy-pub classify "sudo nice bash /opt/nightly.sh"
         fanwhy-pub classify 4711
+        echo '{"comm": "python3", "argv": ["python3", "train.py"]}' | fanwhy-pub classify --json
     """
     settings = settings_of(broker, prefix, config).settings
-    if name.isdecimal():
-        group, clues = _of_process(int(name), settings)
-    else:
-        group, clues = _of_name(name, script, unit, image, inside)
-    found = Classifier(load(settings.explain.rules_file)).classify(group, clues)
+    if name is None and as_json and not sys.stdin.isatty():
+        return _describe_all(settings)
+    name = (name or "").strip()
+    if not name:
+        raise ConfigError(
+            "name a program, a command or a process, or describe processes on standard input "
+            "with --json; see fanwhy-pub classify --help"
+        )
+    book = load(settings.explain.rules_file)
+    around = Surroundings(script=script, unit=unit, image=image, inside=inside)
+    group, clues = ask(name, settings, book, around)
+    found = Classifier(book).classify(group, clues)
     if as_json:
-        print_json(_document(group, clues, found))
+        print_json(
+            {
+                **_answer(group, found),
+                "clues": {key: value for key, _ in _CLUES if (value := getattr(clues, key))},
+            }
+        )
     else:
         _show(group, clues, found)
     return 0
 
 
-def _of_name(name: str, script: str, unit: str, image: str, inside: str) -> tuple[WorkGroup, Clues]:
-    words = name.split()
-    is_command = len(words) > 1 and not name.istitle()
-    kind = GroupKind.UNIT if unit else GroupKind.CONTAINER if image else GroupKind.PROGRAM
-    clues = Clues(
-        program=name,
-        script=script,
-        command=name if is_command else "",
-        unit=unit,
-        container_image=image,
-        ancestors=(inside,) if inside else (),
-    )
-    # As the ledger calls it.
-    label = unit_label(unit) if unit else image.rpartition("/")[2] or name
-    return WorkGroup(name, kind, label), clues
+def _describe_all(settings: Settings) -> int:
+    """Answers each line of standard input; what is no description is told on standard error."""
+    ledger = DescribedLedger(settings.ledger)
+    book = load(settings.explain.rules_file)
+    code = 0
+    for number, line in numbered_lines(sys.stdin.buffer):
+        try:
+            account = Description.parse(line).account(ledger)
+            found = Classifier(book).classify(account.group, account.clues)
+        except Exception as error:  # whatever a line holds, the others go on
+            log.debug("line %d", number, exc_info=True)
+            told = str(error) if isinstance(error, DescriptionError) else f"unexpected {error!r}"
+            print(f"fanwhy-pub: line {number}: {printable(told)}", file=sys.stderr)
+            code = 1
+        else:
+            print(json.dumps(_answer(account.group, found)), flush=True)
+    return code
 
 
-def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
-    sources = Sources(files=machine_files(settings.root))
-    ledger = open_ledger(sources, settings.ledger)
-    try:
-        ledger.sample()
-        account = ledger.account_of(pid)
-    finally:
-        ledger.close()
-        sources.files.close()
-    if account is None:
-        alive = sources.files.exists(f"/proc/{pid}")
-        raise FanwhyError(
-            f"process {pid} cannot be seen by this user" if alive else f"there is no process {pid}"
-        )
-    return account.group, account.clues
-
-
-def _document(group: WorkGroup, clues: Clues, found: Classification) -> dict[str, object]:
+def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
     return {
-        "label": found.label,
         "category": found.category,
+        "label": found.label,
+        "group": group.label,
+        "kind": str(group.kind),
         "confidence": found.confidence,
         "rule": found.rule,
         "reason": found.reason,
-        "group": {"kind": str(group.kind), "label": group.label},
-        "clues": {key: value for key, _ in _CLUES if (value := getattr(clues, key))},
     }
 
 

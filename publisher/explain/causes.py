@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from publisher.contract.readings import Resource
 from publisher.explain.detect.ranking import Ranked
@@ -15,6 +16,11 @@ from publisher.explain.naming.named import Named
 from publisher.explain.thermal.sharing import PowerShares
 from publisher.explain.window import Window
 from publisher.ledger.accounts import Account
+
+# How long another answer must last to replace one that is as sure.
+_RENAMED_SECONDS: Final = 10.0
+# The part of a resource's use from which on a group is worth being counted.
+_COUNTED_SHARE: Final = 0.03
 
 
 @dataclass(slots=True)
@@ -46,6 +52,13 @@ class Cause:
     on_behalf_of: str = ""
     told: Named | None = None
     ending: float | None = None
+    _other: str = ""
+    _other_since: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The key of its group."""
+        return self.account.group.key
 
     @property
     def suspicious(self) -> bool:
@@ -57,19 +70,36 @@ class Cause:
         ended = now if self.ending is None else self.ending
         return max(ended - self.since, 0.0)
 
-    def update(self, account: Account, found: Classification) -> None:
+    def update(self, account: Account, found: Classification, now: float) -> None:
         """Takes its account of a window into account."""
         self.account = account
         self.cpu_seconds += account.cpu_seconds
+        if found != self.classification and self._believes(found, now):
+            self.classification = found
+        self.named = Named.of(account, self.classification, on_behalf_of=self.on_behalf_of)
+
+    def _believes(self, found: Classification, now: float) -> bool:
+        """Whether another answer replaces the one that was given.
+
+        A surer answer replaces a guess; one that is as sure when it has lasted, for a group is
+        called by what it does now. What a shell or a tool is called says little of the job.
+        """
         before = self.classification
-        # What a shell or a tool is called says little of the job. A surer answer replaces a guess;
-        # an equal one never changes the name.
+        if found.label == before.label:
+            self._other = ""
+            return found.confidence >= before.confidence
         tells_more = (
             found.specificity > before.specificity and found.confidence >= before.confidence
         )
         if found.confidence > before.confidence or tells_more:
-            self.classification = found
-            self.named = Named.of(account, found)
+            self._other = ""
+            return True
+        if found.confidence < before.confidence or found.specificity < before.specificity:
+            self._other = ""
+            return False
+        if found.label != self._other:
+            self._other, self._other_since = found.label, now
+        return now - self._other_since >= _RENAMED_SECONDS
 
     def book(self, shares: PowerShares) -> None:
         """Takes its part of the energy of a window."""
@@ -83,20 +113,55 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A cause's part of the use of one resource, 0 to 1.
+
+    Attributes:
+        lately: of the last ten seconds.
+        present: of the last two.
+        latest: of the last window.
+    """
+
+    lately: float = 0.0
+    present: float = 0.0
+    latest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """Who is to blame for one kind of load.
+
+    Attributes:
+        causes: the most important first; empty where no group can be named for it.
+        shares: the part that each of them has, by the key of its group.
+        others: how many further groups have a part that is worth being counted.
+        spread: no group has much of it.
+    """
+
+    causes: tuple[Cause, ...] = ()
+    shares: Mapping[str, Share] = field(default_factory=dict)
+    others: int = 0
+    spread: bool = False
+
+    def share(self, cause: Cause) -> Share:
+        """The part of one of the causes."""
+        return self.shares.get(cause.key, Share())
+
+
+@dataclass(frozen=True, slots=True)
 class Culprits:
     """The causes of one window.
 
     Attributes:
         by_key: all of them by the key of their group, the most important first.
-        by_kind: those of each kind of load, in the same order; an empty list where there is much
-            load, and no group in particular can be named for it.
+        by_kind: those of each kind of load, in the same order.
         gpu_first: those who work the GPU go before those who work the CPU.
         began: those that are new.
         ended: those that were causes until now.
     """
 
     by_key: Mapping[str, Cause]
-    by_kind: Mapping[LoadKind, list[Cause]]
+    by_kind: Mapping[LoadKind, Blamed]
     gpu_first: bool = False
     began: tuple[Cause, ...] = ()
     ended: tuple[Cause, ...] = ()
@@ -138,7 +203,7 @@ class Causes:
                 began.append(cause)
             account = accounts.get(key)
             if account is not None:
-                cause.update(account, self._classify(account))
+                cause.update(account, self._classify(account), window.now)
             cause.resource, cause.share = resource.kind.resource, suspect.share
             cause.ending = resource.seems_over(suspect)
             current[key] = cause
@@ -149,12 +214,27 @@ class Causes:
         return Culprits(
             by_key=self._all,
             by_kind={
-                resource.kind: [self._all[each.account.group.key] for each in suspects]
+                resource.kind: self._blamed(resource, suspects)
                 for resource, suspects in ranked.resources
             },
             gpu_first=ranked.gpu_first,
             began=tuple(began),
             ended=tuple(ended),
+        )
+
+    def _blamed(self, resource: MonitoredResource, suspects: list[Suspect]) -> Blamed:
+        recent = resource.suspects.recent
+        shares = {
+            (key := each.account.group.key): Share(
+                recent.share(key), recent.present(key), each.share
+            )
+            for each in suspects
+        }
+        return Blamed(
+            causes=tuple(self._all[key] for key in shares),
+            shares=shares,
+            others=recent.others(shares, _COUNTED_SHARE),
+            spread=resource.suspects.spread,
         )
 
     def _begin(self, resource: MonitoredResource, suspect: Suspect, window: Window) -> Cause:
@@ -182,6 +262,12 @@ class Causes:
                 cause.power_watts = None
             else:
                 cause.book(shares)
+
+    def name_again(self) -> None:
+        """Takes their names anew: the rules are others by now."""
+        for cause in self._all.values():
+            cause.classification = self._classify(cause.account)
+            cause.named = Named.of(cause.account, cause.classification)
 
     def clock_was_set(self, step: float) -> None:
         """Dates them anew: the time of day jumped by so many seconds."""

@@ -67,7 +67,7 @@ class ExplainSettings:
         15.0, "Least share of a resource's use for which a program is blamed.", 1, 100
     )
     say_since_after_seconds: float = number(
-        600.0, "A cause that lasts longer than this is told with the time it began.", 10, 86400
+        180.0, "A cause that lasts longer than this is told with the time it began.", 10, 86400
     )
     cooling_seconds: float = number(
         60.0, "Time constant of the machine's cooling until its own has been learned.", 5, 3600

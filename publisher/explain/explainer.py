@@ -21,6 +21,7 @@ from publisher.explain.report.cause_readings import cause_readings, rejected_rea
 from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
 from publisher.explain.report.headline_inputs import HeadlineWriter
+from publisher.explain.report.memory_story import MemoryStories
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
@@ -58,7 +59,8 @@ class Explainer:
         self._causes = Causes(self.classify, store.habits)
         self._behalf = Behalf(self.classify)
         self._state = StateMemory()
-        self._alerts = Alerts(settings)
+        self._memory = MemoryStories(settings, self.classify)
+        self._alerts = Alerts(settings, self.classify)
         self._headline = HeadlineWriter(settings, self.classify)
         self._events = EventLog()
 
@@ -95,7 +97,10 @@ class Explainer:
         self._learning.book(window, shares)
         causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
-        alerts = self._alerts.judge(window, culprits, hot=thermal.hot, dusty=self._learning.dusty)
+        memory = self._memory.observe(window, culprits)
+        alerts = self._alerts.judge(
+            window, culprits, memory, hot=thermal.hot, dusty=self._learning.dusty
+        )
         self._events.alerts_changed(alerts, state.state, causes)
 
         self._learning.observe(window, at_rest=state.quiet and thermal.settled)
@@ -103,7 +108,7 @@ class Explainer:
             window,
             thermal,
             state,
-            headline=self._headline.write(window, load, thermal, culprits),
+            headline=self._headline.write(window, load, thermal, culprits, memory),
             causes=causes,
             rejected=rejected_readings(culprits, balance, self.classify),
             energy=self._learning.energy(window.day),
@@ -115,7 +120,9 @@ class Explainer:
 
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
-        return self._detector.wants_soon(self._now or 0.0)
+        now = self._now or 0.0
+        waits = (self._detector.wants_soon(now), self._headline.wants_soon(now))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
         """Keeps what was learned; what goes on is told as ended, for it is no longer watched."""
@@ -134,6 +141,7 @@ class Explainer:
     def take_rules(self, rules: RuleBook | None) -> None:
         """Goes on with other rules; ``None``: they are loaded when a work group is to be named."""
         self._classifier.take_rules(rules)
+        self._causes.name_again()
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""

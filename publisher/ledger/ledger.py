@@ -12,7 +12,13 @@ from typing import Protocol, TypeVar
 
 from publisher.contract.readings import GroupKind
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.ledger.accounts import Account, Balance, Correspondent, Correspondents
+from publisher.ledger.accounts import (
+    Account,
+    Balance,
+    Correspondent,
+    Correspondents,
+    MemoryKill,
+)
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
@@ -23,11 +29,13 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.portraits import Portraits
 from publisher.ledger.usage.busiest import Busiest
 from publisher.ledger.usage.correspondents import Connections
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
+from publisher.ledger.usage.shortage import CALM, Killed, MemoryShortage, MemorySigns
 from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
@@ -42,6 +50,7 @@ _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
 _DISCOVER_EVERY = 15  # windows at least between two searches for cgroups of unseen processes
+_SECOND = 1_000_000_000  # nanoseconds
 _STEPPED = 1.0  # seconds by which the start of the epoch must move to be told anew
 
 
@@ -54,8 +63,12 @@ class Ledger(Protocol):
 
     health: dict[str, SourceError | None]
 
-    def sample(self) -> Balance | None:
-        """What was used since the last call; ``None`` the first time, which opens the books."""
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
+        """What was used since the last call; ``None`` the first time, which opens the books.
+
+        Args:
+            memory: whether there is reason to look at limits on memory.
+        """
 
     def account_of(self, pid: int) -> Account | None:
         """The account of a living process's group, as it is now; ``None`` for an unknown one."""
@@ -70,21 +83,31 @@ class Ledger(Protocol):
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
-    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+def open_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
+    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil.
+
+    Args:
+        sources: where the machine is.
+        settings: how hard to look.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+    """
     if sources.files.foreign:
-        return portable_ledger(sources, settings)
+        return portable_ledger(sources, settings, own=own)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
         return BalancedLedger(
-            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups)
+            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups), own=own
         )
     processes.close()
-    return portable_ledger(sources, settings)
+    return portable_ledger(sources, settings, own=own)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
+def portable_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -93,7 +116,7 @@ def portable_ledger(sources: Sources, settings: LedgerSettings) -> Ledger:
 
     cgroups = Cgroups(sources.files)
     return BalancedLedger(
-        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times)
+        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times), own=own
     )
 
 
@@ -103,6 +126,9 @@ class BalancedLedger:
     Args:
         processes: tells of processes.
         machine: tells what they can have done together.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+        look_up: tells name and image of a container; ``None`` asks the machine's runtimes.
+        namer: tells names from command lines; ``None`` makes one by the settings.
     """
 
     def __init__(
@@ -112,6 +138,10 @@ class BalancedLedger:
         processes: ProcessDetails,
         cgroups: Cgroups,
         machine: Machine,
+        *,
+        own: int | None = None,
+        look_up: Callable[[Place], Container | None] | None = None,
+        namer: Namer | None = None,
     ) -> None:
         self.health: dict[str, SourceError | None] = {
             name: AbsentError(reason)
@@ -126,13 +156,15 @@ class BalancedLedger:
         self._groups = Groups(
             processes,
             cgroups,
-            Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments),
-            own=os.getpid(),
+            namer or namer_of(settings),
+            own=os.getpid() if own is None else own,
             heard=self._lineage,
-            look_up=self._container,
+            look_up=look_up or self._container,
         )
+        self._portraits = Portraits(self._groups.looks, processes)
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
+        self._shortage = MemoryShortage(processes, sources.files)
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
@@ -140,7 +172,10 @@ class BalancedLedger:
         self._connections = Connections()
         self._publish_clients = settings.publish_clients
         self._attribution = GroupAttribution(
-            self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
+            self._groups,
+            cgroups,
+            processes,
+            followers=(self._disk, self._run_queues, self._shortage),
         )
         self._books: Books[GroupMembership] = Books(processes, self._attribution)
         self._at = 0.0
@@ -154,7 +189,7 @@ class BalancedLedger:
     def _container(self, place: Place) -> Container | None:
         return self._runtimes.container(place.runtime, place.identity)
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         now = self._sources.monotonic()
         self._set_epoch()
         census = self._machine.census()
@@ -162,6 +197,7 @@ class BalancedLedger:
         self._length, self._at = now - self._at, now
         if window is None:
             self._books.open(census)
+            self._shortage.open(memory)
             self._look_around()
             return None
         self._window += 1
@@ -182,6 +218,13 @@ class BalancedLedger:
         self._lineage.listen(self._books.processes)
         if not self._books.quiet(census, closes):
             self._books.full(census, closed)
+        self._shortage.read(
+            memory,
+            self._groups.accounts.values(),
+            (process.membership.account for process in self._attribution.worked),
+            self._books.processes,
+            self._length,
+        )
         return self._balance(window, self._length)
 
     def _set_epoch(self) -> None:
@@ -193,11 +236,28 @@ class BalancedLedger:
     def account_of(self, pid: int) -> Account | None:
         process = self._books.processes.get(pid)
         membership = process.membership if process is not None else None
-        return (
-            None
-            if membership is None
-            else self._closed(membership.account, membership.account.cpu_ns)
+        if membership is None:
+            return None
+        self._portraits.look_at(membership.account)
+        return self._closed(membership.account, membership.account.cpu_ns)
+
+    def account_of_worker(self, pid: int) -> Account | None:
+        """The account of a living process's group as if this process alone had worked in it.
+
+        Ends a window, after ``sample`` has opened the books.
+        """
+        process = self._books.processes.get(pid)
+        if process is None:
+            return None
+        self._attribution.book(process, _SECOND)
+        booked = sum(account.cpu_ns for account in self._groups.accounts.values()) - self._left
+        self._window += 1
+        window = MachineWindow(
+            busy=booked, tolerance=0, partly=False, irq=0, steal=0, guest=0, cores=1
         )
+        key = process.membership.account.group.key
+        accounts = self._balance(window, booked / 1e9).accounts
+        return next((account for account in accounts if account.group.key == key), None)
 
     def correspondents(self, account: Account) -> Correspondents | None:
         asked = self._groups.accounts.get(account.group.key)
@@ -206,7 +266,9 @@ class BalancedLedger:
             return None
         youngest = chain(self._books.lately, reversed(self._books.processes.values()))
         found = self._guarded(
-            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+            lambda: self._connections.counterparts(
+                busiest, self._busiest.worked, youngest, self._groups.by_number
+            )
         )
         if found is None:
             return None
@@ -265,6 +327,7 @@ class BalancedLedger:
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
+        self._portraits.tell_apart([*busiest, *others])
         shown = sum(account.cpu_ns for account in busiest)
         closed = [self._closed(account, account.cpu_ns) for account in busiest]
         closed += [self._closed(account, 0) for account in others]
@@ -277,6 +340,8 @@ class BalancedLedger:
             irq_seconds=window.irq / 1e9,
             steal_seconds=window.steal / 1e9,
             guest_seconds=window.guest / 1e9,
+            memory_kills=tuple(self._killed(each) for each in self._shortage.kills),
+            memory_kill_awaited=self._shortage.waiting,
         )
         self._turn_page()
         return balance
@@ -315,7 +380,7 @@ class BalancedLedger:
         worked = [account for account in accounts if account.cpu_ns >= _SHOWN]
         worked.sort(key=lambda account: account.cpu_ns, reverse=True)
         largest = sorted(accounts, key=resident, reverse=True)[:_LARGEST]
-        others = dict.fromkeys((*self._blocked.waiting, *largest))
+        others = dict.fromkeys((*self._blocked.waiting, *self._shortage.limits, *largest))
         return worked, [account for account in others if account.cpu_ns < _SHOWN]
 
     def _closed(self, account: OpenAccount, cpu_ns: int) -> Account:
@@ -328,9 +393,10 @@ class BalancedLedger:
         leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
+        clues = self._portraits.clues(account)  # it may take another name
         return Account(
             group=account.group,
-            clues=account.clues(),
+            clues=clues,
             cpu_seconds=cpu_ns / 1e9,
             short_lived_seconds=min(account.unseen_ns, cpu_ns) / 1e9,
             process_count=len(account.processes),
@@ -338,6 +404,7 @@ class BalancedLedger:
             since=None if start is None else self._epoch + start * self._machine.tick,
             memory_bytes=None if kernel else self._memory.held(account),
             memory_growth_bytes_per_second=self._memory.growth(account),
+            memory_limit=self._shortage.limits.get(account),
             disk_read_bytes_per_second=None if disk is None else disk.read / length,
             disk_write_bytes_per_second=None if disk is None else disk.written / length,
             network_receive_bytes_per_second=None if wire is None else wire[0] / length,
@@ -348,6 +415,17 @@ class BalancedLedger:
             pids=leading.busiest,
             process_group=leading.process_group,
             place=account.place,
+        )
+
+    def _killed(self, each: Killed) -> MemoryKill:
+        account = each.account
+        return MemoryKill(
+            account=None if account is None else self._closed(account, account.cpu_ns),
+            program=each.program,
+            held_bytes=each.held_bytes,
+            limited=each.limited,
+            limit=each.limit,
+            sure=each.sure,
         )
 
     def _turn_page(self) -> None:
@@ -377,6 +455,7 @@ class BalancedLedger:
         self._groups.turn_page(self._window)
         self._disk.turn_page(closed)
         self._run_queues.turn_page()
+        self._shortage.turn_page()
 
     def _look_around(self) -> None:
         """Finds out what this user may not see."""
@@ -404,6 +483,11 @@ class BalancedLedger:
                 remedy="start the container with the host's process namespace (--pid=host)",
             )
         return None
+
+
+def namer_of(settings: LedgerSettings) -> Namer:
+    """What tells names from command lines, as the settings want it."""
+    return Namer(partial(_programs, settings.programs_file), arguments=settings.publish_arguments)
 
 
 def _programs(programs_file: str | None) -> programs.Programs:

@@ -13,6 +13,7 @@ from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
+from publisher.ledger.usage.shortage import CALM, MemorySigns
 from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
 from publisher.sources import Sources
 from publisher.subsystems.base import Subsystem
@@ -58,7 +59,7 @@ class Books:
         self._account = account
         self._samples = 0
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         self._samples += 1
         if self._samples == 1:
             return None
@@ -80,7 +81,7 @@ class Books:
 class Lost(Books):
     """A ledger that cannot be kept."""
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         raise ZeroDivisionError("whatever")
 
 

@@ -8,12 +8,18 @@ from math import exp
 from typing import Final
 
 from publisher.explain.detect.hysteresis import SOONEST, Hysteresis
+from publisher.explain.detect.recent import Recent
 from publisher.ledger.accounts import Account
 
-# Use counts less the longer ago it was, so that the ranking follows what goes on now.
+# Use counts less the longer ago it was.
 _MEMORY_SECONDS: Final = 60.0
-OVERTAKE: Final = 1.5
+OVERTAKE: Final = 1.2
 """Two equal ones must not change places at every wobble: to go past takes this much more."""
+# Where no group has much, the greatest of the small ones stays the one that is named until
+# another has used so many times as much.
+_SPREAD_OVERTAKE: Final = 1.5
+# Part of the use below which even the greatest is nothing worth a name.
+_SPREAD_LEAST: Final = 0.01
 
 
 @dataclass(slots=True)
@@ -43,17 +49,20 @@ class Suspects:
         share: least part of the total for which a group is blamed.
         absent: a group that used the resource while its use became much is to blame, though it
             does not use it any more: what waits for a disk does not move a byte meanwhile.
+        recent: what all groups used in the last seconds.
     """
 
     share: float
     join_seconds: float
     leave_seconds: float
     absent: bool = False
+    recent: Recent = field(default_factory=Recent)
     _all: dict[str, Suspect] = field(default_factory=dict)
     _total: float = 0.0
     _order: list[str] = field(default_factory=list)
     _newcomer: bool = False
     _ending: bool = False
+    _greatest: Suspect | None = None
 
     def forget(self) -> None:
         """The resource is at rest: nothing is suspected."""
@@ -61,6 +70,8 @@ class Suspects:
         self._order.clear()
         self._total = 0.0
         self._newcomer = False
+        self._greatest = None
+        self.recent.forget()
 
     def observe(
         self,
@@ -88,6 +99,11 @@ class Suspects:
         for known in self._all.values():
             known.used *= fade
         self._newcomer, self._ending = False, ending
+        uses = list(uses)
+        self.recent.add(
+            ((account.group.key, used) for account, used in uses), total, start=start, now=now
+        )
+        self._follow_greatest(uses, total, start)
         seen = set()
         for account, used in uses:
             key = account.group.key
@@ -110,6 +126,31 @@ class Suspects:
                 hold=ending,
             )
         self._miss(seen, start, now)
+
+    def _follow_greatest(
+        self, uses: Iterable[tuple[Account, float]], total: float, start: float
+    ) -> None:
+        """Keeps the group in mind that uses the most, however little that is."""
+        key, known = self.recent.greatest(), self._greatest
+        if known is not None and (key is None or not self._outgrows(key, known)):
+            key = known.account.group.key
+        found = next((pair for pair in uses if pair[0].group.key == key), None)
+        if known is None or known.account.group.key != key:
+            if found is None or self.recent.share(found[0].group.key) < _SPREAD_LEAST:
+                self._greatest = None
+                return
+            known = self._greatest = Suspect(
+                found[0],
+                Hysteresis(self.join_seconds, self.leave_seconds, active=True, since=start),
+            )
+        known.latest = found[1] if found else 0.0
+        known.share = known.latest / total if total > 0 else 0.0
+        if found:
+            known.account = found[0]
+
+    def _outgrows(self, key: str, known: Suspect) -> bool:
+        used = self.recent.used(known.account.group.key)
+        return self.recent.used(key) > _SPREAD_OVERTAKE * used
 
     def _miss(self, seen: set[str], start: float, now: float) -> None:
         """Takes the window into account for the suspects that used nothing in it."""
@@ -134,18 +175,33 @@ class Suspects:
                 known = suspect.hysteresis.since
                 suspect.hysteresis.activate(known if known is not None else since)
 
+    @property
+    def spread(self) -> bool:
+        """No group has much of it."""
+        return not any(each.hysteresis.active for each in self._all.values())
+
     def culprits(self) -> list[Suspect]:
-        """Those to blame, the one that used the most first; places change only for a reason."""
+        """Those to blame, the one that used the most lately first.
+
+        Places change only for a reason. Where no group has much, it is the greatest of the small
+        ones: there is always a name, if there is one at all.
+        """
         found = {key: each for key, each in self._all.items() if each.hysteresis.active}
+        if not found:
+            self._order = []
+            return [self._greatest] if self._greatest is not None else []
         order = [key for key in self._order if key in found]
-        order += sorted(found.keys() - set(order), key=lambda key: -found[key].used)
+        order += sorted(found.keys() - set(order), key=lambda key: (-self.recent.used(key), key))
         for index in range(1, len(order)):
             place = index
-            while place and _overtakes(found[order[place]], found[order[place - 1]]):
+            while place and self._overtakes(order[place], order[place - 1]):
                 order[place - 1 : place + 1] = order[place], order[place - 1]
                 place -= 1
         self._order = order
         return [found[key] for key in order]
+
+    def _overtakes(self, later: str, earlier: str) -> bool:
+        return self.recent.used(later) > OVERTAKE * self.recent.used(earlier)
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which a further window could make a suspect a cause, or clear one."""
@@ -159,7 +215,3 @@ class Suspects:
             if wait is not None:
                 waits.append(wait)
         return min(waits, default=None)
-
-
-def _overtakes(later: Suspect, earlier: Suspect) -> bool:
-    return later.used > OVERTAKE * earlier.used

@@ -1,15 +1,25 @@
-"""The name of a cause: what kind of work it is, and the program, job or container behind it."""
+"""The name of a cause: whose it is, what kind of work, and the program that does it.
+
+A product is called by its name, *Borg backup (nightly)*. What is a person's own, a script, a unit
+or a container that no rule knows, goes before the tool in it: *nightly.sh (archiving: gzip)*.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classifier import MINING, Classification
 from publisher.ledger.accounts import Account
 
-_WHOLE = (GroupKind.JOB, GroupKind.CONTAINER, GroupKind.UNIT)
+_WHOLE: Final = (GroupKind.JOB, GroupKind.CONTAINER, GroupKind.UNIT)
+_PLACES: Final = (GroupKind.CONTAINER, GroupKind.UNIT)
+# What of a group a rule may know that is as much its own name as its script's or unit's.
+_OF_THE_GROUP: Final = ("own", "kernel", "container", "unit", "script", "command", "job")
+# Names that a person gives are short; longer ones would crowd the rest out of a sentence.
+_LONGEST: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,33 +27,91 @@ class Named:
     """A cause as the sentence names it.
 
     Attributes:
-        label: what a person calls it, such as ``Time Machine backup``.
-        detail: the program, job, unit or container behind the label; may be empty.
+        label: what a person calls it: ``Time Machine backup``, or ``nightly.sh`` where it is
+            the person's own.
+        detail: the program, job, unit or container behind the label; for what is a person's own,
+            the kind of work; may be empty.
         category: one of ``CATEGORIES``.
+        whose: for whom it works; empty where that is not clear.
+        apart: what tells it from another that reads alike: a folder, a user.
     """
 
     label: str
     detail: str
     category: str
+    whose: str = ""
+    apart: str = ""
 
     @classmethod
-    def of(cls, account: Account, found: Classification) -> Named:
+    def of(cls, account: Account, found: Classification, *, on_behalf_of: str = "") -> Named:
         """The name of an account's group by what it was found to do."""
-        group, clues = account.group, account.clues
-        whole = group.kind in _WHOLE
-        detail = printable(group.label if whole else clues.program or group.label)
-        # ``borg`` need not follow ``Borg backup``, nor ``postgresql@15-main`` the database.
-        if _bare(detail.partition("@")[0]) in _bare(found.label):
-            detail = ""
-        return cls(label=found.label, detail=detail, category=found.category)
+        if _is_own(account, found):
+            label, detail = _own(account, found)
+        else:
+            label, detail = _product(account, found)
+        if _bare(on_behalf_of) and _bare(on_behalf_of) in _bare(f"{label}{detail}"):
+            on_behalf_of = ""
+        return cls(label, detail, found.category, whose=printable(on_behalf_of))
 
     @property
     def is_miner(self) -> bool:
         """It is suspected cryptomining."""
         return self.category == MINING
 
+    @property
+    def short(self) -> str:
+        """Without what lengthens a list: whom it works for."""
+        return str(replace(self, whose=""))
+
     def __str__(self) -> str:
-        return f"{self.label} ({self.detail})" if self.detail else self.label
+        details = ", ".join(filter(None, (self.detail, self.apart)))
+        text = f"{self.label} ({details})" if details else self.label
+        return f"{text}, working for {self.whose}" if self.whose else text
+
+
+def _is_own(account: Account, found: Classification) -> bool:
+    """Whether the group bears a name that a person gave it, and that no rule knows."""
+    if found.by in _OF_THE_GROUP or found.category == MINING:
+        return False
+    group, clues = account.group, account.clues
+    return group.kind in _PLACES or (group.kind is not GroupKind.KERNEL and bool(clues.script))
+
+
+def _own(account: Account, found: Classification) -> tuple[str, str]:
+    group, clues = account.group, account.clues
+    own = group.label if group.kind in _PLACES else clues.script.rpartition("/")[2]
+    own = _shortened(printable(own or group.label))
+    work = printable(found.label)
+    if not found.by or found.role in ("interpreter", "host") or _bare(own) in _bare(work):
+        # Nothing more is known than what it is called.
+        return (work if group.kind in _PLACES and _bare(own) in _bare(work) else own), ""
+    work = _lowered(work, found)
+    tool = printable(clues.program)
+    if not tool or found.by == "words" or _bare(tool) in _bare(work) + _bare(own):
+        return own, work
+    return own, f"{work}: {tool}"
+
+
+def _product(account: Account, found: Classification) -> tuple[str, str]:
+    group, clues = account.group, account.clues
+    whole = group.kind in _WHOLE
+    label = printable(found.label)
+    detail = printable(group.label if whole else clues.program or group.label)
+    # ``borg`` need not follow ``Borg backup``, nor ``postgresql@15-main`` the database.
+    if _bare(detail.partition("@")[0]) in _bare(label):
+        detail = ""
+    return label, _shortened(detail)
+
+
+def _lowered(work: str, found: Classification) -> str:
+    """A kind of work as it stands within a sentence; the name of a product keeps its capital."""
+    general = found.role in ("tool", "interpreter", "host") or found.by == "words"
+    second = work[1:2]
+    return work[:1].lower() + work[1:] if general and second.islower() else work
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
 
 
 def _bare(text: str) -> str:

@@ -37,7 +37,7 @@ def test_between_computing_and_waiting_it_is_still_an_onset(
         assert verdict.headline == NORMAL
         assert stage.explainer.wants_soon() is not None
     verdict = stage.step(half, seconds=0.5, pressure_io_percent=45.0)
-    assert verdict.headline == "High disk I/O from ClamAV virus scan"
+    assert verdict.headline == "High disk I/O from ClamAV virus scan (clamscan)"
 
 
 def test_half_a_load_of_each_that_goes_on_makes_no_blip_a_load(
@@ -80,7 +80,7 @@ def test_who_waits_for_a_disk_and_moves_nothing_meanwhile_is_named(
     stage.step(scan(make_account, 0.1, 3), seconds=0.5, pressure_io_percent=90.0)
     stage.step(seconds=0.6, pressure_io_percent=99.0)
     verdict = stage.step(seconds=0.6, pressure_io_percent=99.0)
-    assert verdict.headline == "High disk I/O from ClamAV virus scan"
+    assert verdict.headline == "High disk I/O from ClamAV virus scan (clamscan)"
 
 
 def test_who_is_stuck_on_a_dying_disk_is_named_though_it_never_moved_a_byte(
@@ -89,7 +89,7 @@ def test_who_is_stuck_on_a_dying_disk_is_named_though_it_never_moved_a_byte(
     stage.play(lasting=20)
     stuck = make_account("clamscan", 0.0, blocked_count=1)
     verdict = stage.play(stuck, lasting=10, seconds=1, pressure_io_percent=99.0)
-    assert stage.headlines == [NORMAL, "High disk I/O from ClamAV virus scan"]
+    assert stage.headlines == [NORMAL, "High disk I/O from ClamAV virus scan (clamscan)"]
     assert verdict.causes[0].reason.startswith("waits for a disk; ")
 
 
@@ -109,7 +109,7 @@ def test_whoever_used_it_last_is_named_until_the_end_is_told(
     stage.step(seconds=1, disk_bytes_per_second=60e6)  # its last bytes are on their way
     while stage.step(seconds=1).headline != NORMAL:
         pass
-    assert stage.headlines == [NORMAL, "High disk I/O from ClamAV virus scan", NORMAL]
+    assert stage.headlines == [NORMAL, "High disk I/O from ClamAV virus scan (clamscan)", NORMAL]
     (ended,) = (event for event in stage.events if event.event == "cause_ended")
     assert ended.duration_seconds == pytest.approx(20, abs=1)
 

@@ -16,6 +16,7 @@ from publisher.ledger.accounts import Account
 
 NORMAL = "System load normal"
 BUSY = "GPU usage high due to: Ollama language model"
+UNDATED = ExplainSettings(say_since_after_seconds=86400)
 HOT = f"GPU hot: {BUSY}"
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8", "ancestors": ("make",)}
 
@@ -44,7 +45,7 @@ def test_a_card_near_its_limit_is_hot_and_says_who(
     make_stage: type[Stage], make_card: type[Card], infer: Infer
 ) -> None:
     card = make_card()
-    stage = make_stage(evidence=card)
+    stage = make_stage(evidence=card, settings=UNDATED)
     play(stage, card, 0.0, lasting=300)
     card.load = 1.0
     verdict = stage.play(infer(card), lasting=300)
@@ -52,7 +53,9 @@ def test_a_card_near_its_limit_is_hot_and_says_who(
     assert (verdict.causes[0].resource, verdict.causes[0].group) == ("gpu", "ollama")
     assert verdict.evidence.gpu_power_watts == 300
     raised = [event for event in stage.events if event.alert]
-    assert [(event.alert, event.message) for event in raised] == [("temperature", "The GPU is hot")]
+    hot = "The GPU is hot, most from Ollama language model"
+    assert [(event.alert, event.message) for event in raised] == [("temperature", hot)]
+    assert (raised[0].category, raised[0].label) == ("ai", "Ollama language model")
     play(stage, card, 0.0, lasting=600)
     states = [event.state for event in stage.events if event.event == "state_changed"]
     assert states == ["busy", "hot", "cooling", "quiet"]
@@ -67,7 +70,7 @@ def test_a_card_at_work_is_not_hot_by_itself(
     make_stage: type[Stage], make_card: type[Card], infer: Infer, load: float
 ) -> None:
     card = make_card(load=load)
-    stage = make_stage(evidence=card)
+    stage = make_stage(evidence=card, settings=UNDATED)
     verdict = stage.play(infer(card), lasting=400)
     assert (verdict.state, verdict.headline) == ("busy", BUSY)
 

@@ -313,7 +313,10 @@ def test_a_raid_check_is_a_cause_when_disks_work_hard(
         "md0_resync", 0.1, kind="kernel", label="md0_resync", disk_read_bytes_per_second=2e8
     )
     disks = {"disk_bytes_per_second": 2.1e8}
-    assert stage.play(resync, lasting=10, **disks).headline == "High disk I/O from RAID check"
+    assert (
+        stage.play(resync, lasting=10, **disks).headline
+        == "High disk I/O from RAID check (md0_resync)"
+    )
     stage.play(lasting=20)
     # Nobody but root may see who reads; that an array checks itself everybody may.
     signs = Signs(upkeep=("RAID check (md0)",))

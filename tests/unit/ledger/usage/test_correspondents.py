@@ -13,6 +13,8 @@ import pytest
 from publisher.errors import DeniedError
 from publisher.ledger.open_accounts import Member, OpenAccount
 from publisher.ledger.usage.correspondents import Connections
+from publisher.sources.endpoints import TcpEnd, tcp_ends
+from publisher.sources.sockets import sockets_of
 
 # Listens, says where, and takes as many callers as it is told to.
 _SERVER = """
@@ -152,14 +154,46 @@ def test_a_group_that_is_gone_has_nobody(party: Party, member: Callable[..., Mem
     assert not party.connections.counterparts([(5, gone)], {}, []).clients
 
 
-def test_others_descriptors_take_a_right(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def unprivileged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a user who may not look into others' descriptors."""
+
     def refuse(proc: str, pid: int) -> set[int]:
         raise DeniedError("no", path=f"{proc}/{pid}/fd", remedy="be root")
 
     monkeypatch.setattr("publisher.ledger.usage.correspondents.sockets_of", refuse)
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_who_may_not_look_into_descriptors_goes_by_control_groups(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, clients = party.meet("AF_INET", "127.0.0.1", "app", "other")
+    numbers = {one.pid: number for number, one in enumerate([server, *clients], start=2000)}
+    made_by = {
+        inode: numbers[one.pid]
+        for one in [server, *clients]
+        for inode in sockets_of("/proc", one.pid)
+    }
+
+    def sorted_into_groups() -> list[TcpEnd]:
+        return [end._replace(cgroup=made_by.get(end.inode, 1)) for end in tcp_ends()]
+
+    monkeypatch.setattr("publisher.ledger.usage.correspondents.tcp_ends", sorted_into_groups)
+    groups = {numbers[one.pid]: one.membership.account for one in [server, *clients]}
+    worked = {server: 1000, clients[0]: 30_000_000}
+    found = party.connections.counterparts([(1000, server)], worked, [], lambda: groups)
+    shares = {account.group.label: part for account, part in found.clients.items()}
+    assert set(shares) == {"app", "other"}
+    assert shares["app"] > 950
+    assert isinstance(party.connections.problem, DeniedError)
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_without_control_groups_nobody_is_named(party: Party) -> None:
     server, _ = party.meet("AF_INET", "127.0.0.1", "app")
-    with pytest.raises(DeniedError):
-        party.clients(server)
+    found = party.connections.counterparts([(1000, server)], {}, [])
+    assert (found.clients, found.upstreams, found.total) == ({}, {}, 1000)
     assert isinstance(party.connections.problem, DeniedError)
 
 

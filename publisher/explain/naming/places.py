@@ -1,0 +1,185 @@
+"""Units and containers: what they are by their names, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from publisher.contract.printable import printable
+from publisher.contract.readings import GroupKind
+from publisher.explain.naming.classification import (
+    ALIKE,
+    GUESS,
+    INSIDE,
+    KNOWN,
+    MINING,
+    Classification,
+    said,
+)
+from publisher.explain.naming.lookup import program_rule
+from publisher.explain.naming.place_names import (
+    application_of,
+    container_names,
+    doing_in,
+    image_names,
+    is_invented,
+    is_number,
+    parts_of,
+    product_of,
+    service_of,
+    unit_names,
+    without_type,
+)
+from publisher.explain.naming.rules import Rule, RuleBook
+from publisher.ledger.accounts import Clues, WorkGroup
+
+_SERVED_WORDS = """
+    database media ai web downloads file_sharing monitoring smart_home backup remote_access gaming
+"""
+_SERVED: Final = frozenset(_SERVED_WORDS.split())
+"""Kinds of program that a container may be called after; ``code`` or ``mail`` may be anything."""
+_SHORTEST: Final = 4
+_SHORTEST_WHOLE: Final = 2
+
+
+def by_container(book: RuleBook, clues: Clues) -> Classification | None:
+    """What a container is by its image, else by its unit inside, else by its name."""
+    image = clues.container_image.lower().split("@")[0]
+    if image and (found := _by_image(book, clues, image)):
+        return found
+    container = clues.container_name.lower()
+    if not container:
+        return None
+    if clues.unit and (found := by_unit(book, clues)):
+        return found
+    reason = f"container name {container!r}"
+    for name in container_names(container):
+        rule = _answering(book.find("image", name)) or _serving(book, name)
+        if rule is not None:
+            return said(rule, ALIKE, "container", reason)
+    for name in container_names(container):
+        if found := _by_part(book, clues, name, "container", reason):
+            return found
+    return None
+
+
+def _by_image(book: RuleBook, clues: Clues, image: str) -> Classification | None:
+    last = ""
+    for name in image_names(image):
+        last = name
+        rule = book.find("image", name)
+        if rule is not None and rule.category != MINING:
+            return said(rule, KNOWN, "container", f"container image {name!r}")
+    return _by_part(book, clues, last, "container", f"container image {last!r}")
+
+
+def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
+    """What a unit is by its name."""
+    unit = clues.unit.lower()
+    if not unit:
+        return None
+    name, reason = without_type(unit), f"unit {unit!r}"
+    for whole in (unit, name, name.partition("@")[0]):
+        rule = _unit_rule(book, whole) if whole != unit else book.find_exact("unit", unit)
+        if rule is not None:
+            return None if rule.role == "host" else said(rule, KNOWN, "unit", reason)
+    for plain in unit_names(unit):
+        if len(plain) < _SHORTEST_WHOLE:
+            continue
+        rule = (
+            _unit_rule(book, plain)
+            or _answering(book.find_exact("program", plain))
+            or book.find_exact("image", plain)
+        )
+        if rule is not None and rule.role != "host" and rule.category != MINING:
+            return said(rule, ALIKE, "unit", reason)
+    if application_of(unit):
+        return None
+    return _by_part(book, clues, name.partition("@")[0], "unit", reason)
+
+
+def _unit_rule(book: RuleBook, name: str) -> Rule | None:
+    """The rule of a unit; ``postgresql-backup`` is none of ``postgresql-*``."""
+    rule, doing = book.find("unit", name), doing_in(name)
+    if rule is None or not doing or book.find_exact("unit", name) is not None:
+        return rule
+    loosely = book.find("unit", name.replace(doing, "\0"))
+    return None if loosely is not None and loosely.name == rule.name else rule
+
+
+def _answering(rule: Rule | None) -> Rule | None:
+    """A rule of a program that answers for itself, and is no miner: those were looked for."""
+    return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+
+
+def _serving(book: RuleBook, name: str) -> Rule | None:
+    """The rule of a program that may be what a container is for."""
+    rule = _answering(book.find_exact("program", name))
+    return rule if rule is not None and rule.category in _SERVED else None
+
+
+def _by_part(
+    book: RuleBook, clues: Clues, name: str, by: str, reason: str
+) -> Classification | None:
+    """What a longer name is about: its product, or what is done with that."""
+    at_work = program_rule(book, clues.program)
+    if doing := doing_in(name):
+        word = _done_to(book, at_work, product_of(name, doing), doing)
+        return said(word, GUESS, by, f"the word {doing!r} in {reason}") if word else None
+    first: Rule | None = None
+    for part in parts_of(name):
+        rule = _part_rule(book, part)
+        if rule is None:
+            continue
+        if at_work is not None and rule.name == at_work.name:
+            return said(rule, ALIKE, by, reason)
+        first = first or rule
+    # What is plainly at work says more than a part of a name that it does not fit.
+    works = _answering(at_work)
+    if first is None or (works is not None and works.category in _SERVED):
+        return None
+    return said(first, INSIDE, by, reason)
+
+
+def _part_rule(book: RuleBook, part: str) -> Rule | None:
+    if len(part) < _SHORTEST:
+        return None
+    return _answering(book.find_exact("image", part)) or _serving(book, part)
+
+
+def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> Rule | None:
+    """``redis-backup`` is a backup, though a Redis program works in it."""
+    rule = book.find_exact("image", product) or book.find_exact("program", product)
+    if at_work is None or rule is None or rule.name != at_work.name:
+        return None
+    word = book.find_exact("word", doing)
+    # But ``restic-backup`` is better called restic.
+    return word if word is not None and word.category != at_work.category else None
+
+
+def own_name(group: WorkGroup, clues: Clues) -> str:
+    """The name of the group itself: ``burner service`` for ``burner.service``."""
+    label = group.label.strip()
+    if group.kind is GroupKind.CONTAINER:
+        return printable(_first((_container_name(label, clues), clues.program, "unknown program")))
+    script = clues.script.strip() if group.kind is not GroupKind.UNIT else ""
+    name = printable(_first((script, label, clues.program, "unknown program")))
+    unit = clues.unit.lower()
+    plain = unit.startswith("app-") or name.lower().endswith("service")
+    is_service = unit.endswith(".service") and group.kind is GroupKind.UNIT and not plain
+    return f"{name} service" if is_service else name
+
+
+def _container_name(label: str, clues: Clues) -> str:
+    image = clues.container_image.rpartition("/")[2].partition(":")[0].partition("@")[0]
+    if image and is_invented(label):
+        return image
+    unit = without_type(clues.unit).rstrip("@")
+    if unit and is_number(label):
+        return unit
+    service = service_of(label) if label.lower() == clues.container_name.lower() else label
+    return service or label
+
+
+def _first(names: Iterable[str]) -> str:
+    return next(filter(None, (name.strip() for name in names)))
