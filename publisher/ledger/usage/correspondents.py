@@ -32,11 +32,14 @@ from publisher.sources.endpoints import (
 )
 from publisher.sources.sockets import sockets_of
 
-_MOST_SEARCHED: Final = 150  # processes whose descriptors are listed in a look
-_MOST_SOCKETS: Final = 1500  # that they may have together
+_MOST_SEARCHED: Final = 100  # processes whose descriptors are listed in a look
+_MOST_SOCKETS: Final = 1000  # that they may have together
 _MOST_NAMESPACES: Final = 8  # of containers, whose connections are read in a look
 _MOST_REMEMBERED: Final = 4096
 _WAITS: Final = 100_000  # nanoseconds: what one that waits for its answer counts as having used
+# Where several clients together worked this many times less than who serves them, it cannot be told
+# which of them waits for an answer, and which for a question.
+_FEW: Final = 100
 
 
 @dataclass(slots=True)
@@ -208,10 +211,11 @@ class Connections:
         if far:
             self._cross(far, server, busiest, worked)
         self._search({link.peer for link in links if link.peer}, busiest, others)
-        for link in links:
-            owner = self._owners.get(link.peer) if link.peer else None
-            if owner is not None:
-                link.account, link.used = owner.membership.account, worked.get(owner, 0)
+        owned = [(link, self._owners[link.peer]) for link in links if link.peer in self._owners]
+        held = Counter(owner for _, owner in owned)
+        for link, owner in owned:
+            link.account = owner.membership.account
+            link.used = worked.get(owner, 0) // held[owner]
 
     def _resolve_groups(
         self,
@@ -303,6 +307,7 @@ class Connections:
         """Shares out what a process used among those whom it is connected with."""
         for accepted, into in ((True, found.clients), (False, found.upstreams)):
             weights: Counter[OpenAccount | bytes | None] = Counter()
+            working = 0
             for link in links:
                 if link.accepted is not accepted or link.account is own:
                     continue
@@ -310,6 +315,9 @@ class Connections:
                 if who is None and not link.peer and link.there is not None:
                     who = link.there[0]
                 weights[who] += link.used + _WAITS
+                working += link.used
+            if len(weights) > 1 and working * _FEW < used:
+                continue
             whole = sum(weights.values())
             for who, weight in weights.items():
                 part = used * weight // whole
