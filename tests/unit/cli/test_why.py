@@ -19,7 +19,7 @@ from publisher.errors import SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.pipeline import Pipeline
 from publisher.sources import Sources
@@ -95,6 +95,12 @@ class Books:
 
     def account_of(self, pid: int) -> Account | None:
         return OLLAMA if pid in USERS else None
+
+    def correspondents(self, account: Account) -> Correspondents | None:
+        return None
+
+    def callers(self, port: int) -> Correspondents | None:
+        return None
 
     def close(self) -> None:
         pass
