@@ -92,7 +92,7 @@ class Host:
     def window(self, signs: MemorySigns) -> list[Killed]:
         """One window; who was killed."""
         self.shortage.turn_page()
-        self.shortage.read(signs, self.accounts, [], self.living, 2.0)
+        self.shortage.read(signs, self.accounts, self.living, 2.0)
         return list(self.shortage.kills)
 
     def limits(self) -> dict[str, MemoryLimit]:
