@@ -19,7 +19,7 @@ from publisher.errors import SourceError
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
 from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
-from publisher.ledger.consumers import with_top
+from publisher.ledger.consumers import Classify, with_top
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.ledger.usage.shortage import MemorySigns
 from publisher.sources import Sources, machine_files
@@ -147,14 +147,20 @@ class Pipeline:
         balance = self.guarded(LEDGER, lambda: self._balance(readings)) if self._ledger else None
         if balance is None:
             return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
-        ranked = self.guarded(CONSUMERS, lambda: _ranked(readings, balance)) or readings
         explainer = self._explainer
+        classify = explainer.classify if explainer else None
+        ranked = self.guarded(CONSUMERS, lambda: _ranked(readings, balance, classify)) or readings
         if explainer is None:
             return Sample(now=now, wall=wall, readings=ranked, balance=balance)
         verdict = self.guarded(
             EXPLANATION,
             lambda: explainer.judge(
-                balance, evidence(readings), now=now, wall=wall, signs=signs(readings)
+                balance,
+                evidence(readings),
+                now=now,
+                wall=wall,
+                signs=signs(readings),
+                peers=self._ledger,
             ),
         )
         return Sample(
@@ -229,9 +235,12 @@ def _memory_signs(memory: Reading | None) -> MemorySigns:
     return MemorySigns(short, getattr(memory, "oom_kills", None))
 
 
-def _ranked(readings: Mapping[str, Reading], balance: Balance) -> dict[str, Reading]:
+def _ranked(
+    readings: Mapping[str, Reading], balance: Balance, classify: Classify | None
+) -> dict[str, Reading]:
     return {
-        leaf: with_top(reading, balance, _TOP_BY.get(leaf)) for leaf, reading in readings.items()
+        leaf: with_top(reading, balance, _TOP_BY.get(leaf), classify)
+        for leaf, reading in readings.items()
     }
 
 

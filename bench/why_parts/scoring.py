@@ -103,7 +103,10 @@ class Score:
         named = f"true leader named: {self.named_percent:.1f} % of {len(self.seconds)} s"
         return [
             (f"{calm} (at most {allowed})", most <= allowed),
-            (f"{named} (at least {_LEADER_NAMED:.0f} %)", self.named_percent >= _LEADER_NAMED),
+            (
+                f"{named} (at least {_LEADER_NAMED:.0f} %)",
+                bool(self.seconds) and self.named_percent >= _LEADER_NAMED,
+            ),
             (f"anonymous sentences: {self.anonymous} (0)", self.anonymous == 0),
         ]
 

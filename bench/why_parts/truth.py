@@ -67,10 +67,11 @@ def _processes() -> list[_Process]:
             _Process(
                 int(name),
                 int(words[1]),
-                int(words[3]),
+                session := int(words[3]),
                 int(words[19]),
                 comm,
-                sum(map(int, words[11:15])) / TICK,
+                # Whoever takes in orphans has waited for half the machine.
+                sum(map(int, words[11 : 15 if session else 13])) / TICK,
             )
         )
     return found
@@ -159,7 +160,8 @@ class Meter:
                 sums[owner] = sums.get(owner, 0.0) + process.used
             elif owner:
                 others[owner] = others.get(owner, 0.0) + process.used
-                if (used := process.used - last.get(identity, 0.0)) > _NOTED:
+                used = process.used - last.get(identity, 0.0)
+                if used > _NOTED or owner not in self._words:
                     words = self._words.setdefault(owner, {})
                     for word in _words_of(process):
                         words[word] = words.get(word, 0.0) + used
@@ -198,9 +200,7 @@ class Meter:
             if before in self.names:  # also whom its parent has left
                 return before
             step = by_pid.get(step.parent)
-        if process.session == 0:  # the kernel's own, and what it has started
-            return f"kernel {process.comm}"
-        return f"session {process.session}"
+        return f"session {process.session}" if process.session else f"process {process.pid}"
 
     def shares(self, at: float, seconds: float = 10.0) -> list[Share]:
         """Cores that each used in the seconds before a moment, the largest first."""

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
-from publisher.cli.command_lines import typed
+from publisher.cli.asking import Surroundings, ask
 from publisher.cli.descriptions import Description, DescriptionError, numbered_lines
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
-from publisher.cli.products import product
 from publisher.contract.printable import printable
-from publisher.contract.readings import GroupKind
 from publisher.daemon.settings import Settings
-from publisher.errors import ConfigError, FanwhyError
+from publisher.errors import ConfigError
 from publisher.explain.naming.classifier import Classification, Classifier
-from publisher.explain.naming.rules import RuleBook, load
-from publisher.ledger import open_ledger
+from publisher.explain.naming.rules import load
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.described import DescribedLedger
-from publisher.ledger.naming.cgroup_names import unit_label
-from publisher.sources import Sources, machine_files
-from publisher.sources.containers import Container, short_image
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +80,8 @@ def command(
             "with --json; see fanwhy-pub classify --help"
         )
     book = load(settings.explain.rules_file)
-    if name.isdecimal():
-        group, clues = _of_process(int(name), settings)
-    else:
-        group, clues = _of_name(name, book, settings, _Surroundings(script, unit, image, inside))
+    around = Surroundings(script=script, unit=unit, image=image, inside=inside)
+    group, clues = ask(name, settings, book, around)
     found = Classifier(book).classify(group, clues)
     if as_json:
         print_json(
@@ -102,15 +93,6 @@ def command(
     else:
         _show(group, clues, found)
     return 0
-
-
-class _Surroundings(NamedTuple):
-    """What the options say."""
-
-    script: str
-    unit: str
-    image: str
-    inside: str
 
 
 def _describe_all(settings: Settings) -> int:
@@ -130,52 +112,6 @@ def _describe_all(settings: Settings) -> int:
         else:
             print(json.dumps(_answer(account.group, found)), flush=True)
     return code
-
-
-def _of_name(
-    name: str, book: RuleBook, settings: Settings, around: _Surroundings
-) -> tuple[WorkGroup, Clues]:
-    """What is called so: a command line, if it is no product's name, else a program."""
-    known = product(book, name)
-    is_line = re.search(r"[\s/;|&]", name) and not (known or name.istitle() or around.script)
-    if is_line:
-        ledger = DescribedLedger(settings.ledger)
-        container = Container("", short_image(around.image)) if around.image else None
-        line = typed(name, ledger.namer, unit=around.unit, container=container, above=around.inside)
-        account = line.account(ledger)
-        return account.group, account.clues
-    if known is not None and not any(around):
-        return WorkGroup(name, GroupKind.PROGRAM, name), known
-    clues = Clues(
-        program=name,
-        script=around.script,
-        unit=around.unit,
-        container_image=around.image,
-        ancestors=(around.inside,) if around.inside else (),
-    )
-    # As the ledger calls it.
-    if around.unit:
-        return WorkGroup(name, GroupKind.UNIT, unit_label(around.unit)), clues
-    if around.image:
-        return WorkGroup(name, GroupKind.CONTAINER, around.image.rpartition("/")[2] or name), clues
-    return WorkGroup(name, GroupKind.PROGRAM, name), clues
-
-
-def _of_process(pid: int, settings: Settings) -> tuple[WorkGroup, Clues]:
-    sources = Sources(files=machine_files(settings.root))
-    ledger = open_ledger(sources, settings.ledger)
-    try:
-        ledger.sample()
-        account = ledger.account_of_worker(pid)
-    finally:
-        ledger.close()
-        sources.files.close()
-    if account is None:
-        alive = sources.files.exists(f"/proc/{pid}")
-        raise FanwhyError(
-            f"process {pid} cannot be seen by this user" if alive else f"there is no process {pid}"
-        )
-    return account.group, account.clues
 
 
 def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from publisher.contract.topics import readings_of
 from publisher.daemon.launch import Launch
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
+from publisher.explain.naming.rules import load
 from publisher.sources import machine_files
 from publisher.sources.identity import describe
 from publisher.subsystems.registry import all_topics
@@ -82,6 +83,7 @@ def prepare(
         identity=describe(machine_files(loaded.settings.root), state_dir()),
         reload=(*python(), "-m", "publisher", "config", "--resolved", *given),
         config_path=str(loaded.path or ""),
+        rules=load(loaded.settings.explain.rules_file),
     )
 
 

@@ -144,7 +144,13 @@ def _overtaken(before: Sequence[Any] | None, after: Sequence[Any] | None) -> boo
     """Whether a ranking has a new leader: two that take turns at the top are no news."""
     if not after:
         return False
-    return not before or before[0].label not in [record.label for record in after[:2]]
+    return not before or _name(before[0]) not in map(_name, after[:2])
+
+
+def _name(record: Any) -> str | None:
+    """What tells a record from others: two groups may do the same kind of work."""
+    name: str | None = getattr(record, "group", None) or record.label
+    return name
 
 
 def _moved(field: Field, before: float, after: float) -> bool:

@@ -111,7 +111,11 @@ CATEGORIES = (
 class ConsumerReading(Reading):
     """One work group among those that use the most of a resource."""
 
-    label: str | None = text("Label", "The name a person would use for it.")
+    label: str | None = text(
+        "Label", "The name a person would use for it; its group's where no verdict is made."
+    )
+    group: str | None = text("Group", "The container, unit, job or program that it is.")
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
     kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
     cpu_percent: float | None = percent(
         "CPU", "CPU time it used, in percent of one core.", precision=1
@@ -123,10 +127,20 @@ class ConsumerReading(Reading):
     disk_write_bytes_per_second: float | None = bytes_per_second(
         "Disk writes", "Bytes it caused to be written to disks, whichever process flushed them."
     )
+    network_receive_bytes_per_second: float | None = bytes_per_second(
+        "Receiving", "Bytes it received; absent while little moves on the network."
+    )
+    network_transmit_bytes_per_second: float | None = bytes_per_second(
+        "Transmitting", "Bytes it transmitted; absent while little moves on the network."
+    )
     gpu_percent: float | None = percent("GPU", "Share of the GPUs' time it used.", precision=1)
     gpu_memory_bytes: int | None = size("GPU memory", "GPU memory it holds.")
     process_count: int | None = gauge("Processes", "Processes in it now.")
     since: str | None = timestamp("Since", "When its oldest process began.")
+    confidence: float | None = gauge(
+        "Confidence", "How sure the category and label are, from 0 to 1.", precision=2
+    )
+    pid: int | None = gauge("Process id", "Its main process.")
 
 
 @reading
@@ -139,6 +153,11 @@ class CauseReading(Reading):
     group: str | None = text(
         "Group", "The container, unit, job or program behind it, as `top` calls it."
     )
+    on_behalf_of: str | None = text(
+        "On behalf of",
+        "Whom it works for, where it serves others and most of it is for one: a database's "
+        "application, a file server's client.",
+    )
     resource: str | None = choice(
         "Resource", "What it uses so much of that it is named here.", options=RESOURCES
     )
@@ -148,6 +167,9 @@ class CauseReading(Reading):
     cpu_percent: float | None = percent("CPU", "CPU time it used, in percent of one core.")
     memory_bytes: int | None = size("Memory", "Memory it holds.")
     disk_bytes_per_second: float | None = bytes_per_second("Disk", "Bytes it reads and writes.")
+    network_bytes_per_second: float | None = bytes_per_second(
+        "Network", "Bytes it receives and transmits; absent while little moves on the network."
+    )
     power_watts: float | None = watts("Power", "Its part of the measured power.")
     process_count: int | None = gauge("Processes", "Processes in it now.")
     since: str | None = timestamp("Since", "When it became a cause.")
@@ -159,6 +181,19 @@ class CauseReading(Reading):
         "Usual", "What is known of its habits: as on 6 of the last 7 nights, not seen before."
     )
     reason: str | None = text("Reason", "One sentence: what speaks for it.")
+    pid: int | None = gauge("Process id", "Its main process: of a job, the one that began it.")
+    pids: tuple[int, ...] | None = gauge(
+        "Process ids", "Its processes that work most, the busiest first, at most five."
+    )
+    unit: str | None = text("Unit", "The systemd unit that it is, by its full name.")
+    container_id: str | None = text(
+        "Container id", "The container that it is, as its runtime numbers or names it."
+    )
+    cgroup: str | None = text("Control group", "The control group that holds all of it.")
+    to_stop: str | None = text(
+        "To stop",
+        "A command that stops or pauses it and can be taken back; absent where none is harmless.",
+    )
 
 
 @reading

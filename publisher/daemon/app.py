@@ -47,7 +47,7 @@ class App:
         self._reloader = Reloader(self._call, self._apply)
         self._life = Life(
             state_dir=home,
-            explainer=Explainer(launch.settings.explain, state_dir=home),
+            explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
             timeline=Timeline.open(home),
             self_metrics=SelfMetrics(machine_files("/")),
         )
@@ -143,10 +143,12 @@ class App:
         # Counters of energy are read from the file that the old pipeline leaves.
         cycle.pipeline.close()
         if before.explain == after.explain:
-            self._life.explainer.read_rules_again()  # the file may be another by now
+            self._life.explainer.take_rules(launch.rules)  # the file may be another by now
         else:
             cycle.end_explanations(tell=True)
-            self._life.explainer = Explainer(after.explain, state_dir=self._life.state_dir)
+            self._life.explainer = Explainer(
+                after.explain, state_dir=self._life.state_dir, rules=launch.rules
+            )
         if Presence.place(before) == Presence.place(after):
             self._cycle = Cycle(launch, self._life, cycle.presence)
             self._cycle.announce()

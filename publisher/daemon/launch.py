@@ -14,6 +14,7 @@ from publisher.config.state_folder import nameless
 from publisher.contract.readings import InfoReading
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
+from publisher.explain.naming.rules import RuleBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Launch:
         reload: the command whose standard output is a newer ``Launch``, for SIGHUP; it exits
             with another code than 0, and a line on standard error, when the file is wrong.
         config_path: the file that was read, empty when there was none.
+        rules: by which work is named. Read there, they take a quarter of a megabyte here;
+            reading them here would leave two. ``None``: they are read when they are needed.
     """
 
     settings: Settings
@@ -33,6 +36,7 @@ class Launch:
     identity: InfoReading
     reload: tuple[str, ...] = ()
     config_path: str = ""
+    rules: RuleBook | None = None
 
     def dump(self) -> bytes:
         """For another process of the same fanwhy."""

@@ -43,6 +43,41 @@ def claim(folder: str) -> int:
     return descriptor
 
 
+def holder(folder: str) -> int | None:
+    """The process of the daemon that has claimed the folder; ``None`` if none, or who can tell."""
+    fcntl = _module("fcntl")
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(f"{folder}/{_LOCK}", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        pid = int(os.read(descriptor, 16))
+        # The number may be another's by now, and a lock may be held in another container.
+        return pid if _is_daemon(pid) and not _free(descriptor, fcntl) else None
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _free(descriptor: int, fcntl: Any) -> bool:
+    """Whether nobody has locked the file."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_daemon(pid: int) -> bool:
+    """Whether a process is a daemon of ours, as far as this system tells."""
+    if not Path("/proc/self/cmdline").exists():
+        return True
+    return b"publisher.daemon" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+
+
 def _lock(descriptor: int) -> None:
     """Locks the file by the means that this system has; without any, that is said.
 

@@ -32,8 +32,8 @@ class Cause:
         wall: the same in seconds since the epoch.
         ending: when it seems to have stopped, while that is not certain yet.
         share: its part of the resource's use in the last window, 0 to 1.
+        on_behalf_of: whom it works for, such as ``Immich``; empty where that is not clear.
         told: how it was called when it was told to begin.
-        on_behalf_of: for whom it works; empty where that is not clear.
         power_watts: its part of the power above rest, where power is measured.
         cpu_seconds: what it used since it became a cause; likewise ``energy_joules``.
     """
@@ -49,9 +49,9 @@ class Cause:
     power_watts: float | None = None
     cpu_seconds: float = 0.0
     energy_joules: float | None = None
+    on_behalf_of: str = ""
     told: Named | None = None
     ending: float | None = None
-    on_behalf_of: str = ""
     _other: str = ""
     _other_since: float = 0.0
 
@@ -262,6 +262,12 @@ class Causes:
                 cause.power_watts = None
             else:
                 cause.book(shares)
+
+    def name_again(self) -> None:
+        """Takes their names anew: the rules are others by now."""
+        for cause in self._all.values():
+            cause.classification = self._classify(cause.account)
+            cause.named = Named.of(cause.account, cause.classification)
 
     def clock_was_set(self, step: float) -> None:
         """Dates them anew: the time of day jumped by so many seconds."""

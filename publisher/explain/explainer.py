@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from publisher.contract.readings import EventReading, EvidenceReading, ExplanationReading
+from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
 from publisher.explain.detect.detector import Detector
 from publisher.explain.detect.ranking import Ranking
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.host_state import StateMemory, StateSpan, state_of
-from publisher.explain.inputs import Signs
+from publisher.explain.inputs import NO_SIGNS, Signs
 from publisher.explain.learned.habits import Moment
 from publisher.explain.learned.learning import Learning
 from publisher.explain.learned.store import LearnedStore
@@ -25,8 +26,6 @@ from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
 from publisher.ledger.accounts import Account, Balance
-
-_NO_SIGNS = Signs()
 
 
 class Explainer:
@@ -58,6 +57,7 @@ class Explainer:
             self._thermal.heat.level, lambda account: self.classify(account).is_miner
         )
         self._causes = Causes(self.classify, store.habits)
+        self._behalf = Behalf(self.classify)
         self._state = StateMemory()
         self._memory = MemoryStories(settings, self.classify)
         self._alerts = Alerts(settings, self.classify)
@@ -71,7 +71,8 @@ class Explainer:
         *,
         now: float,
         wall: float,
-        signs: Signs = _NO_SIGNS,
+        signs: Signs = NO_SIGNS,
+        peers: Peers | None = None,
     ) -> ExplanationReading:
         """The verdict on the window that ends now.
 
@@ -81,18 +82,20 @@ class Explainer:
             now: monotonic seconds.
             wall: seconds since the epoch.
             signs: what else there is to go by.
+            peers: knows who is connected with whom, where anyone does.
         """
         window = self._window(balance, evidence, signs, now, wall)
         load = self._detector.observe(window)
         thermal = self._thermal.observe(window, loaded=load.loaded, onset=load.onset)
         state = self._state.observe(state_of(load, thermal), wall)
         culprits = self._causes.follow(window, self._ranking.order(self._detector.resources))
+        self._behalf.follow(culprits, window, peers)
         self._tell_causes(window, thermal, state, culprits)
 
         shares = share_out(window, thermal, self.classify)
         self._causes.book(shares)
         self._learning.book(window, shares)
-        causes = cause_readings(culprits, thermal.after, balance, self.classify)
+        causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
         memory = self._memory.observe(window, culprits)
         alerts = self._alerts.judge(
@@ -117,7 +120,9 @@ class Explainer:
 
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
-        return self._detector.wants_soon(self._now or 0.0)
+        now = self._now or 0.0
+        waits = (self._detector.wants_soon(now), self._headline.wants_soon(now))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
         """Keeps what was learned; what goes on is told as ended, for it is no longer watched."""
@@ -133,9 +138,10 @@ class Explainer:
         self._causes.clock_was_set(step)
         self._thermal.clock_was_set(step)
 
-    def read_rules_again(self) -> None:
-        """Forgets the rules; they are loaded anew when a work group is to be named."""
-        self._classifier.read_rules_again()
+    def take_rules(self, rules: RuleBook | None) -> None:
+        """Goes on with other rules; ``None``: they are loaded when a work group is to be named."""
+        self._classifier.take_rules(rules)
+        self._causes.name_again()
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""
@@ -147,7 +153,9 @@ class Explainer:
         """Tells which causes ended and began, before the window's energy is booked to them."""
         if not (culprits.began or culprits.ended):
             return
-        causes = cause_readings(culprits, thermal.after, window.balance, self.classify)
+        causes = cause_readings(
+            culprits, thermal.after, window.balance, self.classify, window.signs
+        )
         self._events.causes_changed(culprits, state.state, causes, window.now)
 
     def _window(

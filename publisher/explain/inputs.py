@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
@@ -23,6 +24,8 @@ _UPKEEP: Final = {
     ("btrfs", "reshape"): "btrfs balance",
 }
 
+_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./:-]{0,100}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
@@ -33,12 +36,17 @@ class Signs:
         disk_used_percent: fullness of each file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
+        pauses: commands that pause what of it may be paused without harm.
     """
 
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
     upkeep: tuple[str, ...] = ()
+    pauses: tuple[str, ...] = ()
+
+
+NO_SIGNS: Final = Signs()
 
 
 def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
@@ -93,7 +101,23 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
             for name, each in arrays
             if (words := _UPKEEP.get((each.kind, each.activity)))
         ),
+        pauses=tuple(filter(None, (_pause(each) for _, each in arrays))),
     )
+
+
+def _pause(array: Any) -> str | None:
+    """How to pause what only looks for faults; what mends an array should go on."""
+    name = array.label or ""
+    if not _SAFE_NAME.fullmatch(name):
+        return None
+    match array.kind, array.activity:
+        case "md", "check":
+            return f"mdadm --action=idle /dev/{name}" if name.startswith("md") else None
+        case "zfs", "scrub":
+            return None if name.startswith("/") else f"zpool scrub -p {name}"
+        case "btrfs", "scrub":
+            return f"btrfs scrub cancel {name}" if name.startswith("/") else None
+    return None
 
 
 def _value(readings: Mapping[str, Reading], topic: str, name: str) -> float | None:

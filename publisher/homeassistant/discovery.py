@@ -379,11 +379,17 @@ class Discovery:
 
 # The causes and the evidence, a few of them; where even these are long, the state must do: Home
 # Assistant's database takes no more than 16,384 bytes of attributes. One called "state" it drops.
+# What only programs go by is on the topic alone.
 _ATTRIBUTES = (
+    "{% set ns = namespace(causes=[]) %}"
+    "{% for cause in (value_json.causes | default([]))[:5] %}"
+    "{% set ns.causes = ns.causes + [dict(cause.items() "
+    "| rejectattr(0, 'in', ['pids', 'cgroup', 'container_id']))] %}"
+    "{% endfor %}"
     "{% set all = {'host_state': value_json.state | default(none), "
     "'since': value_json.since | default(none), "
     "'hint': value_json.hint | default(none), "
-    "'causes': (value_json.causes | default([]))[:5], "
+    "'causes': ns.causes, "
     "'evidence': value_json.evidence | default({})} | tojson %}"
     "{{ all if all | length < 5000 else {'host_state': value_json.state | default(none), "
     "'since': value_json.since | default(none)} | tojson }}"

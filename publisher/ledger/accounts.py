@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from publisher.contract.readings import GroupKind
+from publisher.ledger.naming.cgroup_names import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,15 @@ class WorkGroup:
             containers.
         label: the name for people; free of control characters, at most 60 characters.
         own: it is fanwhy itself, which is accounted for but never blamed.
+        apart: what tells it from another group that has the same label: unit, container, folder
+            or user; empty where none has.
     """
 
     key: str
     kind: GroupKind
     label: str
     own: bool = False
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,10 @@ class Account:
         since: when its oldest living process began, seconds since the epoch.
         blocked_count: its processes that waited for a disk when the window ended.
         memory_limit: the limit that it comes nearest to; looked at only while memory is short.
+        pid: its main process: the oldest that lives, which of a job is the one that began it.
         pids: its processes that are alive, the one that worked most first, at most five.
+        process_group: that ``pid`` leads and all of ``pids`` are in; ``None``: there is none.
+        place: the container or unit that it is; ``None`` for jobs, programs and the kernel.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.
     """
@@ -119,7 +126,10 @@ class Account:
     gpu_power_watts: float | None = None
     wait_seconds: float | None = None
     blocked_count: int = 0
+    pid: int | None = None
     pids: tuple[int, ...] = ()
+    process_group: int | None = None
+    place: Place | None = None
 
     @property
     def disk_bytes_per_second(self) -> float | None:
@@ -194,3 +204,36 @@ class Balance:
     def percent(self, seconds: float) -> float:
         """CPU seconds of this window as percent of one core."""
         return 100 * seconds / self.window_seconds if self.window_seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """A work group at the other end of connections.
+
+    Attributes:
+        share: the part of the work that may be put down to it, 0 to 1.
+    """
+
+    account: Account
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correspondents:
+    """With whom the processes of a group that work most are connected, the first most of all.
+
+    Attributes:
+        clients: those who called it.
+        upstreams: those whom it called.
+        inside: containers whose first process is a child of those processes.
+        remote_share: the part of the work that may be put down to callers from other machines.
+        remote: how many other machines call it.
+        remote_names: their addresses, where these may be told.
+    """
+
+    clients: tuple[Correspondent, ...] = ()
+    upstreams: tuple[Correspondent, ...] = ()
+    inside: tuple[Account, ...] = ()
+    remote_share: float = 0.0
+    remote: int = 0
+    remote_names: tuple[str, ...] = ()

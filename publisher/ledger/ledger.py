@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypeVar
 
 from publisher.contract.readings import GroupKind
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.ledger.accounts import Account, Balance, MemoryKill
+from publisher.ledger.accounts import (
+    Account,
+    Balance,
+    Correspondent,
+    Correspondents,
+    MemoryKill,
+)
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
@@ -21,6 +29,9 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.portraits import Portraits
+from publisher.ledger.usage.busiest import Busiest
+from publisher.ledger.usage.correspondents import Connections
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
@@ -29,10 +40,12 @@ from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes
+from publisher.sources.endpoints import written
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
@@ -60,25 +73,41 @@ class Ledger(Protocol):
     def account_of(self, pid: int) -> Account | None:
         """The account of a living process's group, as it is now; ``None`` for an unknown one."""
 
+    def correspondents(self, account: Account) -> Correspondents | None:
+        """With whom the processes of a group are connected; ``None`` where that cannot be told."""
+
+    def callers(self, port: int) -> Correspondents | None:
+        """The other machines that are connected with a port of ours, likewise."""
+
     def close(self) -> None:
         """Lets go of everything held open."""
 
 
-def open_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
-    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil."""
+def open_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
+    """The best ledger that this machine allows: CPU clocks, else ``stat``, else psutil.
+
+    Args:
+        sources: where the machine is.
+        settings: how hard to look.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
+    """
     if sources.files.foreign:
-        return portable_ledger(sources, settings)
+        return portable_ledger(sources, settings, own=own)
     processes = LinuxProcesses(sources.files)
     if sources.files.root or processes.stat(os.getpid()) is not None:
         cgroups = Cgroups(sources.files)
         return BalancedLedger(
-            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups)
+            sources, settings, processes, cgroups, LinuxMachine(sources.files, cgroups), own=own
         )
     processes.close()
-    return portable_ledger(sources, settings)
+    return portable_ledger(sources, settings, own=own)
 
 
-def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedger:
+def portable_ledger(
+    sources: Sources, settings: LedgerSettings, *, own: int | None = None
+) -> BalancedLedger:
     """A ledger by psutil alone, for systems without Linux's ``/proc``."""
     from publisher.sources.psutil_processes import (  # noqa: PLC0415  # 8 MB, seldom needed
         PsutilProcesses,
@@ -87,7 +116,7 @@ def portable_ledger(sources: Sources, settings: LedgerSettings) -> BalancedLedge
 
     cgroups = Cgroups(sources.files)
     return BalancedLedger(
-        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times)
+        sources, settings, PsutilProcesses(), cgroups, PortableMachine(machine_times), own=own
     )
 
 
@@ -97,7 +126,7 @@ class BalancedLedger:
     Args:
         processes: tells of processes.
         machine: tells what they can have done together.
-        own: fanwhy's process id; ``None`` for this process.
+        own: fanwhy's process id; ``None`` for this process, 0 for none.
         look_up: tells name and image of a container; ``None`` asks the machine's runtimes.
         namer: tells names from command lines; ``None`` makes one by the settings.
     """
@@ -132,12 +161,16 @@ class BalancedLedger:
             heard=self._lineage,
             look_up=look_up or self._container,
         )
+        self._portraits = Portraits(self._groups.looks, processes)
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
         self._shortage = MemoryShortage(processes, sources.files)
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
+        self._busiest = Busiest()
+        self._connections = Connections()
+        self._publish_clients = settings.publish_clients
         self._attribution = GroupAttribution(
             self._groups,
             cgroups,
@@ -202,11 +235,10 @@ class BalancedLedger:
     def account_of(self, pid: int) -> Account | None:
         process = self._books.processes.get(pid)
         membership = process.membership if process is not None else None
-        return (
-            None
-            if membership is None
-            else self._closed(membership.account, membership.account.cpu_ns)
-        )
+        if membership is None:
+            return None
+        self._portraits.look_at(membership.account)
+        return self._closed(membership.account, membership.account.cpu_ns)
 
     def account_of_worker(self, pid: int) -> Account | None:
         """The account of a living process's group as if this process alone had worked in it.
@@ -226,6 +258,56 @@ class BalancedLedger:
         accounts = self._balance(window, booked / 1e9).accounts
         return next((account for account in accounts if account.group.key == key), None)
 
+    def correspondents(self, account: Account) -> Correspondents | None:
+        asked = self._groups.accounts.get(account.group.key)
+        busiest = self._busiest.processes(asked) if asked is not None else []
+        if not busiest or self._sources.files.root:
+            return None
+        youngest = chain(self._books.lately, reversed(self._books.processes.values()))
+        found = self._guarded(
+            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+        )
+        if found is None:
+            return None
+        names = [child.membership.account for _, one in busiest for child in one.children]
+        inside = {one: None for one in names if one.group.kind is GroupKind.CONTAINER}
+        return Correspondents(
+            clients=self._shares(found.clients, found.total),
+            upstreams=self._shares(found.upstreams, found.total),
+            inside=tuple(self._closed(one, one.cpu_ns) for one in inside if one is not asked),
+            remote_share=sum(found.remote.values()) / found.total,
+            remote=len(found.remote),
+            remote_names=self._names(found.remote),
+        )
+
+    def callers(self, port: int) -> Correspondents | None:
+        if self._sources.files.root:
+            return None
+        found = self._guarded(lambda: self._connections.callers(port))
+        if not found:
+            return None
+        return Correspondents(
+            remote_share=1.0, remote=len(found), remote_names=self._names(sorted(found))
+        )
+
+    def _names(self, addresses: Iterable[bytes]) -> tuple[str, ...]:
+        return tuple(map(written, addresses)) if self._publish_clients else ()
+
+    def _shares(self, used: Counter[OpenAccount], total: int) -> tuple[Correspondent, ...]:
+        return tuple(
+            Correspondent(self._closed(account, account.cpu_ns), nanoseconds / total)
+            for account, nanoseconds in used.most_common()
+        )
+
+    def _guarded(self, look: Callable[[], _T]) -> _T | None:
+        """Looks at connections; what is wrong with that is told by ``health``."""
+        try:
+            return look()
+        except SourceError:
+            return None
+        finally:
+            self.health["ledger.clients"] = self._connections.problem
+
     def close(self) -> None:
         self._lineage.close()
         self._processes.close()
@@ -242,6 +324,7 @@ class BalancedLedger:
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
+        self._portraits.tell_apart([*busiest, *others])
         shown = sum(account.cpu_ns for account in busiest)
         closed = [self._closed(account, account.cpu_ns) for account in busiest]
         closed += [self._closed(account, 0) for account in others]
@@ -265,6 +348,7 @@ class BalancedLedger:
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
         self._disk.read(worked, self._window, self._books.opened)
+        self._busiest.read(worked)
         self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
@@ -303,11 +387,13 @@ class BalancedLedger:
         wire = self._network.moved.get(account, (0, 0) if self._network.watching else None)
         kernel = account.group.kind is GroupKind.KERNEL
         start = account.oldest
+        leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
+        clues = self._portraits.clues(account)  # it may take another name
         return Account(
             group=account.group,
-            clues=account.clues(),
+            clues=clues,
             cpu_seconds=cpu_ns / 1e9,
             short_lived_seconds=min(account.unseen_ns, cpu_ns) / 1e9,
             process_count=len(account.processes),
@@ -322,6 +408,10 @@ class BalancedLedger:
             network_transmit_bytes_per_second=None if wire is None else wire[1] / length,
             wait_seconds=None if waited_ns is None else waited_ns / 1e9,
             blocked_count=self._blocked.waiting.get(account, 0),
+            pid=leading.main,
+            pids=leading.busiest,
+            process_group=leading.process_group,
+            place=account.place,
         )
 
     def _killed(self, each: Killed) -> MemoryKill:

@@ -30,6 +30,9 @@ def merged(balances: Sequence[Balance]) -> Balance:
             key = account.group.key
             scaled = _scaled(account, share)
             accounts[key] = _sum(accounts[key], scaled) if key in accounts else scaled
+    # Numbers are used again: those of a group that the last window does not show are of nobody.
+    for key in accounts.keys() - {account.group.key for account in balances[-1].accounts}:
+        accounts[key] = replace(accounts[key], pid=None, pids=(), process_group=None)
     return Balance(
         window_seconds=length,
         cores=balances[-1].cores,

@@ -18,6 +18,8 @@ class ExplanationCause:
         share_percent: its part of all that was used of ``resource``.
         since: when it became a cause, in seconds since the epoch by the host's clock.
         active: still at work; false when only its heat is left.
+        on_behalf_of: whom it works for, where it serves others.
+        to_stop: a command that stops or pauses it; empty where none is harmless.
         row: all that was said of it, with units.
     """
 
@@ -30,6 +32,8 @@ class ExplanationCause:
     process_count: float | None
     since: float | None
     active: bool
+    on_behalf_of: str
+    to_stop: str
     row: Row
 
     @classmethod
@@ -45,6 +49,8 @@ class ExplanationCause:
             process_count=number(document.get("process_count")),
             since=moment(document.get("since")),
             active=document.get("active") is not False,
+            on_behalf_of=words(document, "on_behalf_of"),
+            to_stop=words(document, "to_stop"),
             row=row,
         )
 

@@ -102,6 +102,15 @@ class Row:
     cells: tuple[Cell, ...] = ()
     label: str = ""
 
+    @property
+    def name(self) -> str:
+        """What people call it, and the group of processes behind that where it says more."""
+        cell = self.cell("group")
+        group = cell.value if cell is not None and isinstance(cell.value, str) else ""
+        if group.casefold() in self.label.casefold():
+            return self.label
+        return f"{self.label} ({group})" if self.label else group
+
     def cell(self, name: str) -> Cell | None:
         """The cell of the field with that name."""
         return next((cell for cell in self.cells if cell.column.name == name), None)

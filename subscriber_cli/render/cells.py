@@ -27,14 +27,20 @@ def cell_text(cell: Cell, now: float) -> str:
 
 
 def pairs(cells: Iterable[Cell], now: float) -> list[tuple[str, str]]:
-    """(title, value) of every cell that has a short form; a group's follow its own title."""
+    """(title, value) of every cell that has a short form, a group's title before those in it."""
     found: list[tuple[str, str]] = []
     for cell in cells:
         if isinstance(cell.value, Row):
-            found.extend(pairs(cell.value.cells, now))
+            group = cell.column.title
+            found += [(_within(group, title), text) for title, text in pairs(cell.value.cells, now)]
         elif not is_picture(cell) and (text := cell_text(cell, now)):
             found.append((cell.column.title, text))
     return found
+
+
+def _within(group: str, title: str) -> str:
+    """A title inside a group: ``Virtual interfaces receiving``."""
+    return group if title.casefold() in group.casefold() else f"{group} {title.lower()}"
 
 
 def is_picture(cell: Cell) -> bool:
@@ -76,7 +82,7 @@ def summary(row: Row, now: float) -> str:
     words = [f"{title} {text}" for title, text in found]
     for cell in row.cells:
         if isinstance(cell.value, RankedRows) and cell.value.rows:
-            if name := cell.value.rows[0].label:
+            if name := cell.value.rows[0].name:
                 words.append(f"{cell.column.title.lower()}: {name}")
             break
     return " · ".join(words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from publisher.contract.units import Unit, duration
@@ -93,6 +94,9 @@ def _causes(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
         lines.append(padded(name, name_width, theme.NAME).append_text(rest))
         if with_reasons and cause.reason:
             line = Text(f"  {cause.reason}", style="dim")
+            hint = f" · to stop: {cause.to_stop}" if cause.to_stop else ""
+            if line.cell_len + cell_len(hint) <= width:
+                line.append(hint)  # half a command would be another
             line.truncate(width, overflow="ellipsis")
             lines.append(line)
     hidden = len(causes) - sum(1 for line in lines if not line.plain.startswith("  "))
@@ -124,6 +128,8 @@ def _details(host: KnownHost, cause: ExplanationCause, now: float) -> Iterator[s
     """What is told of a cause besides its share, the most important first."""
     if not cause.active:
         yield "ended"
+    if cause.on_behalf_of:
+        yield f"for {cause.on_behalf_of}"
     if used := _used(cause, now):
         yield used
     if cause.since is not None:

@@ -14,7 +14,7 @@ from publisher.contract.units import Unit, duration, humanise
 from subscriber_cli.model.fleet import HISTORY_SECONDS, KnownHost, SeriesKey
 from subscriber_cli.model.info import SUBSYSTEMS
 from subscriber_cli.model.leaves import AGELESS, LAST, panel_order
-from subscriber_cli.model.row import Cell, Instances, Numbers, RankedRows, Row, lead
+from subscriber_cli.model.row import Cell, Column, Instances, Numbers, RankedRows, Row, lead
 from subscriber_cli.model.values import clean
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import bar, sparkline, strip
@@ -24,6 +24,8 @@ _INDENT = "  "
 # Seconds that go without saying: what does not change is not sent again for minutes.
 _FRESH = 60.0
 _WIDE = 56  # columns from which a row has room for a sparkline of its own
+
+_NO_AMOUNTS = frozenset({"pid", "confidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class _Block:
         headlines = [cell for cell in cells if cell.column.headline]
         rows = chain.from_iterable(map(self._devices, cells))
         ranks = chain.from_iterable(map(self._ranking, cells))
+        groups = list(chain.from_iterable(map(self._group, cells)))
+        cells = [cell for cell in cells if not isinstance(cell.value, Row)]
         strips = (self._strip(cell) for cell in cells if is_picture(cell))
         few = max(most // 3, 2)  # some of each before all of any
         yield from flow(pairs(headlines, self._now), self._inner, 2)
@@ -118,6 +122,7 @@ class _Block:
         yield from islice(ranks, few)
         others = [cell for cell in cells if not cell.column.headline]
         yield from flow(pairs(others, self._now), self._inner, most)
+        yield from groups
         yield from rows
         yield from ranks
         yield from strips
@@ -154,27 +159,35 @@ class _Block:
             self._append(line, [pair for pair in pairs(rest, self._now) if pair[1] != name])
             yield line
 
+    def _group(self, cell: Cell) -> Iterator[Text]:
+        """A line for a reading inside this one, under its own title."""
+        if isinstance(cell.value, Row) and (found := pairs(cell.value.cells, self._now)):
+            line = Text.assemble((cell.column.title, "dim"))
+            self._append(line, found)
+            yield line
+
     def _ranking(self, cell: Cell) -> Iterator[Text]:
         """A line for each row of a field that holds a ranked list."""
         if not isinstance(cell.value, RankedRows) or not cell.value.rows:
             return
         rows = cell.value.rows
         rank = _ranked_by(rows, self._leaf)
-        names = [row.label or "?" for row in rows]
+        names = [row.name or "?" for row in rows]
         name_width = min(max(map(len, names)), max(self._inner - 19, 8))
-        ranked_cells = [None if rank is None else row.cell(rank) for row in rows]
-        numbers = [cell.number for cell in ranked_cells if cell is not None]
-        largest = max((number for number in numbers if number is not None), default=0.0)
-        for row, name, ranked in zip(rows, names, ranked_cells, strict=True):
+        amounts = [_total(row, rank) for row in rows]
+        largest = max((amount for amount in amounts if amount is not None), default=0.0)
+        for row, name, amount in zip(rows, names, amounts, strict=True):
             line = padded(name, name_width)
-            if ranked is not None and ranked.number is not None:
-                line.append(f" {cell_text(ranked, self._now):>9}")
+            if amount is not None:
+                text = humanise(amount, rank[0].unit, rank[0].precision)
+                line.append(f" {text:>9}")
                 length = min(12, self._inner - line.cell_len - 1)
                 if length >= 4 and largest > 0:
-                    full, empty = bar(ranked.number / largest, length)
+                    full, empty = bar(amount / largest, length)
                     line.append(" ").append(full, style=theme.BAR)
                     line.append(empty, style=theme.TRACK)
-            others = [c for c in row.cells if c is not ranked and c.column.measures]
+            shown = rank if len(rank) == 1 else ()
+            others = [c for c in row.cells if _is_amount(c.column) and c.column not in shown]
             self._append(line, pairs(others, self._now))
             yield line
 
@@ -210,19 +223,32 @@ def _names(devices: tuple[tuple[str, Row], ...]) -> list[str]:
     ]
 
 
-def _ranked_by(rows: tuple[Row, ...], leaf: str) -> str | None:
-    """The name of the number that a ranked list is ordered by; ``None`` where there is none.
+def _ranked_by(rows: tuple[Row, ...], leaf: str) -> tuple[Column, ...]:
+    """The columns whose sum a ranked list is ordered by; none where it is ordered by no number.
 
-    The catalogue does not name it: it is one that never grows down the list, and of several the
-    one whose name speaks of the topic.
+    The catalogue does not name them: their sum never grows down the list. Those whose names speak
+    of the topic go first, together where they are of one unit, as what is read and what is written.
     """
-    candidates = [
-        cell.column.name
-        for cell in rows[0].cells
-        if cell.column.measures and _falls([row.number(cell.column.name) for row in rows])
-    ]
-    own = [name for name in candidates if name.startswith(f"{leaf}_")]
-    return next(iter(own or candidates), None)
+    columns = dict.fromkeys(
+        cell.column for row in rows for cell in row.cells if _is_amount(cell.column)
+    )
+    own: dict[str, tuple[Column, ...]] = {}
+    for column in columns:
+        if column.name.startswith(f"{leaf}_"):
+            own[column.unit] = (*own.get(column.unit, ()), column)
+    candidates = chain(own.values(), ((column,) for column in columns))
+    return next((each for each in candidates if _falls([_total(row, each) for row in rows])), ())
+
+
+def _total(row: Row, columns: tuple[Column, ...]) -> float | None:
+    """What a row has in some columns together; ``None`` where it has nothing in any."""
+    known = [value for column in columns if (value := row.number(column.name)) is not None]
+    return sum(known) if known else None
+
+
+def _is_amount(column: Column) -> bool:
+    """Whether it holds how much there is of something, rather than a number by which to call it."""
+    return column.measures and column.name not in _NO_AMOUNTS
 
 
 def _falls(values: list[float | None]) -> bool:

@@ -12,7 +12,7 @@ from publisher.daemon.settings import Settings
 from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
 from publisher.ledger.usage.shortage import CALM, MemorySigns
 from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
 from publisher.sources import Sources
@@ -71,6 +71,12 @@ class Books:
     def account_of(self, pid: int) -> Account | None:
         return None
 
+    def correspondents(self, account: Account) -> Correspondents | None:
+        return None
+
+    def callers(self, port: int) -> Correspondents | None:
+        return None
+
     def close(self) -> None:
         self.closed = True
 
@@ -105,7 +111,10 @@ def test_a_sample_holds_what_every_step_gave() -> None:
     assert (sample.now, sample.wall) == (8.0, 1.8e9 + 8.0)
     cpu = sample.readings["cpu"]
     assert isinstance(cpu, CpuReading)
-    assert [(each.label, each.cpu_percent) for each in cpu.top or ()] == [("xz", 95.0)]
+    (top,) = cpu.top or ()
+    assert (top.label, top.group, top.category, top.cpu_percent) == (
+        "Compression", "xz", "shell", 95.0
+    )  # fmt: skip
     assert {event.event for each in samples for event in each.events} == {
         "cause_began", "state_changed"
     }  # fmt: skip

@@ -22,18 +22,18 @@ class AccountClassifier:
 
     def __init__(self, rules_file: str | None, rules: RuleBook | None = None) -> None:
         self._rules_file = rules_file
-        self._classifier = None if rules is None else Classifier(rules)
+        self._classifier: Classifier | None = None
+        self.take_rules(rules)
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""
         if self._classifier is None:
-            # Not before one is to be named: a machine at rest needs no rules.
             self._classifier = Classifier(self._load())
         return self._classifier.classify(account.group, account.clues)
 
-    def read_rules_again(self) -> None:
-        """Forgets the rules; they are loaded anew when an account is to be named."""
-        self._classifier = None
+    def take_rules(self, rules: RuleBook | None) -> None:
+        """Goes on with other rules; ``None``: they are loaded when an account is to be named."""
+        self._classifier = None if rules is None else Classifier(rules)
 
     def _load(self) -> RuleBook:
         try:

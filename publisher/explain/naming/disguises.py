@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from publisher.contract.printable import printable
 from publisher.explain.naming.classification import GUESS, UNKNOWN, Classification
-from publisher.explain.naming.lookup import base, program_rule
+from publisher.explain.naming.lookup import base, hides, program_rule
 from publisher.explain.naming.rules import COMM_LENGTH, RuleBook
 from publisher.ledger.accounts import Clues
 
@@ -32,7 +32,8 @@ class Disguise:
         clues: what to classify it by: with the program that it really is, where that is known.
         alias: what it calls itself, where it really is something else; empty otherwise.
         reason: the contradiction in words.
-        revealed: a rule knows the program that it really is.
+        revealed: a rule knows the program that it really is; otherwise nothing but its place says
+            what it does.
     """
 
     clues: Clues
@@ -40,35 +41,42 @@ class Disguise:
     reason: str
     revealed: bool = False
 
+    @property
+    def believed(self) -> bool:
+        """Whether the program's name may be looked up.
+
+        It is its own, or known for what it is. What lies where anyone may put it can be called
+        anything.
+        """
+        return self.revealed or not (self.alias or hides(self.clues.executable))
+
     def found(self, found: Classification) -> Classification:
         """What was found, as sure as that can be, with the alias behind its label."""
         reason = f"{found.reason}; {self.reason}"
-        label = found.label
-        if found.is_miner or self.alias.lower() in label.lower().split():
-            return replace(found, confidence=min(found.confidence, _surest(found)), reason=reason)
-        category, confidence = found.category, min(found.confidence, GUESS)
+        if found.is_miner:
+            return replace(found, reason=reason)
+        category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
         if self.alias:
+            if not self.revealed and label.lower() == self.alias.lower():
+                label = printable(self.clues.program)
             label = f"{label} (calls itself {printable(self.alias)})"[:60]
-            if not self.revealed or found.role in ("interpreter", "host"):
+            # A perl that calls itself rsync is no backup, and no honest script either.
+            if found.by == "program" and found.role in ("interpreter", "host"):
                 category, confidence = "unknown", UNKNOWN
         return replace(found, category=category, label=label, confidence=confidence, reason=reason)
 
 
-def _surest(found: Classification) -> float:
-    return 1.0 if found.is_miner else GUESS
-
-
 def disguise_of(book: RuleBook, clues: Clues) -> Disguise | None:
     """The disguise of a group's program; ``None`` where nothing contradicts its name."""
-    name = clues.program
-    if not clues.disguise:
-        if name and _KERNEL_NAME.fullmatch(name) and program_rule(book, name) is None:
-            return Disguise(clues, "", f"{name!r} is called like a kernel thread and is none")
+    name, reason = clues.program, clues.disguise
+    if not reason and name and _KERNEL_NAME.fullmatch(name) and program_rule(book, name) is None:
+        reason = f"{name!r} is called like a kernel thread and is none"
+    if not reason:
         return None
     real = base(clues.executable.removesuffix(" (deleted)"))
     if not real or not name or _alike(real, name):
-        return Disguise(clues, "", clues.disguise)
-    revealed = program_rule(book, real.lower()) is not None
+        return Disguise(clues, "", reason)
+    revealed = program_rule(book, real) is not None and not hides(clues.executable)
     told = replace(
         clues,
         program=real,
@@ -76,7 +84,7 @@ def disguise_of(book: RuleBook, clues: Clues) -> Disguise | None:
         script="" if _alike(base(clues.script), name) else clues.script,
         command="" if _alike(base(clues.command.partition(" ")[0]), name) else clues.command,
     )
-    return Disguise(told, name, clues.disguise, revealed)
+    return Disguise(told, name, reason, revealed)
 
 
 def _alike(one: str, other: str) -> bool:

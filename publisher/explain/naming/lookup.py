@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from publisher.explain.naming.rules import Rule, RuleBook
 
 _VERSION = re.compile(r"[-_.]?v?\d+(?:[._]\d+)*$")
 _WORD = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|jar|lua|r|jl|dll)$")
+
+_HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
+_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:")  # noqa: S108
 
 
 def base(path: str) -> str:
@@ -18,9 +22,9 @@ def base(path: str) -> str:
 
 
 def versionless(name: str) -> str:
-    """``clang`` for ``clang-15``; empty where there is no version, or nothing else."""
+    """``clang`` for ``clang-15``; empty where there is no version, or hardly anything else."""
     stripped = _VERSION.sub("", name)
-    return stripped if stripped != name else ""
+    return stripped if stripped != name and len(stripped) > 1 else ""
 
 
 def program_rule(book: RuleBook, name: str) -> Rule | None:
@@ -42,8 +46,11 @@ def words_of(text: str) -> list[str]:
 def script_names(script: str) -> Iterator[str]:
     """``/opt/x/train.py`` as ``train.py`` and ``train``; ``http.server`` also as ``http``.
 
-    A class in a package, ``org.apache.catalina.startup.Bootstrap``, also by its own name.
+    A class in a package, ``org.apache.catalina.startup.Bootstrap``, also by its own name, and a
+    file that is called like many, ``zigbee2mqtt/index.js``, first by its folder.
     """
+    if folder := script.rpartition("/")[0].rpartition("/")[2]:
+        yield folder
     name = base(script)
     yield name
     stem = _ENDING.sub("", name)
@@ -53,3 +60,8 @@ def script_names(script: str) -> Iterator[str]:
     if first and rest:
         yield first
         yield rest.rpartition(".")[2]
+
+
+def hides(path: str) -> bool:
+    """Whether a program lies where anyone may put one, or in a hidden folder."""
+    return path.startswith(_HIDEOUTS) or _HIDDEN.search(path) is not None

@@ -8,9 +8,8 @@ program also hides, and then as a suspicion.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
 
 from publisher.contract.printable import printable
 from publisher.explain.naming.classification import (
@@ -22,7 +21,7 @@ from publisher.explain.naming.classification import (
     Classification,
     said,
 )
-from publisher.explain.naming.lookup import base, program_rule, script_names, words_of
+from publisher.explain.naming.lookup import base, hides, program_rule, script_names, words_of
 from publisher.explain.naming.place_names import (
     container_names,
     doing_in,
@@ -34,9 +33,6 @@ from publisher.explain.naming.place_names import (
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues
 
-_HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
-_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "memfd:")  # noqa: S108
-
 
 def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
     """A miner among the programs of a group, in its place's name, or told by its options."""
@@ -47,25 +43,29 @@ def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
             continue
         reason = f"{name!r} is known for mining"
         if not _ambiguous(rule):
-            return said(rule, confidence, by, reason)
+            return _called(said(rule, confidence, by, reason), name)
         if suspected is None and _hides(clues):
-            suspected = said(rule, GUESS, by, f"{reason}, and hides")
+            suspected = _called(said(rule, GUESS, by, f"{reason}, and hides"), name)
     if clues.mining:
-        name = printable(clues.program or "unknown program")
-        return Classification(
-            MINING, f"Cryptominer ({name})", ALIKE, "", "its options are a miner's", "program"
+        told = Classification(
+            MINING, "Cryptominer", ALIKE, "", "its options are a miner's", "program"
         )
+        return _called(told, clues.program)
     return _by_place(book, clues) or suspected
+
+
+def _called(found: Classification, name: str) -> Classification:
+    """With the program's own name: in somebody else's container, that is what to look for."""
+    name = printable(base(name)).strip()
+    kind, _, last = found.label.rpartition(" ")
+    if not name or last.lower() != "cryptominer" or (kind and kind.lower() in name.lower()):
+        return found
+    return replace(found, label=f"{found.label} {name}"[:60])
 
 
 def is_weak(rule: Rule) -> bool:
     """A rule on mining that is not enough by itself."""
     return rule.category == MINING and _ambiguous(rule)
-
-
-def hides(path: str) -> bool:
-    """Whether a program lies where anyone may put one, or in a hidden folder."""
-    return path.startswith(_HIDEOUTS) or _HIDDEN.search(path) is not None
 
 
 def _hides(clues: Clues) -> bool:
@@ -78,6 +78,11 @@ def _ambiguous(rule: Rule) -> bool:
 
 def _mining(rule: Rule | None) -> Rule | None:
     return rule if rule is not None and rule.category == MINING else None
+
+
+def _certain(rule: Rule | None) -> Rule | None:
+    rule = _mining(rule)
+    return None if rule is None or _ambiguous(rule) else rule
 
 
 def _programs(clues: Clues) -> Iterator[tuple[str, float, str]]:
@@ -95,10 +100,10 @@ def _programs(clues: Clues) -> Iterator[tuple[str, float, str]]:
 
 def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
     path = clues.executable.lower()
-    if path and (rule := _mining(book.find("path", path))):
+    if path and (rule := _certain(book.find("path", path))):
         return said(rule, ALIKE, "path", f"executable {path!r}")
     for place, by, name in _places(clues):
-        if rule := _mining(book.find(place, name)):
+        if rule := _certain(book.find(place, name)):
             return said(rule, KNOWN, by, f"{by} {name!r}")
     for by, text in (
         ("container", clues.container_image.lower().rpartition("/")[2].partition(":")[0]),
@@ -107,11 +112,10 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
     ):
         if text and not doing_in(text):
             for name in parts_of(text):
-                rule = _mining(book.find_exact("image", name) or program_rule(book, name))
-                if rule is not None and not _ambiguous(rule):
-                    return said(rule, INSIDE, by, f"{by} {text!r}")
+                if certain := _certain(book.find_exact("image", name)):
+                    return said(certain, INSIDE, by, f"{by} {text!r}")
     for text in (clues.script, clues.worker_script, clues.unit, clues.container_name, base(path)):
-        if doing_in(without_type(base(text.lower()))):
+        if doing_in(without_type(base(text.lower()))) not in ("", "start"):
             continue
         for word in words_of(text):
             if rule := _mining(book.find_exact("word", word)):
@@ -123,8 +127,7 @@ def _places(clues: Clues) -> Iterator[tuple[str, str, str]]:
     for name in image_names(clues.container_image.lower().split("@")[0]):
         yield "image", "container", name
     for name in container_names(clues.container_name.lower()):
-        yield "image", "container", name
-        yield "program", "container", name
+        yield "image", "container", name  # of programs, rigel and excavator may be anything
     if clues.unit:
         for name in unit_names(clues.unit.lower()):
             yield "unit", "unit", name

@@ -124,7 +124,7 @@ def _versionless(name: str) -> Iterator[str]:
 
 
 def _alike(name: str) -> Iterator[str]:
-    """``foo-server``, ``foo-daemon`` and ``food`` for ``foo``, and the other way round."""
+    """``foo`` for ``foo-server``, ``foo-daemon`` and ``food``, and ``foo-server`` for ``foo``."""
     for ending in ("-server", "_server", "-daemon", "-service"):
         if name.endswith(ending):
             yield name.removesuffix(ending)
@@ -132,7 +132,6 @@ def _alike(name: str) -> Iterator[str]:
         yield name[:-1]
     if name.isalpha() and len(name) > 3:
         yield f"{name}-server"
-        yield f"{name}d"
 
 
 def application_of(unit: str) -> str:

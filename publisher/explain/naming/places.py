@@ -37,7 +37,7 @@ _SERVED_WORDS = """
     database media ai web downloads file_sharing monitoring smart_home backup remote_access gaming
 """
 _SERVED: Final = frozenset(_SERVED_WORDS.split())
-"""Kinds of program that a part of a longer name may mean; ``code`` or ``mail`` may be anything."""
+"""Kinds of program that a container may be called after; ``code`` or ``mail`` may be anything."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 
@@ -54,7 +54,7 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
         return found
     reason = f"container name {container!r}"
     for name in container_names(container):
-        rule = _served(book.find("image", name) or book.find_exact("program", name))
+        rule = _answering(book.find("image", name)) or _serving(book, name)
         if rule is not None:
             return said(rule, ALIKE, "container", reason)
     for name in container_names(container):
@@ -79,16 +79,16 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
     if not unit:
         return None
     name, reason = without_type(unit), f"unit {unit!r}"
-    for exact in dict.fromkeys((unit, name, name.partition("@")[0])):
-        rule = book.find("unit", exact)
+    for whole in (unit, name, name.partition("@")[0]):
+        rule = _unit_rule(book, whole) if whole != unit else book.find_exact("unit", unit)
         if rule is not None:
             return None if rule.role == "host" else said(rule, KNOWN, "unit", reason)
     for plain in unit_names(unit):
         if len(plain) < _SHORTEST_WHOLE:
             continue
         rule = (
-            book.find("unit", plain)
-            or _served(book.find_exact("program", plain))
+            _unit_rule(book, plain)
+            or _answering(book.find_exact("program", plain))
             or book.find_exact("image", plain)
         )
         if rule is not None and rule.role != "host" and rule.category != MINING:
@@ -98,8 +98,24 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
     return _by_part(book, clues, name.partition("@")[0], "unit", reason)
 
 
-def _served(rule: Rule | None) -> Rule | None:
+def _unit_rule(book: RuleBook, name: str) -> Rule | None:
+    """The rule of a unit; ``postgresql-backup`` is none of ``postgresql-*``."""
+    rule, doing = book.find("unit", name), doing_in(name)
+    if rule is None or not doing or book.find_exact("unit", name) is not None:
+        return rule
+    loosely = book.find("unit", name.replace(doing, "\0"))
+    return None if loosely is not None and loosely.name == rule.name else rule
+
+
+def _answering(rule: Rule | None) -> Rule | None:
+    """A rule of a program that answers for itself, and is no miner: those were looked for."""
     return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+
+
+def _serving(book: RuleBook, name: str) -> Rule | None:
+    """The rule of a program that may be what a container is for."""
+    rule = _answering(book.find_exact("program", name))
+    return rule if rule is not None and rule.category in _SERVED else None
 
 
 def _by_part(
@@ -118,18 +134,17 @@ def _by_part(
         if at_work is not None and rule.name == at_work.name:
             return said(rule, ALIKE, by, reason)
         first = first or rule
-    return said(first, INSIDE, by, reason) if first is not None else None
+    # What is plainly at work says more than a part of a name that it does not fit.
+    works = _answering(at_work)
+    if first is None or (works is not None and works.category in _SERVED):
+        return None
+    return said(first, INSIDE, by, reason)
 
 
 def _part_rule(book: RuleBook, part: str) -> Rule | None:
     if len(part) < _SHORTEST:
         return None
-    rule = book.find_exact("image", part)
-    if rule is None:
-        rule = book.find_exact("program", part)
-        if rule is not None and rule.category not in _SERVED:
-            return None
-    return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+    return _answering(book.find_exact("image", part)) or _serving(book, part)
 
 
 def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> Rule | None:
@@ -137,7 +152,9 @@ def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> 
     rule = book.find_exact("image", product) or book.find_exact("program", product)
     if at_work is None or rule is None or rule.name != at_work.name:
         return None
-    return book.find_exact("word", doing)
+    word = book.find_exact("word", doing)
+    # But ``restic-backup`` is better called restic.
+    return word if word is not None and word.category != at_work.category else None
 
 
 def own_name(group: WorkGroup, clues: Clues) -> str:
@@ -158,7 +175,7 @@ def _container_name(label: str, clues: Clues) -> str:
     if image and is_invented(label):
         return image
     unit = without_type(clues.unit).rstrip("@")
-    if unit and (is_number(label) or not image):
+    if unit and is_number(label):
         return unit
     service = service_of(label) if label.lower() == clues.container_name.lower() else label
     return service or label

@@ -37,6 +37,7 @@ COMM_LENGTH: Final = 15
 _CUT: Final = "cut"
 
 Document = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Pattern = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +64,27 @@ class RuleBook:
 
     Attributes:
         rules: each rule as a line of tab-separated words.
-        exact: place -> lines of name and number, each between line feeds.
-        patterns: place -> (what stands before the first star, the pattern, number).
+        exact: place -> lines of name and number, each between line feeds, by first letter.
+        begins: place -> first letter -> where in ``exact`` its lines begin and end.
+        patterns: place -> first letter -> (what stands before the first star, the pattern,
+            number), the one that counts most first; those of the letter ``""`` may begin with any.
     """
 
     rules: list[str] = field(default_factory=list)
     exact: dict[str, str] = field(default_factory=dict)
-    patterns: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)
+    begins: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    patterns: dict[str, dict[str, list[Pattern]]] = field(default_factory=dict)
 
     def find(self, place: str, name: str) -> Rule | None:
-        """The rule for a lower-case name at a place; an exact name goes before a pattern."""
+        """The rule for a lower-case name at a place.
+
+        An exact name goes before a pattern, and of patterns the longest, which says most.
+        """
         rule = self.find_exact(place, name)
         if rule is not None:
             return rule
-        for prefix, pattern, number in self.patterns.get(place, ()):
+        patterns = self.patterns.get(place, {})
+        for prefix, pattern, number in patterns.get(name[:1], patterns.get("", [])):
             if name.startswith(prefix) and _matches(pattern, name):
                 return self._rule(number)
         return None
@@ -86,7 +94,8 @@ class RuleBook:
         if "\n" in name or "\t" in name:
             return None
         names = self.exact.get(place, "")
-        at = names.find(f"\n{name}\t")
+        start, end = self.begins.get(place, {}).get(name[:1], (0, 0))
+        at = names.find(f"\n{name}\t", start, end)
         if at < 0:
             return None
         at += len(name) + 2
@@ -134,7 +143,9 @@ def fold(base: Document, over: Document) -> RuleBook:
             kept = merged.get(name, (category, {}))[1]
             merged[name] = (category, _laid_over(kept, body))
     ours = {name for _, name, _ in _rules_of(over)}
+    own_rules = 0
     book = RuleBook()
+    patterns: dict[str, list[Pattern]] = {}
     names: dict[str, dict[str, int]] = {place: {} for place in (*PLACES, _CUT)}
     for name in sorted(merged, key=lambda name: name not in ours):
         category, body = merged[name]
@@ -143,29 +154,48 @@ def fold(base: Document, over: Document) -> RuleBook:
         confidence = body.get("confidence", "")
         words = (name, category, body.get("label", name), body.get("role", "program"), confidence)
         book.rules.append("\t".join(" ".join(str(word).split()) for word in words))
+        own_rules += name in ours
         for place in PLACES:
-            for text in _listed(body.get(place, ())):
-                _enter(book, names, place, " ".join(text.lower().split()))
+            for listed in _listed(body.get(place, ())):
+                text, number = " ".join(listed.lower().split()), len(book.rules) - 1
+                if "*" in text:
+                    entry = (text.partition("*")[0], text, number)
+                    patterns.setdefault(place, []).append(entry)
+                else:
+                    _enter(names, place, text, number)
     # A whole name goes before one that the kernel has cut to the same letters.
     names["program"] |= {
         text: n for text, n in names.pop(_CUT).items() if text not in names["program"]
     }
     for place, numbers in names.items():
-        lines = "".join(f"{text}\t{number}\n" for text, number in numbers.items())
-        book.exact[place] = f"\n{lines}"
+        _index_names(book, place, numbers)
+    for place, entries in patterns.items():
+        entries.sort(key=lambda entry: (entry[2] >= own_rules, -len(entry[1])))
+        book.patterns[place] = {
+            letter: [entry for entry in entries if entry[0][:1] in (letter, "")]
+            for letter in {"", *(entry[0][:1] for entry in entries)}
+        }
     return book
 
 
-def _enter(book: RuleBook, names: dict[str, dict[str, int]], place: str, text: str) -> None:
+def _enter(names: dict[str, dict[str, int]], place: str, text: str, number: int) -> None:
     """Enters a name for the newest rule; the first rule to claim a name keeps it."""
-    number = len(book.rules) - 1
-    if "*" in text:
-        entry = (text.partition("*")[0], text, number)
-        book.patterns.setdefault(place, []).append(entry)
-        return
     names[place].setdefault(text, number)
     if place == "program" and len(text) > COMM_LENGTH:
         names[_CUT].setdefault(text[:COMM_LENGTH].rstrip(), number)
+
+
+def _index_names(book: RuleBook, place: str, numbers: Mapping[str, int]) -> None:
+    """Puts names into one string, and notes where those of each first letter stand in it."""
+    letters: dict[str, list[str]] = {}
+    for text, number in numbers.items():
+        letters.setdefault(text[:1], []).append(f"{text}\t{number}\n")
+    lines, begins = "\n", {}
+    for letter in sorted(letters):
+        start = len(lines) - 1  # the line feed before the first of them
+        lines += "".join(letters[letter])
+        begins[letter] = (start, len(lines))
+    book.exact[place], book.begins[place] = lines, begins
 
 
 def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from publisher.contract.payload import rfc3339
-from publisher.contract.readings import CauseReading, RejectedReading, Resource
+from publisher.contract.printable import printable
+from publisher.contract.readings import CauseReading, GroupKind, RejectedReading, Resource
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.resources import LoadKind
+from publisher.explain.inputs import NO_SIGNS, Signs
 from publisher.explain.naming.classifier import Classification
+from publisher.explain.report.hints import to_stop, unit_of
 from publisher.explain.thermal.power_model import gpu_watts
 from publisher.explain.thermal.state import AfterLoad
 from publisher.ledger.accounts import Account, Balance
@@ -42,17 +46,21 @@ Classify = Callable[[Account], Classification]
 
 
 def cause_readings(
-    culprits: Culprits, after: AfterLoad | None, balance: Balance, classify: Classify
+    culprits: Culprits,
+    after: AfterLoad | None,
+    balance: Balance,
+    classify: Classify,
+    signs: Signs = NO_SIGNS,
 ) -> tuple[CauseReading, ...]:
     """Those to blame; when there are none, those whose heat the machine is still warm from."""
     if culprits.by_key:
-        return tuple(_at_work(cause, balance) for cause in culprits.causes)
+        return tuple(_at_work(cause, balance, signs) for cause in culprits.causes)
     if after is None:
         return ()
     return tuple(_past(account, classify(account)) for account in after.accounts)
 
 
-def _at_work(cause: Cause, balance: Balance) -> CauseReading:
+def _at_work(cause: Cause, balance: Balance, signs: Signs) -> CauseReading:
     uses = (_USES if cause.share > 0 else _USED)[cause.resource]
     account, found = cause.account, cause.classification
     waits = cause.resource is Resource.DISK and account.blocked_count
@@ -64,14 +72,40 @@ def _at_work(cause: Cause, balance: Balance) -> CauseReading:
         cpu_percent=balance.percent(account.cpu_seconds),
         memory_bytes=account.memory_bytes,
         disk_bytes_per_second=account.disk_bytes_per_second,
+        network_bytes_per_second=account.network_bytes_per_second,
         power_watts=cause.power_watts,
         process_count=account.process_count,
         since=rfc3339(cause.wall),
         active=True,
         usual=cause.habit.words() or None,
         reason=f"{uses}; {found.reason}",
+        on_behalf_of=cause.on_behalf_of or None,
+        **_handles(account, found, balance, signs),
         **_who(account, found),
     )
+
+
+def _handles(
+    account: Account, found: Classification, balance: Balance, signs: Signs
+) -> dict[str, Any]:
+    """By what a person gets hold of a group."""
+    if not any(each is account for each in balance.accounts):
+        # It is not seen in this window, and its numbers may be another's by now.
+        account = replace(account, pid=None, pids=(), process_group=None)
+    place = account.place
+    unit = container = None
+    if place is not None and place.kind is GroupKind.UNIT:
+        unit = printable(unit_of(place))
+    elif place is not None:
+        container = printable(place.identity)
+    return {
+        "pid": account.pid,
+        "pids": account.pids or None,
+        "unit": unit,
+        "container_id": container,
+        "cgroup": None if place is None else printable(place.anchor),
+        "to_stop": to_stop(account, found, signs.pauses),
+    }
 
 
 def _past(account: Account, found: Classification) -> CauseReading:

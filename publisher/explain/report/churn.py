@@ -13,7 +13,7 @@ from publisher.explain.causes import Cause, Culprits
 from publisher.explain.naming.named import Named
 
 _SPAN_SECONDS: Final = 60.0
-_MANY: Final = 4
+_MANY: Final = 5
 """So many changes of the greatest user in a minute are churn, until there is one at most."""
 _FEW: Final = 1
 _LATELY_SECONDS: Final = 30.0
@@ -61,22 +61,15 @@ class Churn:
         self._forget(now)
 
     @property
-    def keys(self) -> frozenset[str]:
-        """The groups that did most lately."""
-        return frozenset(self._latest())
-
-    @property
-    def named(self) -> tuple[Named, ...]:
-        """The names of those who did most lately, the present one first."""
-        return tuple(self._led[key].named for key in self._latest())
+    def lately(self) -> dict[str, Named]:
+        """The names of those who did most lately, by the keys of their groups, the latest first."""
+        latest = sorted(self._led, key=lambda key: -self._led[key].last)[:_BY_NAME]
+        return {key: self._led[key].named for key in latest}
 
     @property
     def brief(self) -> bool:
         """They led for seconds only, each of them."""
         return all(led.last - led.first < _BRIEF_SECONDS for led in self._led.values())
-
-    def _latest(self) -> list[str]:
-        return sorted(self._led, key=lambda key: -self._led[key].last)[:_BY_NAME]
 
     def _forget(self, now: float) -> None:
         while self._changes and self._changes[0] <= now - _SPAN_SECONDS:

@@ -208,7 +208,7 @@ def fitted(text: str, *tails: str) -> str:
 
 def _told(inputs: HeadlineInputs) -> frozenset[Named]:
     if inputs.churn:
-        return frozenset(inputs.churn)
+        return frozenset(_in_turn(inputs)[1])
     return frozenset(named for who in inputs.everybody for named in who.named)
 
 
@@ -217,16 +217,22 @@ def _loaded(inputs: HeadlineInputs, *, plain: bool) -> str:
     if _is_mined(inputs) and (mined := _mined(inputs)):
         return "; ".join(filter(None, (mined, inputs.memory_story)))
     if inputs.churn:
-        return "; ".join(filter(None, (inputs.memory_story, _in_turn(inputs))))
+        return "; ".join(filter(None, (inputs.memory_story, _in_turn(inputs)[0])))
     parts = [*_memory(inputs), *_processors(inputs, plain=plain), *_transfers(inputs, plain=plain)]
     return "; ".join(parts)
 
 
-def _in_turn(inputs: HeadlineInputs) -> str:
-    names = _listed([named.short for named in inputs.churn])
+def _in_turn(inputs: HeadlineInputs) -> tuple[str, Sequence[Named]]:
+    """What is said where everything churns, and of whom: of as many as a glance takes in."""
     many = "many short programs" if inputs.brief else "many programs in turn"
     what = "system load high" if inputs.high else "busy"
-    return f"{what} from {many}, most of it lately {names}"
+    told = list(inputs.churn)
+    while True:
+        names = _listed([named.short for named in told])
+        text = f"{what} from {many}, most of it lately {names}"
+        if len(text) <= _COMFORTABLE or len(told) == 1:
+            return text, told
+        del told[-1]
 
 
 def _is_mined(inputs: HeadlineInputs) -> bool:

@@ -81,6 +81,10 @@ class HeadlineWriter:
         news = self._news(headline(inputs), leader, culprits, thermal, memory)
         return self._stability.settle(news, window.now)
 
+    def wants_soon(self, now: float) -> float | None:
+        """Seconds after which one more window could let a waiting sentence be told."""
+        return self._stability.wants_soon(now)
+
     def _news(
         self,
         told: Headline,
@@ -89,7 +93,8 @@ class HeadlineWriter:
         thermal: ThermalState,
         memory: MemoryStory,
     ) -> News:
-        named = {cause.named: cause.key for cause in culprits.causes}
+        named = {named: key for key, named in self._churn.lately.items()}
+        named |= {cause.named: cause.key for cause in culprits.causes}
         keys = frozenset(named[one] for one in told.told if one in named)
         mined = any(one.is_miner for one in told.told)
         return News(
@@ -97,7 +102,7 @@ class HeadlineWriter:
             told.core,
             frozenset(("load", *thermal.hot, memory.about, *(["mining"] if mined else []))),
             leader=leader.key if leader else "",
-            told=self._churn.keys if self._churn.churning else keys,
+            told=keys,
             names=frozenset(one.short for one in told.told),
             gone=frozenset(
                 cause.key for cause in culprits.causes if not _is_present(cause, culprits)
@@ -130,7 +135,7 @@ class HeadlineWriter:
             memory_story=memory.text,
             unnamed=self._mostly_unnamed(window.balance),
             upkeep=upkeep[0] if upkeep else "",
-            churn=self._churn.named if self._churn.churning else (),
+            churn=tuple(self._churn.lately.values()) if self._churn.churning else (),
             brief=self._churn.brief,
             since=self._long_since(first, window.wall) if first else "",
             usual=first.habit.words() if first else "",

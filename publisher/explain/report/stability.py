@@ -15,6 +15,8 @@ from enum import IntEnum
 from math import inf
 from typing import Final
 
+from publisher.explain.detect.hysteresis import SOONEST
+
 _SPAN_SECONDS: Final = 60.0
 MOST_SENTENCES: Final = 4
 """So many sentences about a load are told in a minute, whatever happens."""
@@ -23,6 +25,8 @@ _SLOWER: Final = 4.0
 _LONGEST_SECONDS: Final = 60.0
 # A load that comes and goes is told as one: its end is believed later.
 _ROWS: Final = 5
+# A sentence that is due later than this waits for the windows that come anyway.
+_SOON_SECONDS: Final = 3.0
 _REST_SECONDS: Final = 15.0
 
 
@@ -33,16 +37,18 @@ class Weight(IntEnum):
     WORDS = 1
     JOINED = 2
     LEAD = 3
-    LEADER = 4
-    STATE = 5
+    GONE = 4
+    LEADER = 5
+    STATE = 6
 
 
 _WAITS: Final = {
     Weight.NUMBERS: (60.0, 60.0, inf, inf),
-    Weight.WORDS: (0.0, 0.0, 12.0, inf),
-    Weight.JOINED: (0.0, 0.0, 8.0, inf),
-    Weight.LEAD: (4.0, 4.0, 10.0, inf),
-    Weight.LEADER: (0.0, 0.0, 0.0, 5.0),
+    Weight.WORDS: (0.0, 3.0, 20.0, inf),
+    Weight.JOINED: (0.0, 2.0, 20.0, inf),
+    Weight.LEAD: (4.0, 10.0, inf, inf),
+    Weight.GONE: (0.0, 0.0, 8.0, inf),
+    Weight.LEADER: (0.0, 0.0, 0.0, 0.0),
     Weight.STATE: (0.0, 0.0, 0.0, 0.0),
 }
 """How long a change must have lasted, by how many sentences were told in the last minute."""
@@ -81,6 +87,7 @@ class HeadlineStability:
     _settle: float = _SETTLE_SECONDS
     _told_at: deque[float] = field(default_factory=deque)
     _rows_at: deque[float] = field(default_factory=deque)
+    _due: float | None = None
 
     def settle(self, news: News, now: float) -> str:
         """The headline to publish now.
@@ -92,6 +99,7 @@ class HeadlineStability:
         for times in (self._told_at, self._rows_at):
             while times and times[0] <= now - _SPAN_SECONDS:
                 times.popleft()
+        self._due = None
         if news.text == self._shown.text:
             self._since.clear()
             self._shown = news
@@ -102,17 +110,26 @@ class HeadlineStability:
                 self._since.setdefault(each, now)
             else:
                 self._since.pop(each, None)
-        if now - self._since[weight] >= self._wait(news, weight):
+        due = self._since[weight] + self._wait(news, weight)
+        if now >= due:
             self._show(news, weight, now)
+        elif due - now <= _SOON_SECONDS:
+            self._due = due
         return self._shown.text
+
+    def wants_soon(self, now: float) -> float | None:
+        """Seconds after which one more window could let a waiting sentence be told."""
+        return None if self._due is None else max(self._due - now, SOONEST)
 
     def _weight(self, news: News) -> Weight:
         shown = self._shown
         if news.state != shown.state:
             return Weight.STATE
         left = shown.told & (news.gone | (shown.told - news.known))
-        if news.leader and (news.leader not in shown.told or (left and left != shown.told)):
+        if news.leader and news.leader not in shown.told:
             return Weight.LEADER
+        if left and left != shown.told:
+            return Weight.GONE
         if news.core == shown.core:
             return Weight.NUMBERS
         if news.leader != shown.leader:

@@ -21,6 +21,8 @@ from publisher.contract.metric import (
 )
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Change, Envelope, change, encode, rfc3339, to_json
+from publisher.contract.readings import ConsumerReading
+from publisher.subsystems.cpu import CpuReading
 
 
 @reading
@@ -92,6 +94,19 @@ def test_a_ranking_is_worth_a_message_when_it_has_a_new_leader(
     before: tuple[Inner, ...] | None, after: tuple[Inner, ...] | None, found: Change
 ) -> None:
     assert change(Ranked(top=before), Ranked(top=after)) is found
+
+
+def test_a_ranking_of_groups_goes_by_the_group() -> None:
+    """Two may do the same kind of work, and what kind it is may be found out later."""
+
+    def ranked(*groups: tuple[str, str]) -> CpuReading:
+        return CpuReading(
+            top=tuple(ConsumerReading(label=label, group=group) for label, group in groups)
+        )
+
+    before = ranked(("Shell job", "a.sh"), ("Backup", "restic"))
+    assert change(before, ranked(("Shell job", "b.sh"), ("Shell job", "c.sh"))) is Change.VALUE
+    assert change(before, ranked(("Synchronising", "a.sh"))) is Change.NONE
 
 
 def test_the_schema_says_which_lists_are_always_there() -> None:

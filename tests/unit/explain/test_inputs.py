@@ -103,3 +103,25 @@ def test_every_field_that_is_looked_up_by_name_is_declared() -> None:
     found = [(leaf, name) for leaf, *names in filter(None, asked) for name in names]
     assert len(found) > 15
     assert [(leaf, name) for leaf, name in found if name not in declared[leaf]] == []
+
+
+def test_what_looks_for_faults_may_be_paused_and_what_mends_may_not() -> None:
+    def pauses(*arrays: ArrayReading) -> tuple[str, ...]:
+        named = {str(place): array for place, array in enumerate(arrays)}
+        return signs({"disk": DiskReading(arrays=named)}).pauses
+
+    assert pauses(
+        ArrayReading(label="md0", kind="md", activity="check"),
+        ArrayReading(label="tank", kind="zfs", activity="scrub"),
+        ArrayReading(label="/srv/data", kind="btrfs", activity="scrub"),
+    ) == ("mdadm --action=idle /dev/md0", "zpool scrub -p tank", "btrfs scrub cancel /srv/data")
+    assert (
+        pauses(
+            ArrayReading(label="md0", kind="md", activity="recovery"),
+            ArrayReading(label="tank", kind="zfs", activity="recovery"),
+            ArrayReading(label="data", kind="btrfs", activity="scrub"),  # a name is no mount point
+            ArrayReading(label="/a b; reboot", kind="btrfs", activity="scrub"),
+            ArrayReading(label="-rf", kind="zfs", activity="scrub"),
+        )
+        == ()
+    )

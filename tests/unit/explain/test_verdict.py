@@ -104,7 +104,7 @@ def test_a_second_load_joins_and_leaves(stage: Stage, make_account: MakeAccount)
     joined = stage.now
     while "Borg" not in stage.step(make, borg, seconds=stage.explainer.wants_soon() or 2).headline:
         pass
-    assert stage.now - joined <= 2.5
+    assert stage.now - joined <= 5
     stage.play(make, borg, lasting=30)
     stage.play(make, lasting=10)
     assert stage.headlines == [
@@ -125,9 +125,12 @@ def test_who_comes_late_in_a_window_is_looked_at_again_at_once(
     borg = make_account("borg", 1.8 * 0.3)  # 0.6 s of a window of 2 s
     stage.step(make_account("cc1", 3.0, **MAKE), borg)
     both = make_account("cc1", 1.8, **MAKE), make_account("borg", 1.8)
+    while len(stage.step(*both, seconds=stage.soon()).causes) < 2:
+        pass
+    assert stage.now - began <= 3
     while "Borg" not in stage.headlines[-1]:
         stage.step(*both, seconds=stage.soon())
-    assert stage.now - began <= 3
+    assert stage.now - began <= 5.5
 
 
 def test_small_users_are_not_blamed_but_told(stage: Stage, make_account: MakeAccount) -> None:
@@ -409,7 +412,7 @@ def test_the_same_culprit_in_other_words_is_told_in_a_while(
     changed = stage.now
     while len(stage.headlines) < 4:
         stage.step(make, works, seconds=0.5, pressure_memory_percent=60.0, **disk)
-    assert stage.now - changed <= 12
+    assert stage.now - changed <= 25
 
 
 def test_a_clock_that_is_set_late_dates_anew(stage: Stage, make_account: MakeAccount) -> None:
@@ -560,6 +563,21 @@ def test_rules_that_were_changed_are_read_again(
     stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
     stage.play(lasting=120)
     file.write_text('[media]\nmine = { label = "My encoder", program = "make" }')
-    stage.explainer.read_rules_again()
+    stage.explainer.take_rules(None)
     verdict = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
     assert verdict.causes[0].label == "My encoder"
+
+
+def test_what_goes_on_is_called_by_the_changed_rules(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    stage = make_stage(ExplainSettings(rules_file=str(file)))
+    make = make_account("cc1", 3.6, **MAKE)
+    for label in ("My encoder", "My other encoder"):
+        file.write_text(f'[media]\nmine = {{ label = "{label}", program = "make" }}')
+        stage.explainer.take_rules(None)
+        verdict = stage.play(make, lasting=30)
+        assert verdict.causes[0].label == label
+        assert label in verdict.headline
+    assert [event.event for event in stage.events].count("cause_began") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from publisher.contract.readings import GroupKind
+from publisher.explain.naming.classifier import Classification
 from publisher.ledger import Account, Balance, Clues, WorkGroup
 from publisher.ledger.consumers import TOP_LENGTH, top, with_top
 from publisher.subsystems.memory import MemoryReading
@@ -64,5 +65,26 @@ def test_a_reading_gets_its_ranking_once_the_books_are_open() -> None:
     assert isinstance(ranked, MemoryReading)
     assert [one.label for one in ranked.top or ()] == ["a"]
     assert ranked.used_percent == 50.0
+    (one,) = ranked.top or ()
+    assert one.category is None, "nobody says what kind of work it is"
     assert with_top(reading, None, "memory_bytes") is reading
     assert with_top(reading, books, None) is reading
+
+
+def test_who_knows_the_kind_of_work_says_it() -> None:
+    def classify(account: Account) -> Classification:
+        return Classification("backup", "restic backup", 0.9, "restic", "")
+
+    books = balance(
+        account(
+            "restic.service",
+            network_receive_bytes_per_second=1e6,
+            network_transmit_bytes_per_second=2e6,
+            pid=4711,
+        )
+    )
+    (one,) = top(books, "network_bytes_per_second", classify)
+    assert (one.label, one.group) == ("restic backup", "restic.service")
+    assert (one.category, one.confidence, one.pid) == ("backup", 0.9, 4711)
+    assert one.network_receive_bytes_per_second == 1e6
+    assert one.network_transmit_bytes_per_second == 2e6

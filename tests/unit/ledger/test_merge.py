@@ -37,3 +37,21 @@ def test_windows_add_up() -> None:
     assert by_label["a"].wait_seconds == 0.5
     assert by_label["b"].memory_bytes == 9
     assert by_label["b"].wait_seconds is None
+
+
+def test_the_newest_processes_count() -> None:
+    def window(**pids: tuple[int, ...]) -> Balance:
+        accounts = tuple(
+            Account(
+                group=WorkGroup(label, GroupKind.JOB, label), clues=Clues(), cpu_seconds=1.0,
+                pid=found[0], pids=found, process_group=found[0],
+            )
+            for label, found in pids.items()
+        )  # fmt: skip
+        return Balance(window_seconds=2, cores=4, busy_seconds=1, accounts=accounts)
+
+    whole = merged([window(a=(1, 2), gone=(5,)), window(a=(3, 1))])
+    by_label = {one.group.label: one for one in whole.accounts}
+    assert (by_label["a"].pid, by_label["a"].pids) == (3, (3, 1))
+    gone = by_label["gone"]
+    assert (gone.pid, gone.pids, gone.process_group) == (None, (), None), "numbers are used again"

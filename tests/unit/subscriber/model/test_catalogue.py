@@ -16,7 +16,7 @@ def test_columns_come_from_the_schema(catalogue: dict[str, Any]) -> None:
     assert cores.several
     assert not cores.measures
     assert load.unit == ""
-    assert [column.name for column in top.of][:3] == ["label", "kind", "cpu_percent"]
+    assert [column.name for column in top.of][:3] == ["label", "group", "category"]
 
 
 def test_devices_and_groups_are_followed(catalogue: dict[str, Any]) -> None:

@@ -128,6 +128,62 @@ def test_many_hosts_leave_room(view: View, say: Say, now: float) -> None:
     assert "h50" not in shown
 
 
+def rows(shown: str, *names: str) -> list[str]:
+    """The lines of the groups with these names, in the order in which they stand."""
+    return [line for line in shown.splitlines() if any(name in line for name in names)]
+
+
+def test_a_ranking_shows_what_it_is_ranked_by(view: View, say: Say, now: float) -> None:
+    """Received and sent together, though neither falls down the list by itself."""
+    top = [
+        {"label": "Backup", "group": "rclone", "cpu_percent": 2, "pid": 9, "confidence": 0.9,
+         "network_receive_bytes_per_second": 1000, "network_transmit_bytes_per_second": 9000},
+        {"label": "Download", "group": "wget", "cpu_percent": 3, "pid": 8, "confidence": 0.8,
+         "network_receive_bytes_per_second": 5000, "network_transmit_bytes_per_second": 1000},
+    ]  # fmt: skip
+    view.fleet.apply(say("network", {"top": top}), now)
+    first, second = rows(screen(view, 120, 40, now), "rclone", "wget")
+    assert "Backup (rclone)" in first
+    assert "10,000 ━━━━" in " ".join(first.split())
+    assert "6,000" in second
+    assert "Process id" not in first + second
+    assert "Pid" not in first + second
+
+
+def test_a_group_is_told_beside_what_people_call_it(view: View, say: Say, now: float) -> None:
+    top = [
+        {"label": "Software build", "group": "make -j8", "cpu_percent": 640.0},
+        {"label": "restic backup", "group": "restic", "cpu_percent": 12.0},
+    ]
+    view.fleet.apply(say("cpu", {"usage_percent": 80, "top": top}), now)
+    first, second = rows(screen(view, 120, 40, now), "Software build", "restic backup")
+    assert "Software build (make -j8)" in first
+    assert "restic backup " in second
+
+
+def test_a_reading_inside_another_has_its_title(view: View, say: Say, now: float) -> None:
+    virtual = {"count": 4, "receive_bytes_per_second": 3 << 20}
+    view.fleet.apply(say("network", {"virtual": virtual}), now)
+    shown = rows(screen(view, 120, 40, now), "Virtual")
+    assert len(shown) == 1
+    assert "Count 4" in shown[0]
+
+
+def test_a_cause_says_for_whom_it_works_and_how_to_stop_it(
+    view: View, say: Say, now: float
+) -> None:
+    cause = {
+        "label": "PostgreSQL database", "group": "postgresql", "category": "database",
+        "resource": "cpu", "share_percent": 80, "active": True, "reason": "uses much",
+        "on_behalf_of": "Immich", "to_stop": "systemctl stop postgresql.service",
+    }  # fmt: skip
+    view.fleet.apply(say("explanation", {"state": "busy", "headline": "x", "causes": [cause]}), now)
+    shown = screen(view, 120, 40, now)
+    assert "for Immich" in shown
+    assert "uses much · to stop: systemctl stop postgresql.service" in shown
+    assert "systemctl" not in screen(view, 40, 40, now), "half a command would be another"
+
+
 def test_a_lost_broker_is_said_above_what_was_known(view: View, now: float) -> None:
     view.disconnect("mqtt://broker:1883: nothing listens there", now + 8.0)
 

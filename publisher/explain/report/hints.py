@@ -1,0 +1,161 @@
+"""What a person could type to stop or pause a work group, where that does no harm.
+
+Names of units and containers are chosen by whoever starts them. One with more in it than the
+manager of units or the runtime of containers itself allows gets no hint: neither a shell nor a
+person must have to look twice. Nor does what others stand on (the way in, the display, the
+package manager, what repairs a disk), or what a plain signal would break in the middle.
+
+Sources: man 1 systemctl, man 5 systemd.unit (the characters of a unit's name), the manuals of
+docker pause, podman pause, lxc-freeze, machinectl, virsh suspend and qm suspend.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from publisher.contract.readings import GroupKind
+from publisher.explain.naming.classifier import Classification
+from publisher.ledger.accounts import Account
+from publisher.ledger.groups import SPAWNERS
+from publisher.ledger.naming.cgroup_names import Place
+from publisher.ledger.naming.programs import shipped
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,250}\.(?:service|scope)")
+_HEX: Final = re.compile(r"[0-9a-f]{12,64}")
+_USER: Final = re.compile(r"/user@(\d{1,10})\.service/")
+_VIRTUAL_MACHINE: Final = re.compile(r"/qemu\.slice/(\d{3,9})\.scope")
+
+# Others stand on these: whoever stops them may lose the way in, the screen, or data. A star stands
+# for any ending; what has none is the whole name.
+_VITAL: Final = """
+    init systemd* udev* elogind dbus* polkit* accounts-daemon udisks* upower user user-* session-*
+    sshd* ssh dropbear getty* agetty serial-getty console-getty login autovt NetworkManager*
+    network* wpa_supplicant* iwd connman* dhcpcd* dhclient* wicked* hostapd dnsmasq unbound named
+    bind9 pihole* AdGuardHome* kea* firewalld nftables iptables ufw tailscale* zerotier* wg-quick
+    wireguard* openvpn* strongswan* ipsec netbird cloudflared mosquitto X Xorg* Xwayland gdm*
+    sddm* lightdm* lxdm ly greetd* display-manager x11* gnome-* org.gnome.* mutter* plasma* kwin*
+    ksmserver kded* weston sway Hyprland hyprland* niri xfce4-session xfwm4 cinnamon* mate-session
+    i3 xdg-* pipewire* wireplumber* pulseaudio* at-spi* gvfs* gcr-* gpg-agent* ssh-agent*
+    alacritty* foot* tilix* tmux* screen* guake* yakuake* wezterm* kitty* ptyxis* konsole* docker
+    dockerd docker.socket containerd* crio cri-o podman buildkit* conmon* kubelet k3s* k0s* rke2*
+    snap.microk8s.* snap.lxd.* etcd* kube-* libvirt* virtqemud virtlogd virtlxcd lxc* lxd* incus*
+    pve* qm qemu* kvm xen* vmtoolsd corosync pacemaker* drbd* ceph* gluster* zfs* zed zpool
+    mdmonitor mdadm* lvm* dm-* multipathd iscsi* open-iscsi tgt tgtd autofs rpcbind e2fsck fsck*
+    xfs_repair resize2fs mkfs* mke2fs btrfs cryptsetup pvmove gdisk sgdisk fdisk sfdisk cfdisk
+    parted gparted partclone* dd flashrom fwupd* grub-* dkms mkinitcpio dracut update-initramfs
+    mkinitramfs dpkg* apt* rpm* dnf* yum zypper pacman apk unattended-upgrade* packagekit* snapd*
+    fanwhy* watchdog* wd_keepalive thermald fancontrol* thinkfan* nut* apcupsd
+"""
+_VITAL_NAMES: Final = frozenset(name for name in _VITAL.split() if not name.endswith("*"))
+_VITAL_HEADS: Final = tuple(name[:-1] for name in _VITAL.split() if name.endswith("*"))
+_SESSION: Final = ("shell", "session", "desktop", "terminal", "plasma", "kwin", "keyring")
+_NEVER: Final = frozenset({"updates", "remote_access"})  # whatever it is called
+_NO_SIGNAL: Final = _NEVER | {"database", "virtualization"}  # a manager stops these in order
+# Kernel threads and the tool that pauses what they do, by how their names begin.
+_UPKEEP: Final = {
+    "md": "mdadm ",
+    "z": "zpool ",
+    "txg": "zpool ",
+    "dsl": "zpool ",
+    "btrfs": "btrfs ",
+}
+
+
+def to_stop(account: Account, found: Classification, pauses: Iterable[str] = ()) -> str | None:
+    """A command that stops or pauses a group; ``None`` where none is known to be harmless.
+
+    Args:
+        account: of the group, in the window that ends now: numbers of processes are used again.
+        found: what kind of work it does.
+        pauses: commands that pause what arrays are doing to themselves.
+    """
+    group, place = account.group, account.place
+    if group.own or found.rule == "fanwhy" or found.category in _NEVER:
+        return None
+    if group.kind is GroupKind.KERNEL:
+        return _upkeep(group.label, pauses)
+    if place is None:
+        return _signal(account, found)
+    if place.kind is GroupKind.UNIT:
+        return _unit(place)
+    return _container(place, group.label)
+
+
+def unit_of(place: Place) -> str:
+    """A unit's full name as its manager writes it: other than for people, with its escapes."""
+    return place.anchor.rpartition("/")[2]
+
+
+def _is_vital(name: str) -> bool:
+    plain = name.partition("@")[0]
+    return plain in _VITAL_NAMES or plain.startswith(_VITAL_HEADS)
+
+
+def _upkeep(label: str, pauses: Iterable[str]) -> str | None:
+    name = label.removeprefix("kworker ")
+    tool = next((tool for head, tool in _UPKEEP.items() if name.startswith(head)), None)
+    fitting = [] if tool is None else [pause for pause in pauses if pause.startswith(tool)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _signal(account: Account, found: Classification) -> str | None:
+    """TERM to the process that began it, and with it to all that it leads."""
+    if account.pid is None or account.pid <= 1 or found.category in _NO_SIGNAL:
+        return None
+    clues = account.clues
+    command = clues.command.partition(" ")[0].rpartition("/")[2]
+    names = {account.group.label.partition(" ")[0], clues.program, command}
+    if any(map(_is_vital, names)):
+        return None
+    # A daemon without a manager; all the shells of a machine; what starts everybody's work.
+    if account.group.kind is GroupKind.PROGRAM and (
+        found.category == "system" or names & (SPAWNERS | shipped().shells)
+    ):
+        return None
+    leads = account.process_group == account.pid
+    return f"kill -- -{account.pid:d}" if leads else f"kill {account.pid:d}"
+
+
+def _unit(place: Place) -> str | None:
+    name = unit_of(place)
+    stem = name.rpartition(".")[0]
+    if machine := _VIRTUAL_MACHINE.fullmatch(place.anchor):
+        return f"qm suspend {machine[1]}"
+    if not _UNIT.fullmatch(name) or any(map(_is_vital, (stem, place.label))):
+        return None
+    quoted = f"'{name}'" if "\\" in name else name
+    user = _USER.search(place.anchor)
+    if user is None:
+        return f"systemctl stop {quoted}"
+    # What a person's session consists of, and the windows in which they type.
+    if "/session.slice/" in place.anchor or any(part in name.lower() for part in _SESSION):
+        return None
+    return f"systemctl --user -M {user[1]}@.host stop {quoted}"
+
+
+def _container(place: Place, label: str) -> str | None:
+    name, user = place.identity, _USER.search(place.anchor)
+    if place.runtime in ("docker", "podman"):
+        if "kubepods" in place.anchor or not _HEX.fullmatch(name):
+            return None
+        called = label if _PLAIN.fullmatch(label) else name[:12]
+        if user is None:
+            return f"{place.runtime} pause {called}"
+        # In the cgroups of their own session people make what they like, others' containers too:
+        # only as themselves do they pause any.
+        home = f"XDG_RUNTIME_DIR=/run/user/{user[1]}"
+        own = place.runtime == "podman"
+        return f"sudo -u '#{user[1]}' {home} podman pause {called}" if own else None
+    if user is not None or not _PLAIN.fullmatch(name):
+        return None
+    match place.runtime:
+        case "qemu":
+            return f"virsh suspend {name}"
+        case "nspawn":
+            return f"machinectl poweroff {name}"
+        case "lxc" if name.isdigit():  # Proxmox, where `pct suspend` writes the memory to disk
+            return f"lxc-freeze -n {name}"
+    return None

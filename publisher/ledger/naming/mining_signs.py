@@ -1,0 +1,65 @@
+"""Signs of mining in a command line: options and addresses that only miners have.
+
+The words are looked at and forgotten. What leaves here is one yes or no: pool, wallet and password
+may be secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+# Schemes of mining pools, as miners' manuals give them (XMRig, ethminer, T-Rex, lolMiner).
+_POOL = re.compile(
+    r"^(?:--?[a-z-]+=)?(?:stratum[12]?|daemon|eth(?:proxy|stratum)|xmr)\+(?:tcp|udp|ssl|tls|http|https)"
+    r"\d*://|^(?:--?[a-z-]+=)?stratum2?(?:s|ss)?://",
+    re.IGNORECASE,
+)
+# Options of XMRig and its relatives, of monerod, p2pool and geth where these mine themselves.
+_OPTION = re.compile(
+    r"^--(?:donate-level|donate-over-proxy|randomx-(?:mode|init|no-numa|no-rdmsr|wrmsr|1gb-pages)|"
+    r"cpu-max-threads-hint|nicehash|start-mining|rig-id|max-cpu-usage|coin|mine|"
+    r"miner\.(?:threads|etherbase)|cuda-bfactor(?:-hint)?|opencl-devices)(?:=|$)"
+)
+_ALONE = frozenset({"--coin", "--mine", "--rig-id", "--max-cpu-usage", "--opencl-devices"})
+"""Options of that kind which other programs may have too: two are needed, or a wallet."""
+_ALGORITHM = re.compile(
+    r"^(?:rx/\w+|cn(?:-\w+)?/\w+|argon2/\w+|randomx|cryptonight\S*|kawpow|ethash|etchash|autolykos2?|"
+    r"progpow\S*|octopus|ghostrider|verushash|kheavyhash|equihash\S*|zelhash|beamhash\S*|cuckatoo\S*)$",
+    re.IGNORECASE,
+)
+_ALGORITHM_OPTIONS = frozenset({"-a", "--algo", "--algorithm"})
+# A Monero address: 95 characters of base 58 that begin with 4, a subaddress with 8.
+_WALLET = re.compile(r"\b[48][0-9AB][1-9A-HJ-NP-Za-km-z]{93}\b")
+_POOL_OPTIONS = frozenset({"-o", "--url", "-pool", "--pool", "--server"})
+
+_READER_WORDS = """
+    grep egrep fgrep rg ag ack zgrep find pgrep pkill ps sed awk gawk perl vi vim nvim nano
+    emacs less more cat tail head jq curl wget git tcpdump tshark nmap suricata snort yara
+    clamscan strace gdb echo printf man journalctl docker podman kubectl ansible
+"""
+_READERS = frozenset(_READER_WORDS.split())
+"""Programs that look for miners, or are told of them, and do not mine."""
+
+
+def mines(words: Sequence[str]) -> bool:
+    """Whether a command line is a miner's by its options."""
+    if len(words) < 2 or words[0].rpartition("/")[2] in _READERS:
+        return False
+    weak = 0
+    for word, value in pairwise((*words[1:], "")):
+        if _POOL.match(word):
+            return True
+        option, equals, rest = word.partition("=")
+        if _OPTION.match(word):
+            if option not in _ALONE:
+                return True
+            weak += 1
+        elif option in _ALGORITHM_OPTIONS:
+            weak += bool(_ALGORITHM.match(rest if equals else value))
+        elif option in _POOL_OPTIONS:
+            weak += bool(re.search(r":\d{2,5}\b", rest if equals else value))
+        elif len(word) >= 95 and _WALLET.search(word):
+            weak += 1
+    return weak >= 2

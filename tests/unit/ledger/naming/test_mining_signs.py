@@ -1,0 +1,55 @@
+"""Options that only miners have, and command lines that only speak of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from publisher.ledger.naming.mining_signs import mines
+
+WALLET = "4" + "A" + "b" * 93
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/usr/bin/-bash -o stratum+tcp://pool.example:3333 -u x -p x",
+        "./kswapd0 --url=stratum+ssl://pool.example:443",
+        "/tmp/.x/systemd -o pool.example:443 --donate-level 1 -k --tls",
+        "./app --randomx-1gb-pages -c config.json",
+        "./app -o pool.example:3333 -a rx/0 -u w",
+        "./app --algo=kawpow --server pool.example:4444",
+        f"./app -o pool.example:3333 -u {WALLET}.worker",
+        "./app --cpu-max-threads-hint=75",
+        "monerod --non-interactive --start-mining=x",
+        "geth --mine --miner.threads=4",
+        "lolMiner --algo ETHASH --pool stratum+tcp://eth.example:4444",
+        "/opt/foo -pool eth.example:4444 -algo x --nicehash",
+    ],
+)
+def test_a_miner_is_known_by_its_options(line: str) -> None:
+    assert mines(line.split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "xmrig",
+        "grep -r stratum+tcp://pool.example /etc",
+        "pkill -f stratum+tcp://",
+        "monerod --non-interactive --db-salvage",
+        "geth --syncmode snap --http",
+        "ssh -o StrictHostKeyChecking=no -p 22 host",
+        "curl -o out.bin https://example.com:8443/x",
+        "cryptsetup benchmark -c aes-xts",
+        "openssl enc -a -in x",
+        "python3 train.py --algo ppo --server localhost:5000",
+        "mysqld --server example:3306",
+        "ntpd -g --stratum 3",
+        "chronyd -o pool ntp.example",
+        "freqtrade trade --coin BTC",
+        "game --opencl-devices 0",
+        "",
+    ],
+)
+def test_others_are_not(line: str) -> None:
+    assert not mines(line.split())
