@@ -37,6 +37,7 @@ COMMANDS = (
     "check",
     "doctor",
     "classify",
+    "teach",
     "homeassistant",
     "picture",
     "schema",

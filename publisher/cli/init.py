@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from publisher.cli.options import Broker, Config, Prefix
+from publisher.cli.writing import write_whole
 from publisher.config.paths import CONFIG_VARIABLE, system_config, user_config
 from publisher.config.template import render
 from publisher.contract.printable import printable
@@ -45,7 +45,7 @@ def command(
         fanwhy-pub init --config ./fanwhy.toml --force
     """
     named = config or os.environ.get(CONFIG_VARIABLE)
-    path = Path(named).absolute() if named else _default_path()
+    path = Path(named).absolute() if named else default_path()
     if path.exists() and not force:
         raise ConfigError(f"{path}: already there; --force replaces it")
     answers = _Answers(url=broker, prefix=prefix)
@@ -62,9 +62,9 @@ def command(
     except FileExistsError:
         raise ConfigError(f"{path.parent}: not a folder") from None
     if password:
-        _write(secret, f"{password}\n", mode=0o600)
+        write_whole(secret, f"{password}\n", mode=0o600)
         print(f"wrote {secret}, which only you may read")
-    _write(path, render(Settings, values), mode=0o644)
+    write_whole(path, render(Settings, values), mode=0o644)
     print(f"wrote {path}")
     there = f" --config {path}" if config else ""
     print(f"next: fanwhy-pub check{there}, then fanwhy-pub run{there}")
@@ -150,29 +150,15 @@ def _without_password(url: str) -> str:
     return parts._replace(netloc=f"{user.split(':', 1)[0]}@{place}").geturl()
 
 
-def _default_path() -> Path:
+def default_path() -> Path:
+    """Where the configuration of this user belongs; of root, that of the machine.
+
+    Raises:
+        ConfigError: this user has no home folder.
+    """
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return system_config()
     path = user_config()
     if path is None:
         raise ConfigError("no home folder to write to; name a file with --config")
     return path
-
-
-def _write(path: Path, content: str, *, mode: int) -> None:
-    """All of it or nothing: a reader never sees half a file, nor one with wider rights."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

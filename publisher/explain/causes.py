@@ -34,7 +34,6 @@ class Cause:
         share: its part of the resource's use in the last window, 0 to 1.
         on_behalf_of: whom it works for, such as ``Immich``; empty where that is not clear.
         told: how it was called when it was told to begin.
-        on_behalf_of: for whom it works; empty where that is not clear.
         power_watts: its part of the power above rest, where power is measured.
         cpu_seconds: what it used since it became a cause; likewise ``energy_joules``.
     """
@@ -53,7 +52,6 @@ class Cause:
     on_behalf_of: str = ""
     told: Named | None = None
     ending: float | None = None
-    on_behalf_of: str = ""
     _other: str = ""
     _other_since: float = 0.0
 
@@ -264,6 +262,12 @@ class Causes:
                 cause.power_watts = None
             else:
                 cause.book(shares)
+
+    def name_again(self) -> None:
+        """Takes their names anew: the rules are others by now."""
+        for cause in self._all.values():
+            cause.classification = self._classify(cause.account)
+            cause.named = Named.of(cause.account, cause.classification)
 
     def clock_was_set(self, step: float) -> None:
         """Dates them anew: the time of day jumped by so many seconds."""

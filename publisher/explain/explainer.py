@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from publisher.contract.readings import EventReading, EvidenceReading, ExplanationReading
+from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
 from publisher.explain.detect.detector import Detector
 from publisher.explain.detect.ranking import Ranking
@@ -20,6 +21,7 @@ from publisher.explain.report.cause_readings import cause_readings, rejected_rea
 from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
 from publisher.explain.report.headline_inputs import HeadlineWriter
+from publisher.explain.report.memory_story import MemoryStories
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
@@ -55,8 +57,10 @@ class Explainer:
             self._thermal.heat.level, lambda account: self.classify(account).is_miner
         )
         self._causes = Causes(self.classify, store.habits)
+        self._behalf = Behalf(self.classify)
         self._state = StateMemory()
-        self._alerts = Alerts(settings)
+        self._memory = MemoryStories(settings, self.classify)
+        self._alerts = Alerts(settings, self.classify)
         self._headline = HeadlineWriter(settings, self.classify)
         self._events = EventLog()
 
@@ -68,6 +72,7 @@ class Explainer:
         now: float,
         wall: float,
         signs: Signs = NO_SIGNS,
+        peers: Peers | None = None,
     ) -> ExplanationReading:
         """The verdict on the window that ends now.
 
@@ -77,12 +82,14 @@ class Explainer:
             now: monotonic seconds.
             wall: seconds since the epoch.
             signs: what else there is to go by.
+            peers: knows who is connected with whom, where anyone does.
         """
         window = self._window(balance, evidence, signs, now, wall)
         load = self._detector.observe(window)
         thermal = self._thermal.observe(window, loaded=load.loaded, onset=load.onset)
         state = self._state.observe(state_of(load, thermal), wall)
         culprits = self._causes.follow(window, self._ranking.order(self._detector.resources))
+        self._behalf.follow(culprits, window, peers)
         self._tell_causes(window, thermal, state, culprits)
 
         shares = share_out(window, thermal, self.classify)
@@ -90,7 +97,10 @@ class Explainer:
         self._learning.book(window, shares)
         causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
-        alerts = self._alerts.judge(window, culprits, hot=thermal.hot, dusty=self._learning.dusty)
+        memory = self._memory.observe(window, culprits)
+        alerts = self._alerts.judge(
+            window, culprits, memory, hot=thermal.hot, dusty=self._learning.dusty
+        )
         self._events.alerts_changed(alerts, state.state, causes)
 
         self._learning.observe(window, at_rest=state.quiet and thermal.settled)
@@ -98,7 +108,7 @@ class Explainer:
             window,
             thermal,
             state,
-            headline=self._headline.write(window, load, thermal, culprits),
+            headline=self._headline.write(window, load, thermal, culprits, memory),
             causes=causes,
             rejected=rejected_readings(culprits, balance, self.classify),
             energy=self._learning.energy(window.day),
@@ -131,6 +141,7 @@ class Explainer:
     def take_rules(self, rules: RuleBook | None) -> None:
         """Goes on with other rules; ``None``: they are loaded when a work group is to be named."""
         self._classifier.take_rules(rules)
+        self._causes.name_again()
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""

@@ -16,8 +16,12 @@ from typing import Protocol
 
 from publisher.contract.readings import GroupKind
 from publisher.ledger.accounts import WorkGroup
-from publisher.ledger.naming.cgroup_names import Place, place_of
-from publisher.ledger.naming.names import Name, Namer, clean, program_of
+from publisher.ledger.looks import Looks
+from publisher.ledger.naming.cgroup_names import Place, place_of, unit_label
+from publisher.ledger.naming.disguises import DELETED
+from publisher.ledger.naming.mining_signs import mines
+from publisher.ledger.naming.names import Name, Namer
+from publisher.ledger.naming.words import clean
 from publisher.ledger.open_accounts import CgroupCounter, GroupMembership, Member, OpenAccount
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container
@@ -26,8 +30,9 @@ from publisher.sources.processes import ProcessDetails
 _SPAWNER_NAMES = """
     init systemd (sd-pam) launchd runit runsvdir runsv s6-svscan s6-supervise openrc
     supervise-daemo supervisord sshd sshd-session dropbear login getty agetty mosh-server
-    cron crond CRON fcron anacron atd screen SCREEN zellij dtach abduco
-    conmon crio dockerd containerd
+    circusd honcho foreman hivemind overmind goreman monit perpd svscan supervise procs
+    cron crond CRON fcron anacron atd run-parts screen SCREEN zellij dtach abduco
+    conmon crio dockerd containerd slurmstepd pbs_mom sge_shepherd condor_starter
     gdm gdm3 gdm-session-wor sddm sddm-helper lightdm gnome-shell gnome-session-b plasmashell
     kwin_wayland kwin_x11 ksmserver xfce4-session xfce4-panel xfdesktop cinnamon mate-session
     sway Hyprland i3 openbox gnome-terminal- kgx ptyxis ptyxis-agent konsole xterm alacritty
@@ -36,15 +41,21 @@ _SPAWNER_NAMES = """
 SPAWNERS = frozenset(_SPAWNER_NAMES.split())
 """Kernel names (at most 15 bytes) of programs that start what is not their own work."""
 
-_SPAWNER_PREFIXES = ("tmux: ", "containerd-shim")
+_SPAWNER_PREFIXES = ("tmux: ", "containerd-shim", "PM2 v", "foreman: ", "slurmstepd: ")
 _SWITCHERS = frozenset({"su", "sudo", "doas", "newgrp", "runuser"})
 # Names whose command line decides what they are, as those of shells do; all others inside a group
 # are its workers.
 _DECIDERS = SPAWNERS | _SWITCHERS | {"runc", "crun"}
-_MANAGERS = frozenset({b"systemd", b"init", b"runsv", b"supervisord", b"s6-supervise"})
+_MANAGERS = frozenset({b"systemd", b"init"})
+_SUPERVISORS = frozenset(
+    {b"runsv", b"supervisord", b"s6-supervise", b"supervise", b"circusd", b"honcho", b"perpd"}
+)
+"""Managers that are services themselves: what they start is a service each."""
 _GRACE = 2  # windows that a dead leader's number still tells its job: orphans are found by then
 _EMPTY_EVERY = 8  # windows after which cgroups without processes are looked for
-_KERNEL_WORK = re.compile(r"^kworker/.*?[-+]([^\s:]+)$")
+_KERNEL_WORK = re.compile(r"^kworker/(?:u?\d+:\d+H?|R)[-+](\S+)$")
+_INTERRUPT = re.compile(r"^irq/\d+-(?:s-)?(\S+)$")
+_DEVICE = re.compile(r"(?:/.*|-\d+:\d+|\d*q\d+|\[.*|-(?:TxRx|[tr]x)-?\d*)$")
 _FANWHY = Name("fanwhy", command="fanwhy", label="fanwhy")
 _MOST_ALIKE = 4096
 _ASK_AGAIN, _ASK_SELDOM = 8, 512  # windows after which an unknown container's name is asked for
@@ -65,6 +76,11 @@ class Groups:
         own: fanwhy's process id.
         heard: knows by the kernel's events whose a process is.
         look_up: tells name and image of a container.
+
+    Attributes:
+        accounts: the open ones, by key.
+        counters: cgroups whose counters are compared with them, by path.
+        looks: sees single processes from nearby.
     """
 
     def __init__(
@@ -79,6 +95,7 @@ class Groups:
     ) -> None:
         self.accounts: dict[str, OpenAccount] = {}
         self.counters: dict[str, CgroupCounter] = {}
+        self.looks = Looks(processes, namer)
         self._processes = processes
         self._cgroups = cgroups
         self._namer = namer
@@ -133,18 +150,20 @@ class Groups:
         self, process: Member, comm: str, above: GroupMembership | None
     ) -> GroupMembership:
         words = self._processes.command_line(process.pid)
-        name = self._namer.describe(words, comm)
+        link = self._processes.executable(process.pid) if comm == "exe" else ""
+        name = self.looks.describe(words, comm, process.pid, link)
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
         place = place_of(member.name)
         spawner = self._spawns(process, name, comm)
         account = self._account_of(process, name, place, above, spawner=spawner, told=bool(words))
         if not account.executable:
-            account.executable = self._processes.executable(process.pid)
-        first = program_of(words[0]) if words else ""
-        program = first if first[:15] == program_of(comm)[:15] else program_of(comm)
-        return GroupMembership(
-            account, self._counter(member.account), spawner, True, clean(program)
-        )
+            path = self._processes.executable(process.pid)
+            account.executable = path.removesuffix(DELETED)
+        account.mining = account.mining or mines(words)
+        if account.root is None and not account.processes:
+            account.root = process
+        program = self.looks.program(name, words, comm, link)
+        return GroupMembership(account, self._counter(member.account), spawner, True, program)
 
     def _spawns(self, process: Member, name: Name, comm: str) -> bool:
         if process.pid == 1 or self._hosting(process) or comm in SPAWNERS:
@@ -187,7 +206,8 @@ class Groups:
                    started it; it is none itself and enters     label
                    no unit
         unit       its cgroup is a unit's, unless a spawner     the unit's
-                   below a spawner of the same unit
+                   below a spawner of the same unit, or
+                   started by a supervisor of that unit
         spawner    it is a spawner                              of all that run its program
         worker     its parent is no spawner                     its parent's
         kin        its process group or session is led by a     that job's
@@ -210,8 +230,7 @@ class Groups:
             told: it has a command line.
         """
         if place is not None and place.kind is GroupKind.CONTAINER:
-            key = f"container:{place.runtime}:{place.identity}"
-            return self._open(key, place.kind, name, place=place)
+            return self._open(place.key, place.kind, name, place=place)
         if above is not None and above.account.group.own:
             return above.account
         enters = place is not None and (above is None or above.account.place != place)
@@ -226,8 +245,13 @@ class Groups:
             account = self._open(key, GroupKind.JOB, name)
             account.ancestors = account.ancestors or (above.program,)
             return account
-        if place is not None and (enters or not spawner or above is None or not above.spawner):
-            return self._open(f"unit:{place.identity}", GroupKind.UNIT, name, place=place)
+        supervised = not (enters or spawner) and _supervises(parent)
+        if (
+            place is not None
+            and not supervised
+            and (enters or not spawner or above is None or not above.spawner)
+        ):
+            return self._open(place.key, GroupKind.UNIT, name, place=place)
         if spawner:
             return self._open(f"program:{name.program}", GroupKind.PROGRAM, _bare(name))
         if above is not None and not above.spawner:
@@ -274,6 +298,7 @@ class Groups:
 
     def turn_page(self, window: int) -> None:
         """Forgets, at the end of a window, numbers and cgroups without processes."""
+        self.looks.turn_page(window)
         if due := [leader for leader, left in self._ended.items() if left <= 0]:
             self._forget_leaders(due)
         for leader in self._ended:
@@ -320,11 +345,13 @@ class Groups:
     ) -> OpenAccount:
         account = self.accounts.get(key)
         if account is None:
-            label = clean(place.label if place else name.label)
+            label = clean(_label(place, name) if place else name.label)
             group = WorkGroup(key, kind, label or "unknown", own)
             account = self.accounts[key] = OpenAccount(group, name, place)
-            if place is not None and kind is GroupKind.CONTAINER and not self._call(account, place):
-                self._nameless[account] = _ASK_AGAIN
+            if place is not None and kind is GroupKind.CONTAINER:
+                account.container = label if not place.inner else clean(place.label)
+                if not self._call(account, place):
+                    self._nameless[account] = _ASK_AGAIN
         return account
 
     def _call(self, account: OpenAccount, place: Place) -> bool:
@@ -336,8 +363,10 @@ class Groups:
         if known is None:
             return False
         account.image = clean(known.image)
-        label = clean(known.name) or account.image.rpartition("/")[2] or account.group.label
-        account.group = replace(account.group, label=label)
+        called = clean(known.name) or account.image.rpartition("/")[2]
+        account.container = called or account.container
+        label = _label(replace(place, label=account.container), account.name)
+        account.group = replace(account.group, label=clean(label))
         return True
 
     def _call_again(self, window: int) -> None:
@@ -373,9 +402,8 @@ class Groups:
                 continue
             counter = self._counter(path)
             if counter is not None and counter.usage_ns is not None:
-                prefix = "unit" if place.kind is GroupKind.UNIT else f"container:{place.runtime}"
                 name = Name(place.label, label=place.label)
-                account = self._open(f"{prefix}:{place.identity}", place.kind, name, place=place)
+                account = self._open(place.key, place.kind, name, place=place)
                 account.last_window = window
                 counter.accounts[account] += 1
 
@@ -393,10 +421,35 @@ class Groups:
 
 
 def kernel_label(comm: str) -> str:
-    """``kworker/u8:2-writeback`` → ``kworker writeback``; ``ksoftirqd/3`` → ``ksoftirqd``."""
-    if match := _KERNEL_WORK.match(comm):
-        return clean(f"kworker {match[1]}")
+    """What a kernel thread does, without processors and devices.
+
+    ``kworker/u8:2-writeback`` → ``kworker writeback``; ``kworker/u16:3-kcryptd/253:0`` → ``kworker
+    kcryptd``; ``irq/130-nvidia`` → ``irq nvidia``; ``ksoftirqd/3`` → ``ksoftirqd``.
+    """
+    for kind, pattern in (("kworker", _KERNEL_WORK), ("irq", _INTERRUPT)):
+        if match := pattern.match(comm):
+            return clean(f"{kind} {_DEVICE.sub('', match[1])}")
     return clean(comm.partition("/")[0]) or "kernel"
+
+
+def _label(place: Place, name: Name) -> str:
+    """The name of a container or unit; ``immich (112)`` for a unit in a container.
+
+    A container inside one, of which the path tells no name, is called by what runs in it, and so is
+    a virtual machine that has a number alone.
+    """
+    if place.runtime == "qemu" and place.label.isdigit():
+        return name.label
+    if not place.inner:
+        return place.label
+    return f"{unit_label(place.inner) if place.unit else name.label} ({place.label})"
+
+
+def _supervises(process: Member | None) -> bool:
+    """Whether it is a service that starts others, each of which is one of its own."""
+    if process is None:
+        return False
+    return process.comm in _SUPERVISORS or process.comm.startswith(b"PM2 v")
 
 
 def _bare(name: Name) -> Name:
@@ -405,7 +458,7 @@ def _bare(name: Name) -> Name:
 
 def _manages(process: Member) -> bool:
     """Whether it is init or a manager of services, whose children are daemons and no jobs."""
-    return process.pid == 1 or process.comm in _MANAGERS
+    return process.pid == 1 or process.comm in _MANAGERS or _supervises(process)
 
 
 def _ancestors_of(processes: ProcessDetails, pid: int) -> dict[int, int]:

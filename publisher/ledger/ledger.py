@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypeVar
 
 from publisher.contract.readings import GroupKind
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.ledger.accounts import Account, Balance
+from publisher.ledger.accounts import (
+    Account,
+    Balance,
+    Correspondent,
+    Correspondents,
+    MemoryKill,
+)
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
@@ -21,18 +29,23 @@ from publisher.ledger.naming import programs
 from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Namer
 from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.portraits import Portraits
 from publisher.ledger.usage.busiest import Busiest
+from publisher.ledger.usage.correspondents import Connections
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
+from publisher.ledger.usage.shortage import CALM, Killed, MemoryShortage, MemorySigns
 from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.containers import Container, Runtimes
+from publisher.sources.endpoints import written
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _KEPT = 8  # windows that a group without processes is kept
 _SHOWN = 200_000  # nanoseconds: less than that of a group waits for the windows to come
 _LARGEST = 5  # groups shown for their memory alone
@@ -50,11 +63,21 @@ class Ledger(Protocol):
 
     health: dict[str, SourceError | None]
 
-    def sample(self) -> Balance | None:
-        """What was used since the last call; ``None`` the first time, which opens the books."""
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
+        """What was used since the last call; ``None`` the first time, which opens the books.
+
+        Args:
+            memory: whether there is reason to look at limits on memory.
+        """
 
     def account_of(self, pid: int) -> Account | None:
         """The account of a living process's group, as it is now; ``None`` for an unknown one."""
+
+    def correspondents(self, account: Account) -> Correspondents | None:
+        """With whom the processes of a group are connected; ``None`` where that cannot be told."""
+
+    def callers(self, port: int) -> Correspondents | None:
+        """The other machines that are connected with a port of ours, likewise."""
 
     def close(self) -> None:
         """Lets go of everything held open."""
@@ -138,14 +161,21 @@ class BalancedLedger:
             heard=self._lineage,
             look_up=look_up or self._container,
         )
+        self._portraits = Portraits(self._groups.looks, processes)
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
+        self._shortage = MemoryShortage(processes, sources.files)
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
         self._busiest = Busiest()
+        self._connections = Connections()
+        self._publish_clients = settings.publish_clients
         self._attribution = GroupAttribution(
-            self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
+            self._groups,
+            cgroups,
+            processes,
+            followers=(self._disk, self._run_queues, self._shortage),
         )
         self._books: Books[GroupMembership] = Books(processes, self._attribution)
         self._at = 0.0
@@ -159,7 +189,7 @@ class BalancedLedger:
     def _container(self, place: Place) -> Container | None:
         return self._runtimes.container(place.runtime, place.identity)
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         now = self._sources.monotonic()
         self._set_epoch()
         census = self._machine.census()
@@ -167,6 +197,7 @@ class BalancedLedger:
         self._length, self._at = now - self._at, now
         if window is None:
             self._books.open(census)
+            self._shortage.open(memory)
             self._look_around()
             return None
         self._window += 1
@@ -187,6 +218,13 @@ class BalancedLedger:
         self._lineage.listen(self._books.processes)
         if not self._books.quiet(census, closes):
             self._books.full(census, closed)
+        self._shortage.read(
+            memory,
+            self._groups.accounts.values(),
+            (process.membership.account for process in self._attribution.worked),
+            self._books.processes,
+            self._length,
+        )
         return self._balance(window, self._length)
 
     def _set_epoch(self) -> None:
@@ -198,11 +236,10 @@ class BalancedLedger:
     def account_of(self, pid: int) -> Account | None:
         process = self._books.processes.get(pid)
         membership = process.membership if process is not None else None
-        return (
-            None
-            if membership is None
-            else self._closed(membership.account, membership.account.cpu_ns)
-        )
+        if membership is None:
+            return None
+        self._portraits.look_at(membership.account)
+        return self._closed(membership.account, membership.account.cpu_ns)
 
     def account_of_worker(self, pid: int) -> Account | None:
         """The account of a living process's group as if this process alone had worked in it.
@@ -222,6 +259,56 @@ class BalancedLedger:
         accounts = self._balance(window, booked / 1e9).accounts
         return next((account for account in accounts if account.group.key == key), None)
 
+    def correspondents(self, account: Account) -> Correspondents | None:
+        asked = self._groups.accounts.get(account.group.key)
+        busiest = self._busiest.processes(asked) if asked is not None else []
+        if not busiest or self._sources.files.root:
+            return None
+        youngest = chain(self._books.lately, reversed(self._books.processes.values()))
+        found = self._guarded(
+            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+        )
+        if found is None:
+            return None
+        names = [child.membership.account for _, one in busiest for child in one.children]
+        inside = {one: None for one in names if one.group.kind is GroupKind.CONTAINER}
+        return Correspondents(
+            clients=self._shares(found.clients, found.total),
+            upstreams=self._shares(found.upstreams, found.total),
+            inside=tuple(self._closed(one, one.cpu_ns) for one in inside if one is not asked),
+            remote_share=sum(found.remote.values()) / found.total,
+            remote=len(found.remote),
+            remote_names=self._names(found.remote),
+        )
+
+    def callers(self, port: int) -> Correspondents | None:
+        if self._sources.files.root:
+            return None
+        found = self._guarded(lambda: self._connections.callers(port))
+        if not found:
+            return None
+        return Correspondents(
+            remote_share=1.0, remote=len(found), remote_names=self._names(sorted(found))
+        )
+
+    def _names(self, addresses: Iterable[bytes]) -> tuple[str, ...]:
+        return tuple(map(written, addresses)) if self._publish_clients else ()
+
+    def _shares(self, used: Counter[OpenAccount], total: int) -> tuple[Correspondent, ...]:
+        return tuple(
+            Correspondent(self._closed(account, account.cpu_ns), nanoseconds / total)
+            for account, nanoseconds in used.most_common()
+        )
+
+    def _guarded(self, look: Callable[[], _T]) -> _T | None:
+        """Looks at connections; what is wrong with that is told by ``health``."""
+        try:
+            return look()
+        except SourceError:
+            return None
+        finally:
+            self.health["ledger.clients"] = self._connections.problem
+
     def close(self) -> None:
         self._lineage.close()
         self._processes.close()
@@ -238,6 +325,7 @@ class BalancedLedger:
         self.health["ledger.network"] = self._network.problem
         self.health["ledger.lineage"] = self._lineage.problem
         busiest, others = self._shown()
+        self._portraits.tell_apart([*busiest, *others])
         shown = sum(account.cpu_ns for account in busiest)
         closed = [self._closed(account, account.cpu_ns) for account in busiest]
         closed += [self._closed(account, 0) for account in others]
@@ -250,6 +338,8 @@ class BalancedLedger:
             irq_seconds=window.irq / 1e9,
             steal_seconds=window.steal / 1e9,
             guest_seconds=window.guest / 1e9,
+            memory_kills=tuple(self._killed(each) for each in self._shortage.kills),
+            memory_kill_awaited=self._shortage.waiting,
         )
         self._turn_page()
         return balance
@@ -259,7 +349,7 @@ class BalancedLedger:
         accounts = self._groups.accounts.values()
         worked = self._attribution.worked
         self._disk.read(worked, self._window, self._books.opened)
-        self._busiest.read(worked.items())
+        self._busiest.read(worked)
         self._run_queues.read(worked.items(), busy, int(length * window.cores * 1e9))
         self._memory.read(accounts, self._window, self._at)
         containers = (one for one in accounts if one.group.kind is GroupKind.CONTAINER)
@@ -288,7 +378,7 @@ class BalancedLedger:
         worked = [account for account in accounts if account.cpu_ns >= _SHOWN]
         worked.sort(key=lambda account: account.cpu_ns, reverse=True)
         largest = sorted(accounts, key=resident, reverse=True)[:_LARGEST]
-        others = dict.fromkeys((*self._blocked.waiting, *largest))
+        others = dict.fromkeys((*self._blocked.waiting, *self._shortage.limits, *largest))
         return worked, [account for account in others if account.cpu_ns < _SHOWN]
 
     def _closed(self, account: OpenAccount, cpu_ns: int) -> Account:
@@ -301,9 +391,10 @@ class BalancedLedger:
         leading = self._busiest.of(account)
         if account.unseen_ns:
             account.share_unseen()
+        clues = self._portraits.clues(account)  # it may take another name
         return Account(
             group=account.group,
-            clues=account.clues(),
+            clues=clues,
             cpu_seconds=cpu_ns / 1e9,
             short_lived_seconds=min(account.unseen_ns, cpu_ns) / 1e9,
             process_count=len(account.processes),
@@ -311,6 +402,7 @@ class BalancedLedger:
             since=None if start is None else self._epoch + start * self._machine.tick,
             memory_bytes=None if kernel else self._memory.held(account),
             memory_growth_bytes_per_second=self._memory.growth(account),
+            memory_limit=self._shortage.limits.get(account),
             disk_read_bytes_per_second=None if disk is None else disk.read / length,
             disk_write_bytes_per_second=None if disk is None else disk.written / length,
             network_receive_bytes_per_second=None if wire is None else wire[0] / length,
@@ -321,6 +413,17 @@ class BalancedLedger:
             pids=leading.busiest,
             process_group=leading.process_group,
             place=account.place,
+        )
+
+    def _killed(self, each: Killed) -> MemoryKill:
+        account = each.account
+        return MemoryKill(
+            account=None if account is None else self._closed(account, account.cpu_ns),
+            program=each.program,
+            held_bytes=each.held_bytes,
+            limited=each.limited,
+            limit=each.limit,
+            sure=each.sure,
         )
 
     def _turn_page(self) -> None:
@@ -350,6 +453,7 @@ class BalancedLedger:
         self._groups.turn_page(self._window)
         self._disk.turn_page(closed)
         self._run_queues.turn_page()
+        self._shortage.turn_page()
 
     def _look_around(self) -> None:
         """Finds out what this user may not see."""

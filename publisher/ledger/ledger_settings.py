@@ -23,6 +23,11 @@ class LedgerSettings:
         "Show the words after the command in labels. Off, since arguments may hold secrets; "
         "what looks like one is left out even then.",
     )
+    publish_clients: bool = setting(
+        False,
+        "Name the machines for which a file server works by their addresses. Off, since these may "
+        "tell who is at home; they are counted even then.",
+    )
     programs_file: str | None = setting(
         None,
         "A TOML file with wrappers, interpreters, shells and other programs of your own through "

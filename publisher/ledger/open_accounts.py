@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from publisher.contract.readings import GroupKind
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.cpu.process import Process
 from publisher.ledger.naming.cgroup_names import Place
-from publisher.ledger.naming.names import Name, clean, program_of
+from publisher.ledger.naming.names import Name
+from publisher.ledger.naming.words import clean, program_of_comm
 
 _SUBREAPERS = frozenset({b"systemd", b"init"})  # of a session: orphans are theirs to wait for
 
@@ -20,7 +20,11 @@ class OpenAccount:
 
     Attributes:
         group: the group as it is published.
-        name: what the command line of its first process said.
+        name: what the command line of its first process said, or what it does now.
+        root: its first process; ``None`` where that was none that was described.
+        container: the name of the container that it is, or lies in.
+        following: another name that it may take, and the window in which it came up; ``renamed``:
+            it has taken one before.
         place: the container or unit that it is; ``None`` for jobs and programs.
         ancestors: names of the programs above its root, the nearest first.
         processes: those that live, with the resident bytes and threads that ``rss`` (bytes) and
@@ -30,11 +34,16 @@ class OpenAccount:
         members: nanoseconds by program of the processes that worked in it, halved from window to
             window; ``glimpsed``: likewise of those seen to come or go.
         last_window: the number of the window in which it worked last.
+        mining: a command line in it had options that only miners have.
+        most: who worked most in this window, as far as booked; ``most_ns``: how much.
+        worker: who works most, calmly: another one must have done more than it did lately.
     """
 
     __slots__ = (
-        "_oldest", "ancestors", "cpu_ns", "executable", "glimpsed", "group", "image", "last_window",
-        "members", "name", "place", "previous_ns", "processes", "rss", "threads", "unseen_ns",
+        "_lately_ns", "_mark_ns", "_oldest", "ancestors", "container", "cpu_ns", "executable",
+        "following", "glimpsed", "group", "image", "last_window", "members", "mining", "most",
+        "most_ns", "name", "place", "previous_ns", "processes", "renamed", "root", "rss",
+        "threads", "unseen_ns", "worker",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -53,6 +62,15 @@ class OpenAccount:
         self.processes: dict[Member, tuple[int, int]] = {}
         self.rss = 0
         self.threads = 0
+        self.root: Member | None = None
+        self.container = ""
+        self.following: tuple[str, int] | None = None
+        self.renamed = False
+        self.mining = False
+        self.most: Member | None = None
+        self.most_ns = 0
+        self.worker: Member | None = None
+        self._lately_ns = self._mark_ns = 0
         self._oldest: int | None = None
 
     def join(self, process: Member) -> None:
@@ -93,28 +111,50 @@ class OpenAccount:
         for program, weight in weights.items():
             self.members[program] += self.unseen_ns * weight // whole
 
-    def clues(self) -> Clues:
-        """What classification may go by."""
+    def settle(self) -> None:
+        """Finds out who works most, once a window."""
+        rival, self.most = self.most, None
+        rival_ns, self.most_ns = self.most_ns, 0
+        worker = self.worker
+        if worker is not None and (not worker.alive or worker not in self.processes):
+            worker = self.worker = None
+        if rival is None:
+            return
+        if worker is not None:
+            self._lately_ns = self._lately_ns // 2 + worker.self_ns - self._mark_ns
+            self._mark_ns = worker.self_ns
+            if rival is worker or rival_ns <= self._lately_ns:
+                return
+        self.worker = rival if rival in self.processes else None
+        self._lately_ns, self._mark_ns = rival_ns, rival.self_ns
+
+    def ranked(self) -> tuple[str, ...]:
+        """Names of the programs that worked in it, the busiest first, at most 8."""
         counts = self.members
-        members = tuple(counts)
-        if len(members) > 1:
-            members = tuple(sorted(counts, key=counts.__getitem__, reverse=True)[:8])
-        unit = container = ""
-        if self.place is not None:
-            if self.place.kind is GroupKind.UNIT:
-                unit = self.place.identity
-            else:
-                container = self.group.label
+        if len(counts) > 1:
+            return tuple(sorted(counts, key=counts.__getitem__, reverse=True)[:8])
+        return tuple(counts)
+
+    def clues(self) -> Clues:
+        """What classification may go by, as far as it is known without a closer look."""
+        name, members = self.name, self.ranked()
+        program = members[0] if members else name.program
+        if program == name.interpreter and name.titled:
+            # It has told its name, and so would the others that it runs.
+            program = name.program
+            members = (program, *members[1:])
         return Clues(
-            program=members[0] if members else self.name.program,
+            program=program,
             executable=self.executable,
-            script=self.name.script,
-            command=self.name.command,
-            unit=unit,
-            container_name=container,
+            script=name.script,
+            command=name.command,
+            unit="" if self.place is None else self.place.unit,
+            container_name=self.container,
             container_image=self.image,
             ancestors=self.ancestors,
             members=members,
+            interpreter=name.interpreter if name.script else "",
+            mining=self.mining,
         )
 
 
@@ -160,7 +200,7 @@ class GroupMembership:
     def inherited(self, comm: str) -> GroupMembership:
         """The membership of a child or successor of that kernel name."""
         if self.child is None or self.child[0] != comm:
-            program = clean(program_of(comm))
+            program = clean(program_of_comm(comm))
             self.child = comm, GroupMembership(self.account, self.counter, False, False, program)
         return self.child[1]
 

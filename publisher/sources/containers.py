@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from publisher.errors import SourceError
+from publisher.sources.container_names import of_pod, plain_name
 from publisher.sources.files import KernelFiles
 
 _TIMEOUT = 0.5  # seconds that a runtime's daemon may take for its whole answer
@@ -22,6 +23,13 @@ _SLOW = 0.2  # seconds: one that takes so long has other things to do,
 _PAUSE = 10.0  # and is not asked again for so long
 _LIMIT = 4 << 20
 _STORAGES = ("/var/lib/containers/storage", "/run/containers/storage")
+_STATES = (  # of containerd: alone, and as k3s, MicroK8s and k0s bring their own
+    "/run/containerd",
+    "/run/k3s/containerd",
+    "/var/snap/microk8s/common/run/containerd",
+    "/run/k0s/containerd",
+)
+_DOCKER_FOLDERS = ("/var/lib/docker", "/var/snap/docker/common/var-lib-docker")
 _NAMESPACES = ("k8s.io", "default", "moby")
 
 
@@ -50,8 +58,11 @@ class Runtimes:
         if not re.fullmatch(r"[0-9a-f]{32,64}", identity):
             return None
         if runtime == "docker":
-            found = _docker(_json(files, f"/var/lib/docker/containers/{identity}/config.v2.json"))
-            return found or _docker(self._ask(f"/containers/{identity}/json"))
+            for folder in _DOCKER_FOLDERS:
+                facts = _json(files, f"{folder}/containers/{identity}/config.v2.json")
+                if found := _docker(facts):
+                    return found
+            return _docker(self._ask(f"/containers/{identity}/json"))
         if runtime in ("podman", "cri-o"):
             return _storage(files, identity) or _bundle(files, identity)
         return _bundle(files, identity)
@@ -77,8 +88,13 @@ def _docker(facts: Any) -> Container | None:
     if not isinstance(facts, dict):
         return None
     config = facts.get("Config")
-    image = config.get("Image", "") if isinstance(config, dict) else ""
-    return Container(str(facts.get("Name", "")).lstrip("/"), short_image(str(image)))
+    config = config if isinstance(config, dict) else {}
+    labels = config.get("Labels")
+    image = short_image(str(config.get("Image", "")))
+    name = str(facts.get("Name", "")).lstrip("/")
+    return Container(
+        plain_name(name, labels if isinstance(labels, dict) else {}, image=image), image
+    )
 
 
 def _storage(files: KernelFiles, identity: str) -> Container | None:
@@ -99,12 +115,14 @@ def _stored(item: dict[str, Any]) -> Container:
         image = facts.get("image-name", "") if isinstance(facts, dict) else ""
     except (TypeError, ValueError):
         pass
-    return Container(str(names[0]) if isinstance(names, list) and names else "", short_image(image))
+    name = str(names[0]) if isinstance(names, list) and names else ""
+    return Container(plain_name(name, {}, image=image), short_image(image))
 
 
 def _bundle(files: KernelFiles, identity: str) -> Container | None:
     paths = [
-        f"/run/containerd/io.containerd.runtime.v2.task/{namespace}/{identity}/config.json"
+        f"{state}/io.containerd.runtime.v2.task/{namespace}/{identity}/config.json"
+        for state in _STATES
         for namespace in _NAMESPACES
     ]
     paths += [f"{storage}/overlay-containers/{identity}/userdata/config.json"
@@ -126,8 +144,9 @@ def _annotated(notes: dict[str, Any]) -> Container:
     image = first(
         "io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName", "nerdctl/image-name"
     )
-    return Container(f"{pod}/{name}" if pod and name and name not in pod else name or pod,
-                     short_image(image))  # fmt: skip
+    nerdctl = not pod and notes.get("nerdctl/name")
+    plain = plain_name(name, {}, image=image) if nerdctl else of_pod(pod, name)
+    return Container(plain, short_image(image))
 
 
 def short_image(image: str) -> str:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -30,6 +32,7 @@ _TICK = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") els
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _HELD = 192  # a read descriptor of /proc keeps a page of buffer: a few hundred at most
 _ARGUMENTS = 4096  # bytes of a command line: names stand in front
+_LATE = re.compile(rb"[^\0]*(?:java|beam\.smp|electron)\0")  # but for those of these programs
 
 
 class Stat(NamedTuple):
@@ -139,7 +142,16 @@ class ProcessDetails(ProcessSource, Protocol):
         """The lines of ``/proc/<pid>/cgroup``; empty when there are none."""
 
     def executable(self, pid: int) -> str:
-        """The path of its program; empty where this user may not know."""
+        """The path of its program; empty where this user may not know.
+
+        The kernel puts `` (deleted)`` behind the path of one that is no more.
+        """
+
+    def working_folder(self, pid: int) -> str:
+        """The folder that it works in; empty where this user may not know."""
+
+    def user(self, pid: int) -> str:
+        """The name of the user whose it is, else the number; empty when it is gone."""
 
     def io(self, pid: int) -> tuple[int, int]:
         """Bytes it caused to be read from and to be written to disks, since it began."""
@@ -175,6 +187,7 @@ class LinuxProcesses:
         clock: Callable[[int], int] | None = None,
         clocked: bool | None = None,
     ) -> None:
+        self._root = files.root
         self._proc = f"{files.root}/proc"
         self._clock = clock or _clock_of_this_system()
         self._held: dict[int, int] = {}
@@ -271,7 +284,10 @@ class LinuxProcesses:
 
     def command_line(self, pid: int) -> list[str]:
         """The words it was started with; empty for kernel threads, zombies and the denied."""
-        content = self._read(pid, "cmdline", _ARGUMENTS).rstrip(b"\0")
+        content = self._read(pid, "cmdline", _ARGUMENTS)
+        if len(content) == _ARGUMENTS and _LATE.match(content):
+            content = self._read(pid, "cmdline")
+        content = content.rstrip(b"\0")
         return content.decode("utf-8", "replace").split("\0") if content else []
 
     def cgroups(self, pid: int) -> bytes:
@@ -279,8 +295,30 @@ class LinuxProcesses:
         return self._read(pid, "cgroup")
 
     def executable(self, pid: int) -> str:
-        """The path of its program; empty where this user may not know."""
-        return self._link(pid, "exe").removesuffix(" (deleted)")
+        """As the protocol says."""
+        return self._link(pid, "exe")
+
+    def working_folder(self, pid: int) -> str:
+        """The folder that it works in; empty where this user may not know."""
+        return self._link(pid, "cwd")
+
+    def user(self, pid: int) -> str:
+        """As the protocol says, by ``/etc/passwd`` alone: a directory service may hang."""
+        with suppress(OSError):
+            number = Path(f"{self._proc}/{pid}").stat().st_uid
+            return self._users.get(number, f"user {number}")
+        return ""
+
+    @cached_property
+    def _users(self) -> dict[int, str]:
+        users: dict[int, str] = {}
+        with suppress(OSError):
+            for line in Path(f"{self._root}/etc/passwd").read_text("utf-8", "replace").splitlines():
+                name, _, rest = line.partition(":")
+                number = rest.partition(":")[2].partition(":")[0]
+                if number.isdecimal():
+                    users.setdefault(int(number), name)
+        return users
 
     def io(self, pid: int) -> tuple[int, int]:
         """Bytes it caused to be read from and to be written to disks, since it began.

@@ -98,6 +98,12 @@ class PsutilProcesses:
     def executable(self, pid: int) -> str:
         return str(self._ask(pid, "exe", "") or "")
 
+    def working_folder(self, pid: int) -> str:
+        return str(self._ask(pid, "cwd", "") or "")
+
+    def user(self, pid: int) -> str:
+        return str(self._ask(pid, "username", "") or "")
+
     def io(self, pid: int) -> tuple[int, int]:
         try:
             counters = self._process(pid).io_counters()

@@ -12,7 +12,8 @@ from publisher.daemon.settings import Settings
 from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
+from publisher.ledger.usage.shortage import CALM, MemorySigns
 from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
 from publisher.sources import Sources
 from publisher.subsystems.base import Subsystem
@@ -58,13 +59,19 @@ class Books:
         self._account = account
         self._samples = 0
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         self._samples += 1
         if self._samples == 1:
             return None
         return Balance(window_seconds=2.0, cores=2, busy_seconds=2.0, accounts=(self._account,))
 
     def account_of(self, pid: int) -> Account | None:
+        return None
+
+    def correspondents(self, account: Account) -> Correspondents | None:
+        return None
+
+    def callers(self, port: int) -> Correspondents | None:
         return None
 
     def close(self) -> None:
@@ -74,7 +81,7 @@ class Books:
 class Lost(Books):
     """A ledger that cannot be kept."""
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         raise ZeroDivisionError("whatever")
 
 

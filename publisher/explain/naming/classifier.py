@@ -109,6 +109,13 @@ class _Search:
         return self.group.kind in (GroupKind.UNIT, GroupKind.CONTAINER) and bool(self.group.label)
 
     @property
+    def _installed(self) -> bool:
+        """Whether the program lies where packages put them, as far as that is known."""
+        return self.clues.executable.startswith(("/usr/", "/bin/", "/opt/", "/nix/")) or not (
+            self.clues.executable or self.clues.command.startswith(("./", "/"))
+        )
+
+    @property
     def _owned(self) -> bool:
         """Whether what works is a tool in something of somebody's own."""
         return self._named or bool(self.clues.script)
@@ -151,9 +158,10 @@ class _Search:
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
-        rule = self.book.find_exact("program", base(script))
-        if rule is not None and rule.role == "program" and not is_weak(rule):
-            return said(rule, alike, "script", f"script {script!r}")
+        for name in filter(None, (script.rpartition("/")[0], base(script))):
+            rule = self.book.find_exact("program", name)
+            if rule is not None and rule.role == "program" and not is_weak(rule):
+                return said(rule, alike, "script", f"script {script!r}")
         return None
 
     def _root(self) -> Classification | None:
@@ -206,7 +214,7 @@ class _Search:
         if script:
             by = self.clues.interpreter or name
             return self._nobody(f"{by!r} runs {script!r}, which no rule knows")
-        if self._named:
+        if self._named and rule.category == "shell":
             return self._nobody(f"{name!r} works most in it, and says little")
         return said(rule, confidence, "program", f"program {name!r}")
 
@@ -214,7 +222,7 @@ class _Search:
         owner = self._owner("")
         if owner is None:
             return None
-        return said(owner[0], ALIKE, "above", f"it works for {owner[1]!r}")
+        return said(owner[0], INSIDE, "above", f"it works for {owner[1]!r}")
 
     def _hosted(self, rule: Rule, name: str, confidence: float) -> Classification:
         """What is done below a shell or another host, which lends its name to nothing."""
@@ -290,12 +298,13 @@ class _Search:
         return None
 
     def _words(self) -> Classification | None:
+        job = self.group.label.split(" ")[0] if self.group.kind is GroupKind.JOB else ""
         texts = (
             self.clues.script,
             self.clues.unit,
             self.clues.container_name,
             self.clues.container_image.rpartition("/")[2],
-            self.group.label.split(" ")[0] if self.group.kind is GroupKind.JOB else "",
+            "" if self._lookup(job) else job,  # rsync is no backup because of its name
             self.clues.worker_script,
         )
         for text in texts:
@@ -308,6 +317,8 @@ class _Search:
     def _lookup(self, name: str) -> tuple[Rule, float] | None:
         whole = name if "/" in name and name[:1] != "/" else ""
         name = base(name)
+        if len(name) == 1 and not self._installed:
+            return None  # a person's ./x is no display server
         rule = (self.book.find("program", whole) if whole else None) or self.book.find(
             "program", name
         )

@@ -43,8 +43,12 @@ class Disguise:
 
     @property
     def believed(self) -> bool:
-        """Whether the program's name may be looked up: it is its own, or known for what it is."""
-        return self.revealed or not self.alias
+        """Whether the program's name may be looked up.
+
+        It is its own, or known for what it is. What lies where anyone may put it can be called
+        anything.
+        """
+        return self.revealed or not (self.alias or hides(self.clues.executable))
 
     def found(self, found: Classification) -> Classification:
         """What was found, as sure as that can be, with the alias behind its label."""
@@ -53,6 +57,8 @@ class Disguise:
             return replace(found, reason=reason)
         category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
         if self.alias:
+            if not self.revealed and label.lower() == self.alias.lower():
+                label = printable(self.clues.program)
             label = f"{label} (calls itself {printable(self.alias)})"[:60]
             # A perl that calls itself rsync is no backup, and no honest script either.
             if found.by == "program" and found.role in ("interpreter", "host"):
@@ -70,7 +76,6 @@ def disguise_of(book: RuleBook, clues: Clues) -> Disguise | None:
     real = base(clues.executable.removesuffix(" (deleted)"))
     if not real or not name or _alike(real, name):
         return Disguise(clues, "", reason)
-    # What lies where anyone may put it can be called anything.
     revealed = program_rule(book, real) is not None and not hides(clues.executable)
     told = replace(
         clues,

@@ -9,7 +9,7 @@ from publisher.explain.naming.classification import ALIKE, KNOWN, Classification
 from publisher.explain.naming.rules import RuleBook
 
 _KWORKER = re.compile(r"^kworker(?:/\S*?[-+]| )(?P<queue>.+)$")
-_RESCUER = re.compile(r"^r-")
+_INTERRUPT = re.compile(r"^irq(?: |/\d+-)")
 
 
 def kernel_work(book: RuleBook, thread: str) -> Classification:
@@ -17,13 +17,12 @@ def kernel_work(book: RuleBook, thread: str) -> Classification:
 
     ``kworker/u8:2-btrfs-endio`` and ``kworker btrfs-endio`` are both Btrfs at work.
     """
-    name = thread.lower()
+    name = _INTERRUPT.sub("irq/", thread.lower())
     queue = match["queue"] if (match := _KWORKER.match(name)) else ""
-    queue = _RESCUER.sub("", queue)
     for text in (queue, name):
-        for form in (text, text.partition("/")[0]):
+        for form in (text, plain := text.partition("/")[0], f"{plain}/" if plain else ""):
             rule = book.find("kernel", form) if form else None
-            if rule is not None and (text is name or rule.name != "kernel-rest"):
+            if rule is not None:
                 return said(rule, KNOWN, "kernel", f"kernel thread {thread!r}")
     label = f"kernel ({printable(thread)})" if thread else "kernel"
     return Classification("system", label, ALIKE, "", "a kernel thread", "kernel")

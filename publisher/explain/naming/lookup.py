@@ -13,7 +13,7 @@ _WORD = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|jar|lua|r|jl|dll)$")
 
 _HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
-_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "memfd:")  # noqa: S108
+_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:")  # noqa: S108
 
 
 def base(path: str) -> str:
@@ -46,8 +46,11 @@ def words_of(text: str) -> list[str]:
 def script_names(script: str) -> Iterator[str]:
     """``/opt/x/train.py`` as ``train.py`` and ``train``; ``http.server`` also as ``http``.
 
-    A class in a package, ``org.apache.catalina.startup.Bootstrap``, also by its own name.
+    A class in a package, ``org.apache.catalina.startup.Bootstrap``, also by its own name, and a
+    file that is called like many, ``zigbee2mqtt/index.js``, first by its folder.
     """
+    if folder := script.rpartition("/")[0].rpartition("/")[2]:
+        yield folder
     name = base(script)
     yield name
     stem = _ENDING.sub("", name)

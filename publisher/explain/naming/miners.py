@@ -9,6 +9,7 @@ program also hides, and then as a suspicion.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from publisher.contract.printable import printable
 from publisher.explain.naming.classification import (
@@ -42,15 +43,24 @@ def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
             continue
         reason = f"{name!r} is known for mining"
         if not _ambiguous(rule):
-            return said(rule, confidence, by, reason)
+            return _called(said(rule, confidence, by, reason), name)
         if suspected is None and _hides(clues):
-            suspected = said(rule, GUESS, by, f"{reason}, and hides")
+            suspected = _called(said(rule, GUESS, by, f"{reason}, and hides"), name)
     if clues.mining:
-        name = printable(clues.program or "unknown program")
-        return Classification(
-            MINING, f"Cryptominer ({name})", ALIKE, "", "its options are a miner's", "program"
+        told = Classification(
+            MINING, "Cryptominer", ALIKE, "", "its options are a miner's", "program"
         )
+        return _called(told, clues.program)
     return _by_place(book, clues) or suspected
+
+
+def _called(found: Classification, name: str) -> Classification:
+    """With the program's own name: in somebody else's container, that is what to look for."""
+    name = printable(base(name)).strip()
+    kind, _, last = found.label.rpartition(" ")
+    if not name or last.lower() != "cryptominer" or (kind and kind.lower() in name.lower()):
+        return found
+    return replace(found, label=f"{found.label} {name}"[:60])
 
 
 def is_weak(rule: Rule) -> bool:

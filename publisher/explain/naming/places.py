@@ -79,15 +79,15 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
     if not unit:
         return None
     name, reason = without_type(unit), f"unit {unit!r}"
-    for exact in dict.fromkeys((unit, name, name.partition("@")[0])):
-        rule = book.find("unit", exact)
+    for whole in (unit, name, name.partition("@")[0]):
+        rule = _unit_rule(book, whole) if whole != unit else book.find_exact("unit", unit)
         if rule is not None:
             return None if rule.role == "host" else said(rule, KNOWN, "unit", reason)
     for plain in unit_names(unit):
         if len(plain) < _SHORTEST_WHOLE:
             continue
         rule = (
-            book.find("unit", plain)
+            _unit_rule(book, plain)
             or _answering(book.find_exact("program", plain))
             or book.find_exact("image", plain)
         )
@@ -96,6 +96,15 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
     if application_of(unit):
         return None
     return _by_part(book, clues, name.partition("@")[0], "unit", reason)
+
+
+def _unit_rule(book: RuleBook, name: str) -> Rule | None:
+    """The rule of a unit; ``postgresql-backup`` is none of ``postgresql-*``."""
+    rule, doing = book.find("unit", name), doing_in(name)
+    if rule is None or not doing or book.find_exact("unit", name) is not None:
+        return rule
+    loosely = book.find("unit", name.replace(doing, "\0"))
+    return None if loosely is not None and loosely.name == rule.name else rule
 
 
 def _answering(rule: Rule | None) -> Rule | None:
@@ -125,7 +134,11 @@ def _by_part(
         if at_work is not None and rule.name == at_work.name:
             return said(rule, ALIKE, by, reason)
         first = first or rule
-    return said(first, INSIDE, by, reason) if first is not None else None
+    # What is plainly at work says more than a part of a name that it does not fit.
+    works = _answering(at_work)
+    if first is None or (works is not None and works.category in _SERVED):
+        return None
+    return said(first, INSIDE, by, reason)
 
 
 def _part_rule(book: RuleBook, part: str) -> Rule | None:
@@ -139,7 +152,9 @@ def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> 
     rule = book.find_exact("image", product) or book.find_exact("program", product)
     if at_work is None or rule is None or rule.name != at_work.name:
         return None
-    return book.find_exact("word", doing)
+    word = book.find_exact("word", doing)
+    # But ``restic-backup`` is better called restic.
+    return word if word is not None and word.category != at_work.category else None
 
 
 def own_name(group: WorkGroup, clues: Clues) -> str:
@@ -160,7 +175,7 @@ def _container_name(label: str, clues: Clues) -> str:
     if image and is_invented(label):
         return image
     unit = without_type(clues.unit).rstrip("@")
-    if unit and (is_number(label) or not image):
+    if unit and is_number(label):
         return unit
     service = service_of(label) if label.lower() == clues.container_name.lower() else label
     return service or label

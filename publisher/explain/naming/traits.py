@@ -19,7 +19,32 @@ _LIBRARIES: Final = (
 )
 """Families of libraries by what they are for, the more telling first."""
 
-_WEB_PORTS: Final = frozenset({80, 443, 3000, 5000, 8000, 8080, 8081, 8443, 8888, 9000})
+_PORTS: Final = {
+    1433: "database",
+    3306: "database",
+    5432: "database",
+    6379: "database",
+    27017: "database",
+    1883: "smart_home",
+    8123: "smart_home",
+    8883: "smart_home",
+    8096: "media",
+    32400: "media",
+    22: "remote_access",
+    3389: "remote_access",
+    5900: "remote_access",
+    51820: "remote_access",
+    139: "file_sharing",
+    445: "file_sharing",
+    2049: "file_sharing",
+    21: "file_sharing",
+    25565: "gaming",
+    27015: "gaming",
+    6881: "downloads",
+    51413: "downloads",
+    9100: "monitoring",
+}
+"""Ports that are one kind of server's by custom: IANA's registry, their own defaults."""
 _SURE: Final = 0.5
 
 
@@ -46,7 +71,8 @@ def with_traits(found: Classification, traits: Traits) -> Classification:
 
     The label stays: it is the program's or the script's own name.
     """
-    if found.category != "unknown" or found.confidence > GUESS:
+    idle = found.category == "shell" and found.role in ("interpreter", "host")
+    if found.confidence > GUESS or not (found.category == "unknown" or idle):
         return found
     category, why = _kind(traits)
     if not category:
@@ -62,8 +88,9 @@ def _kind(traits: Traits) -> tuple[str, str]:
             return category, f"it has loaded {loaded[0]}"
     if traits.gpu:
         return "ai", "it computes on a GPU"
-    if ports := sorted(_WEB_PORTS.intersection(traits.serves)):
-        return "web", f"it serves port {ports[0]}"
+    for port in traits.serves:
+        if port in _PORTS:
+            return _PORTS[port], f"it serves port {port}"
     if traits.serves:
         return "web", f"it serves port {min(traits.serves)}"
     if traits.reads_tree:

@@ -100,6 +100,9 @@ class EventLog:
             unwatched=unwatched,
             alert=alert.condition.alert,
             severity=alert.condition.severity if alert.raised else "info",
+            category=alert.condition.category or None,
+            label=alert.condition.label or None,
+            resource=alert.condition.resource,
             duration_seconds=None if alert.raised else alert.lasted,
         )
 

@@ -215,9 +215,9 @@ def _told(inputs: HeadlineInputs) -> frozenset[Named]:
 def _loaded(inputs: HeadlineInputs, *, plain: bool) -> str:
     """What is used much and by whom, in the order of ``causes``; empty when nothing is."""
     if _is_mined(inputs) and (mined := _mined(inputs)):
-        return mined
+        return "; ".join(filter(None, (mined, inputs.memory_story)))
     if inputs.churn:
-        return _in_turn(inputs)[0]
+        return "; ".join(filter(None, (inputs.memory_story, _in_turn(inputs)[0])))
     parts = [*_memory(inputs), *_processors(inputs, plain=plain), *_transfers(inputs, plain=plain)]
     return "; ".join(parts)
 

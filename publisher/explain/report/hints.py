@@ -73,7 +73,7 @@ def to_stop(account: Account, found: Classification, pauses: Iterable[str] = ())
         pauses: commands that pause what arrays are doing to themselves.
     """
     group, place = account.group, account.place
-    if group.own or found.category in _NEVER:
+    if group.own or found.rule == "fanwhy" or found.category in _NEVER:
         return None
     if group.kind is GroupKind.KERNEL:
         return _upkeep(group.label, pauses)

@@ -94,6 +94,8 @@ class GroupAttribution(Attribution[GroupMembership]):
         account = membership.account
         account.cpu_ns += nanoseconds
         account.members[membership.program] += nanoseconds
+        if nanoseconds > account.most_ns:
+            account.most, account.most_ns = process, nanoseconds
         self.worked[process] = self.worked.get(process, 0) + nanoseconds
         if process.fresh:
             self._glimpse(process, nanoseconds)

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 
 from publisher.contract.readings import GroupKind
-from publisher.ledger.naming.names import clean
+from publisher.ledger.naming.words import clean
 
 _ID = r"(?P<id>[0-9a-f]{64}|[0-9a-f]{32})"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _CONTAINERS = [
     (re.compile(pattern), runtime)
     for pattern, runtime in (
@@ -26,6 +27,7 @@ _CONTAINERS = [
         (r"^lxc\.payload\.(?P<id>.+)$", "lxc"),
         (r"^systemd-nspawn@(?P<id>.+)\.service$", "nspawn"),
         (r"^machine-(?P<id>.+)\.scope$", "machine"),
+        (rf"^(?P<id>{_UUID}[.-].+)\.scope$", "nomad"),
     )
 ]
 _BELOW = {
@@ -55,6 +57,8 @@ class Place:
         identity: container id or name; the unit's full name.
         anchor: the cgroup that holds all of it.
         label: the name for people, as far as the path tells.
+        inner: the unit or container inside a container that runs a whole system:
+            ``immich.service`` in an LXC container; empty where there is none.
     """
 
     kind: GroupKind
@@ -62,6 +66,22 @@ class Place:
     identity: str
     anchor: str
     label: str
+    inner: str = ""
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit that it is, or that it is inside a container."""
+        if self.kind is GroupKind.UNIT:
+            return self.identity
+        return self.inner if self.inner.endswith((".service", ".scope")) else ""
+
+    @property
+    def key(self) -> str:
+        """What the account of all that is in it is kept under."""
+        if self.kind is GroupKind.UNIT:
+            return f"unit:{self.identity}"
+        inner = f"/{self.inner}" if self.inner else ""
+        return f"container:{self.runtime}:{self.identity}{inner}"
 
 
 def place_of(path: str) -> Place | None:
@@ -74,12 +94,30 @@ def place_of(path: str) -> Place | None:
         anchor = "/".join(parts[: at + 1])
         if container := _container(parts, at):
             runtime, identity = container
+            inner, deeper = _inside(parts, at + 1)
             return Place(
-                GroupKind.CONTAINER, runtime, identity, anchor, _container_label(runtime, identity)
+                GroupKind.CONTAINER,
+                runtime,
+                identity,
+                deeper or anchor,
+                _container_label(runtime, identity),
+                inner,
             )
         if part.endswith((".service", ".scope")):
             unit = None if _JOB_UNITS.match(part) else _unit(part, anchor)
     return unit
+
+
+def _inside(parts: list[str], at: int) -> tuple[str, str]:
+    """The unit or container that lies inside one, and its cgroup; empty where there is none."""
+    inner = deeper = ""
+    for number, part in enumerate(parts[at:], at):
+        if _container(parts, number):
+            return part.removesuffix(".scope"), "/".join(parts[: number + 1])
+        if part.endswith(".service"):
+            inner = "" if _JOB_UNITS.match(part) else unescape(part)
+            deeper = "/".join(parts[: number + 1]) if inner else ""
+    return inner, deeper
 
 
 def _container(parts: list[str], at: int) -> tuple[str, str] | None:
@@ -92,8 +130,13 @@ def _container(parts: list[str], at: int) -> tuple[str, str] | None:
             return runtime, identity
     if above in _BELOW and (runtime := _BELOW[above]) and part != "init.scope":
         return (runtime, part) if runtime == "lxc" or _HEX.match(part) else None
-    if _HEX.match(part) and any(piece.startswith(("kubepods", "pod")) for piece in parts[:at]):
-        return "containerd", part
+    if above == "qemu.slice" and re.fullmatch(r"\d+\.scope", part):
+        return "qemu", part.removesuffix(".scope")  # of Proxmox VE
+    if _HEX.match(part):
+        if any(piece.startswith(("kubepods", "pod")) for piece in parts[:at]):
+            return "containerd", part
+        if "ecs" in parts[:at]:
+            return "docker", part
     return None
 
 
@@ -105,6 +148,8 @@ def _machine(identity: str) -> tuple[str, str]:
 
 
 def _container_label(runtime: str, identity: str) -> str:
+    if runtime == "nomad":
+        return clean(re.sub(rf"^{_UUID}.", "", identity))
     return f"{runtime} {identity[:12]}" if _HEX.match(identity) else clean(identity)
 
 

@@ -7,17 +7,11 @@ script only if it is named like one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from publisher.ledger.naming.programs import Interpreter
-
-SCRIPT = re.compile(
-    r"[A-Za-z][\w.-]*\.(?:py|pyc|pyz|sh|bash|zsh|js|mjs|cjs|ts|mts|cts|rb|pl|php|phar|lua|R|jl|jar"
-    r"|java|dll|exe|asar|ps1|tcl)"
-)
-"""A file name of a script; it may well hold a date."""
+from publisher.ledger.naming.words import SCRIPT
 
 
 class Run(NamedTuple):
@@ -25,7 +19,8 @@ class Run(NamedTuple):
 
     Attributes:
         script: the script, module or class as written; empty for code, and where it is not known.
-        flag: how it is told so, as ``-m``; with an empty script, the option that brings the code.
+        flag: how it is told so, as ``-m``, or ``class`` for one of Java; with an empty script, the
+            option that brings the code.
         after: where in the words the script's own arguments begin.
     """
 
@@ -109,21 +104,22 @@ def _long(word: str, options: Interpreter) -> tuple[str, str]:
 
 def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
     """Its options are words of their own; most carry their value behind a colon or as they are."""
-    at, sure = 1, True
+    at, sure, flag = 1, True, "class"
     while at < len(words):
         word = words[at]
         at += 1
         following = words[at] if at < len(words) else ""
         if word == "-jar":
-            return Run(following, "-jar", at + 1)
-        if word in ("-m", "--module"):
-            return Run(following.rpartition("/")[2].rpartition(".")[2], "", at + 1)
-        if word in interpreter.valued:
+            flag = word  # others may stand between it and the file
+        elif word in ("-m", "--module"):
+            return Run(following.rpartition("/")[2], "class", at + 1)
+        elif word in interpreter.valued:
             at += 1
         elif word[:1] not in ("-", "@"):
+            if flag == "-jar" or word.endswith(".java"):
+                return _sure(Run(word, flag if flag == "-jar" else "", at), sure)
             if sure:
-                name = word if word.endswith(".java") else word.rpartition(".")[2]
-                return Run(name, "", at)
+                return Run(word, flag, at)
         elif word.startswith("--") and "=" not in word and word not in interpreter.bare:
             sure = False
     return Run()

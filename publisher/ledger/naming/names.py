@@ -7,22 +7,33 @@ script's file name, the subcommands of programs that have some. Everything else 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from publisher.ledger.naming.interpreters import SCRIPT, run_of
+from publisher.ledger.naming.generic import folder_of, is_generic, plain_class
+from publisher.ledger.naming.hosts import erlang_application, guest_of
+from publisher.ledger.naming.interpreters import run_of
 from publisher.ledger.naming.programs import Programs, shipped
-from publisher.ledger.naming.shell_lines import ASSIGNMENT, commands
+from publisher.ledger.naming.shell_lines import commands
+from publisher.ledger.naming.titles import titled_program
+from publisher.ledger.naming.words import (
+    LABEL_LIMIT,
+    SCRIPT,
+    base,
+    clean,
+    harmless,
+    presentable,
+    program_of,
+    program_of_comm,
+    secretive,
+)
+from publisher.ledger.naming.wrapping import unwrapped, wrapper_of
 
-LABEL_LIMIT = 60
+__all__ = ["LABEL_LIMIT", "Name", "Namer", "base", "clean", "program_of"]
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
-_VERSION = re.compile(r"^(python|pypy|perl|ruby|php|lua|node|java|tclsh)[\d.]+$")
-_NAME = re.compile(r"[\w.+@-]+")
-"""What programs and scripts are called; code hardly ever looks so."""
 _NO_FILE = re.compile(r"/(dev|proc)/")
 _SECRET = re.compile(
     r"pass|pw|token|key|secret|cred|auth|cookie|obscure|^-[A-Za-z]*[aAkKpPsuUwW]$", re.IGNORECASE
@@ -34,6 +45,14 @@ _JOBS = re.compile(r"^-j\d{0,4}$")
 _TOLD = ("true", "false", "echo", "printf", "read", "sleep", "wait")
 """Builtins that are more than bookkeeping: a loop may consist of nothing else."""
 _DEEPEST = 8  # commands within commands
+_OF_LINES = ("su", "runuser", "script")
+_MAIN_THREADS = ("MainThread", "node-MainThread", "main", "exe")  # threads named by a runtime
+_ENDINGS = """
+    py python js node mjs node cjs node ts node rb ruby pl perl php php jar java R Rscript jl julia
+    lua lua sh sh bash bash zsh zsh
+"""
+_INTERPRETERS = dict(zip(_ENDINGS.split()[::2], _ENDINGS.split()[1::2], strict=True))
+"""What runs a script, by its ending, where a wrapper is given the script alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,10 @@ class Name:
         label: the name for people.
         nameless: a shell that runs whatever it is told next: each of its children is a job of
             its own.
+        interpreter: what runs ``script``, or what writes the title.
+        titled: the process has written a title in place of its command line.
+        line: it is a shell with a line of commands, of which the first that matters is named.
+        vague: the script as written, where its name says nothing and its folder is not told.
     """
 
     program: str
@@ -54,28 +77,10 @@ class Name:
     command: str = ""
     label: str = ""
     nameless: bool = False
-
-
-def clean(text: str, limit: int = LABEL_LIMIT) -> str:
-    """Printable, on one line, without characters that steer a terminal or its direction."""
-    kept = "".join(
-        character if unicodedata.category(character)[0] not in "CZ" else " " for character in text
-    )
-    kept = " ".join(kept.split())
-    return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
-
-
-def base(path: str) -> str:
-    """The file name of a path."""
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def program_of(word: str) -> str:
-    """A program's name from the first word of a command: no path, no login dash, no version."""
-    name = base(word).removeprefix("-")
-    if match := _VERSION.match(name):
-        return match[1]
-    return name
+    interpreter: str = ""
+    titled: bool = False
+    line: bool = False
+    vague: str = ""
 
 
 class Namer:
@@ -105,88 +110,98 @@ class Namer:
             comm: the kernel's name of it.
         """
         if not words or not words[0].strip():
-            return _named(program_of(comm))
+            return _named(program_of_comm(comm))
+        tables = self.programs
+        if titled := titled_program(words[0], tables.titled, tables.interpreters.keys()):
+            kernel = program_of_comm(comm)
+            interpreter = kernel if kernel in tables.interpreters else ""
+            return replace(_named(titled), interpreter=interpreter, titled=True)
         if " " in words[0]:
             return self._titled(words, comm)
         return self._of_command(list(words), comm, depth=0)
 
+    def running(self, name: Name, words: Sequence[str], comm: str) -> str:
+        """The name of the program that a process runs itself, wrapper or not.
+
+        Args:
+            name: what ``describe`` says of it.
+            words: its command line.
+            comm: the kernel's name of it.
+        """
+        kernel = program_of_comm(comm)
+        if name.titled:
+            return name.program
+        first = program_of(words[0]) if words else ""
+        if first and (first[:15] == kernel[:15] or kernel in _MAIN_THREADS):
+            return first
+        return kernel
+
     def _titled(self, words: Sequence[str], comm: str) -> Name:
-        """A process that rewrote its command line: ``postgres: writer``, ``npm run build``."""
+        """A process that rewrote its command line: ``npm run build``, ``node /srv/app.js``."""
         title = words[0]
         name = base(title)
-        if title.startswith("/") and name[:15] == comm[:15]:  # a path with spaces in it
-            # A name is cut to 15 bytes in ``comm``; what follows in the title may be arguments.
+        if title[:1] in "/ABCDEFGHIJKLMNOPQRSTUVWXYZ" and name[:15] == comm[:15]:
+            # A path with spaces in it, and a name that is cut to 15 bytes in ``comm``; what
+            # follows in the title may be arguments.
             name = name[:15] + name[15:].partition(" ")[0]
             return self._of_command([name, *words[1:]], comm, depth=0)
-        head, colon, _ = title.partition(": ")
-        if colon and " " not in head:
-            return _named(program_of(head))
         told = title.split()
         program = program_of(told[0])
+        tables = self.programs
         if (
             told[0].startswith("/")
             or program[:15] == comm[:15]
-            or program in self.programs.subcommands
+            or program in tables.subcommands
+            or program in tables.interpreters
         ):
             return self._of_command(told, comm, depth=0)
-        return _named(program_of(comm))
+        return _named(program_of_comm(comm))
 
     def _of_command(self, words: list[str], comm: str, depth: int) -> Name:
         program = program_of(words[0])
-        if _secretive(program) and not depth:
-            program = program_of(comm)
+        if not presentable(program) and not depth and secretive(program):
+            program = program_of_comm(comm)
         if wrapped := self._wrapped(program, words, comm, depth):
             return wrapped
+        tables = self.programs
         if depth < _DEEPEST:
-            if program == "busybox" and len(words) > 1 and _presentable(words[1]):
+            if program == "busybox" and len(words) > 1 and presentable(words[1]):
                 return self._of_command(words[1:], comm, depth + 1)
-            if program in ("su", "runuser") and (line := _line_of_su(words)):
+            if program in _OF_LINES and (line := _line_of(words)):
                 return self._of_line(line, comm, "sh", depth)
-        if program in self.programs.shells:
+        if program in tables.shells:
             return self._of_shell(program, words, comm, depth)
-        if program in self.programs.interpreters:
+        if program in tables.interpreters:
             return self._of_interpreter(program, words, comm, depth)
         if not program:
-            return _named(program_of(comm))
+            return _named(program_of_comm(comm))
+        return self._of_program(program, words)
+
+    def _of_program(self, program: str, words: list[str]) -> Name:
+        if SCRIPT.fullmatch(program):
+            ending = program.rpartition(".")[2]
+            if interpreter := _INTERPRETERS.get(ending):
+                told = _scripted(interpreter, words[0], program)
+                shell = interpreter in self.programs.shells
+                return replace(told, command=told.label) if shell else told
+        if guest := guest_of(program, words):
+            return Name(program=program, command=program, label=guest)
+        if application := erlang_application(program, words):
+            return Name(program, application, program, application, interpreter=program)
         return self._with_subcommands(program, words[1:])
 
     def _wrapped(self, wrapper: str, words: list[str], comm: str, depth: int) -> Name | None:
         """The name of what a wrapper runs; ``None`` for any other program."""
-        if wrapper not in self.programs.wrappers or depth >= _DEEPEST:
+        name = wrapper_of(wrapper)
+        table = self.programs.wrappers.get(name)
+        if table is None or depth >= _DEEPEST:
             return None
-        rest = self._unwrapped(wrapper, words)
-        if not rest or not _presentable(program_of(rest[0])):
+        rest = unwrapped(name, table, words)
+        if rest and table.line:
+            return self._of_line(" ".join(rest), comm, "sh", depth)
+        if not rest or not presentable(program_of(rest[0])):
             return None
         return self._of_command(rest, comm, depth + 1)
-
-    def _unwrapped(self, wrapper: str, words: list[str]) -> list[str]:
-        """The wrapped command; empty when there is none to be seen."""
-        valued, positional = self.programs.wrappers[wrapper]
-        takes_value = frozenset(valued.split())
-        if wrapper == "runuser" and takes_value.isdisjoint(words):
-            return []  # a user's name comes first, as with su
-        at, end = 1, len(words)
-        while at < end:
-            word = words[at]
-            if word == "--":
-                at += 1
-                break
-            # Letters strung together: the last may take the next word, as in ``sudo -Hu alice``.
-            strung = re.fullmatch(r"-[A-Za-z0-9]+", word) and not takes_value & {
-                f"-{letter}" for letter in word[1:-1]
-            }
-            if word in takes_value or (strung and f"-{word[-1]}" in takes_value):
-                at += 2
-            elif word.startswith("-") or ASSIGNMENT.match(word):
-                at += 1
-            else:
-                break
-        at += positional
-        while at < end and ASSIGNMENT.match(words[at]):
-            at += 1
-        if wrapper == "flock" and at < end and words[at] in ("-c", "--command"):
-            return ["sh", *words[at:]]
-        return words[at:]
 
     def _of_shell(self, program: str, words: list[str], comm: str, depth: int) -> Name:
         unknown = Name(program=program, command=program, label=program)
@@ -219,11 +234,11 @@ class Namer:
         if not script or stdin or _NO_FILE.match(script):
             return Name(program=program, command=program, label=program, nameless=True)
         name = clean(base(script), 40)
-        if not _presentable(name) or script.endswith("/"):
+        if not presentable(name) or script.endswith("/"):
             return unknown
         if wrapped := self._wrapped(name, words[at:], comm, depth):
             return wrapped  # many wrappers are scripts
-        return Name(program=program, script=name, command=name, label=name)
+        return Name(program, name, name, name, interpreter=program)
 
     def _of_line(self, line: str, comm: str, shell: str, depth: int) -> Name:
         """``sh -c LINE``: by its first command that does some work, else by its first chore."""
@@ -232,12 +247,13 @@ class Namer:
             program = program_of(command[0])
             if program in self.programs.builtins:
                 told = told or (program if program in _TOLD else "")
-            elif _presentable(program) and command[0][0] != "-" and command[0][-1] != "/":
-                name = self._of_command(command, comm, depth + 1)
+            elif presentable(program) and command[0][0] != "-" and command[0][-1] != "/":
+                name = replace(self._of_command(command, comm, depth + 1), line=True)
                 if not self._minor(name):
                     return name
                 chore = chore or name
-        return chore or Name(program=shell, command=shell, label=f"{shell} -c {told or '…'}")
+        label = f"{shell} -c {told or '…'}"
+        return chore or Name(program=shell, command=shell, label=label, line=True)
 
     def _minor(self, name: Name) -> bool:
         """Whether a command says little of what a script is about."""
@@ -252,24 +268,28 @@ class Namer:
         name = base(script)
         if not name or script == "-" or script.endswith("/") or _NO_FILE.match(script):
             return Name(program=program, command=program, label=f"{program} {flag}".rstrip())
-        if flag in ("-m", "-jar"):
-            return _scripted(program, name, f"{flag} ")
         if wrapped := self._wrapped(name, [name, *words[after:]], comm, depth):
             return wrapped
+        if flag == "class":
+            return _scripted(program, name.partition("$")[0], label=plain_class(name))
+        if flag in ("-m", "-jar"):
+            return _scripted(program, script, flag=f"{flag} ")
         stem = re.sub(r"(-cli)?\.[cm]?js$", "", name)
         if stem in self.programs.subcommands:
             known = self._with_subcommands(stem, words[after:])
-            return Name(program=program, script=stem, command=known.command, label=known.label)
+            return replace(known, program=program, script=stem, interpreter=program)
         in_package = "/node_modules/" in script
         if "." not in name and re.search(r"/s?bin/", script) and not in_package:
-            if not _presentable(name):
+            if not presentable(name):
                 return _named(program)
             # an installed tool that happens to be a script
-            return Name(program=program, script=name, command=name, label=name)
+            return Name(program, name, name, name, interpreter=program)
         if in_package and "/.bin/" not in script:
-            parts = script.rpartition("/node_modules/")[2].split("/")
-            name = parts[1] if parts[0].startswith("@") and len(parts) > 1 else parts[0]
-        return _scripted(program, name, "" if SCRIPT.fullmatch(name) or not flag else f"{flag} ")
+            name = _package_of(script)
+            return _scripted(program, name, label=name)
+        return _scripted(
+            program, script, flag="" if SCRIPT.fullmatch(name) or not flag else f"{flag} "
+        )
 
     def _with_subcommands(self, program: str, words: list[str]) -> Name:
         name = clean(program) or "unknown"
@@ -282,7 +302,7 @@ class Namer:
                 flags.append(word)
             elif word in switches:
                 continue
-            elif len(kept) < limit and _PLAIN.fullmatch(word) and not _secretive(word):
+            elif len(kept) < limit and _PLAIN.fullmatch(word) and not secretive(word):
                 kept.append(word)
                 if program not in _MAKES and word not in self.programs.naming_subcommands:
                     break
@@ -296,7 +316,7 @@ class Namer:
                 if word not in kept
                 and word not in flags
                 and (word.startswith("-") or program not in self.programs.secretive)
-                and _harmless(word)
+                and harmless(word)
                 and not _SECRET.search(before)
             ]
             text = clean(" ".join([text, *shown]))
@@ -308,12 +328,21 @@ def _named(program: str) -> Name:
     return Name(program=name, command=name, label=name)
 
 
-def _line_of_su(words: list[str]) -> str:
+def _line_of(words: list[str]) -> str:
     """What ``su`` hands to a shell: behind ``-c``, also strung to other letters, as in ``-lc``."""
     for word, after in pairwise(words):
-        if word == "--command" or re.fullmatch(r"-[flmpP]*c", word):
+        if word == "--command" or re.fullmatch(r"-[aeflmpPqr]*c", word):
             return after
     return ""
+
+
+def _package_of(path: str) -> str:
+    """The package of Node.js that a file belongs to: ``vite``, ``nestjs`` for ``@nestjs/cli``."""
+    scope, _, rest = path.rpartition("/node_modules/")[2].partition("/")
+    if not scope.startswith("@"):
+        return scope
+    name = rest.partition("/")[0]
+    return name if name and not is_generic(f"{name}.js") else scope[1:]
 
 
 def _letters(shell: str, letters: str) -> tuple[str, str, str]:
@@ -327,34 +356,25 @@ def _letters(shell: str, letters: str) -> tuple[str, str, str]:
     return letters[: match.start()], match[0], letters[match.end() :]
 
 
-def _scripted(program: str, script: str, flag: str) -> Name:
-    name = clean(script, 40)
-    if not _presentable(name):
+def _scripted(program: str, path: str, name: str = "", *, flag: str = "", label: str = "") -> Name:
+    """Named by what an interpreter runs: a script's name is its label, a module's its command."""
+    name = clean(name or base(path))
+    if not presentable(name):
         return _named(program)
     text = f"{program} {flag}{name}"
-    return Name(program=program, script=name, command=text, label=text)
+    if not label:
+        label = re.sub(r"\.(dll|exe|asar)$", "", name) if SCRIPT.fullmatch(name) else text
+    if flag == "-m " or not is_generic(name):
+        return Name(program, name, text, clean(label), interpreter=program)
+    if folder := folder_of(path):
+        return Name(program, f"{folder}/{name}", text, clean(folder), interpreter=program)
+    vague = "" if path.startswith("/") else path
+    return Name(program, name, text, clean(label), interpreter=program, vague=vague)
 
 
-def _secretive(word: str) -> bool:
-    """Whether a word looks more like a key than like a name."""
-    if len(word) > 32 or "=" in word or "://" in word or "@" in word:
-        return True
-    if SCRIPT.fullmatch(word):
-        return False
-    stem = word.rpartition(".")[0] or word
-    digits = sum(character.isdigit() for character in stem)
-    if len(stem) >= 8 and digits >= 4 and digits * 4 > len(stem):
-        return True
-    return len(stem) >= 16 and not re.search(r"[-_. ]", stem) and stem.lower() != stem
-
-
-def _presentable(name: str) -> bool:
-    """Whether it may be shown as what a program or a script is called."""
-    return bool(_NAME.fullmatch(name)) and not _secretive(name)
-
-
-def _harmless(word: str) -> bool:
-    """A long option, a few switches, or a plain word; ``-psesame`` is none of these."""
-    return bool(
-        re.fullmatch(r"--[A-Za-z][A-Za-z-]{0,20}|-[A-Za-z]{1,3}|[A-Za-z][A-Za-z0-9_.-]{0,31}", word)
-    ) and not _secretive(word)
+def in_folder(name: Name, folder: str) -> Name:
+    """The name with what the folder that the process works in says of a vague one."""
+    told = folder_of(f"{folder}/{name.vague}")
+    if not told or not name.vague:
+        return name
+    return replace(name, script=f"{told}/{base(name.vague)}", label=clean(told), vague="")

@@ -20,13 +20,17 @@ SETTING: Final = "ledger.programs_file"
 
 _LISTS: Final = (
     "shells", "builtins", "chores", "one_subcommand", "two_subcommands", "naming_subcommands",
-    "secretive",
+    "secretive", "titled",
 )  # fmt: skip
 _STYLES: Final = ("letters", "java", "pwsh")
 _OPTIONS: Final = ("code", "module", "file", "valued", "attached", "bare")
+_WRAPPER_WORDS: Final = ("valued", "pairs", "bare", "starters")
 _WORDS, _NUMBER, _NAME, _FLAG, _STYLE = "words", "number", "name", "flag", "style"
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
-    "wrappers": {"valued": _WORDS, "positional": _NUMBER, "disabled": _FLAG},
+    "wrappers": {
+        **dict.fromkeys(_WRAPPER_WORDS, _WORDS),
+        "positional": _NUMBER, "scripts": _FLAG, "line": _FLAG, "disabled": _FLAG,
+    },
     "interpreters": {
         **dict.fromkeys((*_OPTIONS, "starters", "code_starters"), _WORDS),
         "style": _STYLE, "like": _NAME, "disabled": _FLAG,
@@ -45,12 +49,28 @@ class Wrapper(NamedTuple):
     """A program that runs another one.
 
     Attributes:
-        valued: its options that take the next word as their value, with spaces between them.
+        valued: its options that take the next word as their value, with spaces between them;
+            ``pairs``: the next two words; ``bare``: none.
         positional: how many words of its own come before the wrapped command.
+        starters: subcommands behind which that comes (``bundle exec``), with spaces between them;
+            without one it is no wrapper.
+        scripts: its options are too many to know: the first word counts that is named like a
+            script, or the module behind ``-m``.
+        line: what it wraps is a line of shell.
     """
 
     valued: str
     positional: int
+    pairs: str = ""
+    bare: str = ""
+    starters: str = ""
+    scripts: bool = False
+    line: bool = False
+
+    @property
+    def strict(self) -> bool:
+        """Whether an option that is not known may take the next word."""
+        return bool(self.bare or self.starters or self.pairs)
 
 
 class Interpreter(NamedTuple):
@@ -93,6 +113,7 @@ class Programs:
         naming_subcommands: subcommands behind which a name comes.
         switches: of programs with subcommands, options that stand alone.
         secretive: programs that take a secret as a bare word.
+        titled: programs that write a title in place of their command line.
     """
 
     shells: frozenset[str]
@@ -104,6 +125,7 @@ class Programs:
     naming_subcommands: frozenset[str]
     switches: Mapping[str, frozenset[str]]
     secretive: frozenset[str]
+    titled: frozenset[str]
     wrappers: Mapping[str, Wrapper]
     interpreters: Mapping[str, Interpreter]
 
@@ -180,7 +202,12 @@ def _programs(document: Document) -> Programs:
             name: frozenset(_words(words)) for name, words in document.get("switches", {}).items()
         },
         wrappers={
-            name: Wrapper(" ".join(_words(body.get("valued", ()))), body.get("positional", 0))
+            name: Wrapper(
+                positional=body.get("positional", 0),
+                scripts=body.get("scripts", False),
+                line=body.get("line", False),
+                **{key: " ".join(_words(body.get(key, ()))) for key in _WRAPPER_WORDS},
+            )
             for name, body in wrappers.items()
         },
         interpreters={

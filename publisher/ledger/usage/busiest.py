@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from heapq import nlargest
+from itertools import islice
 from typing import Final, NamedTuple
 
 from publisher.ledger.open_accounts import Member, OpenAccount
@@ -26,17 +27,32 @@ class Leading(NamedTuple):
 
 
 class Busiest:
-    """Remembers who worked until the accounts of a window are closed."""
+    """Remembers who worked in a window.
+
+    Attributes:
+        worked: nanoseconds that each process worked in it.
+    """
 
     def __init__(self) -> None:
-        self._worked: dict[OpenAccount, list[tuple[int, Member]]] = {}
+        self.worked: Mapping[Member, int] = {}
+        self._by_account: dict[OpenAccount, list[tuple[int, Member]]] = {}
 
-    def read(self, worked: Iterable[tuple[Member, int]]) -> None:
-        """Takes over the nanoseconds that processes worked in this window."""
+    def read(self, worked: Mapping[Member, int]) -> None:
+        """Takes over what processes worked in this window."""
+        self.worked = dict(worked)
         found: dict[OpenAccount, list[tuple[int, Member]]] = {}
-        self._worked = found
-        for process, nanoseconds in worked:
+        self._by_account = found
+        for process, nanoseconds in worked.items():
             found.setdefault(process.membership.account, []).append((nanoseconds, process))
+
+    def processes(self, account: OpenAccount) -> list[tuple[int, Member]]:
+        """Those of a group that worked most, the first of all first, with their nanoseconds.
+
+        Where none did, the one that stands for it.
+        """
+        living = (pair for pair in self._by_account.get(account, ()) if pair[1].alive)
+        found = nlargest(_MOST, living)
+        return found or [(0, process) for process in islice(account.processes, 1)]
 
     def of(self, account: OpenAccount) -> Leading:
         """Those that matter most in a group."""
@@ -44,8 +60,7 @@ class Busiest:
         main = next(iter(account.processes), None)
         if main is None:
             return Leading(None, (), None)
-        living = (pair for pair in self._worked.get(account, ()) if pair[1].alive)
-        busiest = [process for _, process in nlargest(_MOST, living)] or [main]
+        busiest = [process for _, process in self.processes(account)]
         together = len(account.processes) > 1 and all(
             process.process_group == main.pid for process in (main, *busiest)
         )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from publisher.daemon.lock import claim
+from publisher.daemon.lock import claim, holder
 from publisher.errors import FanwhyError
+
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 class Msvcrt:
@@ -53,3 +56,31 @@ def test_a_system_without_locks_says_so_and_goes_on(
     assert [record.message for record in caplog.records] == [
         "no file locks on this system: take care that only one fanwhy-pub runs"
     ]
+
+
+def test_nobody_holds_what_was_let_go_or_never_claimed(tmp_path: Path) -> None:
+    assert holder(str(tmp_path / "nowhere")) is None
+    (tmp_path / "lock").write_text("no number\n")
+    assert holder(str(tmp_path)) is None
+    os.close(claim(str(tmp_path)))
+    assert holder(str(tmp_path)) is None
+
+
+def test_the_holder_is_a_daemon_of_ours(tmp_path: Path) -> None:
+    held = claim(str(tmp_path))
+    assert holder(str(tmp_path)) is None  # we are none
+    os.close(held)
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2]); from publisher.daemon.lock import claim; "
+        "held = claim(sys.argv[3]); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "publisher.daemon", str(_ROOT), str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as daemon:  # fmt: skip
+        assert daemon.stdin is not None
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        assert holder(str(tmp_path)) == daemon.pid
+        daemon.communicate(b"\n")
+    assert holder(str(tmp_path)) is None

@@ -566,3 +566,18 @@ def test_rules_that_were_changed_are_read_again(
     stage.explainer.take_rules(None)
     verdict = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
     assert verdict.causes[0].label == "My encoder"
+
+
+def test_what_goes_on_is_called_by_the_changed_rules(
+    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    stage = make_stage(ExplainSettings(rules_file=str(file)))
+    make = make_account("cc1", 3.6, **MAKE)
+    for label in ("My encoder", "My other encoder"):
+        file.write_text(f'[media]\nmine = {{ label = "{label}", program = "make" }}')
+        stage.explainer.take_rules(None)
+        verdict = stage.play(make, lasting=30)
+        assert verdict.causes[0].label == label
+        assert label in verdict.headline
+    assert [event.event for event in stage.events].count("cause_began") == 1

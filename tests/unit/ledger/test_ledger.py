@@ -189,7 +189,7 @@ def test_a_living_process_is_named_and_measured(
     (tmp_path / SCRIPT).write_text(SPIN.format(0.4) + "print('do' + 'ne', flush=True)\ninput()")
     prompt.type(f"{sys.executable} {SCRIPT}")
     prompt.wait_for(b"done")
-    (account,) = accounts(observer.sample(), f"python {SCRIPT}")
+    (account,) = accounts(observer.sample(), SCRIPT)
     assert account["group"]["kind"] == "job"
     assert 0.37 <= account["cpu_seconds"] < 0.8  # psutil's times are cut to 10 ms
     assert account["process_count"] == 1
@@ -228,7 +228,7 @@ def test_what_a_dead_process_used_is_booked_once(
     first = observer.sample()
     prompt.type("")
     truth = prompt.leave()
-    booked = sum(seconds(facts, f"python {SCRIPT}") for facts in (first, observer.sample()))
+    booked = sum(seconds(facts, SCRIPT) for facts in (first, observer.sample()))
     assert booked == pytest.approx(truth, abs=0.15)  # the shell's own part is some of the truth
 
 
@@ -242,10 +242,7 @@ def test_orphans_are_not_charged_to_who_waits_for_them(prompt: Prompt, tmp_path:
     prompt.wait_for(b"done")
     second = observer.sample()
     observer.close()
-    assert (
-        seconds(first, f"python orphans-{SCRIPT}") + seconds(second, f"python orphans-{SCRIPT}")
-        >= 0.55
-    )
+    assert seconds(first, f"orphans-{SCRIPT}") + seconds(second, f"orphans-{SCRIPT}") >= 0.55
 
 
 @pytest.mark.parametrize("open_one", [open_ledger, portable_ledger])

@@ -77,7 +77,7 @@ CASES = [
     ("system", "RAID check", {"kind": "kernel", "program": "md0_resync"}),
     ("system", "memory reclaim", {"kind": "kernel", "program": "kswapd0"}),
     ("system", "ZFS", {"kind": "kernel", "program": "z_wr_iss"}),
-    ("system", "disk access", {"kind": "kernel", "program": "kworker writeback"}),
+    ("system", "writing to disks", {"kind": "kernel", "program": "kworker writeback"}),
     ("system", "kernel work", {"kind": "kernel", "program": "kworker events_unbound"}),
     ("system", "kernel (new_thing)", {"kind": "kernel", "program": "new_thing"}),
 ]

@@ -217,6 +217,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("monitoring", "Grafana", unit("grafana-server.service", "x")),
     ("backup", "Syncthing", unit("syncthing@alice.service", "x")),
     ("backup", "", unit("redis-backup.service", "redis-cli")),
+    ("backup", "restic", unit("restic-backup.service", "restic")),
     ("monitoring", "", unit("postgres_exporter.service", "postgres_exporter")),
     ("unknown", "nginx-log-cleaner", unit("nginx-log-cleaner.service", "python3", script="c.py")),
     ("unknown", "wait-for-postgres", unit("wait-for-postgres.service", "bash", script="w.sh")),
@@ -243,8 +244,16 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("media", "Jellyfin", {**box("media-ct", "jellyfin"), "unit": "jellyfin.service"}),
     ("database", "PostgreSQL", box("db", "postgres", "bitnami/postgresql-repmgr:16")),
     ("web", "WordPress", box("blog", "apache2", "wordpress:6-apache")),
+    ("database", "PostgreSQL", box("nextcloud-aio-database", "postgres")),
+    ("database", "PostgreSQL", box("kc-postgres-keycloak-1", "postgres")),
+    ("web", "gotenberg|Web", box("paperless-gotenberg-1", "chromium")),
+    ("web", "PHP", box("app", "php-fpm")),
+    ("backup", "", unit("postgresql-backup.service", "pg_dump")),
+    ("backup", "", unit("nextcloud-backup.service", "tar")),
     # the job wins
     ("backup", "rsync", job("rsync", "ssh", members=("ssh", "rsync"))),
+    ("backup", "rsync file copy", job("rsync", "rsync")),
+    ("unknown", "x", job("./x", "x", executable="/home/u/x")),
     ("backup", "Borg", job("borg create", "ssh", members=("ssh", "borg"))),
     ("development", "Software build", job("make -j8", "cc1")),
     ("backup", "Archiving", program("gzip", ancestors=("tar",))),
@@ -297,11 +306,15 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("system", "disk encryption", kernel("dmcrypt_write/253:0")),
     ("remote_access", "WireGuard", kernel("kworker/2:1-wg-crypt-wg0")),
     ("remote_access", "WireGuard", kernel("wg-crypt-wg0")),
-    ("system", "disk access", kernel("kworker/u8:1-flush-253:0")),
-    ("system", "disk access", kernel("kworker/u8:1+flush-8:0")),
-    ("system", "disk access", kernel("kworker/u8:1-writeback")),
+    ("system", "writing", kernel("kworker/u8:1-flush-253:0")),
+    ("system", "writing", kernel("kworker/u8:1+flush-8:0")),
+    ("system", "writing", kernel("kworker/u8:1-writeback")),
     ("system", "graphics", kernel("irq/130-nvidia")),
+    ("system", "graphics", kernel("irq nvidia")),
+    ("system", "writing", kernel("kworker flush")),
+    ("system", "disk encryption", kernel("kworker kcryptd")),
     ("system", "hardware interrupts", kernel("irq/16-ehci_hcd")),
+    ("system", "hardware interrupts", kernel("irq ehci_hcd")),
     ("system", "ZFS", kernel("z_wr_iss")),
     ("system", "ZFS", kernel("z_wr_iss_h")),
     ("system", "ZFS", kernel("zvol_tq-0")),
@@ -331,7 +344,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("system", "disk access", kernel("scsi_eh_3")),
     ("system", "disk access", kernel("usb-storage")),
     ("system", "disk access", kernel("kworker/u64:7-dm-thin")),
-    ("file_sharing", "", kernel("drbd_w_r0")),
+    ("system", "DRBD", kernel("drbd_w_r0")),
     ("system", "graphics", kernel("kworker/0:2-i915-unordered")),
     ("system", "graphics", kernel("amdgpu-reset-de")),
     ("system", "graphics", kernel("nv_queue")),
@@ -339,6 +352,8 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("system", "graphics", kernel("nvidia-modeset/")),
     ("system", "kernel work", kernel("rcu_preempt")),
     ("system", "kernel work", kernel("migration/2")),
+    ("system", "kernel work", kernel("watchdog")),
+    ("system", "file system", kernel("dio")),
     ("system", "kernel work", kernel("kworker/u8:2+events_unbound")),
     ("system", "kernel work", kernel("kworker/0:1-events")),
     ("system", "firmware", kernel("kworker/0:0-kacpid")),
@@ -372,16 +387,20 @@ def test_what_it_is(book: RuleBook, category: str, label: str, clues: dict[str, 
 
 def test_a_suspicion_is_never_a_certainty(book: RuleBook) -> None:
     answer = asked(book, **program("networkservice", executable="/tmp/networkservice"))
-    assert (answer.label, answer.confidence) == ("Suspected cryptominer", 0.6)
+    assert (answer.label, answer.confidence) == ("Suspected cryptominer networkservice", 0.6)
     assert "hides" in answer.reason
 
 
 def test_a_contradiction_is_told_and_lowers_confidence(book: RuleBook) -> None:
     answer = asked(
-        book, **program("nginx", executable="/dev/shm/nginx", disguise="runs from /dev/shm")
+        book, **program("nginx", executable="/opt/x/nginx", disguise="its program was deleted")
     )
     assert (answer.category, answer.confidence) == ("web", 0.6)
-    assert "runs from /dev/shm" in answer.reason
+    assert "its program was deleted" in answer.reason
+    temporary = asked(
+        book, **program("nginx", executable="/dev/shm/nginx", disguise="runs from /dev/shm")
+    )
+    assert (temporary.category, temporary.label) == ("unknown", "nginx")
     thread = asked(book, **program("kswapd0", executable="/home/u/kswapd0"))
     assert (thread.label, thread.confidence) == ("kswapd0", 0.3)
     assert "called like a kernel thread" in thread.reason
@@ -396,7 +415,7 @@ def test_a_miner_is_sure_in_spite_of_its_disguise(book: RuleBook) -> None:
 
 def test_what_an_options_sign_tells_names_the_program(book: RuleBook) -> None:
     answer = asked(book, **program("systemd-logind", mining=True))
-    assert (answer.label, answer.confidence) == ("Cryptominer (systemd-logind)", 0.9)
+    assert (answer.label, answer.confidence) == ("Cryptominer systemd-logind", 0.9)
 
 
 def test_a_tool_in_somebodys_own_is_less_sure(book: RuleBook) -> None:

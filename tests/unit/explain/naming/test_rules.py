@@ -153,3 +153,17 @@ def test_a_name_that_the_kernel_cut_is_known() -> None:
     book = load()
     assert program(book, "unattended-upgr").label == "Unattended upgrades"
     assert program(book, "systemd-journal").label == "System log"
+
+
+def test_the_longest_pattern_counts_and_a_users_goes_before_all() -> None:
+    shipped_ones = {
+        "web": {"short": {"label": "S", "program": ["ab*"]}},
+        "media": {
+            "long": {"label": "L", "program": ["abc*"]},
+            "any": {"label": "A", "program": "*c"},
+        },
+    }
+    book = fold(shipped_ones, {})
+    assert [program(book, name).label for name in ("abx", "abcx", "xc")] == ["S", "L", "A"]
+    over = fold(shipped_ones, {"ai": {"own": {"label": "O", "program": ["a*"]}}})
+    assert [program(over, name).label for name in ("abx", "abcx", "xc")] == ["O", "O", "A"]

@@ -19,6 +19,7 @@ KNOWN = Classification("media", "Jellyfin", 0.95, "jellyfin", "program 'jellyfin
         (Traits(libraries=frozenset({"libav", "cuda"})), "media", "it has loaded libav"),
         (Traits(gpu=True), "ai", "it computes on a GPU"),
         (Traits(serves=(22000, 8080)), "web", "it serves port 8080"),
+        (Traits(serves=(8080, 5432)), "database", "it serves port 5432"),
         (Traits(reads_tree=True), "indexing", "it reads a whole tree of files"),
     ],
 )
@@ -33,6 +34,11 @@ def test_behaviour_speaks_where_nothing_else_does(
 
 def test_it_never_overrules_what_is_known() -> None:
     assert with_traits(KNOWN, Traits(gpu=True)) is KNOWN
+
+
+def test_an_interpreter_without_a_script_is_as_good_as_unknown() -> None:
+    python = Classification("shell", "Python script", 0.6, "python", "", "program", "interpreter")
+    assert with_traits(python, Traits(libraries=frozenset({"sklearn"}))).category == "ai"
 
 
 def test_nothing_said_is_nothing_changed() -> None:

@@ -28,6 +28,10 @@ PLACES = {
     "/lxc.payload.web/system.slice/nginx.service": (C, "lxc", "web", "web"),
     "/lxc.payload/101/init.scope": (C, "lxc", "101", "101"),
     "/machine.slice/systemd-nspawn@deb.service/payload": (C, "nspawn", "deb", "deb"),
+    "/qemu.slice/100.scope": (C, "qemu", "100", "100"),
+    f"/ecs/cluster/task/{ID}": (C, "docker", ID, f"docker {ID[:12]}"),
+    "/nomad.slice/share.slice/89e48bd0-e1c7-0812-d0ec-bd71a8f58dd2.web.scope": (
+        C, "nomad", "89e48bd0-e1c7-0812-d0ec-bd71a8f58dd2.web", "web"),
     r"/system.slice/caf\xc3\xa9.service": (U, "systemd", "caf\u00e9.service", "caf\u00e9"),
     r"/machine.slice/machine-deb\x2d12.scope": (C, "nspawn", "deb-12", "deb-12"),
     r"/machine.slice/machine-qemu\x2d3\x2dwin10.scope/libvirt": (C, "qemu", "win10", "win10"),
@@ -73,3 +77,49 @@ def test_places(path: str) -> None:
 )
 def test_places_that_only_lend_room(path: str) -> None:
     assert place_of(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "inner", "unit", "anchor"),
+    [
+        (
+            "/lxc/112/ns/system.slice/immich.service",
+            "immich.service",
+            "immich.service",
+            "/lxc/112/ns/system.slice/immich.service",
+        ),
+        ("/lxc/112/ns/init.scope", "", "", "/lxc/112"),
+        ("/lxc/112/ns/system.slice/cron.service", "", "", "/lxc/112"),
+        ("/lxc/112/ns/user.slice/user-0.slice/session-3.scope", "", "", "/lxc/112"),
+        (
+            "/lxc.payload.web/system.slice/system-php.slice/php8.2-fpm.service",
+            "php8.2-fpm.service",
+            "php8.2-fpm.service",
+            "/lxc.payload.web/system.slice/system-php.slice/php8.2-fpm.service",
+        ),
+        (
+            f"/lxc/112/ns/system.slice/docker-{ID}.scope",
+            f"docker-{ID}",
+            "",
+            f"/lxc/112/ns/system.slice/docker-{ID}.scope",
+        ),
+        (
+            "/machine.slice/systemd-nspawn@deb.service/payload/system.slice/nginx.service",
+            "nginx.service",
+            "nginx.service",
+            "/machine.slice/systemd-nspawn@deb.service/payload/system.slice/nginx.service",
+        ),
+        (
+            "/system.slice/jellyfin.service",
+            "",
+            "jellyfin.service",
+            "/system.slice/jellyfin.service",
+        ),
+    ],
+)
+def test_what_runs_inside_a_container_with_a_system_of_its_own(
+    path: str, inner: str, unit: str, anchor: str
+) -> None:
+    place = place_of(path)
+    assert place is not None
+    assert (place.inner, place.unit, place.anchor) == (inner, unit, anchor)

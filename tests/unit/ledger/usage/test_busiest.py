@@ -38,7 +38,7 @@ def group() -> Group:
 def test_the_oldest_stands_for_it_and_those_who_worked_most_come_first(group: Group) -> None:
     processes = [group.add(100 + n) for n in range(8)]
     busiest = Busiest()
-    busiest.read((process, process.pid) for process in processes[1:])
+    busiest.read({process: process.pid for process in processes[1:]})
     assert busiest.of(group.account) == Leading(100, (107, 106, 105, 104, 103), 100)
 
 
@@ -52,7 +52,7 @@ def test_one_of_which_none_worked_has_its_oldest(group: Group) -> None:
 def test_the_dead_are_not_told(group: Group) -> None:
     first, second = group.add(100), group.add(101)
     busiest = Busiest()
-    busiest.read([(first, 5), (second, 9)])
+    busiest.read({first: 5, second: 9})
     second.alive = False
     group.account.leave(second)
     assert busiest.of(group.account) == Leading(100, (100,), None)
@@ -61,10 +61,10 @@ def test_the_dead_are_not_told(group: Group) -> None:
 def test_a_process_group_counts_where_the_oldest_leads_and_all_are_in_it(group: Group) -> None:
     busiest = Busiest()
     first, second = group.add(100), group.add(101)
-    busiest.read([(first, 5), (second, 9)])
+    busiest.read({first: 5, second: 9})
     assert busiest.of(group.account).process_group == 100
     third = group.add(102, process_group=102)
-    busiest.read([(second, 9), (third, 3)])
+    busiest.read({second: 9, third: 3})
     assert busiest.of(group.account).process_group is None
 
 

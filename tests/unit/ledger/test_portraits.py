@@ -1,0 +1,225 @@
+"""What a group is called and told by, once the process that works most in it was looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from publisher.ledger.accounts import Account
+from publisher.ledger.described import DescribedLedger
+from publisher.ledger.ledger_settings import LedgerSettings
+from publisher.sources.containers import Container
+from publisher.sources.described import DescribedProcess
+
+SHELL = "bash", "-bash", "/usr/bin/bash"
+LEDGER = DescribedLedger(LedgerSettings())
+
+
+def account(
+    *chain: tuple[str, str, str], place: str = "/", container: Container | None = None
+) -> Account:
+    """The account of the last of a chain of processes, each the child of the one before it.
+
+    Args:
+        chain: each one's kernel name, command line and executable; a command line that begins
+            with a tab is one word, as a title is.
+        place: the cgroup of all.
+        container: what is known of the container.
+    """
+    init = DescribedProcess(pid=1, parent=0, comm="systemd", argv=("/sbin/init",))
+    processes = [init]
+    for pid, (comm, line, executable) in enumerate(chain, 100):
+        words = (line[1:],) if line.startswith("\t") else tuple(line.split())
+        processes.append(
+            DescribedProcess(
+                pid=pid,
+                parent=processes[-1].pid,
+                comm=comm,
+                argv=words,
+                executable=executable,
+                cgroups=f"0::{place}\n",
+                session=100,
+            )
+        )
+    found = LEDGER.account(processes, processes[-1].pid, container)
+    assert found is not None
+    return found
+
+
+def test_the_childs_interpreter_runs_the_childs_script() -> None:
+    found = account(
+        SHELL,
+        ("convert-all.sh", "/bin/bash /home/bob/convert-all.sh", "/usr/bin/bash"),
+        ("python3", "python3 /opt/tools/scale.py --all", "/usr/bin/python3.11"),
+    )
+    clues = found.clues
+    assert found.group.label == "convert-all.sh"
+    assert (clues.script, clues.interpreter) == ("convert-all.sh", "bash")
+    assert (clues.program, clues.worker_script) == ("python", "scale.py")
+    assert clues.executable == "/usr/bin/python3.11"
+    assert clues.ancestors == ("convert-all.sh", "bash")
+
+
+def test_a_script_of_its_own_has_no_other() -> None:
+    clues = account(SHELL, ("python3", "python3 train.py", "/usr/bin/python3.11")).clues
+    assert (clues.script, clues.interpreter, clues.worker_script) == ("train.py", "python", "")
+
+
+@pytest.mark.parametrize(
+    "title", ["puma 6.4.0 (tcp://0.0.0.0:3000) [app]", "puma: cluster worker 0: 123 [app]"]
+)
+def test_a_worker_goes_by_its_title(title: str) -> None:
+    master = ("ruby", "\tpuma 6.4.0 (tcp://0.0.0.0:3000) [app]", "/usr/bin/ruby3.1")
+    worker = ("ruby", f"\t{title}", "/usr/bin/ruby3.1")
+    for chain in ((master,), (master, worker)):
+        clues = account(*chain, place="/system.slice/shop.service").clues
+        assert (clues.program, clues.members, clues.disguise) == ("puma", ("puma",), "")
+
+
+def test_a_line_of_shell_is_called_by_what_it_does_now() -> None:
+    words = ("bash", "-c", "restic init; restic backup /x")
+    init = DescribedProcess(pid=1, parent=0, comm="systemd", argv=("/sbin/init",))
+    shell = DescribedProcess(pid=100, parent=1, comm="bash", argv=("-bash",), session=100)
+    root = DescribedProcess(pid=101, parent=100, comm="bash", argv=words, session=100)
+    deeper = replace(root, pid=102, parent=101)
+    tool = DescribedProcess(
+        pid=103, parent=102, comm="restic", argv=("restic", "backup", "/x"), session=100
+    )
+    found = LEDGER.account([init, shell, root, deeper, tool], 103)
+    assert found is not None
+    assert (found.group.label, found.clues.command) == ("restic backup", "restic backup")
+    assert found.group.key.endswith(":restic init"), "who reads it knows it again"
+
+
+def test_a_script_and_the_program_in_it_are_one_group() -> None:
+    found = account(
+        SHELL,
+        ("fio-disk.sh", "/bin/bash ./fio-disk.sh", "/usr/bin/bash"),
+        ("fio", "fio --name=x --filename=/x", "/usr/bin/fio"),
+        ("fio", "fio --name=x --filename=/x", "/usr/bin/fio"),
+    )
+    assert (found.group.label, found.process_count) == ("fio-disk.sh", 3)
+
+
+@pytest.mark.parametrize(
+    ("above", "place", "child", "label"),
+    [
+        (
+            ("supervisord", "/usr/bin/python3 /usr/bin/supervisord -n", "/usr/bin/python3.11"),
+            "/system.slice/supervisor.service",
+            ("python3", "python3 /srv/queue.py", "/usr/bin/python3.11"),
+            "queue.py",
+        ),
+        (
+            ("PM2 v5.3.0: God", "\tPM2 v5.3.0: God Daemon (/root/.pm2)", "/usr/bin/node"),
+            "/system.slice/pm2-root.service",
+            ("node /srv/shop/", "\tnode /srv/shop/index.js", "/usr/bin/node"),
+            "shop",
+        ),
+        (
+            ("s6-supervise", "s6-supervise web", "/usr/bin/s6-supervise"),
+            "/",
+            ("nginx", "\tnginx: master process nginx", "/usr/sbin/nginx"),
+            "nginx",
+        ),
+        (
+            ("run-parts", "run-parts --report /etc/cron.daily", "/usr/bin/run-parts"),
+            "/",
+            ("rotate-all", "/bin/sh /etc/cron.daily/rotate-all", "/usr/bin/dash"),
+            "rotate-all",
+        ),
+        (
+            ("slurmstepd", "\tslurmstepd: [123.batch]", "/usr/sbin/slurmstepd"),
+            "/",
+            ("python3", "python3 train.py", "/usr/bin/python3.11"),
+            "train.py",
+        ),
+    ],
+)
+def test_who_starts_services_and_jobs_is_looked_through(
+    above: tuple[str, str, str], place: str, child: tuple[str, str, str], label: str
+) -> None:
+    assert account(above, child, place=place).group.label == label
+
+
+def test_the_job_below_a_login_is_the_job() -> None:
+    sshd = ("sshd", "\tsshd: bob@notty", "/usr/sbin/sshd")
+    found = account(sshd, ("rsync", "rsync --server --sender . /x", "/usr/bin/rsync"))
+    assert (str(found.group.kind), found.group.label) == ("job", "rsync")
+    found = account(
+        sshd,
+        ("bash", "bash -c borg", "/usr/bin/bash"),
+        ("borg", "/usr/bin/python3 /usr/bin/borg serve", "/usr/bin/python3.11"),
+    )
+    assert (found.group.label, found.clues.script) == ("borg serve", "borg")
+
+
+# -- disguises -------------------------------------------------------------------------------
+
+
+def test_what_only_calls_itself_a_kernel_thread_is_none() -> None:
+    found = account(("kworker/0:2", "\t[kworker/0:2]", "/usr/bin/x"))
+    assert str(found.group.kind) == "program"
+    assert (found.group.label, found.clues.program) == ("kworker", "kworker")
+    assert found.clues.disguise == "calls itself a kernel thread, and is none"
+
+
+def test_an_executable_that_contradicts_the_name() -> None:
+    clues = account(("rsync", "rsync", "/usr/bin/perl")).clues
+    assert (clues.program, clues.disguise) == ("rsync", "calls itself rsync, is perl")
+    deleted = account(("sshd", "sshd", "/tmp/sshd (deleted)")).clues
+    assert deleted.executable == "/tmp/sshd"
+    assert deleted.disguise.startswith("calls itself sshd, ")
+    assert account(("rsync", "rsync -a x y", "/usr/bin/rsync")).clues.disguise == ""
+
+
+def test_a_copy_that_a_program_starts_of_itself_has_its_name() -> None:
+    found = account(("exe", "/proc/self/exe --type=renderer", "/opt/google/chrome/chrome"))
+    assert (found.group.label, found.clues.program) == ("chrome", "chrome")
+
+
+def test_the_options_of_a_miner_are_noticed() -> None:
+    line = "./app -o stratum+tcp://pool.example:3333 -u zqsecretjx"
+    found = account(("app", line, "/home/bob/app"))
+    assert found.clues.mining
+    assert "zqsecretjx" not in repr(found)
+    assert not account(("app", "./app -o out.txt", "/home/bob/app")).clues.mining
+
+
+# -- places ----------------------------------------------------------------------------------
+
+
+def test_a_unit_in_a_container_is_both() -> None:
+    found = account(
+        ("node", "node /usr/src/app/dist/main.js", "/usr/bin/node"),
+        place="/lxc/112/ns/system.slice/immich.service",
+    )
+    assert (str(found.group.kind), found.group.label) == ("container", "immich (112)")
+    assert (found.clues.unit, found.clues.container_name) == ("immich.service", "112")
+    assert found.group.key == "container:lxc:112/immich.service"
+
+
+def test_a_container_in_a_container_is_called_by_what_runs_in_it() -> None:
+    found = account(
+        ("postgres", "postgres -D /x", "/usr/bin/postgres"),
+        place=f"/lxc/112/ns/system.slice/docker-{'ab' * 32}.scope",
+    )
+    assert (found.group.label, found.clues.container_name) == ("postgres (112)", "112")
+
+
+def test_a_virtual_machine_has_its_name() -> None:
+    found = account(
+        ("kvm", "/usr/bin/kvm -id 100 -name win10,debug-threads=on", "/usr/bin/kvm"),
+        place="/qemu.slice/100.scope",
+    )
+    assert (str(found.group.kind), found.group.label) == ("container", "win10")
+
+
+def test_a_container_without_a_name_of_its_own_has_its_images() -> None:
+    place = f"/system.slice/docker-{'ab' * 32}.scope"
+    worker = ("nginx", "\tnginx: worker process", "/usr/sbin/nginx")
+    named = account(worker, place=place, container=Container("web", "nginx:1.25"))
+    assert (named.group.label, named.clues.container_name) == ("web", "web")
+    nameless = account(worker, place=place, container=Container("", "me/nginx:1.25"))
+    assert (nameless.group.label, nameless.clues.container_image) == ("nginx:1.25", "me/nginx:1.25")
