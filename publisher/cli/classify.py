@@ -34,6 +34,9 @@ _CLUES = (
     ("container_image", "image"),
     ("ancestors", "started by"),
     ("members", "programs in it"),
+    ("interpreter", "run by"),
+    ("worker_script", "which runs"),
+    ("disguise", "but"),
 )
 
 
