@@ -250,7 +250,10 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("web", "PHP", box("app", "php-fpm")),
     ("backup", "", unit("postgresql-backup.service", "pg_dump")),
     ("backup", "", unit("nextcloud-backup.service", "tar")),
+    ("unknown", "docker-host", box("docker-host", "frob")),
+    ("web", "Background jobs", unit("mastodon-sidekiq.service", "ruby")),
     # the job wins
+    ("backup", "ZFS replication", job("zfs send", "ssh", members=("ssh", "zfs"))),
     ("backup", "rsync", job("rsync", "ssh", members=("ssh", "rsync"))),
     ("backup", "rsync file copy", job("rsync", "rsync")),
     ("unknown", "x", job("./x", "x", executable="/home/u/x")),
