@@ -158,7 +158,7 @@ def shipped_stop_words() -> frozenset[str]:
 
 
 def _stop_words(document: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(document["stop"]["words"].split())
+    return frozenset(word for words in document["stop"].values() for word in words.split())
 
 
 def _evidence(body: Mapping[str, Any]) -> Evidence:

@@ -109,9 +109,10 @@ def by_packages(book: RuleBook, group: WorkGroup, clues: Clues) -> Classificatio
             said = f"Debian's package {entry.package!r} has it"
             if table is APPLICATIONS:
                 said = "it is in the list of self-hosted applications"
-            return Classification(
-                entry.category, own_name(group, clues), GUESS, "", f"{by} {name!r}: {said}", by
-            )
+            label = own_name(group, clues)
+            if len(name) == COMM_LENGTH and label.lower() == name:
+                label = entry.name  # whole, where the kernel has cut it
+            return Classification(entry.category, label, GUESS, "", f"{by} {name!r}: {said}", by)
     return None
 
 
