@@ -8,13 +8,13 @@ from Debian's stable release or from a list of sources that is named.
 from __future__ import annotations
 
 import gzip
-import io
 import lzma
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from publisher.errors import FanwhyError
 
@@ -49,7 +49,7 @@ class Package:
     def words(self) -> str:
         """All that is said of it in words, in small letters."""
         tags = " ".join(sorted(self.tags)).replace("::", " ")
-        said = (self.name, self.source, self.section, self.description, self.homepage, tags)
+        said = (self.name, self.source, self.section, self.description, tags)
         return " ".join(said).lower()
 
 
@@ -91,8 +91,7 @@ def fetch(folder: Path, sources: Path | None = None) -> tuple[list[Path], list[P
 
     Args:
         folder: where apt keeps them; what is current there is not fetched again.
-        sources: a list of sources in apt's form, such as those of
-            ``/etc/apt/sources.list.d``; without one, ``DEFAULT_SOURCES``.
+        sources: a list of sources in apt's form; without one, ``DEFAULT_SOURCES``.
 
     Raises:
         FanwhyError: apt is not there or has failed.
@@ -151,9 +150,16 @@ def _lines(path: Path) -> Iterator[str]:
         ) as helper:
             yield from helper.stdout or ()
         return
-    opened = {".gz": gzip.GzipFile, ".xz": lzma.LZMAFile}.get(path.suffix, io.FileIO)
-    with io.TextIOWrapper(io.BufferedReader(opened(path)), encoding="utf-8") as file:
+    with _opened(path) as file:
         yield from file
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    if path.suffix == ".xz":
+        return lzma.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
 
 
 def _packages(lines: Iterable[str]) -> Iterator[Package]:
@@ -166,7 +172,7 @@ def _packages(lines: Iterable[str]) -> Iterator[Package]:
                 yield _package(fields)
             fields, key = {}, ""
         elif line[0] in " \t":
-            fields[key] += line
+            fields[key] += f"\n{line.rstrip()}"
         else:
             key, _, value = line.partition(":")
             fields[key] = value.strip()
