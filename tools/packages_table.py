@@ -30,6 +30,7 @@ import yaml
 
 from publisher.contract.readings import CATEGORIES
 from publisher.errors import FanwhyError
+from publisher.explain.naming.classification import MINING
 from publisher.explain.naming.packages import APPLICATIONS, PACKAGES, versionless
 from publisher.explain.naming.rules import shipped
 from tools.debian_index import Index, Package, fetch, read
@@ -81,7 +82,8 @@ class Evidence:
 
     def of_name(self, name: str) -> float:
         """How strongly a program's own name does."""
-        return sum(more for pattern, more in self.names if pattern.search(name))
+        parts = name.replace("_", "-")
+        return sum(more for pattern, more in self.names if pattern.search(parts))
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ class Judge:
 
     def may_be_entered(self, name: str, packages: Sequence[Package]) -> bool:
         """Whether a name is somebody's in particular: not a word that anybody may use."""
-        if not _NAME.fullmatch(name) or name in self.stop or _CROSS.match(name):
+        if not _NAME.fullmatch(name) or _CROSS.match(name):
+            return False
+        if self.stop.issuperset(re.split(r"[-_@]", name)):
             return False
         # Names with a dot are scripts, or families of hundreds.
         if versionless(name) in self.stop or "." in (versionless(name) or name):
@@ -154,7 +158,7 @@ def shipped_stop_words() -> frozenset[str]:
 
 
 def _stop_words(document: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(document["stop"]["words"].split())
+    return frozenset(word for words in document["stop"].values() for word in words.split())
 
 
 def _evidence(body: Mapping[str, Any]) -> Evidence:
@@ -215,21 +219,23 @@ class Debian:
         parts = {part for each in packages for part in re.split(r"[-.+_\d]", each.name)}
         return len(name) > 5 and (bool(own & parts) or name[-1] == "d" or name.count("-") > 0)
 
-    def agreement(self) -> Iterator[tuple[str, str, str]]:
-        """Each name that the rules know too: it, what they say, and what Debian's words say."""
-        for category, named in shipped().items():
-            for body in named.values():
-                value = body.get("program", ())
-                for name in [value] if isinstance(value, str) else value:
-                    entry = self.entries.get(name.lower())
-                    if entry is not None:
-                        yield name, category, entry[0]
+
+def agreement(entries: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Each name that the rules know too: it, what they say, and what the table says."""
+    for category, named in shipped().items():
+        for body in named.values():
+            names: set[str] = set()
+            for place in ("program", "image"):
+                value = body.get(place, ())
+                names.update([value] if isinstance(value, str) else value)
+            for name in sorted({name.lower() for name in names} & entries.keys()):
+                yield name, category, entries[name][0]
 
 
 def _enter(
     found: dict[str, tuple[str, str]], name: str, category: str, packages: Sequence[Package]
 ) -> None:
-    if not category:
+    if category in ("", MINING):
         return
     # One line for all versions, where they are one: clang-18 and clang-19.
     plain = versionless(name)
@@ -252,9 +258,10 @@ def written(entries: Mapping[str, tuple[str, str]], told: Sequence[str]) -> str:
 
 # What the tags of awesome-selfhosted are to fanwhy; what is not here is a web application.
 _TAGS: Final = {
-    "Archiving and Digital Preservation (DP)": "web",
     "Backup": "backup",
-    "Database Management": "database",
+    "Communication - IRC": "",
+    "Communication - SIP": "",
+    "Database Management": "",
     "DNS": "system",
     "Document Management - E-books": "media",
     "File Transfer - Distributed Filesystems": "file_sharing",
@@ -262,11 +269,12 @@ _TAGS: Final = {
     "File Transfer - Peer-to-peer Filesharing": "downloads",
     "File Transfer - Single-click & Drag-n-drop Upload": "file_sharing",
     "File Transfer - Web-based File Managers": "file_sharing",
-    "File Transfer & Synchronization": "file_sharing",
+    "File Transfer & Synchronization": "",
     "Games": "gaming",
     "Games - Administrative Utilities & Control Panels": "gaming",
     "Generative Artificial Intelligence (GenAI)": "ai",
     "Internet of Things (IoT)": "smart_home",
+    "Manufacturing": "smart_home",
     "Media Management": "media",
     "Media Streaming": "media",
     "Media Streaming - Audio Streaming": "media",
@@ -274,23 +282,28 @@ _TAGS: Final = {
     "Media Streaming - Video Streaming": "media",
     "Monitoring & Status Pages": "monitoring",
     "Network Utilities": "",
+    "Office Suites": "",
     "Photo Galleries": "media",
     "Remote Access": "remote_access",
+    "Search Engines": "",
     "Self-hosting Solutions": "",
     "Software Development": "development",
-    "Software Development - API Management": "development",
     "Software Development - Continuous Integration & Deployment": "development",
     "Software Development - FaaS & Serverless": "development",
     "Software Development - Feature Toggle": "development",
     "Software Development - IDE & Tools": "development",
     "Software Development - Localization": "development",
     "Software Development - Low Code": "development",
+    "Software Development - Project Management": "development",
     "Software Development - Testing": "development",
     "Video Surveillance": "media",
     "VPN": "remote_access",
     "Miscellaneous": "",
     "Automation": "",
 }
+
+
+_FETCHES = re.compile(r"\b(?:download|torrent|usenet|yt-dlp|youtube-dl|media requests?)")
 
 
 def applications(folder: Path) -> dict[str, tuple[str, str]]:
@@ -300,6 +313,8 @@ def applications(folder: Path) -> dict[str, tuple[str, str]]:
     for path in sorted((folder / "software").glob("*.yml")):
         document = yaml.safe_load(path.read_text("utf-8"))
         found = {_TAGS.get(tag.strip(), "web") for tag in document["tags"]}
+        if found == {"media"} and _FETCHES.search(document.get("description", "").lower()):
+            found = {"downloads"}
         for name in _spellings(document):
             if len(name) > 3 and name not in stop and _NAME.fullmatch(name):
                 said[name] |= found if len(found) == 1 else {"", *found}
@@ -311,23 +326,26 @@ def applications(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def _spellings(document: Mapping[str, Any]) -> Iterator[str]:
-    """Its name run together and with hyphens, and what its repository is called."""
+    """Its name run together and with hyphens, and its repository's, if that is alike."""
     words = re.findall(r"[a-z0-9]+", document["name"].lower())
-    yield "".join(words)
+    together = "".join(words)
+    yield together
     yield "-".join(words)
-    yield document.get("source_code_url", "").rstrip("/").rpartition("/")[2].lower()
+    repository = document.get("source_code_url", "").rstrip("/").rpartition("/")[2].lower()
+    if together in re.sub(r"[^a-z0-9]", "", repository):
+        yield repository
 
 
 def _report(told: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """How often Debian's words and the rules agree, by the category that was read from them."""
+    """How often a list and the rules agree, by the category that the list speaks for."""
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
     wrong: dict[str, Counter[str]] = defaultdict(Counter)
-    for _, rules, debian in told:
-        total[debian] += 1
-        right[debian] += rules == debian
-        if rules != debian:
-            wrong[debian][rules] += 1
+    for _, rules, listed in told:
+        total[listed] += 1
+        right[listed] += rules == listed
+        if rules != listed:
+            wrong[listed][rules] += 1
     yield f"{'category':<16}{'names':>6}{'agree':>7}  the rules say"
     for category in sorted(total):
         others = ", ".join(f"{key} {count}" for key, count in wrong[category].most_common(4))
@@ -340,32 +358,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes one of the tables; prints how good it is."""
     given = _arguments(arguments)
     try:
-        if given.what == "applications":
-            entries = applications(given.folder)
-            told = [
-                "Self-hosted applications and what they are for: names and categories alone, from",
-                f"awesome-selfhosted (awesome-selfhosted.net), as of {given.date}.",
-            ]
-            given.output.write_text(written(entries, told), "utf-8")
-        else:
-            index = _index(given)
-            debian = Debian(index, Judge.read(index))
-            entries = debian.entries
-            told = [
-                "Programs and units of Debian and what they are for: names and categories alone,",
-                f"by section, tags and description of their packages, as of {given.date}.",
-            ]
-            given.output.write_text(written(entries, told), "utf-8")
-            if given.disagreeing:
-                for line in sorted(debian.agreement(), key=lambda each: each[::-1]):
-                    if line[1] != line[2]:
-                        print(*line, sep="\t")
-            print(*_report(debian.agreement()), sep="\n")
+        entries, told = _applications(given) if given.what == "applications" else _packages(given)
     except FanwhyError as error:
         print(error, file=sys.stderr)
         return 2
+    given.output.write_text(written(entries, told), "utf-8")
+    both = sorted(agreement(entries), key=lambda each: each[::-1])
+    if given.disagreeing:
+        for name, rules, listed in both:
+            if rules != listed:
+                print(f"{name}: {listed} by the list, {rules} by the rules")
+    print(*_report(both), sep="\n")
     print(f"{given.output}: {len(entries)} names, {given.output.stat().st_size} bytes")
     return 0
+
+
+def _applications(given: argparse.Namespace) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    return applications(given.folder), [
+        "Self-hosted applications and what they are for: names and categories alone, from",
+        f"awesome-selfhosted (awesome-selfhosted.net), as of {given.date}.",
+    ]
+
+
+def _packages(given: argparse.Namespace) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    index = _index(given)
+    return Debian(index, Judge.read(index)).entries, [
+        "Programs and units of Debian and what they are for: names and categories alone,",
+        f"by section, tags and description of their packages, as of {given.date}.",
+    ]
 
 
 def _index(given: argparse.Namespace) -> Index:

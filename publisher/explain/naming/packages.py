@@ -32,6 +32,8 @@ APPLICATIONS: Final = Path(__file__).with_name("applications.tsv")
 """The same for self-hosted applications."""
 
 _VERSION = re.compile(r"[-_.]v?\d+(?:\.\d+)*$")
+_BUILT: Final = (".jar", ".war", ".dll")
+"""Endings of what was built from a product's source, and not written for one machine."""
 _SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/snap/", "/nix/", "/gnu/")
 _TELLING: Final = 6
 """Letters that a name needs to mean the program of the list wherever its file lies."""
@@ -104,13 +106,13 @@ def by_packages(book: RuleBook, group: WorkGroup, clues: Clues) -> Classificatio
     for by, table, name in _names(book, group, clues):
         entry = find(table, name)
         if entry is not None:
-            package = entry.package.removesuffix(".service")
-            said = f"Debian's package {package!r} has it"
+            said = f"Debian's package {entry.package!r} has it"
             if table is APPLICATIONS:
                 said = "it is in the list of self-hosted applications"
-            return Classification(
-                entry.category, own_name(group, clues), GUESS, "", f"{by} {name!r}: {said}", by
-            )
+            label = own_name(group, clues)
+            if len(name) == COMM_LENGTH and label.lower() == name:
+                label = entry.name  # whole, where the kernel has cut it
+            return Classification(entry.category, label, GUESS, "", f"{by} {name!r}: {said}", by)
     return None
 
 
@@ -133,8 +135,11 @@ def _names(book: RuleBook, group: WorkGroup, clues: Clues) -> Iterator[tuple[str
         yield by, PACKAGES, name
         if plain := versionless(name):
             yield by, PACKAGES, plain
-        if by == "program":
-            yield by, APPLICATIONS, name
+        yield by, APPLICATIONS, name
+    for script in dict.fromkeys((clues.script, clues.worker_script)):
+        name, dot, _ = base(script.lower()).rpartition(".")
+        if dot and script.lower().endswith(_BUILT):
+            yield "script", APPLICATIONS, versionless(name) or name
 
 
 def _unit(unit: str) -> Iterator[str]:

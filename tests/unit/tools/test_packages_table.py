@@ -107,14 +107,16 @@ def test_applications_are_entered_by_their_tags(tmp_path: Path) -> None:
     software.mkdir()
     (software / "a.yml").write_text(
         "name: Frob Photos\ntags: [Photo Galleries]\n"
-        "source_code_url: https://git.example/frob/frobber/\n"
+        "source_code_url: https://git.example/frob/frob-photos-server/\n"
     )
-    (software / "b.yml").write_text("name: Wiki\ntags: [Wikis]\n")
+    (software / "b.yml").write_text(
+        "name: Wiki\ntags: [Wikis]\nsource_code_url: https://git.example/x/tracker\n"
+    )
     (software / "c.yml").write_text("name: Mixed One\ntags: [Wikis, Backup]\n")
     table = tmp_path / "table.tsv"
     words = ["applications", str(tmp_path), "--date", "2026-01-02", "--output", str(table)]
     assert main(words) == 0
-    for name in ("frobphotos", "frob-photos", "frobber"):
+    for name in ("frobphotos", "frob-photos", "frob-photos-server"):
         assert find(table, name) == Entry(name, "media", name)
-    for name in ("wiki", "mixedone"):
+    for name in ("wiki", "tracker", "mixedone"):
         assert find(table, name) is None

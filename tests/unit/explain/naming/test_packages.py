@@ -95,6 +95,7 @@ KNOWN = [
     ("desktop", "swaybg", {"program": "swaybg"}),
     ("smart_home", "knxd", {"program": "knxd", "executable": "/usr/bin/knxd"}),
     ("desktop", "evolution-calendar-factory", {"program": "evolution-calendar-factory"}),
+    ("system", "networkd-dispatcher", {"program": "networkd-dispat"}),
     (
         "monitoring",
         "cache service",
