@@ -43,8 +43,8 @@ class OpenAccount:
     __slots__ = (
         "_lately_ns", "_mark_ns", "_oldest", "ancestors", "called", "container", "cpu_ns",
         "executable", "following", "glimpsed", "group", "image", "last_window", "members",
-        "mining", "most", "most_ns", "name", "place", "previous_ns", "processes", "renamed", "root", "rss",
-        "threads", "unseen_ns", "worker",
+        "mining", "most", "most_ns", "name", "place", "previous_ns", "processes", "renamed",
+        "root", "rss", "threads", "unseen_ns", "worker",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
