@@ -148,7 +148,7 @@ class Pipeline:
         if balance is None:
             return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
         explainer = self._explainer
-        classify = explainer.classify if explainer else None
+        classify = explainer.classify_ranked if explainer else None
         ranked = self.guarded(CONSUMERS, lambda: _ranked(readings, balance, classify)) or readings
         if explainer is None:
             return Sample(now=now, wall=wall, readings=ranked, balance=balance)

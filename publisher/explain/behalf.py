@@ -127,7 +127,7 @@ class Behalf:
                 answer.take(self._of_server(cause.account, peers), window.now)
             elif window.now - answer.seen > _HELD_SECONDS:
                 answer.name = ""
-            cause.on_behalf_of = answer.name
+            cause.works_for(answer.name)
 
     def _due(self, culprits: Culprits, now: float) -> list[str]:
         """Whose connections are looked at in this window."""

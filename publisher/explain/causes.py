@@ -83,6 +83,12 @@ class Cause:
         self.classification, self._other = found, ""
         self.named = Named.of(self.account, found, on_behalf_of=self.on_behalf_of)
 
+    def works_for(self, name: str) -> None:
+        """Takes over on whose behalf it works; empty where that is not clear."""
+        if name != self.on_behalf_of:
+            self.on_behalf_of = name
+            self.named = Named.of(self.account, self.classification, on_behalf_of=name)
+
     def _believes(self, found: Classification, now: float) -> bool:
         """Whether another answer replaces the one that was given.
 

@@ -147,6 +147,10 @@ class Explainer:
         """What kind of work an account's group does."""
         return self._classifier.classify(account)
 
+    def classify_ranked(self, account: Account) -> Classification:
+        """Likewise, for one of the many in rankings: some seconds late, and for less."""
+        return self._classifier.at_a_glance(account, self._now or 0.0)
+
     def _tell_causes(
         self, window: Window, thermal: ThermalState, state: StateSpan, culprits: Culprits
     ) -> None:

@@ -365,6 +365,7 @@ class Groups:
         account.image = clean(known.image)
         called = clean(known.name) or account.image.rpartition("/")[2]
         account.container = called or account.container
+        account.called = known.called or known.name
         label = _label(replace(place, label=account.container), account.name)
         account.group = replace(account.group, label=clean(label))
         return True

@@ -413,6 +413,7 @@ class BalancedLedger:
             pid=leading.main,
             pids=leading.busiest,
             process_group=leading.process_group,
+            called=account.called,
             place=account.place,
         )
 

@@ -97,6 +97,7 @@ def _handles(
     if place is not None and place.kind is GroupKind.UNIT:
         unit = printable(unit_of(place))
     elif place is not None:
+        unit = printable(place.unit) or None
         container = printable(place.identity)
     return {
         "pid": account.pid,

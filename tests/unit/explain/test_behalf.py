@@ -61,6 +61,7 @@ class Play:
 
     def __init__(self) -> None:
         self.stage = Stage()
+        self.headline: str | None = None
 
     def step(self, peers: Peers | None, *accounts: Account, **evidence: Any) -> list[CauseReading]:
         stage = self.stage
@@ -76,6 +77,7 @@ class Play:
             signs=Signs(),
             peers=peers,
         )
+        self.headline = verdict.headline
         return list(verdict.causes)
 
     def whom(self, peers: Peers | None, *accounts: Account, **evidence: Any) -> str | None:
@@ -104,6 +106,7 @@ def test_it_is_known_when_the_cause_begins(play: Play) -> None:
     while not causes:
         causes = play.step(known, POSTGRES)
     assert causes[0].on_behalf_of == "Immich"
+    assert "working for Immich" in str(play.headline)
 
 
 def test_a_load_generator_is_one_story_with_its_server(play: Play) -> None:
