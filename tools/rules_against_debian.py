@@ -4,10 +4,10 @@
     python -m tools.rules_against_debian CACHE --missing  # units of Debian's that no rule knows
 
 Three things are looked for. A *category* contradicts where section, tags and description of every
-package that ships the name speak for other kinds of work. A *label* contradicts where none of its
-words is said of the package or stands in the name. A name is *ambiguous* where packages of
-different sources ship it and only some of them fit the rule. What is right all the same stands,
-with its reason, in ``rules_against_debian.toml`` beside this file.
+package that ships the name speak for other kinds of work. A *label* contradicts where it names a
+product, or something known by its letters (DNS), of which none of the packages says a word. A name
+is *ambiguous* where packages of different sources ship it and only some of them fit the rule. What
+is right all the same stands, with its reason, in ``rules_against_debian.toml`` beside this file.
 
 What Debian says is coarse: no contradiction is no proof.
 """
@@ -59,6 +59,29 @@ class Contradiction:
     debian: tuple[str, ...]
     speaks_for: tuple[str, ...]
 
+    @property
+    def key(self) -> str:
+        """By what it is defended: ``category backup.borg``."""
+        return f"{self.kind} {self.category}.{self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One name of one rule.
+
+    Attributes:
+        named: what the label names, in small letters: a product (*Borg backup*) or something that
+            has letters for a name (*DNS server*). Labels that name nothing (*Software build*) are
+            for people to read.
+    """
+
+    rule: str
+    category: str
+    label: str
+    place: str
+    name: str
+    named: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -66,15 +89,17 @@ class Words:
 
     Attributes:
         sections: section -> categories for which it speaks.
+        broad: sections that hold all kinds of work -> categories that no word speaks against.
         evidence: pattern of words -> categories for which it speaks.
         labels: rule -> a pattern of words that bear out its label.
-        defended: ``kind place name`` -> the reason why it is right.
+        defended: kind and rule of a contradiction -> the names that are right all the same.
     """
 
     sections: Mapping[str, frozenset[str]]
+    broad: Mapping[str, frozenset[str]]
     evidence: Sequence[tuple[re.Pattern[str], frozenset[str]]]
     labels: Mapping[str, re.Pattern[str]]
-    defended: Mapping[str, str]
+    defended: Mapping[str, frozenset[str]]
 
     def speaks_for(self, package: Package) -> frozenset[str]:
         """The categories for which a package speaks; none where it says nothing."""
@@ -82,16 +107,19 @@ class Words:
         for pattern, categories in self.evidence:
             if pattern.search(package.words):
                 found |= categories
-        return frozenset(found)
+        return frozenset(found | self.broad.get(package.section, frozenset()) if found else found)
 
-    def bears_out(self, rule: str, label: str, name: str, package: Package) -> bool:
-        """Whether a word of the label, or one that counts for it, is said of the package."""
-        said = f"{name} {package.words}"
-        also = self.labels.get(rule)
+    def bears_out(self, claim: Claim, package: Package) -> bool:
+        """Whether a name in the label, or a word that counts for it, is said of the package."""
+        said = f"{claim.name} {package.words} {package.homepage}"
+        also = self.labels.get(claim.rule)
         if also is not None and also.search(said):
             return True
-        tokens = [word for word in re.findall(r"[a-z0-9]{2,}", label.lower()) if word not in _EMPTY]
-        return not tokens or any(token[:5] in said for token in tokens)
+        return not claim.named or any(token[:5] in said for token in claim.named)
+
+    def defends(self, found: Contradiction) -> bool:
+        """Whether the name is right all the same."""
+        return found.name in self.defended.get(found.key, ())
 
 
 def words(path: Path = DEFENDED) -> Words:
@@ -99,24 +127,14 @@ def words(path: Path = DEFENDED) -> Words:
     document = tomllib.loads(path.read_text("utf-8"))
     return Words(
         sections={key: frozenset(value) for key, value in document["sections"].items()},
+        broad={key: frozenset(value) for key, value in document["broad"].items()},
         evidence=[
             (re.compile(rf"\b(?:{line['words']})"), frozenset(line["categories"]))
             for line in document["evidence"]
         ],
         labels={key: re.compile(rf"\b(?:{value})") for key, value in document["labels"].items()},
-        defended=document["defended"],
+        defended={key: frozenset(line["names"]) for key, line in document["defended"].items()},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One name of one rule."""
-
-    rule: str
-    category: str
-    label: str
-    place: str
-    name: str
 
 
 def claims(rules: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Claim]:
@@ -124,9 +142,25 @@ def claims(rules: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Cla
     for category, named in rules.items():
         for rule, body in named.items():
             for place in _HELD:
-                value = body.get(place, ())
-                for name in [value] if isinstance(value, str) else value:
-                    yield Claim(rule, category, body["label"], place, name.lower())
+                for name in _listed(body, place):
+                    naming = _named(body)
+                    yield Claim(rule, category, body["label"], place, name.lower(), naming)
+
+
+def _listed(body: Mapping[str, Any], place: str) -> list[str]:
+    value = body.get(place, ())
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _named(body: Mapping[str, Any]) -> tuple[str, ...]:
+    own = {*_listed(body, "program"), *_listed(body, "image"), *_listed(body, "script")}
+    tokens = re.findall(r"[A-Za-z0-9]{2,}", body["label"])
+    return tuple(
+        token.lower()
+        for token in tokens
+        if token.lower() not in _EMPTY
+        and (any(letter.isupper() for letter in token[1:]) or token.lower() in own)
+    )
 
 
 def contradictions(claimed: Iterable[Claim], index: Index, said: Words) -> Iterator[Contradiction]:
@@ -139,7 +173,8 @@ def contradictions(claimed: Iterable[Claim], index: Index, said: Words) -> Itera
         told = tuple(f"{each.name} ({each.section}): {each.description}" for each in packages[:4])
         heard = tuple(sorted({word for found in speaks.values() for word in found}))
         for kind in _kinds(claim, packages, speaks, said):
-            yield Contradiction(kind, **asdict(claim), debian=told, speaks_for=heard)
+            words = (claim.rule, claim.category, claim.label, claim.place, claim.name)
+            yield Contradiction(kind, *words, told, heard)
 
 
 def _kinds(
@@ -156,7 +191,7 @@ def _kinds(
         yield "category"
     elif fitting and others - fitting:
         yield "ambiguous"
-    if not any(said.bears_out(claim.rule, claim.label, claim.name, each) for each in packages):
+    if not any(said.bears_out(claim, each) for each in packages):
         yield "label"
 
 
@@ -188,12 +223,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     said = words()
     found = list(contradictions(claims(shipped()), index, said))
-    open_ones = [each for each in found if _key(each) not in said.defended]
+    open_ones = [each for each in found if not said.defends(each)]
     shown = found if given.all else open_ones
     print(json.dumps([asdict(each) for each in shown]) if given.json else _table(shown))
-    unused = said.defended.keys() - {_key(each) for each in found}
+    met = {(each.key, each.name) for each in found}
+    kept = {(key, name) for key, names in said.defended.items() for name in names}
     summary = f"{len(open_ones)} open, {len(found) - len(open_ones)} defended"
-    print(f"{summary}, {len(unused)} defences without a contradiction", file=sys.stderr)
+    print(f"{summary}, {len(kept - met)} defences without a contradiction", file=sys.stderr)
     return 1 if open_ones else 0
 
 
@@ -212,15 +248,11 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _key(found: Contradiction) -> str:
-    return f"{found.kind} {found.place} {found.name}"
-
-
 def _table(found: Sequence[Contradiction]) -> str:
     rows = []
     for each in found:
         heard = f" -> {', '.join(each.speaks_for)}" if each.kind != "label" else ""
-        rows.append(f"{_key(each)}: {each.category}.{each.rule} {each.label!r}{heard}")
+        rows.append(f"{each.key}: {each.place} {each.name} is {each.label!r}{heard}")
         rows += [f"    {line}" for line in each.debian]
     return "\n".join(rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import pytest
 
 from publisher.explain.naming.rules import shipped
 from tools.debian_index import Index, read
-from tools.rules_against_debian import Words, claims, contradictions, main, missing_units, words
+from tools.rules_against_debian import (
+    DEFENDED,
+    Words,
+    claims,
+    contradictions,
+    main,
+    missing_units,
+    words,
+)
 
 INDEX = Path(__file__).resolve().parents[2] / "fixtures" / "debian_index"
 PACKAGES, CONTENTS = INDEX / "Packages", INDEX / "Contents"
@@ -63,11 +72,11 @@ def test_packed_files_are_read(index: Index, tmp_path: Path) -> None:
             {("category", "clamscan")},
         ),
         (
-            {"category": "antivirus", "label": "Metrics agent", "unit": ["ClamAV-Daemon"]},
+            {"category": "antivirus", "label": "DNS server", "unit": ["ClamAV-Daemon"]},
             {("label", "clamav-daemon")},
         ),
         (
-            {"category": "downloads", "label": "Metrics agent", "program": ["webmin"]},
+            {"category": "downloads", "label": "DNS server", "program": ["webmin"]},
             {("category", "webmin"), ("label", "webmin")},
         ),
         (
@@ -88,8 +97,10 @@ def test_contradictions(
 
 def test_a_label_counts_by_the_words_that_are_given_for_it(index: Index) -> None:
     known = words()
-    mine = Words(known.sections, known.evidence, {"x": re.compile("administration")}, {})
-    rule = {"category": "web", "label": "Metrics agent", "program": ["webmin"]}
+    mine = Words(
+        known.sections, known.broad, known.evidence, {"x": re.compile("administration")}, {}
+    )
+    rule = {"category": "web", "label": "DNS server", "program": ["webmin"]}
     assert found(index, mine, **rule) == set()
 
 
@@ -110,7 +121,7 @@ def test_the_command_fails_with_what_is_not_defended(
     files = ["--packages", f"{tmp_path}/Packages", "--contents", f"{tmp_path}/Contents"]
     assert main([str(tmp_path), *files]) == 1
     told = capsys.readouterr()
-    assert told.out.startswith("category program borg: backup.borg 'Borg backup'")
+    assert told.out.startswith("category backup.borg: program borg is 'Borg backup'")
     assert told.err.startswith("1 open, 0 defended")
     assert main([str(tmp_path), *files, "--json"]) == 1
     (only,) = json.loads(capsys.readouterr().out)
@@ -124,9 +135,22 @@ def test_a_file_that_is_not_there_is_told(
     assert "none" in capsys.readouterr().err
 
 
-def test_every_defence_names_a_rule_of_the_table_and_its_reason() -> None:
-    known = words()
-    places = {f"{each.place} {each.name}" for each in claims(shipped())}
-    assert {key for key in known.defended if key.partition(" ")[2] not in places} == set()
-    assert all(reason.strip() for reason in known.defended.values())
-    assert known.labels.keys() <= {each.rule for each in claims(shipped())}
+def test_every_defence_is_of_the_table_and_has_its_reason() -> None:
+    held = {(f"{each.category}.{each.rule}", each.name) for each in claims(shipped())}
+    document = tomllib.loads(DEFENDED.read_text("utf-8"))
+    for key, line in document["defended"].items():
+        kind, _, rule = key.partition(" ")
+        assert kind in ("category", "label", "ambiguous")
+        assert line["reason"].strip()
+        assert {(rule, name) for name in line["names"]} <= held, key
+    assert document["labels"].keys() <= {each.rule for each in claims(shipped())}
+
+
+def test_a_defended_name_is_not_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Packages").write_text("Package: boost\nSection: games\nDescription: puzzle\n")
+    (tmp_path / "Contents").write_text("usr/bin/stash   games/boost\n")
+    files = ["--packages", f"{tmp_path}/Packages", "--contents", f"{tmp_path}/Contents"]
+    assert main([str(tmp_path), *files]) == 0
+    assert capsys.readouterr().err.startswith("0 open, 1 defended")
+    assert main([str(tmp_path), *files, "--all"]) == 0
+    assert "stash" in capsys.readouterr().out
