@@ -57,7 +57,8 @@ def test_limits_of_version_2(tmp_path: Path) -> None:
     )  # fmt: skip
     assert cgroups.counts("/system.slice/app.service") == OomCounts(1, 2)
     assert cgroups.limited("/system.slice") is None
-    assert cgroups.limited("/gone") is cgroups.counts("/gone") is None
+    assert cgroups.limited("/gone") is None
+    assert cgroups.counts("/gone") is None
     assert cgroups.limited("") is None, "the machine's root has no limit"
 
 

@@ -136,7 +136,8 @@ def test_one_that_is_killed_again_and_again(stage: Stage) -> None:
 def test_each_victim_is_an_alert_of_its_own(stage: Stage, make_account: MakeAccount) -> None:
     for program in ("firefox", "mysqld"):
         stage.step(kills=(MemoryKill(account=make_account(program), held_bytes=GIB),))
-    assert [event.label for event in stage.events if event.alert] == ["Firefox browser", "MySQL database"]
+    told = [event.label for event in stage.events if event.alert]
+    assert told == ["Firefox browser", "MySQL database"]
 
 
 def test_nobody_is_told_while_somebody_may_be_known_soon(stage: Stage) -> None:
