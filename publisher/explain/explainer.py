@@ -6,6 +6,7 @@ from publisher.contract.readings import EventReading, EvidenceReading, Explanati
 from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
 from publisher.explain.detect.detector import Detector
+from publisher.explain.detect.hysteresis import SOONEST
 from publisher.explain.detect.ranking import Ranking
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.host_state import StateMemory, StateSpan, state_of
@@ -59,6 +60,7 @@ class Explainer:
         )
         self._behaviour = KnownBehaviour()
         self._watcher: Watcher | None = None
+        self._kill_awaited = False
         self._causes = Causes(self._classify_cause, store.habits)
         self._behalf = Behalf(self.classify)
         self._state = StateMemory()
@@ -90,6 +92,7 @@ class Explainer:
             watcher: tells how processes behave, likewise.
         """
         self._watcher = watcher
+        self._kill_awaited = balance.memory_kill_awaited
         window = self._window(balance, evidence, signs, now, wall)
         load = self._detector.observe(window)
         thermal = self._thermal.observe(window, loaded=load.loaded, onset=load.onset)
@@ -127,7 +130,11 @@ class Explainer:
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
         now = self._now or 0.0
-        waits = (self._detector.wants_soon(now), self._headline.wants_soon(now))
+        waits = (
+            self._detector.wants_soon(now),
+            self._headline.wants_soon(now),
+            SOONEST if self._kill_awaited else None,
+        )
         return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
