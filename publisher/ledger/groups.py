@@ -407,6 +407,17 @@ class Groups:
                 account.last_window = window
                 counter.accounts[account] += 1
 
+    def by_number(self) -> dict[int, OpenAccount]:
+        """The groups by the numbers of cgroups that are theirs alone."""
+        found: dict[int, OpenAccount] = {}
+        for path, counter in self.counters.items():
+            placed = [one for one in counter.accounts if one.place is not None]
+            owners = placed or list(counter.accounts)
+            number = self._cgroups.number(path) if len(owners) == 1 else None
+            if number is not None:
+                found[number] = owners[0]
+        return found
+
     def close(self, closed: AbstractSet[OpenAccount]) -> None:
         """Forgets groups of which no process lives and nothing is left to tell."""
         for account in closed:

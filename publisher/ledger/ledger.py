@@ -265,7 +265,9 @@ class BalancedLedger:
             return None
         youngest = chain(self._books.lately, reversed(self._books.processes.values()))
         found = self._guarded(
-            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+            lambda: self._connections.counterparts(
+                busiest, self._busiest.worked, youngest, self._groups.by_number
+            )
         )
         if found is None:
             return None

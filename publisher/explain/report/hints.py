@@ -79,6 +79,8 @@ def to_stop(account: Account, found: Classification, pauses: Iterable[str] = ())
         return _upkeep(group.label, pauses)
     if place is None:
         return _signal(account, found)
+    if machine := _VIRTUAL_MACHINE.fullmatch(place.anchor):
+        return f"qm suspend {machine[1]}"
     if place.kind is GroupKind.UNIT:
         return _unit(place)
     return _container(place, group.label)
@@ -122,8 +124,6 @@ def _signal(account: Account, found: Classification) -> str | None:
 def _unit(place: Place) -> str | None:
     name = unit_of(place)
     stem = name.rpartition(".")[0]
-    if machine := _VIRTUAL_MACHINE.fullmatch(place.anchor):
-        return f"qm suspend {machine[1]}"
     if not _UNIT.fullmatch(name) or any(map(_is_vital, (stem, place.label))):
         return None
     quoted = f"'{name}'" if "\\" in name else name

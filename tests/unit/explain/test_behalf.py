@@ -160,6 +160,8 @@ def test_one_that_serves_nobody_is_not_asked(play: Play) -> None:
 def test_a_proxy_works_for_whom_it_calls_unless_somebody_near_calls_it(play: Play) -> None:
     upstreams = (Correspondent(IMMICH, 0.8),)
     assert play.whom(Known({"nginx": Correspondents(upstreams=upstreams)}), NGINX) == "Immich"
+    asked = (Correspondent(POSTGRES, 0.8), Correspondent(IMMICH, 0.1))
+    assert Play().whom(Known({"nginx": Correspondents(upstreams=asked)}), NGINX) is None
     wrk = account("wrk", 0.5, kind="job", label="wrk", command="wrk")
     both = Correspondents(upstreams=upstreams, clients=(Correspondent(wrk, 0.9),))
     assert Play().whom(Known({"nginx": both}), NGINX) == "wrk"
