@@ -19,8 +19,11 @@ from publisher.errors import ConfigError
 from publisher.explain.naming.classification import Classification
 from publisher.explain.naming.classifier import Classifier
 from publisher.explain.naming.rules import load
+from publisher.explain.naming.traits import with_traits
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.described import DescribedLedger
+from publisher.pipeline import ProcessWatcher
+from publisher.sources import machine_files
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,9 @@ def command(
     around = Surroundings(script=script, unit=unit, image=image, inside=inside)
     group, clues = ask(name, settings, book, around)
     found = Classifier(book).classify(group, clues)
+    if name.isdigit():
+        watcher = ProcessWatcher(machine_files(settings.root))
+        found = with_traits(found, watcher.traits(int(name)))
     if as_json:
         print_json(
             {

@@ -92,8 +92,12 @@ def tcp_ends() -> list[TcpEnd]:
         AbsentError: this kernel does not tell.
         SourceError: it did not answer this time.
     """
+    return _tcp_ends(_STATES)
+
+
+def _tcp_ends(states: int) -> list[TcpEnd]:
     # The older of the two requests: the kernel goes through its table once, not for each family.
-    request = struct.pack("=BBBB48xII", 0, 0, 0, 0, _STATES, 0)
+    request = struct.pack("=BBBB48xII", 0, 0, 0, 0, states, 0)
     found: list[TcpEnd] = []
     for body in _answers(_TCP, request, "INET_DIAG"):
         size = 4 if body[0] == socket.AF_INET else 16
@@ -155,6 +159,18 @@ def ends_near(proc: str, pid: int | str) -> list[TcpEnd]:
                 "not as man 5 proc_pid_net has it", path=f"/proc/net/{name}"
             ) from None
     return found
+
+
+def listening(proc: str, pid: int) -> list[TcpEnd]:
+    """The TCP sockets that wait for connections where a process lives.
+
+    Raises:
+        SourceError: as ``tcp_ends`` and ``ends_near``.
+    """
+    if namespace_of(proc, pid) == namespace_of(proc, "self"):
+        # Asked for these alone, the kernel leaves its large table out.
+        return _tcp_ends(1 << _LISTEN)
+    return [end for end in ends_near(proc, pid) if end.listening]
 
 
 def _table(content: bytes) -> Iterator[TcpEnd]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import ClassVar
 
 import pytest
@@ -12,10 +14,12 @@ from publisher.daemon.settings import Settings
 from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
+from publisher.explain.naming.traits import Traits
 from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
 from publisher.ledger.usage.shortage import CALM, MemorySigns
-from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
+from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline, ProcessWatcher
 from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.smart import SmartSettings
@@ -143,6 +147,15 @@ def test_the_ledger_is_told_how_memory_is(subsystem: type[Subsystem], short: boo
     sources = Sources()
     Pipeline(sources, SubsystemRunner(sources, [subsystem]), books).sample()
     assert books.memory == MemorySigns(short=short, kills=3)
+
+
+def test_the_verdict_may_ask_how_a_process_behaves() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        traits = ProcessWatcher(KernelFiles()).traits(os.getpid())
+    assert (port in traits.serves) == (port < 32768)
+    assert traits.gpu is False
+    assert ProcessWatcher(KernelFiles("/nowhere")).traits(1) == Traits()
 
 
 def test_a_ledger_that_stumbles_takes_no_subsystem_along() -> None:

@@ -28,6 +28,8 @@ _FULL: Final = 0.9
 _STALLED: Final = 0.05  # part of the time from which on waiting is noticed
 _FITTING: Final = 0.8
 _LARGE: Final = 16 << 20  # bytes: what holds less is not killed while anything else is there
+_LEAST_GUESSED: Final = 64 << 20
+_LARGEST_PART: Final = 0.5  # of the largest that lives on
 _KEPT_DEAD: Final = 64
 _PATIENCE: Final = 2  # windows in which a killed process may still be about to end
 _KEPT_LIMITS: Final = 64
@@ -202,7 +204,7 @@ class MemoryShortage:
             self.waiting = True
             return
         found = found or self._counted(accounts, most)
-        self.kills += found or [Killed() if dead is None else _guessed(dead)]
+        self.kills += found or [_guessed(dead, living)]
         self._unresolved, self.waiting = 0, False
 
     def _logged(
@@ -300,7 +302,11 @@ class MemoryShortage:
         return max(fitting, key=_size_of_dead, default=None)
 
 
-def _guessed(dead: _Dead) -> Killed:
+def _guessed(dead: _Dead | None, living: Mapping[int, Member]) -> Killed:
+    """By who is gone; the kernel takes the largest, so a small one it was not."""
+    largest = max((process.rss for process in living.values()), default=0)
+    if dead is None or dead.process.rss < max(_LARGEST_PART * largest, _LEAST_GUESSED):
+        return Killed()
     return Killed(
         account=dead.account,
         program=dead.process.membership.program,

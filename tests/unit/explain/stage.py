@@ -12,6 +12,7 @@ from publisher.contract.readings import EvidenceReading, GroupKind
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
+from publisher.explain.naming.behaviour import Watcher
 from publisher.ledger.accounts import Account, Balance, Clues, MemoryKill, WorkGroup
 
 MakeAccount = Callable[..., Account]
@@ -59,6 +60,7 @@ class Stage:
         signs: Signs | None = None,
         kills: tuple[MemoryKill, ...] = (),
         kill_awaited: bool = False,
+        watcher: Watcher | None = None,
         **evidence: Any,
     ) -> Verdict:
         """One window; the accounts' CPU time is that of a window of two seconds."""
@@ -85,6 +87,7 @@ class Stage:
             now=self.now,
             wall=self.wall,
             signs=signs or Signs(),
+            watcher=watcher,
         )
         if not self.headlines or self.headlines[-1] != verdict.headline:
             self.headlines.append(verdict.headline or "")

@@ -133,18 +133,23 @@ def test_one_that_is_killed_again_and_again(stage: Stage) -> None:
     assert [event.event for event in stage.events if event.alert] == ["alert_raised"]
 
 
+def test_a_group_that_is_killed_as_a_whole_is_killed_once(stage: Stage) -> None:
+    kill = MemoryKill(account=immich(), limited=True, limit=at(2 * GIB))
+    verdict = stage.step(kills=(kill,) * 5)
+    assert (verdict.headline or "").endswith("the kernel killed it")
+
+
 def test_each_victim_is_an_alert_of_its_own(stage: Stage, make_account: MakeAccount) -> None:
     for program in ("firefox", "mysqld"):
         stage.step(kills=(MemoryKill(account=make_account(program), held_bytes=GIB),))
-    assert [event.label for event in stage.events if event.alert] == [
-        "Firefox browser",
-        "MySQL database",
-    ]
+    told = [event.label for event in stage.events if event.alert]
+    assert told == ["Firefox browser", "MySQL database"]
 
 
 def test_nobody_is_told_while_somebody_may_be_known_soon(stage: Stage) -> None:
     stage.step(signs=Signs(oom_kills=0))
     stage.step(signs=Signs(oom_kills=1), kill_awaited=True)
+    assert stage.soon() < 1
     stage.step(signs=Signs(oom_kills=1), kills=(MemoryKill(account=leak(), held_bytes=GIB),))
     assert [event.label for event in stage.events if event.alert] == ["leak.py"]
 
@@ -154,6 +159,8 @@ def test_a_container_at_its_own_limit(stage: Stage, make_account: MakeAccount) -
     limited = immich(cores=0.1, memory_bytes=GIB, memory_limit=at(2 * GIB, strained=True))
     verdict = stage.play(large, limited, lasting=20, **PLENTY)
     assert (verdict.state, len(verdict.causes)) == ("pressure", 1)
+    reason = verdict.causes[0].reason or ""
+    assert reason.startswith("waits at a memory limit of 2 GiB; ")
     assert stage.headlines[-1] == (
         "photo_box (container) is at its own memory limit of 2 GiB; the machine has plenty"
     )

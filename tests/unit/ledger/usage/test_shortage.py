@@ -234,6 +234,14 @@ def test_who_is_about_to_end_is_waited_for(host: Host) -> None:
     assert not host.shortage.waiting
 
 
+def test_a_small_one_that_ended_is_not_taken_for_the_victim(host: Host) -> None:
+    """As in a container of our own: whom the kernel killed outside, we cannot see."""
+    host.shortage.open(MemorySigns(kills=0))
+    host.start(8, "/x", 900, "java")
+    host.end(host.start(7, "/x", 200, "convert"))
+    assert one(host.window(MemorySigns(kills=1))) == (None, "", False, None, "", True)
+
+
 def test_where_nothing_tells_nobody_is_accused(host: Host) -> None:
     small = host.start(7, "/x", 2, "true")
     host.shortage.open(MemorySigns(kills=0))
