@@ -47,6 +47,7 @@ class OpenAccount:
         following: another name that it may take, and the window in which it came up; ``renamed``:
             it has taken one before.
         place: the container or unit that it is; ``None`` for jobs and programs.
+        called: by what a container's runtime knows it; empty where that is not known.
         ancestors: names of the programs above its root, the nearest first.
         processes: those that live, with the resident bytes and threads that ``rss`` (bytes) and
             ``threads`` hold of each.
@@ -61,10 +62,10 @@ class OpenAccount:
     """
 
     __slots__ = (
-        "_lately_ns", "_mark_ns", "_oldest", "ancestors", "container", "cpu_ns", "executable",
-        "following", "glimpsed", "group", "image", "last_window", "members", "mining", "most",
-        "most_ns", "name", "place", "previous_ns", "processes", "renamed", "root", "rss",
-        "threads", "unseen_ns", "worker",
+        "_lately_ns", "_mark_ns", "_oldest", "ancestors", "called", "container", "cpu_ns",
+        "executable", "following", "glimpsed", "group", "image", "last_window", "members",
+        "mining", "most", "most_ns", "name", "place", "previous_ns", "processes", "renamed",
+        "root", "rss", "threads", "unseen_ns", "worker",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -85,6 +86,7 @@ class OpenAccount:
         self.threads = 0
         self.root: Member | None = None
         self.container = ""
+        self.called = ""
         self.following: tuple[str, int] | None = None
         self.renamed = False
         self.mining = False
