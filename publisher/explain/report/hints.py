@@ -79,8 +79,6 @@ def to_stop(account: Account, found: Classification, pauses: Iterable[str] = ())
         return _upkeep(group.label, pauses)
     if place is None:
         return _signal(account, found)
-    if machine := _VIRTUAL_MACHINE.fullmatch(place.anchor):
-        return f"qm suspend {machine[1]}"
     if place.kind is GroupKind.UNIT:
         return _unit(place)
     return _container(place, account.called)
