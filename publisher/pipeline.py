@@ -18,11 +18,14 @@ from publisher.contract.readings import EventReading, ExplanationReading
 from publisher.errors import SourceError
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
+from publisher.explain.naming.traits import Traits
 from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.consumers import Classify, with_top
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.ledger.usage.shortage import MemorySigns
 from publisher.sources import Sources, machine_files
+from publisher.sources.behaviour import behaviour_of
+from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.smart import SmartSettings
@@ -105,6 +108,7 @@ class Pipeline:
         self._runner = runner
         self._ledger = ledger
         self._explainer = explainer
+        self._watcher = ProcessWatcher(sources.files)
         parts = {LEDGER: ledger, EXPLANATION: explainer}
         runner.note({name: None for name, part in parts.items() if part is not None})
 
@@ -148,7 +152,7 @@ class Pipeline:
         if balance is None:
             return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
         explainer = self._explainer
-        classify = explainer.classify if explainer else None
+        classify = explainer.classify_ranked if explainer else None
         ranked = self.guarded(CONSUMERS, lambda: _ranked(readings, balance, classify)) or readings
         if explainer is None:
             return Sample(now=now, wall=wall, readings=ranked, balance=balance)
@@ -161,6 +165,7 @@ class Pipeline:
                 wall=wall,
                 signs=signs(readings),
                 peers=self._ledger,
+                watcher=self._watcher,
             ),
         )
         return Sample(
@@ -226,6 +231,20 @@ class Pipeline:
         self._runner.note(self._ledger.health)
         self.ledger_microseconds = (time.thread_time() - began) * 1e6
         return balance
+
+
+class ProcessWatcher:
+    """Tells the verdict how processes behave."""
+
+    def __init__(self, files: KernelFiles) -> None:
+        self._proc = f"{files.root}/proc"
+
+    def traits(self, pid: int) -> Traits:
+        """What one shows."""
+        shown = behaviour_of(self._proc, pid)
+        return Traits(
+            libraries=shown.libraries, serves=tuple(sorted(shown.serves)), gpu=shown.computes
+        )
 
 
 def _memory_signs(memory: Reading | None) -> MemorySigns:

@@ -102,6 +102,7 @@ class Account:
         pid: its main process: the oldest that lives, which of a job is the one that began it.
         pids: its processes that are alive, the one that worked most first, at most five.
         process_group: that ``pid`` leads and all of ``pids`` are in; ``None``: there is none.
+        called: by what a container's runtime knows it, as it was told; empty where it is not known.
         place: the container or unit that it is; ``None`` for jobs, programs and the kernel.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.
@@ -129,6 +130,7 @@ class Account:
     pid: int | None = None
     pids: tuple[int, ...] = ()
     process_group: int | None = None
+    called: str = ""
     place: Place | None = None
 
     @property

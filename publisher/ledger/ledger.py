@@ -221,7 +221,6 @@ class BalancedLedger:
         self._shortage.read(
             memory,
             self._groups.accounts.values(),
-            (process.membership.account for process in self._attribution.worked),
             self._books.processes,
             self._length,
         )
@@ -266,7 +265,9 @@ class BalancedLedger:
             return None
         youngest = chain(self._books.lately, reversed(self._books.processes.values()))
         found = self._guarded(
-            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+            lambda: self._connections.counterparts(
+                busiest, self._busiest.worked, youngest, self._groups.by_number
+            )
         )
         if found is None:
             return None
@@ -412,6 +413,7 @@ class BalancedLedger:
             pid=leading.main,
             pids=leading.busiest,
             process_group=leading.process_group,
+            called=account.called,
             place=account.place,
         )
 

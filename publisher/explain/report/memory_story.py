@@ -167,7 +167,8 @@ class MemoryStories:
         """Whether the kernel has killed in this group again and again."""
         times = self._killed_at.pop(key, deque(maxlen=_AGAIN))
         self._killed_at[key] = times
-        times.append(now)
+        if not times or times[-1] != now:  # all at once is once
+            times.append(now)
         while len(self._killed_at) > _MOST_KEPT:
             del self._killed_at[next(iter(self._killed_at))]
         return len(times) == _AGAIN and times[0] > now - _AGAIN_SECONDS
