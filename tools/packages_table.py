@@ -46,8 +46,8 @@ deb http://deb.debian.org/debian unstable main contrib non-free
 CODES: Final = dict(zip("abcdefghijklmnopqrstuvwxyz", CATEGORIES, strict=False))
 _CODE: Final = {category: code for code, category in CODES.items()}
 
-_ENOUGH: Final = 4.0
-_AHEAD: Final = 1.5
+_ENOUGH: Final = 5.0
+_AHEAD: Final = 2.0
 _WORDLIKE: Final = 7
 """Up to so many letters a name is likely to be somebody else's as well, unless the package is
 called like it."""
@@ -267,7 +267,7 @@ _TAGS: Final = {
     "File Transfer - Distributed Filesystems": "file_sharing",
     "File Transfer - Object Storage & File Servers": "file_sharing",
     "File Transfer - Peer-to-peer Filesharing": "downloads",
-    "File Transfer - Single-click & Drag-n-drop Upload": "file_sharing",
+    "File Transfer - Single-click & Drag-n-drop Upload": "",
     "File Transfer - Web-based File Managers": "file_sharing",
     "File Transfer & Synchronization": "",
     "Games": "gaming",
@@ -293,8 +293,6 @@ _TAGS: Final = {
     "Software Development - Feature Toggle": "development",
     "Software Development - IDE & Tools": "development",
     "Software Development - Localization": "development",
-    "Software Development - Low Code": "development",
-    "Software Development - Project Management": "development",
     "Software Development - Testing": "development",
     "Video Surveillance": "media",
     "VPN": "remote_access",
@@ -303,6 +301,7 @@ _TAGS: Final = {
 }
 
 
+_FORGE = re.compile(r"\b(?:git|mercurial|source code|code review)\b")
 _FETCHES = re.compile(r"\b(?:download|torrent|usenet|yt-dlp|youtube-dl|media requests?)")
 
 
@@ -315,6 +314,8 @@ def applications(folder: Path) -> dict[str, tuple[str, str]]:
         found = {_TAGS.get(tag.strip(), "web") for tag in document["tags"]}
         if found == {"media"} and _FETCHES.search(document.get("description", "").lower()):
             found = {"downloads"}
+        if found == {"web"} and _FORGE.search(document.get("description", "").lower()):
+            found = {"development"}
         for name in _spellings(document):
             if len(name) > 3 and name not in stop and _NAME.fullmatch(name):
                 said[name] |= found if len(found) == 1 else {"", *found}
