@@ -16,7 +16,8 @@ from publisher.cli.output import print_json
 from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
-from publisher.explain.naming.classifier import Classification, Classifier
+from publisher.explain.naming.classification import Classification
+from publisher.explain.naming.classifier import Classifier
 from publisher.explain.naming.rules import load
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.described import DescribedLedger
@@ -117,7 +118,7 @@ def _describe_all(settings: Settings) -> int:
 def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
     return {
         "category": found.category,
-        "label": found.label,
+        "label": found.told,
         "group": group.label,
         "kind": str(group.kind),
         "confidence": found.confidence,
@@ -129,7 +130,7 @@ def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
 def _show(group: WorkGroup, clues: Clues, found: Classification) -> None:
     rule = f"{found.category}.{found.rule}" if found.rule else "none"
     rows = [
-        ("label", found.label),
+        ("label", found.told),
         ("category", found.category),
         ("confidence", f"{found.confidence:g}"),
         ("rule", rule),

@@ -221,7 +221,6 @@ class BalancedLedger:
         self._shortage.read(
             memory,
             self._groups.accounts.values(),
-            (process.membership.account for process in self._attribution.worked),
             self._books.processes,
             self._length,
         )

@@ -161,8 +161,8 @@ class Stage:
         answer = Answer(
             category=found["category"],
             label=found["label"],
-            group=found["group"]["label"],
-            kind=found["group"]["kind"],
+            group=found["group"],
+            kind=found["kind"],
             confidence=found["confidence"],
             reason=found["reason"],
         )

@@ -19,6 +19,7 @@ from publisher.sources import Sources
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.smart import SmartSettings
+from publisher.subsystems.memory import MemoryReading
 from publisher.subsystems.runner import SubsystemRunner
 
 XZ = Account(
@@ -56,10 +57,12 @@ class Books:
     def __init__(self, account: Account = XZ) -> None:
         self.health: dict[str, SourceError | None] = {"ledger.clocks": None}
         self.closed = False
+        self.memory = CALM
         self._account = account
         self._samples = 0
 
     def sample(self, memory: MemorySigns = CALM) -> Balance | None:
+        self.memory = memory
         self._samples += 1
         if self._samples == 1:
             return None
@@ -117,6 +120,29 @@ def test_a_sample_holds_what_every_step_gave() -> None:
     }  # fmt: skip
     assert "gpu" not in sample.readings
     assert stage.pipeline.health["gpu"].state == "absent"
+
+
+class Short(Subsystem):
+    """Memory of which tasks wait for some."""
+
+    name = "memory"
+    reading = MemoryReading
+    pressure = 0.0
+
+    def read(self) -> MemoryReading:
+        return MemoryReading(pressure_some_percent=self.pressure, used_percent=50.0, oom_kills=3)
+
+
+class Scarcer(Short):
+    pressure = 2.0
+
+
+@pytest.mark.parametrize(("subsystem", "short"), [(Short, False), (Scarcer, True)])
+def test_the_ledger_is_told_how_memory_is(subsystem: type[Subsystem], short: bool) -> None:
+    books = Books()
+    sources = Sources()
+    Pipeline(sources, SubsystemRunner(sources, [subsystem]), books).sample()
+    assert books.memory == MemorySigns(short=short, kills=3)
 
 
 def test_a_ledger_that_stumbles_takes_no_subsystem_along() -> None:

@@ -11,9 +11,12 @@ shipped one is laid over it: words replace words, lists are added to lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +41,11 @@ _CUT: Final = "cut"
 
 Document = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Pattern = tuple[str, str, int]
+Named = tuple[str, str, Mapping[str, Any]]
+"""A rule: category, name and body."""
+
+# A key of an inline table: ``{ label = …, program = …``.
+_KEY: Final = re.compile(r"([{,]) ([a-z]+) = ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,56 +134,97 @@ def load(rules_file: str | None = None) -> RuleBook:
     Raises:
         ConfigError: the user's file cannot be read or is not a file of rules.
     """
-    return fold(shipped(), _user_document(rules_file) if rules_file else {})
+    return _folded(shipped_rules, _user_document(rules_file) if rules_file else {})
 
 
 def shipped() -> Document:
-    """The rules that come with fanwhy."""
-    text = resources.files("publisher.explain.naming").joinpath("rules.toml").read_text("utf-8")
-    return _parsed(text, "rules.toml")
+    """The rules that come with fanwhy, as one document."""
+    return _parsed(_shipped_file().read_text("utf-8"), "rules.toml")
+
+
+def shipped_rules() -> Iterator[Named]:
+    """The rules that come with fanwhy, one after the other.
+
+    The file holds a rule a line and is read so: as one document it would take four megabytes for
+    a moment, which the process does not give back.
+    """
+    category = ""
+    with _shipped_file().open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("["):
+                category = line.strip("[]\n")
+            elif line.strip() and not line.startswith("#"):
+                name, _, body = line.partition(" = ")
+                yield category, name, json.loads(_KEY.sub(r'\1 "\2": ', body))
+
+
+def _shipped_file() -> Traversable:
+    return resources.files("publisher.explain.naming").joinpath("rules.toml")
 
 
 def fold(base: Document, over: Document) -> RuleBook:
     """Folds two documents into one book; ``over`` goes first wherever both claim a name."""
-    merged: dict[str, tuple[str, dict[str, Any]]] = {}
-    for document in (base, over):
-        for category, name, body in _rules_of(document):
-            kept = merged.get(name, (category, {}))[1]
-            merged[name] = (category, _laid_over(kept, body))
-    ours = {name for _, name, _ in _rules_of(over)}
-    own_rules = 0
-    book = RuleBook()
-    patterns: dict[str, list[Pattern]] = {}
-    names: dict[str, dict[str, int]] = {place: {} for place in (*PLACES, _CUT)}
-    for name in sorted(merged, key=lambda name: name not in ours):
-        category, body = merged[name]
+    return _folded(lambda: _rules_of(base), over)
+
+
+def _folded(base: Callable[[], Iterator[Named]], over: Document) -> RuleBook:
+    own = {name: (category, body) for category, name, body in _rules_of(over)}
+    if own:
+        for _, name, body in base():
+            if name in own:
+                category, ours = own[name]
+                own[name] = (category, _laid_over(body, ours))
+    folding = _Folding()
+    for name, (category, body) in own.items():
+        folding.enter(category, name, body)
+    own_rules = len(folding.book.rules)
+    for category, name, body in base():
+        if name not in own:
+            folding.enter(category, name, body)
+    return folding.book_of(own_rules)
+
+
+@dataclass(slots=True)
+class _Folding:
+    """A book in the making."""
+
+    book: RuleBook = field(default_factory=RuleBook)
+    names: dict[str, dict[str, int]] = field(
+        default_factory=lambda: {place: {} for place in (*PLACES, _CUT)}
+    )
+    patterns: dict[str, list[Pattern]] = field(default_factory=dict)
+
+    def enter(self, category: str, name: str, body: Mapping[str, Any]) -> None:
+        """Enters a rule; the first one to claim a name keeps it."""
         if body.get("disabled"):
-            continue
+            return
         confidence = body.get("confidence", "")
         words = (name, category, body.get("label", name), body.get("role", "program"), confidence)
-        book.rules.append("\t".join(" ".join(str(word).split()) for word in words))
-        own_rules += name in ours
+        self.book.rules.append("\t".join(" ".join(str(word).split()) for word in words))
+        number = len(self.book.rules) - 1
         for place in PLACES:
             for listed in _listed(body.get(place, ())):
-                text, number = " ".join(listed.lower().split()), len(book.rules) - 1
+                text = " ".join(listed.lower().split())
                 if "*" in text:
                     entry = (text.partition("*")[0], text, number)
-                    patterns.setdefault(place, []).append(entry)
+                    self.patterns.setdefault(place, []).append(entry)
                 else:
-                    _enter(names, place, text, number)
-    # A whole name goes before one that the kernel has cut to the same letters.
-    names["program"] |= {
-        text: n for text, n in names.pop(_CUT).items() if text not in names["program"]
-    }
-    for place, numbers in names.items():
-        _index_names(book, place, numbers)
-    for place, entries in patterns.items():
-        entries.sort(key=lambda entry: (entry[2] >= own_rules, -len(entry[1])))
-        book.patterns[place] = {
-            letter: [entry for entry in entries if entry[0][:1] in (letter, "")]
-            for letter in {"", *(entry[0][:1] for entry in entries)}
-        }
-    return book
+                    _enter(self.names, place, text, number)
+
+    def book_of(self, own_rules: int) -> RuleBook:
+        """The book; the first rules are the user's own."""
+        # A whole name goes before one that the kernel has cut to the same letters.
+        cut, programs = self.names.pop(_CUT), self.names["program"]
+        programs |= {text: number for text, number in cut.items() if text not in programs}
+        for place in PLACES:
+            _index_names(self.book, place, self.names.pop(place))
+        for place, entries in self.patterns.items():
+            entries.sort(key=lambda entry: (entry[2] >= own_rules, -len(entry[1])))
+            self.book.patterns[place] = {
+                letter: [entry for entry in entries if entry[0][:1] in (letter, "")]
+                for letter in {"", *(entry[0][:1] for entry in entries)}
+            }
+        return self.book
 
 
 def _enter(names: dict[str, dict[str, int]], place: str, text: str, number: int) -> None:

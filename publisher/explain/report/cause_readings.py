@@ -122,7 +122,7 @@ def _past(account: Account, found: Classification) -> CauseReading:
 def _who(account: Account, found: Classification) -> dict[str, Any]:
     return {
         "category": found.category,
-        "label": found.label,
+        "label": found.told,
         "kind": str(account.group.kind),
         "group": account.group.label,
         "confidence": found.confidence,
@@ -143,7 +143,7 @@ def rejected_readings(
         reason = _reason_not_blamed(account, balance, cpu_busy=cpu_busy)
         if reason:
             known = classify(account)
-            found.append(RejectedReading(label=known.label, category=known.category, reason=reason))
+            found.append(RejectedReading(label=known.told, category=known.category, reason=reason))
         if len(found) == _MOST_REJECTED:
             break
     return tuple(found)

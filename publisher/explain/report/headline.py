@@ -355,11 +355,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _folded(one: Named, other: Named) -> str:
     """Two causes that people call alike: twice the name, or ``Backup (a, b)``."""
-    if (one.detail, one.apart) == (other.detail, other.apart):
+    if one.detail == other.detail:
+        if one.apart and other.apart and one.apart != other.apart:
+            details = ", ".join(filter(None, (one.detail, f"{one.apart} and {other.apart}")))
+            return f"{one.label} ({details})"
         return f"{_TWICE}{one.short}"
-    if one.detail == other.detail and one.apart and other.apart:
-        head = f"{one.label} ({one.detail}" if one.detail else f"{one.label} ("
-        return f"{head}{', ' if one.detail else ''}{one.apart} and {other.apart})"
     if one.detail and other.detail:
         return f"{one.label} ({one.detail}, {other.detail})"
     return f"{one.short} and {other.short}"

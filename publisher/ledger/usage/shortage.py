@@ -23,7 +23,7 @@ from publisher.sources.memory_cgroups import LimitedCgroup, MemoryCgroups, OomCo
 from publisher.sources.processes import ProcessDetails
 
 _MOST_KILLS: Final = 8
-_MOST_LOOKED_AT: Final = 12  # groups whose limits are read in a window
+_LOOKED_AT: Final = 8  # of the largest and of the busiest groups, whose limits are read
 _FULL: Final = 0.9
 _STALLED: Final = 0.05  # part of the time from which on waiting is noticed
 _FITTING: Final = 0.8
@@ -114,8 +114,7 @@ class MemoryShortage:
     def read(
         self,
         signs: MemorySigns,
-        accounts: Iterable[OpenAccount],
-        worked: Iterable[OpenAccount],
+        accounts: Collection[OpenAccount],
         living: Mapping[int, Member],
         length: float,
     ) -> None:
@@ -124,7 +123,6 @@ class MemoryShortage:
         Args:
             signs: whether there is.
             accounts: all that are open.
-            worked: those that worked in this window.
             living: the processes by number.
             length: of the window, in seconds.
         """
@@ -132,9 +130,9 @@ class MemoryShortage:
         if signs.kills is not None and before is not None and signs.kills > before:
             self._unresolved += signs.kills - before
         if self._unresolved:
-            self._find_killed(list(accounts), living)
+            self._find_killed(accounts, living)
         if signs.short:
-            self._read_limits(accounts, worked, length)
+            self._read_limits(accounts, length)
         elif self._seen:
             self._seen.clear()
             self._paths.clear()
@@ -149,14 +147,13 @@ class MemoryShortage:
 
     # -- limits -----------------------------------------------------------------------------
 
-    def _read_limits(
-        self, accounts: Iterable[OpenAccount], worked: Iterable[OpenAccount], length: float
-    ) -> None:
-        """Looks at the limits of the largest groups and of those that worked."""
+    def _read_limits(self, accounts: Collection[OpenAccount], length: float) -> None:
+        """Looks at the limits of the largest groups and of those that worked the most."""
         before, self._seen = self._seen, {}
         looked_at: dict[str, LimitedCgroup | None] = {}
-        largest = sorted(accounts, key=_resident, reverse=True)[: _MOST_LOOKED_AT // 2]
-        for account in list(dict.fromkeys((*largest, *worked)))[:_MOST_LOOKED_AT]:
+        largest = sorted(accounts, key=_resident, reverse=True)[:_LOOKED_AT]
+        busiest = sorted(accounts, key=_worked, reverse=True)[:_LOOKED_AT]
+        for account in dict.fromkeys((*largest, *busiest)):
             leaf = self._path_of(account)
             found = self._nearest(leaf, looked_at) if leaf is not None else None
             if leaf is None or found is None:
@@ -390,6 +387,10 @@ def _depth(account: OpenAccount) -> int:
 
 def _resident(account: OpenAccount) -> int:
     return account.rss
+
+
+def _worked(account: OpenAccount) -> int:
+    return account.cpu_ns
 
 
 def _size(process: Member) -> int:

@@ -34,7 +34,7 @@ CASES = [
     # what a tool does for somebody is somebody's
     ("backup", "Duplicity backup", {"program": "gzip", "ancestors": ("duplicity",)}),
     ("development", "Software build", {"program": "cc1", "ancestors": ("gcc", "sh", "make")}),
-    ("media", "Jellyfin transcoding", {"program": "ffmpeg", "ancestors": ("jellyfin",)}),
+    ("media", "Jellyfin media server", {"program": "ffmpeg", "ancestors": ("jellyfin",)}),
     ("media", "Frigate camera detection", {"program": "ffmpeg", "ancestors": ("frigate",)}),
     ("media", "Video transcoding", {"program": "ffmpeg"}),
     ("backup", "Archiving", {"program": "gzip", "ancestors": ("tar",)}),

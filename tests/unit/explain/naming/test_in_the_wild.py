@@ -195,8 +195,8 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
         program("sshd", executable="/dev/shm/a", disguise="calls itself sshd, is a"),
     ),
     # units
-    ("web", "Java web application", unit("tomcat9.service", "java")),
-    ("web", "Java web application", unit("tomcat10.service", "java", script="Bootstrap")),
+    ("web", "Tomcat web server", unit("tomcat9.service", "java")),
+    ("web", "Tomcat web server", unit("tomcat10.service", "java", script="Bootstrap")),
     ("gaming", "Minecraft", unit("minecraft@survival.service", "java", script="x.jar")),
     ("web", "PHP", unit("php8.2-fpm.service", "php-fpm8.2")),
     ("database", "PostgreSQL", unit("postgresql@15-main.service", "postgres")),
@@ -223,7 +223,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("unknown", "wait-for-postgres", unit("wait-for-postgres.service", "bash", script="w.sh")),
     ("unknown", "frobd", unit("frobd.service", "frobd")),
     ("desktop", "Firefox", unit("app-firefox-1234.scope", "firefox", label="firefox")),
-    ("media", "Photo", unit("app-gnome-org.gimp.GIMP-1234.scope", "gimp-2.10", label="GIMP")),
+    ("media", "GIMP", unit("app-gnome-org.gimp.GIMP-1234.scope", "gimp-2.10", label="GIMP")),
     # containers
     ("database", "PostgreSQL", box("shop-postgres-1", "postgres")),
     ("database", "PostgreSQL", box("3f2a1b4c5d6e_shop-postgres-1", "postgres")),
@@ -290,7 +290,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     # Java
     (
         "web",
-        "Java web application",
+        "Tomcat web server",
         job("java", "java", script="org.apache.catalina.startup.Bootstrap"),
     ),
     ("database", "Elasticsearch", java("org.elasticsearch.bootstrap.Elasticsearch")),

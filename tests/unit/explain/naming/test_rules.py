@@ -11,7 +11,16 @@ import pytest
 
 from publisher.contract.readings import CATEGORIES
 from publisher.errors import ConfigError
-from publisher.explain.naming.rules import PLACES, Rule, RuleBook, check, fold, load, shipped
+from publisher.explain.naming.rules import (
+    PLACES,
+    Rule,
+    RuleBook,
+    check,
+    fold,
+    load,
+    shipped,
+    shipped_rules,
+)
 
 
 @pytest.fixture
@@ -33,6 +42,13 @@ def test_the_shipped_rules_are_sound() -> None:
     document = shipped()
     check(document, "rules.toml")
     assert set(document) == set(CATEGORIES) - {"unknown"}
+
+
+def test_read_line_by_line_they_are_what_toml_says() -> None:
+    document: dict[str, dict[str, Any]] = {}
+    for category, name, body in shipped_rules():
+        document.setdefault(category, {})[name] = body
+    assert document == shipped()
 
 
 def test_rule_names_are_unique() -> None:
@@ -156,7 +172,7 @@ def test_a_name_that_the_kernel_cut_is_known() -> None:
 
 
 def test_the_longest_pattern_counts_and_a_users_goes_before_all() -> None:
-    shipped_ones = {
+    shipped_ones: dict[str, dict[str, dict[str, object]]] = {
         "web": {"short": {"label": "S", "program": ["ab*"]}},
         "media": {
             "long": {"label": "L", "program": ["abc*"]},
