@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from publisher.contract.readings import EvidenceReading, Resource
+from publisher.contract.readings import CauseReading, EvidenceReading, Resource
 from publisher.contract.units import Unit, humanise
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
@@ -43,6 +43,7 @@ class Condition:
         category: the kind of work of who is to blame; empty where that is nobody.
         label: what that one is called; likewise.
         resource: what it uses so much of.
+        cause: who is to blame, where that one is no cause of a load.
     """
 
     alert: str
@@ -53,6 +54,7 @@ class Condition:
     category: str = ""
     label: str = ""
     resource: Resource | None = None
+    cause: CauseReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ class Alerts:
                     category=kill.category,
                     label=kill.label,
                     resource=Resource.MEMORY,
+                    cause=kill.cause,
                 ),
                 until,
             )
