@@ -148,6 +148,8 @@ class Namer:
             # follows in the title may be arguments.
             name = name[:15] + name[15:].partition(" ")[0]
             return self._of_command([name, *words[1:]], comm, depth=0)
+        if title.startswith("["):  # ``[lxc monitor] /var/lib/lxc web``
+            return _named(program_of_comm(comm))
         told = title.split()
         program = program_of(told[0])
         tables = self.programs
