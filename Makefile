@@ -13,7 +13,7 @@ COVERED := --cov --cov-append --cov-report=
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/$(STAMPS)/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix unit broker faults homeassistant nodered test-vm bench docs docs-check \
+.PHONY: help run test lint fix unit broker faults homeassistant nodered processes test-vm bench docs docs-check \
 	package lock clean
 
 help: ## what can be made
@@ -29,6 +29,7 @@ ifneq ($(WITHOUT_HOMEASSISTANT),1)
 	@scripts/homeassistant
 endif
 	@scripts/node-red >/dev/null
+	@scripts/pm2 >/dev/null
 	@$(BIN)/coverage erase
 	$(UNIT) $(COVERED)
 	$(MEASURED) $(SERVERS) $(COVERED)
@@ -64,6 +65,10 @@ homeassistant: $(STAMPS)/dev ## the tests with a real Home Assistant, which is m
 nodered: $(STAMPS)/dev ## the tests with a real Node-RED, likewise
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m nodered
+
+processes: $(STAMPS)/dev ## the tests that ask about real processes of every kind
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m processes
 
 test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold the daemon to them
 	PYTHON=$(BIN)/python tests/vm/run

@@ -18,10 +18,14 @@ from publisher.contract.readings import EventReading, ExplanationReading
 from publisher.errors import SourceError
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
+from publisher.explain.naming.traits import Traits
 from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.consumers import Classify, with_top
 from publisher.ledger.usage.gpu_users import with_gpu
+from publisher.ledger.usage.shortage import MemorySigns
 from publisher.sources import Sources, machine_files
+from publisher.sources.behaviour import behaviour_of
+from publisher.sources.files import KernelFiles
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.smart import SmartSettings
@@ -33,6 +37,9 @@ _T = TypeVar("_T")
 
 # From the sample that opens the books to the first that tells something.
 OPENING_SECONDS = 1.0
+# Time spent waiting for memory, or memory in use, from which on limits on it are looked at.
+_WAITING_PERCENT = 1.0
+_USED_UP_PERCENT = 90.0
 # What may stumble besides the subsystems, by the name under which host/info then says so.
 LEDGER, CONSUMERS, EXPLANATION = "ledger", "ledger.consumers", "explanation"
 
@@ -101,6 +108,7 @@ class Pipeline:
         self._runner = runner
         self._ledger = ledger
         self._explainer = explainer
+        self._watcher = ProcessWatcher(sources.files)
         parts = {LEDGER: ledger, EXPLANATION: explainer}
         runner.note({name: None for name, part in parts.items() if part is not None})
 
@@ -140,11 +148,11 @@ class Pipeline:
         """Looks once; what cannot be read is missing."""
         now, wall = self.sources.monotonic(), self.sources.wall()
         readings = self._runner.read()
-        balance = self.guarded(LEDGER, self._balance) if self._ledger else None
+        balance = self.guarded(LEDGER, lambda: self._balance(readings)) if self._ledger else None
         if balance is None:
             return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
         explainer = self._explainer
-        classify = explainer.classify if explainer else None
+        classify = explainer.classify_ranked if explainer else None
         ranked = self.guarded(CONSUMERS, lambda: _ranked(readings, balance, classify)) or readings
         if explainer is None:
             return Sample(now=now, wall=wall, readings=ranked, balance=balance)
@@ -157,6 +165,7 @@ class Pipeline:
                 wall=wall,
                 signs=signs(readings),
                 peers=self._ledger,
+                watcher=self._watcher,
             ),
         )
         return Sample(
@@ -212,16 +221,37 @@ class Pipeline:
             self._ledger.close()
         self.sources.files.close()
 
-    def _balance(self) -> Balance | None:
+    def _balance(self, readings: Mapping[str, Reading]) -> Balance | None:
         if self._ledger is None:
             return None
         began = time.thread_time()
-        balance = self._ledger.sample()
+        balance = self._ledger.sample(_memory_signs(readings.get("memory")))
         if balance is not None:
             balance = with_gpu(balance, self._runner.gpu_users(), self._ledger.account_of)
         self._runner.note(self._ledger.health)
         self.ledger_microseconds = (time.thread_time() - began) * 1e6
         return balance
+
+
+class ProcessWatcher:
+    """Tells the verdict how processes behave."""
+
+    def __init__(self, files: KernelFiles) -> None:
+        self._proc = f"{files.root}/proc"
+
+    def traits(self, pid: int) -> Traits:
+        """What one shows."""
+        shown = behaviour_of(self._proc, pid)
+        return Traits(
+            libraries=shown.libraries, serves=tuple(sorted(shown.serves)), gpu=shown.computes
+        )
+
+
+def _memory_signs(memory: Reading | None) -> MemorySigns:
+    pressure = getattr(memory, "pressure_some_percent", None)
+    used = getattr(memory, "used_percent", None)
+    short = (pressure or 0.0) >= _WAITING_PERCENT or (used or 0.0) >= _USED_UP_PERCENT
+    return MemorySigns(short, getattr(memory, "oom_kills", None))
 
 
 def _ranked(

@@ -16,10 +16,14 @@ from publisher.cli.output import print_json
 from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
-from publisher.explain.naming.classifier import Classification, Classifier
+from publisher.explain.naming.classification import Classification
+from publisher.explain.naming.classifier import Classifier
 from publisher.explain.naming.rules import load
+from publisher.explain.naming.traits import with_traits
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.described import DescribedLedger
+from publisher.pipeline import ProcessWatcher
+from publisher.sources import machine_files
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,9 @@ _CLUES = (
     ("container_image", "image"),
     ("ancestors", "started by"),
     ("members", "programs in it"),
+    ("interpreter", "run by"),
+    ("worker_script", "which runs"),
+    ("disguise", "but"),
 )
 
 
@@ -83,6 +90,9 @@ def command(
     around = Surroundings(script=script, unit=unit, image=image, inside=inside)
     group, clues = ask(name, settings, book, around)
     found = Classifier(book).classify(group, clues)
+    if name.isdigit():
+        watcher = ProcessWatcher(machine_files(settings.root))
+        found = with_traits(found, watcher.traits(int(name)))
     if as_json:
         print_json(
             {
@@ -117,7 +127,7 @@ def _describe_all(settings: Settings) -> int:
 def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
     return {
         "category": found.category,
-        "label": found.label,
+        "label": found.told,
         "group": group.label,
         "kind": str(group.kind),
         "confidence": found.confidence,
@@ -129,7 +139,7 @@ def _answer(group: WorkGroup, found: Classification) -> dict[str, Any]:
 def _show(group: WorkGroup, clues: Clues, found: Classification) -> None:
     rule = f"{found.category}.{found.rule}" if found.rule else "none"
     rows = [
-        ("label", found.label),
+        ("label", found.told),
         ("category", found.category),
         ("confidence", f"{found.confidence:g}"),
         ("rule", rule),

@@ -26,7 +26,8 @@ from publisher.contract.readings import CATEGORIES, GroupKind
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError, FanwhyError
 from publisher.explain.naming import rules
-from publisher.explain.naming.classifier import ALIKE, Classification, Classifier
+from publisher.explain.naming.classification import ALIKE, Classification
+from publisher.explain.naming.classifier import Classifier
 from publisher.explain.naming.rules import RuleBook
 from publisher.ledger.ledger import namer_of
 

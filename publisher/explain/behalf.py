@@ -127,7 +127,7 @@ class Behalf:
                 answer.take(self._of_server(cause.account, peers), window.now)
             elif window.now - answer.seen > _HELD_SECONDS:
                 answer.name = ""
-            cause.on_behalf_of = answer.name
+            cause.works_for(answer.name)
 
     def _due(self, culprits: Culprits, now: float) -> list[str]:
         """Whose connections are looked at in this window."""
@@ -151,8 +151,12 @@ class Behalf:
             return self._called(known.inside[0])
         if leader := self._leader(known.clients):
             return self._through(leader, known.clients, peers, hops)
-        if _is_proxy(account, found) and (leader := self._leader(known.upstreams)):
-            return self._words(leader, known.upstreams)
+        # What a web server asks of a database, it asks for pages of its own.
+        upstreams = [
+            one for one in known.upstreams if self._classify(one.account).category != "database"
+        ]
+        if _is_proxy(account, found) and (leader := self._leader(upstreams)):
+            return self._words(leader, upstreams)
         if found.category == "file_sharing" and known.remote_share >= _CLEAR:
             return _machines(known)
         return ""

@@ -78,6 +78,17 @@ class Cause:
             self.classification = found
         self.named = Named.of(account, self.classification, on_behalf_of=self.on_behalf_of)
 
+    def call(self, found: Classification) -> None:
+        """Goes by this from now on, whatever was believed before."""
+        self.classification, self._other = found, ""
+        self.named = Named.of(self.account, found, on_behalf_of=self.on_behalf_of)
+
+    def works_for(self, name: str) -> None:
+        """Takes over on whose behalf it works; empty where that is not clear."""
+        if name != self.on_behalf_of:
+            self.on_behalf_of = name
+            self.named = Named.of(self.account, self.classification, on_behalf_of=name)
+
     def _believes(self, found: Classification, now: float) -> bool:
         """Whether another answer replaces the one that was given.
 
@@ -266,8 +277,7 @@ class Causes:
     def name_again(self) -> None:
         """Takes their names anew: the rules are others by now."""
         for cause in self._all.values():
-            cause.classification = self._classify(cause.account)
-            cause.named = Named.of(cause.account, cause.classification)
+            cause.call(self._classify(cause.account))
 
     def clock_was_set(self, step: float) -> None:
         """Dates them anew: the time of day jumped by so many seconds."""

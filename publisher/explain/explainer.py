@@ -6,6 +6,7 @@ from publisher.contract.readings import EventReading, EvidenceReading, Explanati
 from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
 from publisher.explain.detect.detector import Detector
+from publisher.explain.detect.hysteresis import SOONEST
 from publisher.explain.detect.ranking import Ranking
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.host_state import StateMemory, StateSpan, state_of
@@ -14,6 +15,7 @@ from publisher.explain.learned.habits import Moment
 from publisher.explain.learned.learning import Learning
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.naming.account_classifier import AccountClassifier
+from publisher.explain.naming.behaviour import KnownBehaviour, Watcher
 from publisher.explain.naming.classifier import Classification
 from publisher.explain.naming.rules import RuleBook
 from publisher.explain.report.alerts import Alerts
@@ -21,6 +23,7 @@ from publisher.explain.report.cause_readings import cause_readings, rejected_rea
 from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
 from publisher.explain.report.headline_inputs import HeadlineWriter
+from publisher.explain.report.memory_story import MemoryStories
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
@@ -55,10 +58,14 @@ class Explainer:
         self._ranking = Ranking(
             self._thermal.heat.level, lambda account: self.classify(account).is_miner
         )
-        self._causes = Causes(self.classify, store.habits)
+        self._behaviour = KnownBehaviour()
+        self._watcher: Watcher | None = None
+        self._kill_awaited = False
+        self._causes = Causes(self._classify_cause, store.habits)
         self._behalf = Behalf(self.classify)
         self._state = StateMemory()
-        self._alerts = Alerts(settings)
+        self._memory = MemoryStories(settings, self.classify)
+        self._alerts = Alerts(settings, self.classify)
         self._headline = HeadlineWriter(settings, self.classify)
         self._events = EventLog()
 
@@ -71,6 +78,7 @@ class Explainer:
         wall: float,
         signs: Signs = NO_SIGNS,
         peers: Peers | None = None,
+        watcher: Watcher | None = None,
     ) -> ExplanationReading:
         """The verdict on the window that ends now.
 
@@ -81,7 +89,10 @@ class Explainer:
             wall: seconds since the epoch.
             signs: what else there is to go by.
             peers: knows who is connected with whom, where anyone does.
+            watcher: tells how processes behave, likewise.
         """
+        self._watcher = watcher
+        self._kill_awaited = balance.memory_kill_awaited
         window = self._window(balance, evidence, signs, now, wall)
         load = self._detector.observe(window)
         thermal = self._thermal.observe(window, loaded=load.loaded, onset=load.onset)
@@ -95,7 +106,10 @@ class Explainer:
         self._learning.book(window, shares)
         causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
-        alerts = self._alerts.judge(window, culprits, hot=thermal.hot, dusty=self._learning.dusty)
+        memory = self._memory.observe(window, culprits)
+        alerts = self._alerts.judge(
+            window, culprits, memory, hot=thermal.hot, dusty=self._learning.dusty
+        )
         self._events.alerts_changed(alerts, state.state, causes)
 
         self._learning.observe(window, at_rest=state.quiet and thermal.settled)
@@ -103,7 +117,7 @@ class Explainer:
             window,
             thermal,
             state,
-            headline=self._headline.write(window, load, thermal, culprits),
+            headline=self._headline.write(window, load, thermal, culprits, memory),
             causes=causes,
             rejected=rejected_readings(culprits, balance, self.classify),
             energy=self._learning.energy(window.day),
@@ -116,7 +130,11 @@ class Explainer:
     def wants_soon(self) -> float | None:
         """Seconds after which a further window could settle what is pending; ``None``: nothing."""
         now = self._now or 0.0
-        waits = (self._detector.wants_soon(now), self._headline.wants_soon(now))
+        waits = (
+            self._detector.wants_soon(now),
+            self._headline.wants_soon(now),
+            SOONEST if self._kill_awaited else None,
+        )
         return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
@@ -140,7 +158,18 @@ class Explainer:
 
     def classify(self, account: Account) -> Classification:
         """What kind of work an account's group does."""
-        return self._classifier.classify(account)
+        return self._behaviour.add_to(self._classifier.classify(account), account)
+
+    def _classify_cause(self, account: Account) -> Classification:
+        """Likewise, of a cause: where its name says little, its behaviour is looked at."""
+        if self._watcher is not None:
+            found = self._classifier.classify(account)
+            self._behaviour.ask(found, account, self._watcher, self._now or 0.0)
+        return self.classify(account)
+
+    def classify_ranked(self, account: Account) -> Classification:
+        """Likewise, for one of the many in rankings: some seconds late, and for less."""
+        return self._classifier.at_a_glance(account, self._now or 0.0)
 
     def _tell_causes(
         self, window: Window, thermal: ThermalState, state: StateSpan, culprits: Culprits

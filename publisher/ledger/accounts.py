@@ -70,6 +70,22 @@ class WorkGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLimit:
+    """A limit on what control groups may hold in memory.
+
+    Attributes:
+        used_bytes: what is counted against it, page cache included.
+        shared: whose limit it is, where it is not the group's own: ``user 1000``, ``the pod``.
+        strained: the group ran into it in the window, and waited for memory because of it.
+    """
+
+    limit_bytes: int
+    used_bytes: int
+    shared: str = ""
+    strained: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What one work group used in the window, and what it holds at its end.
 
@@ -82,9 +98,11 @@ class Account:
             over those that were read.
         since: when its oldest living process began, seconds since the epoch.
         blocked_count: its processes that waited for a disk when the window ended.
+        memory_limit: the limit that it comes nearest to; looked at only while memory is short.
         pid: its main process: the oldest that lives, which of a job is the one that began it.
         pids: its processes that are alive, the one that worked most first, at most five.
         process_group: that ``pid`` leads and all of ``pids`` are in; ``None``: there is none.
+        called: by what a container's runtime knows it, as it was told; empty where it is not known.
         place: the container or unit that it is; ``None`` for jobs, programs and the kernel.
         gpu_percent: of one GPU's time; more than 100 on several GPUs.
         gpu_power_watts: its part of the power that the GPUs draw above idle.
@@ -99,6 +117,7 @@ class Account:
     since: float | None = None
     memory_bytes: int | None = None
     memory_growth_bytes_per_second: float | None = None
+    memory_limit: MemoryLimit | None = None
     disk_read_bytes_per_second: float | None = None
     disk_write_bytes_per_second: float | None = None
     network_receive_bytes_per_second: float | None = None
@@ -111,6 +130,7 @@ class Account:
     pid: int | None = None
     pids: tuple[int, ...] = ()
     process_group: int | None = None
+    called: str = ""
     place: Place | None = None
 
     @property
@@ -131,6 +151,27 @@ def _together(one: float | None, other: float | None) -> float | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryKill:
+    """A process that the kernel killed for want of memory.
+
+    Attributes:
+        account: of its group; ``None`` where that is not known.
+        program: what it ran; empty where that is not known.
+        held_bytes: what it held; ``None`` where that is not known.
+        limited: a limit was full, and not the machine's memory.
+        limit: that limit, where it could be read.
+        sure: that it was this one is known, and not only likely.
+    """
+
+    account: Account | None = None
+    program: str = ""
+    held_bytes: int | None = None
+    limited: bool = False
+    limit: MemoryLimit | None = None
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
     """The books of one window: busy = named + unattributed, by construction.
 
@@ -142,6 +183,9 @@ class Balance:
         unattributed_seconds: what of ``busy_seconds`` no group could be named for.
         irq_seconds: time in interrupts, which no group used; likewise ``steal_seconds``.
         guest_seconds: time in virtual machines, already part of their groups' time.
+        memory_kills: processes that the kernel killed for want of memory, as far as was noticed
+            in the window; of a storm of them the latest.
+        memory_kill_awaited: one was noticed of which more will be known after the next window.
     """
 
     window_seconds: float
@@ -152,6 +196,8 @@ class Balance:
     irq_seconds: float = 0.0
     steal_seconds: float = 0.0
     guest_seconds: float = 0.0
+    memory_kills: tuple[MemoryKill, ...] = ()
+    memory_kill_awaited: bool = False
 
     @property
     def named_seconds(self) -> float:

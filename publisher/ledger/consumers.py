@@ -26,7 +26,7 @@ class Kind(Protocol):
         """One of ``CATEGORIES``."""
 
     @property
-    def label(self) -> str:
+    def told(self) -> str:
         """What a person calls it."""
 
     @property
@@ -105,7 +105,7 @@ def top(balance: Balance, by: str, classify: Classify | None = None) -> tuple[Co
 def _consumer(account: Account, balance: Balance, kind: Kind | None) -> ConsumerReading:
     """One account as it is published."""
     return ConsumerReading(
-        label=kind.label if kind else account.group.label,
+        label=kind.told if kind else account.group.label,
         group=account.group.label,
         category=kind.category if kind else None,
         kind=str(account.group.kind),

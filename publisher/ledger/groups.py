@@ -365,6 +365,7 @@ class Groups:
         account.image = clean(known.image)
         called = clean(known.name) or account.image.rpartition("/")[2]
         account.container = called or account.container
+        account.called = known.called or known.name
         label = _label(replace(place, label=account.container), account.name)
         account.group = replace(account.group, label=clean(label))
         return True
@@ -406,6 +407,17 @@ class Groups:
                 account = self._open(place.key, place.kind, name, place=place)
                 account.last_window = window
                 counter.accounts[account] += 1
+
+    def by_number(self) -> dict[int, OpenAccount]:
+        """The groups by the numbers of cgroups that are theirs alone."""
+        found: dict[int, OpenAccount] = {}
+        for path, counter in self.counters.items():
+            placed = [one for one in counter.accounts if one.place is not None]
+            owners = placed or list(counter.accounts)
+            number = self._cgroups.number(path) if len(owners) == 1 else None
+            if number is not None:
+                found[number] = owners[0]
+        return found
 
     def close(self, closed: AbstractSet[OpenAccount]) -> None:
         """Forgets groups of which no process lives and nothing is left to tell."""

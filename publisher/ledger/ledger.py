@@ -12,7 +12,13 @@ from typing import Protocol, TypeVar
 
 from publisher.contract.readings import GroupKind
 from publisher.errors import AbsentError, ConfigError, DeniedError, SourceError
-from publisher.ledger.accounts import Account, Balance, Correspondent, Correspondents
+from publisher.ledger.accounts import (
+    Account,
+    Balance,
+    Correspondent,
+    Correspondents,
+    MemoryKill,
+)
 from publisher.ledger.cpu.attribution import GroupAttribution
 from publisher.ledger.cpu.books import Books
 from publisher.ledger.cpu.lineage import Lineage
@@ -29,6 +35,7 @@ from publisher.ledger.usage.correspondents import Connections
 from publisher.ledger.usage.disk import DiskUse
 from publisher.ledger.usage.memory import MemoryUse, resident
 from publisher.ledger.usage.network import NetworkUse
+from publisher.ledger.usage.shortage import CALM, Killed, MemoryShortage, MemorySigns
 from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
 from publisher.sources.cgroups import Cgroups
@@ -56,8 +63,12 @@ class Ledger(Protocol):
 
     health: dict[str, SourceError | None]
 
-    def sample(self) -> Balance | None:
-        """What was used since the last call; ``None`` the first time, which opens the books."""
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
+        """What was used since the last call; ``None`` the first time, which opens the books.
+
+        Args:
+            memory: whether there is reason to look at limits on memory.
+        """
 
     def account_of(self, pid: int) -> Account | None:
         """The account of a living process's group, as it is now; ``None`` for an unknown one."""
@@ -153,6 +164,7 @@ class BalancedLedger:
         self._portraits = Portraits(self._groups.looks, processes)
         self._disk = DiskUse(processes, cgroups)
         self._memory = MemoryUse(processes, cgroups)
+        self._shortage = MemoryShortage(processes, sources.files)
         self._run_queues = RunQueues(processes, cgroups)
         self._network = NetworkUse(sources.files)
         self._blocked = Blocked(processes)
@@ -160,7 +172,10 @@ class BalancedLedger:
         self._connections = Connections()
         self._publish_clients = settings.publish_clients
         self._attribution = GroupAttribution(
-            self._groups, cgroups, processes, followers=(self._disk, self._run_queues)
+            self._groups,
+            cgroups,
+            processes,
+            followers=(self._disk, self._run_queues, self._shortage),
         )
         self._books: Books[GroupMembership] = Books(processes, self._attribution)
         self._at = 0.0
@@ -174,7 +189,7 @@ class BalancedLedger:
     def _container(self, place: Place) -> Container | None:
         return self._runtimes.container(place.runtime, place.identity)
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         now = self._sources.monotonic()
         self._set_epoch()
         census = self._machine.census()
@@ -182,6 +197,7 @@ class BalancedLedger:
         self._length, self._at = now - self._at, now
         if window is None:
             self._books.open(census)
+            self._shortage.open(memory)
             self._look_around()
             return None
         self._window += 1
@@ -202,6 +218,12 @@ class BalancedLedger:
         self._lineage.listen(self._books.processes)
         if not self._books.quiet(census, closes):
             self._books.full(census, closed)
+        self._shortage.read(
+            memory,
+            self._groups.accounts.values(),
+            self._books.processes,
+            self._length,
+        )
         return self._balance(window, self._length)
 
     def _set_epoch(self) -> None:
@@ -243,7 +265,9 @@ class BalancedLedger:
             return None
         youngest = chain(self._books.lately, reversed(self._books.processes.values()))
         found = self._guarded(
-            lambda: self._connections.counterparts(busiest, self._busiest.worked, youngest)
+            lambda: self._connections.counterparts(
+                busiest, self._busiest.worked, youngest, self._groups.by_number
+            )
         )
         if found is None:
             return None
@@ -315,6 +339,8 @@ class BalancedLedger:
             irq_seconds=window.irq / 1e9,
             steal_seconds=window.steal / 1e9,
             guest_seconds=window.guest / 1e9,
+            memory_kills=tuple(self._killed(each) for each in self._shortage.kills),
+            memory_kill_awaited=self._shortage.waiting,
         )
         self._turn_page()
         return balance
@@ -353,7 +379,7 @@ class BalancedLedger:
         worked = [account for account in accounts if account.cpu_ns >= _SHOWN]
         worked.sort(key=lambda account: account.cpu_ns, reverse=True)
         largest = sorted(accounts, key=resident, reverse=True)[:_LARGEST]
-        others = dict.fromkeys((*self._blocked.waiting, *largest))
+        others = dict.fromkeys((*self._blocked.waiting, *self._shortage.limits, *largest))
         return worked, [account for account in others if account.cpu_ns < _SHOWN]
 
     def _closed(self, account: OpenAccount, cpu_ns: int) -> Account:
@@ -377,6 +403,7 @@ class BalancedLedger:
             since=None if start is None else self._epoch + start * self._machine.tick,
             memory_bytes=None if kernel else self._memory.held(account),
             memory_growth_bytes_per_second=self._memory.growth(account),
+            memory_limit=self._shortage.limits.get(account),
             disk_read_bytes_per_second=None if disk is None else disk.read / length,
             disk_write_bytes_per_second=None if disk is None else disk.written / length,
             network_receive_bytes_per_second=None if wire is None else wire[0] / length,
@@ -386,7 +413,19 @@ class BalancedLedger:
             pid=leading.main,
             pids=leading.busiest,
             process_group=leading.process_group,
+            called=account.called,
             place=account.place,
+        )
+
+    def _killed(self, each: Killed) -> MemoryKill:
+        account = each.account
+        return MemoryKill(
+            account=None if account is None else self._closed(account, account.cpu_ns),
+            program=each.program,
+            held_bytes=each.held_bytes,
+            limited=each.limited,
+            limit=each.limit,
+            sure=each.sure,
         )
 
     def _turn_page(self) -> None:
@@ -416,6 +455,7 @@ class BalancedLedger:
         self._groups.turn_page(self._window)
         self._disk.turn_page(closed)
         self._run_queues.turn_page()
+        self._shortage.turn_page()
 
     def _look_around(self) -> None:
         """Finds out what this user may not see."""

@@ -13,31 +13,12 @@ from publisher.ledger.naming.disguises import DELETED, disguise_of
 from publisher.ledger.naming.mining_signs import mines
 from publisher.ledger.naming.names import Name, Namer, in_folder
 from publisher.ledger.naming.words import base, clean
-from publisher.ledger.open_accounts import Member
+from publisher.ledger.open_accounts import Look, Member
 from publisher.sources.processes import ProcessDetails
 
 _AGAIN = 8  # windows after which a look is taken again, each time twice as many
 _MOST = 256
 _COPY = "exe"  # how a program calls another of itself that it starts by ``/proc/self/exe``
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What was seen of one process.
-
-    Attributes:
-        name: what its command line says.
-        program: the name of what it runs itself.
-        executable: its path; empty where this user may not know.
-        disguise: what contradicts the name that it goes by.
-        mining: its command line has options that only miners have.
-    """
-
-    name: Name
-    program: str
-    executable: str
-    disguise: str
-    mining: bool
 
 
 @dataclass(slots=True)

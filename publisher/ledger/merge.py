@@ -42,6 +42,8 @@ def merged(balances: Sequence[Balance]) -> Balance:
         irq_seconds=sum(balance.irq_seconds for balance in balances),
         steal_seconds=sum(balance.steal_seconds for balance in balances),
         guest_seconds=sum(balance.guest_seconds for balance in balances),
+        memory_kill_awaited=balances[-1].memory_kill_awaited,
+        memory_kills=tuple(kill for balance in balances for kill in balance.memory_kills),
     )
 
 

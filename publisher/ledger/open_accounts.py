@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -12,7 +13,27 @@ from publisher.ledger.naming.cgroup_names import Place
 from publisher.ledger.naming.names import Name
 from publisher.ledger.naming.words import clean, program_of_comm
 
+_ANCESTORS = 8  # names of them that are told
 _SUBREAPERS = frozenset({b"systemd", b"init"})  # of a session: orphans are theirs to wait for
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of one process.
+
+    Attributes:
+        name: what its command line says.
+        program: the name of what it runs itself.
+        executable: its path; empty where this user may not know.
+        disguise: what contradicts the name that it goes by.
+        mining: its command line has options that only miners have.
+    """
+
+    name: Name
+    program: str
+    executable: str
+    disguise: str
+    mining: bool
 
 
 class OpenAccount:
@@ -26,6 +47,7 @@ class OpenAccount:
         following: another name that it may take, and the window in which it came up; ``renamed``:
             it has taken one before.
         place: the container or unit that it is; ``None`` for jobs and programs.
+        called: by what a container's runtime knows it; empty where that is not known.
         ancestors: names of the programs above its root, the nearest first.
         processes: those that live, with the resident bytes and threads that ``rss`` (bytes) and
             ``threads`` hold of each.
@@ -40,10 +62,10 @@ class OpenAccount:
     """
 
     __slots__ = (
-        "_lately_ns", "_mark_ns", "_oldest", "ancestors", "container", "cpu_ns", "executable",
-        "following", "glimpsed", "group", "image", "last_window", "members", "mining", "most",
-        "most_ns", "name", "place", "previous_ns", "processes", "renamed", "root", "rss",
-        "threads", "unseen_ns", "worker",
+        "_lately_ns", "_mark_ns", "_oldest", "ancestors", "called", "container", "cpu_ns",
+        "executable", "following", "glimpsed", "group", "image", "last_window", "members",
+        "mining", "most", "most_ns", "name", "place", "previous_ns", "processes", "renamed",
+        "root", "rss", "threads", "unseen_ns", "worker",
     )  # fmt: skip
 
     def __init__(self, group: WorkGroup, name: Name, place: Place | None = None) -> None:
@@ -64,6 +86,7 @@ class OpenAccount:
         self.threads = 0
         self.root: Member | None = None
         self.container = ""
+        self.called = ""
         self.following: tuple[str, int] | None = None
         self.renamed = False
         self.mining = False
@@ -135,26 +158,46 @@ class OpenAccount:
             return tuple(sorted(counts, key=counts.__getitem__, reverse=True)[:8])
         return tuple(counts)
 
-    def clues(self) -> Clues:
-        """What classification may go by, as far as it is known without a closer look."""
+    def clues(self, path: Sequence[Member] = (), look: Look | None = None) -> Clues:
+        """What classification may go by.
+
+        Args:
+            path: the process that works most and those above it in the group.
+            look: what was seen of that process.
+        """
         name, members = self.name, self.ranked()
         program = members[0] if members else name.program
-        if program == name.interpreter and name.titled:
+        executable, worker_script, disguise = self.executable, "", ""
+        if look is not None:
+            seen = path[0].membership.program
+            program = look.program
+            if seen != program:
+                members = tuple(dict.fromkeys(program if one == seen else one for one in members))
+            executable = look.executable or executable
+            worker_script = look.name.script if look.name.script != name.script else ""
+            disguise = look.disguise
+        elif program == name.interpreter and name.titled:
             # It has told its name, and so would the others that it runs.
             program = name.program
             members = (program, *members[1:])
+        ancestors = self.ancestors
+        if len(path) > 1:
+            above = dict.fromkeys(one.membership.program for one in path[1:])
+            ancestors = (*above, *ancestors)[:_ANCESTORS]
         return Clues(
             program=program,
-            executable=self.executable,
+            executable=executable,
             script=name.script,
             command=name.command,
             unit="" if self.place is None else self.place.unit,
             container_name=self.container,
             container_image=self.image,
-            ancestors=self.ancestors,
+            ancestors=ancestors,
             members=members,
             interpreter=name.interpreter if name.script else "",
-            mining=self.mining,
+            worker_script=worker_script,
+            disguise=disguise,
+            mining=self.mining or (look is not None and look.mining),
         )
 
 

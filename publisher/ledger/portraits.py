@@ -13,16 +13,15 @@ from typing import Final
 
 from publisher.contract.readings import GroupKind
 from publisher.ledger.accounts import Clues
-from publisher.ledger.looks import Look, Looks
+from publisher.ledger.looks import Looks
 from publisher.ledger.naming.names import Name
 from publisher.ledger.naming.words import base, clean
-from publisher.ledger.open_accounts import Member, OpenAccount
+from publisher.ledger.open_accounts import Look, Member, OpenAccount
 from publisher.sources.processes import ProcessDetails
 
 _WORTH_A_LOOK: Final = 2_000_000  # nanoseconds in two windows
 _MANY: Final = 256  # processes among which the busiest of a program is not searched for
 _DEEPEST: Final = 32
-_CLUES: Final = 8  # ancestors and members that are told
 _LASTING: Final = 3  # windows that another name must last before a second one is taken
 _HOMES: Final = ("home", "Users", "")
 
@@ -33,6 +32,7 @@ class Portraits:
     def __init__(self, looks: Looks, processes: ProcessDetails) -> None:
         self._looks = looks
         self._processes = processes
+        self._told: dict[str, frozenset[str]] = {}
 
     def clues(self, account: OpenAccount) -> Clues:
         """What classification may go by, with a closer look at the process that works most."""
@@ -45,10 +45,7 @@ class Portraits:
         path = _path(account, worker)
         if look is not None and account.group.kind in (GroupKind.JOB, GroupKind.PROGRAM):
             self._follow(account, path, look)
-        clues = account.clues()
-        above = dict.fromkeys(one.membership.program for one in path[1:])
-        clues = replace(clues, ancestors=(*above, *clues.ancestors)[:_CLUES])
-        return clues if look is None else _with_look(clues, account, worker, look)
+        return account.clues(path, look)
 
     def look_at(self, account: OpenAccount) -> None:
         """Takes a look at a group whatever it did lately, at who worked most in all its life."""
@@ -95,8 +92,13 @@ class Portraits:
         alike: dict[str, list[OpenAccount]] = {}
         for account in accounts:
             alike.setdefault(account.group.label, []).append(account)
-        for twins in alike.values():
-            if len(twins) > 1 and not all(account.group.apart for account in twins):
+        told, self._told = self._told, {}
+        for label, twins in alike.items():
+            if len(twins) < 2:
+                continue
+            keys = frozenset(account.group.key for account in twins)
+            self._told[label] = keys
+            if told.get(label) != keys:
                 self._tell_apart(twins)
 
     def _tell_apart(self, twins: list[OpenAccount]) -> None:
@@ -148,22 +150,6 @@ def _path(account: OpenAccount, process: Member) -> list[Member]:
         if len(path) == _DEEPEST:
             break
     return path
-
-
-def _with_look(clues: Clues, account: OpenAccount, worker: Member, look: Look) -> Clues:
-    script = look.name.script
-    members = tuple(
-        look.program if name == worker.membership.program else name for name in clues.members
-    )
-    return replace(
-        clues,
-        program=look.program,
-        executable=look.executable or clues.executable,
-        members=tuple(dict.fromkeys(members)),
-        worker_script=script if script != account.name.script else "",
-        disguise=look.disguise,
-        mining=clues.mining or look.mining,
-    )
 
 
 def _first_of(account: OpenAccount) -> Member | None:

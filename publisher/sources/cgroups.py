@@ -102,6 +102,13 @@ class Cgroups:
                 pass
         return None
 
+    def number(self, path: str) -> int | None:
+        """The number by which the kernel tells a cgroup of version 2 from others."""
+        try:
+            return os.stat(f"{self._files.root}{self.unified}{path}").st_ino  # noqa: PTH116  # hot
+        except OSError:
+            return None
+
     def whole_usage(self) -> int | None:
         """Nanoseconds that everything on this machine ever used, exactly; ``None`` if unknown.
 

@@ -34,10 +34,20 @@ _NAMESPACES = ("k8s.io", "default", "moby")
 
 
 class Container(NamedTuple):
-    """What a runtime calls a container; the image without registry, digest and ``latest``."""
+    """What people call a container; the image without registry, digest and ``latest``.
+
+    Attributes:
+        called: by what its runtime knows it, where that is another name.
+    """
 
     name: str
     image: str
+    called: str = ""
+
+
+def _named(name: str, labels: dict[str, Any], image: str) -> Container:
+    plain, short = plain_name(name, labels, image=image), short_image(image)
+    return Container(plain, short, "" if plain == name else name)
 
 
 class Runtimes:
@@ -90,11 +100,8 @@ def _docker(facts: Any) -> Container | None:
     config = facts.get("Config")
     config = config if isinstance(config, dict) else {}
     labels = config.get("Labels")
-    image = short_image(str(config.get("Image", "")))
     name = str(facts.get("Name", "")).lstrip("/")
-    return Container(
-        plain_name(name, labels if isinstance(labels, dict) else {}, image=image), image
-    )
+    return _named(name, labels if isinstance(labels, dict) else {}, str(config.get("Image", "")))
 
 
 def _storage(files: KernelFiles, identity: str) -> Container | None:
@@ -116,7 +123,7 @@ def _stored(item: dict[str, Any]) -> Container:
     except (TypeError, ValueError):
         pass
     name = str(names[0]) if isinstance(names, list) and names else ""
-    return Container(plain_name(name, {}, image=image), short_image(image))
+    return _named(name, {}, str(image))
 
 
 def _bundle(files: KernelFiles, identity: str) -> Container | None:

@@ -13,6 +13,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -31,6 +32,9 @@ _STATES: Final = 1 << _ESTABLISHED | 1 << _LISTEN
 _SHOW_NAME_AND_PEER: Final = 0x1 | 0x4  # UDIAG_SHOW_NAME, UDIAG_SHOW_PEER
 _NAME: Final = 0  # UNIX_DIAG_NAME
 _PEER: Final = 2  # UNIX_DIAG_PEER
+_CGROUP: Final = 21  # INET_DIAG_CGROUP_ID, from Linux 5.9 on
+_TCP_BODY: Final = 72  # struct inet_diag_msg
+_UNIX_BODY: Final = 16  # struct unix_diag_msg
 _MAPPED: Final = bytes(10) + b"\xff\xff"  # IPv4 in the clothes of IPv6
 _MOST: Final = 8192  # sockets that are looked at; a machine with more is told of these
 _LONGEST: Final = 1 << 20  # bytes of a namespace's table
@@ -47,12 +51,14 @@ class TcpEnd(NamedTuple):
         inode: of the socket; 0 where the kernel itself holds it.
         here: its own address.
         there: that of the other end.
+        cgroup: the number of the control group of version 2 that made it; 0: not told.
     """
 
     inode: int
     here: Address
     there: Address
     listening: bool
+    cgroup: int = 0
 
 
 class UnixEnd(NamedTuple):
@@ -86,15 +92,21 @@ def tcp_ends() -> list[TcpEnd]:
         AbsentError: this kernel does not tell.
         SourceError: it did not answer this time.
     """
+    return _tcp_ends(_STATES)
+
+
+def _tcp_ends(states: int) -> list[TcpEnd]:
     # The older of the two requests: the kernel goes through its table once, not for each family.
-    request = struct.pack("=BBBB48xII", 0, 0, 0, 0, _STATES, 0)
+    request = struct.pack("=BBBB48xII", 0, 0, 0, 0, states, 0)
     found: list[TcpEnd] = []
     for body in _answers(_TCP, request, "INET_DIAG"):
         size = 4 if body[0] == socket.AF_INET else 16
         ports = struct.unpack_from("!HH", body, 4)
         (inode,) = struct.unpack_from("=I", body, 68)
         here, there = _plain(body[8 : 8 + size]), _plain(body[24 : 24 + size])
-        found.append(TcpEnd(inode, (here, ports[0]), (there, ports[1]), body[1] == _LISTEN))
+        told = dict(_attributes(body, _TCP_BODY)).get(_CGROUP, b"")
+        cgroup = int.from_bytes(told, sys.byteorder)
+        found.append(TcpEnd(inode, (here, ports[0]), (there, ports[1]), body[1] == _LISTEN, cgroup))
     return found
 
 
@@ -111,17 +123,9 @@ def unix_ends() -> dict[int, UnixEnd]:
     found: dict[int, UnixEnd] = {}
     for body in _answers(_BY_FAMILY, request, "UNIX_DIAG"):
         (inode,) = struct.unpack_from("=I", body, 4)
-        peer, named, at = 0, False, 16
-        while at + 4 <= len(body):
-            size, kind = struct.unpack_from("=HH", body, at)
-            if size < 4:
-                break
-            if kind == _PEER and size >= 8:
-                (peer,) = struct.unpack_from("=I", body, at + 4)
-            named = named or (kind == _NAME and size > 4)
-            at += (size + 3) & ~3
-        if peer:
-            found[inode] = UnixEnd(inode, peer, named)
+        told = dict(_attributes(body, _UNIX_BODY))
+        if peer := int.from_bytes(told.get(_PEER, b""), sys.byteorder):
+            found[inode] = UnixEnd(inode, peer, bool(told.get(_NAME)))
     return found
 
 
@@ -155,6 +159,18 @@ def ends_near(proc: str, pid: int | str) -> list[TcpEnd]:
                 "not as man 5 proc_pid_net has it", path=f"/proc/net/{name}"
             ) from None
     return found
+
+
+def listening(proc: str, pid: int) -> list[TcpEnd]:
+    """The TCP sockets that wait for connections where a process lives.
+
+    Raises:
+        SourceError: as ``tcp_ends`` and ``ends_near``.
+    """
+    if namespace_of(proc, pid) == namespace_of(proc, "self"):
+        # Asked for these alone, the kernel leaves its large table out.
+        return _tcp_ends(1 << _LISTEN)
+    return [end for end in ends_near(proc, pid) if end.listening]
 
 
 def _table(content: bytes) -> Iterator[TcpEnd]:
@@ -200,6 +216,16 @@ def _answers(kind_of_request: int, request: bytes, name: str) -> Iterator[bytes]
         raise AbsentError("no list of connections: not Linux", path=name) from None
     except struct.error as error:
         raise SourceError(f"not as sock_diag(7) has it: {error}", path=name) from None
+
+
+def _attributes(body: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """What is told of a socket besides, by kind."""
+    while at + 4 <= len(body):
+        size, kind = struct.unpack_from("=HH", body, at)
+        if size < 4:
+            return
+        yield kind, body[at + 4 : at + size]
+        at += (size + 3) & ~3
 
 
 def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:

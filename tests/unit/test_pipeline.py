@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import ClassVar
 
 import pytest
@@ -12,12 +14,16 @@ from publisher.daemon.settings import Settings
 from publisher.errors import AbsentError, SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
+from publisher.explain.naming.traits import Traits
 from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
-from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline
+from publisher.ledger.usage.shortage import CALM, MemorySigns
+from publisher.pipeline import CONSUMERS, EXPLANATION, LEDGER, Pipeline, ProcessWatcher
 from publisher.sources import Sources
+from publisher.sources.files import KernelFiles
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.smart import SmartSettings
+from publisher.subsystems.memory import MemoryReading
 from publisher.subsystems.runner import SubsystemRunner
 
 XZ = Account(
@@ -55,10 +61,12 @@ class Books:
     def __init__(self, account: Account = XZ) -> None:
         self.health: dict[str, SourceError | None] = {"ledger.clocks": None}
         self.closed = False
+        self.memory = CALM
         self._account = account
         self._samples = 0
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
+        self.memory = memory
         self._samples += 1
         if self._samples == 1:
             return None
@@ -80,7 +88,7 @@ class Books:
 class Lost(Books):
     """A ledger that cannot be kept."""
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         raise ZeroDivisionError("whatever")
 
 
@@ -116,6 +124,38 @@ def test_a_sample_holds_what_every_step_gave() -> None:
     }  # fmt: skip
     assert "gpu" not in sample.readings
     assert stage.pipeline.health["gpu"].state == "absent"
+
+
+class Short(Subsystem):
+    """Memory of which tasks wait for some."""
+
+    name = "memory"
+    reading = MemoryReading
+    pressure = 0.0
+
+    def read(self) -> MemoryReading:
+        return MemoryReading(pressure_some_percent=self.pressure, used_percent=50.0, oom_kills=3)
+
+
+class Scarcer(Short):
+    pressure = 2.0
+
+
+@pytest.mark.parametrize(("subsystem", "short"), [(Short, False), (Scarcer, True)])
+def test_the_ledger_is_told_how_memory_is(subsystem: type[Subsystem], short: bool) -> None:
+    books = Books()
+    sources = Sources()
+    Pipeline(sources, SubsystemRunner(sources, [subsystem]), books).sample()
+    assert books.memory == MemorySigns(short=short, kills=3)
+
+
+def test_the_verdict_may_ask_how_a_process_behaves() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        traits = ProcessWatcher(KernelFiles()).traits(os.getpid())
+    assert (port in traits.serves) == (port < 32768)
+    assert traits.gpu is False
+    assert ProcessWatcher(KernelFiles("/nowhere")).traits(1) == Traits()
 
 
 def test_a_ledger_that_stumbles_takes_no_subsystem_along() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -59,6 +59,7 @@ class MonitoredResource:
         level: the use by all, or the strain; ``None`` where it cannot be told.
         threshold: from what level on it is much.
         use: the use by one account.
+        among: the accounts of those who may be to blame.
         blames_by_level: the level and the uses are of one unit, so that shares are parts of it;
             else shares are parts of what the groups use together.
         part: the level in the last window, as a part of the threshold.
@@ -71,6 +72,7 @@ class MonitoredResource:
     hysteresis: Hysteresis
     suspects: Suspects
     leave_ratio: float
+    among: Callable[[Balance, EvidenceReading], Iterable[Account]]
     blames_by_level: bool = True
     part: float = 0.0
 
@@ -94,7 +96,7 @@ class MonitoredResource:
         seconds = balance.window_seconds
         uses = [
             (account, used)
-            for account in balance.accounts
+            for account in self.among(balance, evidence)
             if (used := self.use(account, seconds, evidence)) > 0 and _counts(account, seconds)
         ]
         total = sum(used for _, used in uses)
@@ -153,11 +155,12 @@ def monitored_resources(settings: ExplainSettings) -> tuple[MonitoredResource, .
                 absent=waiting,
             ),
             leave_ratio=settings.leave_ratio,
+            among=_short_of_memory(settings) if kind is LoadKind.MEMORY else _everybody,
             blames_by_level=not waiting,
         )
 
     return (
-        monitored(LoadKind.MEMORY, _memory_strain(settings), lambda _: 1.0, _memory_use(settings)),
+        monitored(LoadKind.MEMORY, _memory_strain(settings), lambda _: 1.0, _memory_use),
         monitored(
             LoadKind.CPU,
             _cores_used,
@@ -226,21 +229,40 @@ def _memory_strain(settings: ExplainSettings) -> _Level:
     return strain
 
 
-def _memory_use(settings: ExplainSettings) -> _Use:
-    def use(account: Account, window: float, evidence: EvidenceReading) -> float:
-        """What a group holds and takes, in bytes.
+def _everybody(balance: Balance, _: EvidenceReading) -> Iterable[Account]:
+    return balance.accounts
 
-        Where the machine has plenty left, a limit is what makes a process wait (a container's or
-        unit's ``memory.max``): a group that sleeps has no part in it, however much it holds.
+
+def _short_of_memory(settings: ExplainSettings) -> Callable[..., Iterable[Account]]:
+    def short(balance: Balance, evidence: EvidenceReading) -> Iterable[Account]:
+        """Those at a limit, where the machine has plenty left; else all.
+
+        Where no limit can be read, a process that sleeps has no part in it, however much it holds.
         """
-        available = evidence.memory_available_percent
-        plenty = available is not None and available >= _PLENTY * settings.memory_available_percent
-        if plenty and not _at_work(account, window, evidence):
-            return 0.0
-        growth = max(account.memory_growth_bytes_per_second or 0.0, 0.0)
-        return (account.memory_bytes or 0) + _GROWTH_SECONDS * growth
+        if not has_plenty(evidence, settings):
+            return balance.accounts
+        limited = [each for each in balance.accounts if is_at_limit(each)]
+        window = balance.window_seconds
+        return limited or [each for each in balance.accounts if _at_work(each, window, evidence)]
 
-    return use
+    return short
+
+
+def has_plenty(evidence: EvidenceReading, settings: ExplainSettings) -> bool:
+    """Whether the machine has memory left, so that who waits for some is at a limit."""
+    available = evidence.memory_available_percent
+    return available is not None and available >= _PLENTY * settings.memory_available_percent
+
+
+def is_at_limit(account: Account) -> bool:
+    """Whether a limit on memory makes a group wait."""
+    return account.memory_limit is not None and account.memory_limit.strained
+
+
+def _memory_use(account: Account, *_: object) -> float:
+    """What a group holds and takes, in bytes."""
+    growth = max(account.memory_growth_bytes_per_second or 0.0, 0.0)
+    return (account.memory_bytes or 0) + _GROWTH_SECONDS * growth
 
 
 def _at_work(account: Account, window: float, evidence: EvidenceReading) -> bool:

@@ -33,6 +33,8 @@ class Classification:
         reason: how it was found, in words.
         by: what of the group the rule was found by, one of ``BY``; empty when none did.
         role: how what was found stands to its job, one of ``ROLES``.
+        worker: the program or script that was recognised, where the label does not tell which
+            of several it is.
     """
 
     category: str
@@ -42,6 +44,12 @@ class Classification:
     reason: str
     by: str = ""
     role: str = "program"
+    worker: str = ""
+
+    @property
+    def told(self) -> str:
+        """The label, with the program that it is said of: ``Scientific computing (gmx)``."""
+        return f"{self.label} ({self.worker})" if self.worker else self.label
 
     @property
     def is_miner(self) -> bool:

@@ -31,12 +31,14 @@ from publisher.explain.naming.disguises import disguise_of
 from publisher.explain.naming.kernel_work import kernel_work
 from publisher.explain.naming.lookup import base, hides, script_names, versionless, words_of
 from publisher.explain.naming.miners import is_weak, miner_in
+from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.places import by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
+from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.programs import shipped
 
-__all__ = ["BY", "MINING", "Classification", "Classifier"]
+__all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
 
 _SAYS_LITTLE = frozenset({"shell", "remote_access", "downloads", "backup"})
 """Kinds of tool that are used for all sorts of work: what a script is called says more."""
@@ -56,7 +58,7 @@ class Classifier:
         remembered = self._known.get(group.key)
         if remembered is not None and (remembered[0] is clues or remembered[0] == clues):
             return remembered[1]
-        found = self._found(group, clues)
+        found = with_worker(self._found(group, clues), group, clues)
         if len(self._known) >= 512:
             self._known.pop(next(iter(self._known)))
         self._known[group.key] = (clues, found)
@@ -121,7 +123,10 @@ class _Search:
         return self._named or bool(self.clues.script)
 
     def _nobody(self, reason: str) -> Classification:
-        """What no rule knows, by its plain name."""
+        """What no rule knows, by its plain name; a public list may know what it is for."""
+        listed = by_packages(self.book, self.group, self.clues)
+        if listed is not None:
+            return listed
         return Classification("unknown", own_name(self.group, self.clues), UNKNOWN, "", reason)
 
     def place(self) -> Classification:

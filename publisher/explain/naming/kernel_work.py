@@ -10,7 +10,6 @@ from publisher.explain.naming.rules import RuleBook
 
 _KWORKER = re.compile(r"^kworker(?:/\S*?[-+]| )(?P<queue>.+)$")
 _INTERRUPT = re.compile(r"^irq(?: |/\d+-)")
-_RESCUER = re.compile(r"^r-")
 
 
 def kernel_work(book: RuleBook, thread: str) -> Classification:
@@ -20,11 +19,10 @@ def kernel_work(book: RuleBook, thread: str) -> Classification:
     """
     name = _INTERRUPT.sub("irq/", thread.lower())
     queue = match["queue"] if (match := _KWORKER.match(name)) else ""
-    queue = _RESCUER.sub("", queue)
     for text in (queue, name):
-        for form in (text, text.partition("/")[0]):
+        for form in (text, plain := text.partition("/")[0], f"{plain}/" if plain else ""):
             rule = book.find("kernel", form) if form else None
-            if rule is not None and (text is name or rule.name != "kernel-rest"):
+            if rule is not None:
                 return said(rule, KNOWN, "kernel", f"kernel thread {thread!r}")
     label = f"kernel ({printable(thread)})" if thread else "kernel"
     return Classification("system", label, ALIKE, "", "a kernel thread", "kernel")

@@ -33,7 +33,8 @@ class Named:
             the kind of work; may be empty.
         category: one of ``CATEGORIES``.
         whose: for whom it works; empty where that is not clear.
-        apart: what tells it from another that reads alike: a folder, a user.
+        apart: what tells it from another that reads alike, a folder or a user, which is said only
+            beside that other one.
     """
 
     label: str
@@ -51,7 +52,8 @@ class Named:
             label, detail = _product(account, found)
         if _bare(on_behalf_of) and _bare(on_behalf_of) in _bare(f"{label}{detail}"):
             on_behalf_of = ""
-        return cls(label, detail, found.category, whose=printable(on_behalf_of))
+        whose, apart = printable(on_behalf_of), printable(account.group.apart)
+        return cls(label, detail, found.category, whose=whose, apart=apart)
 
     @property
     def is_miner(self) -> bool:
@@ -64,8 +66,7 @@ class Named:
         return str(replace(self, whose=""))
 
     def __str__(self) -> str:
-        details = ", ".join(filter(None, (self.detail, self.apart)))
-        text = f"{self.label} ({details})" if details else self.label
+        text = f"{self.label} ({self.detail})" if self.detail else self.label
         return f"{text}, working for {self.whose}" if self.whose else text
 
 

@@ -211,7 +211,7 @@ def parts_of(name: str) -> Iterator[str]:
         for start in range(end):
             if _DOINGS.intersection(words[:start]):
                 break
-            if (start, end) == (0, len(words)):
+            if (start, end) == (0, len(words)) or _NEUTRAL.issuperset(words[start:end]):
                 continue
             for separator in "-_":
                 yield separator.join(words[start:end])

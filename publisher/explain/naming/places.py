@@ -114,7 +114,8 @@ def _answering(rule: Rule | None) -> Rule | None:
 
 def _serving(book: RuleBook, name: str) -> Rule | None:
     """The rule of a program that may be what a container is for."""
-    rule = _answering(book.find_exact("program", name))
+    known = book.find if name.isalnum() else book.find_exact
+    rule = _answering(known("program", name))
     return rule if rule is not None and rule.category in _SERVED else None
 
 

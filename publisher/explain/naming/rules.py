@@ -40,7 +40,7 @@ COMM_LENGTH: Final = 15
 _CUT: Final = "cut"
 
 Document = Mapping[str, Mapping[str, Mapping[str, Any]]]
-Pattern = tuple[str, str, int]
+Pattern = tuple[str, str, str, int]
 Named = tuple[str, str, Mapping[str, Any]]
 """A rule: category, name and body."""
 
@@ -74,8 +74,9 @@ class RuleBook:
         rules: each rule as a line of tab-separated words.
         exact: place -> lines of name and number, each between line feeds, by first letter.
         begins: place -> first letter -> where in ``exact`` its lines begin and end.
-        patterns: place -> first letter -> (what stands before the first star, the pattern,
-            number), the one that counts most first; those of the letter ``""`` may begin with any.
+        patterns: place -> first letter -> (what stands before the first star, what behind
+            the last, the pattern, number), the one that counts most first; those of the letter
+            ``""`` may begin with any.
     """
 
     rules: list[str] = field(default_factory=list)
@@ -92,8 +93,8 @@ class RuleBook:
         if rule is not None:
             return rule
         patterns = self.patterns.get(place, {})
-        for prefix, pattern, number in patterns.get(name[:1], patterns.get("", [])):
-            if name.startswith(prefix) and _matches(pattern, name):
+        for head, tail, pattern, number in patterns.get(name[:1], patterns.get("", [])):
+            if name.startswith(head) and name.endswith(tail) and _matches(pattern, name):
                 return self._rule(number)
         return None
 
@@ -206,7 +207,7 @@ class _Folding:
             for listed in _listed(body.get(place, ())):
                 text = " ".join(listed.lower().split())
                 if "*" in text:
-                    entry = (text.partition("*")[0], text, number)
+                    entry = (text.partition("*")[0], text.rpartition("*")[2], text, number)
                     self.patterns.setdefault(place, []).append(entry)
                 else:
                     _enter(self.names, place, text, number)
@@ -219,7 +220,7 @@ class _Folding:
         for place in PLACES:
             _index_names(self.book, place, self.names.pop(place))
         for place, entries in self.patterns.items():
-            entries.sort(key=lambda entry: (entry[2] >= own_rules, -len(entry[1])))
+            entries.sort(key=lambda entry: (entry[3] >= own_rules, -len(entry[2])))
             self.book.patterns[place] = {
                 letter: [entry for entry in entries if entry[0][:1] in (letter, "")]
                 for letter in {"", *(entry[0][:1] for entry in entries)}

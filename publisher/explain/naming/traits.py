@@ -13,6 +13,7 @@ from publisher.explain.naming.classification import GUESS, UNKNOWN, Classificati
 
 _LIBRARIES: Final = (
     ("ai", frozenset({"torch", "tensorflow", "onnx", "sklearn", "jax", "ggml", "tensorrt"})),
+    ("ai", frozenset({"xgboost", "lightgbm", "ctranslate2", "openvino"})),
     ("media", frozenset({"libav", "gstreamer", "x264", "x265"})),
     ("media", frozenset({"opencv"})),
     ("ai", frozenset({"cuda", "rocm"})),

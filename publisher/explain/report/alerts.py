@@ -6,19 +6,28 @@ What is usual is no alert; what is rare and grave, such as a suspected miner, is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from publisher.contract.readings import EvidenceReading
+from publisher.contract.readings import CauseReading, EvidenceReading, Resource
+from publisher.contract.units import Unit, humanise
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.naming.lookup import hides
+from publisher.explain.naming.named import Named
+from publisher.explain.report.cause_readings import Classify
 from publisher.explain.report.headline import joined
+from publisher.explain.report.memory_story import NOBODY, MemoryStory
+from publisher.explain.report.writers import Writers
 from publisher.explain.window import Window
+from publisher.ledger.accounts import Balance
 
 _OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
+_HIDING_SECONDS: Final = 120.0
+_ALL_CORES: Final = 0.8
 _FULL_PERCENT: Final = 99.0
 _SLACK_PERCENT: Final = 1.0
 
@@ -31,6 +40,10 @@ class Condition:
         alert: one of ``ALERTS``.
         subject: which one, where there can be several: a mount point, an array, a program.
         lasting: seconds that it must last.
+        category: the kind of work of who is to blame; empty where that is nobody.
+        label: what that one is called; likewise.
+        resource: what it uses so much of.
+        cause: who is to blame, where that one is no cause of a load.
     """
 
     alert: str
@@ -38,6 +51,10 @@ class Condition:
     severity: str
     message: str
     lasting: float
+    category: str = ""
+    label: str = ""
+    resource: Resource | None = None
+    cause: CauseReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +74,49 @@ class _Tracked:
 
 @dataclass(slots=True)
 class Alerts:
-    """Which conditions hold, and which of them were told."""
+    """Which conditions hold, and which of them were told.
+
+    Args:
+        classify: tells what kind of work an account's group does.
+    """
 
     settings: ExplainSettings
+    classify: Classify
     _tracked: dict[tuple[str, str], _Tracked] = field(default_factory=dict)
     _oom_kills: int | None = None
-    _oom_until: float = 0.0
+    _killed: dict[str, tuple[Condition, float]] = field(default_factory=dict)
+    _writers: Writers = field(default_factory=Writers)
 
     def judge(
-        self, window: Window, culprits: Culprits, *, hot: Sequence[str], dusty: bool
+        self,
+        window: Window,
+        culprits: Culprits,
+        memory: MemoryStory,
+        *,
+        hot: Sequence[str],
+        dusty: bool,
     ) -> list[Alert]:
         """Takes one window into account; what is to be told.
 
         Args:
             window: what is known of it.
             culprits: who is to blame in it.
+            memory: what there is to tell of memory.
             hot: what is near its limit of temperature.
             dusty: warmer at rest than it used to be at equal power.
         """
         if not self.settings.alerts:
             return []
+        self._writers.observe(window)
         conditions = [
             *self._full(window.signs.disk_used_percent),
             *self._degraded(window.signs.raid_degraded),
-            *self._killed(window.signs.oom_kills, window.now),
-            *self._scarce(window.evidence, _causes_of(culprits, LoadKind.CPU)),
-            *self._hot(hot),
+            *self._kills(window, memory),
+            *self._busy(window.evidence, _causes_of(culprits, LoadKind.CPU)),
+            *self._scarce(window.evidence, _causes_of(culprits, LoadKind.MEMORY)),
+            *self._hot(hot, culprits),
             *_of_causes(culprits.causes, window.wall),
+            *_hiding(culprits.causes, window.balance),
             *([_DUST] if dusty else ()),
         ]
         return self._observe(conditions, start=window.start, now=window.now)
@@ -131,43 +164,82 @@ class Alerts:
             is_full = used >= _FULL_PERCENT - self._slack("disk_full", full)
             if is_full:
                 words = f"File system {mount} is full"
-                yield Condition("disk_full", full, "critical", words, lasting)
+                yield self._written(Condition("disk_full", full, "critical", words, lasting))
             least = self.settings.alert_disk_used_percent - nearly
             if used >= least and (nearly or not is_full):
                 words = f"File system {mount} is nearly full"
-                yield Condition("disk_full", mount, "warning", words, lasting)
+                yield self._written(Condition("disk_full", mount, "warning", words, lasting))
+
+    def _written(self, condition: Condition) -> Condition:
+        """With who has written the most lately, if that is clear."""
+        account = self._writers.greatest
+        if account is None:
+            return condition
+        found = self.classify(account)
+        named = Named.of(account, found)
+        return replace(
+            condition,
+            message=f"{condition.message}; {named.short} has written the most lately",
+            category=found.category,
+            label=str(named),
+            resource=Resource.DISK,
+        )
 
     def _degraded(self, arrays: Sequence[str]) -> Iterator[Condition]:
         for array in arrays:
             words = f"RAID array {array} lacks a disk"
             yield Condition("raid_degraded", array, "critical", words, self.settings.alert_seconds)
 
-    def _killed(self, oom_kills: int | None, now: float) -> Iterator[Condition]:
-        if oom_kills is not None:
-            if self._oom_kills is not None and oom_kills > self._oom_kills:
-                self._oom_until = now + _OOM_LASTS_SECONDS
-            self._oom_kills = oom_kills
-        if now < self._oom_until:
-            words = "The kernel killed a process for want of memory"
-            yield Condition("oom_kill", "", "critical", words, 0.0)
+    def _kills(self, window: Window, memory: MemoryStory) -> Iterator[Condition]:
+        """Those whom the kernel killed, each group for a while."""
+        counter, before = window.signs.oom_kills, self._oom_kills
+        self._oom_kills = before if counter is None else counter
+        more = counter is not None and before is not None and counter > before
+        until = window.now + _OOM_LASTS_SECONDS
+        for kill in memory.kills:
+            self._killed[kill.key] = (
+                Condition(
+                    "oom_kill",
+                    kill.key,
+                    "critical",
+                    kill.text,
+                    0.0,
+                    category=kill.category,
+                    label=kill.label,
+                    resource=Resource.MEMORY,
+                    cause=kill.cause,
+                ),
+                until,
+            )
+        if more and not memory.kills and not window.balance.memory_kill_awaited:
+            self._killed[""] = (Condition("oom_kill", "", "critical", NOBODY, 0.0), until)
+        self._killed = {key: told for key, told in self._killed.items() if window.now < told[1]}
+        for condition, _ in self._killed.values():
+            yield condition
 
-    def _scarce(self, evidence: EvidenceReading, on_cpu: Sequence[Cause]) -> Iterator[Condition]:
-        settings = self.settings
+    def _busy(self, evidence: EvidenceReading, on_cpu: Sequence[Cause]) -> Iterator[Condition]:
         usual = bool(on_cpu) and on_cpu[0].habit.usual
-        if (evidence.cpu_percent or 0) >= settings.alert_cpu_percent and not usual:
+        if (evidence.cpu_percent or 0) >= self.settings.alert_cpu_percent and not usual:
             who = f": {joined([cause.named for cause in on_cpu])}" if on_cpu else ""
             words = f"CPU usage stays high{who}"
-            yield Condition("cpu", "", "warning", words, settings.alert_cpu_seconds)
-        available = evidence.memory_available_percent
-        least = settings.alert_memory_available_percent + self._slack("memory", "")
-        if available is not None and available < least:
-            words = "Memory is nearly used up"
-            yield Condition("memory", "", "critical", words, settings.alert_seconds)
+            lasting = self.settings.alert_cpu_seconds
+            yield _blaming(on_cpu, Condition("cpu", "", "warning", words, lasting))
 
-    def _hot(self, hot: Sequence[str]) -> Iterator[Condition]:
+    def _scarce(self, evidence: EvidenceReading, holding: Sequence[Cause]) -> Iterator[Condition]:
+        available = evidence.memory_available_percent
+        least = self.settings.alert_memory_available_percent + self._slack("memory", "")
+        if available is not None and available < least:
+            words = f"Memory is nearly used up{_held_by(holding)}"
+            lasting = self.settings.alert_seconds
+            yield _blaming(holding, Condition("memory", "", "critical", words, lasting))
+
+    def _hot(self, hot: Sequence[str], culprits: Culprits) -> Iterator[Condition]:
         for what in hot:
-            words = f"The {what} is hot"
-            yield Condition("temperature", what, "critical", words, self.settings.alert_seconds)
+            causes = _causes_of(culprits, LoadKind.GPU if what == "GPU" else LoadKind.CPU)
+            who = f", most from {causes[0].named.short}" if causes else ""
+            words = f"The {what} is hot{who}"
+            lasting = self.settings.alert_seconds
+            yield _blaming(causes, Condition("temperature", what, "critical", words, lasting))
 
 
 _DUST: Final = Condition(
@@ -184,12 +256,52 @@ def _causes_of(culprits: Culprits, kind: LoadKind) -> Sequence[Cause]:
     return blamed.causes if blamed else ()
 
 
+def _blaming(causes: Sequence[Cause], condition: Condition) -> Condition:
+    """With the first of the causes, if there is one."""
+    if not causes:
+        return condition
+    first = causes[0]
+    return replace(
+        condition,
+        category=first.classification.category,
+        label=str(first.named),
+        resource=first.resource,
+    )
+
+
+def _held_by(holding: Sequence[Cause]) -> str:
+    if not holding:
+        return ""
+    first = holding[0]
+    size = first.account.memory_bytes
+    holds = f"holds {humanise(size, Unit.BYTES)}" if size else "takes the most"
+    return f": {first.named.short} {holds}"
+
+
+def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
+    """Programs that no rule knows, lie where anyone may put one, and take all of the CPU for long.
+
+    Most miners that got into a machine look so. It is a suspicion, never a certainty.
+    """
+    much = _ALL_CORES * balance.cores * balance.window_seconds
+    for cause in causes:
+        account = cause.account
+        unknown = cause.classification.category == "unknown"
+        if unknown and account.cpu_seconds >= much and hides(account.clues.executable):
+            words = (
+                f"Possibly cryptomining: {cause.named}, an unknown program in a temporary or "
+                "hidden folder, takes nearly all of the CPU"
+            )
+            condition = Condition("cryptomining", cause.key, "warning", words, _HIDING_SECONDS)
+            yield _blaming([cause], condition)
+
+
 def _of_causes(causes: Sequence[Cause], wall: float) -> Iterator[Condition]:
     for cause in causes:
         name, key = str(cause.named), cause.account.group.key
         if cause.suspicious:
             words = f"Suspected cryptomining: {name}"
-            yield Condition("cryptomining", key, "critical", words, 0.0)
+            yield _blaming([cause], Condition("cryptomining", key, "critical", words, 0.0))
         elif cause.habit.surprise and wall - cause.wall >= _UNUSUAL_SECONDS:
             words = f"Unusual: {name}, {cause.habit.words()}"
-            yield Condition("unusual", key, "info", words, 0.0)
+            yield _blaming([cause], Condition("unusual", key, "info", words, 0.0))

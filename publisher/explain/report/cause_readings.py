@@ -9,6 +9,7 @@ from typing import Any, Final
 from publisher.contract.payload import rfc3339
 from publisher.contract.printable import printable
 from publisher.contract.readings import CauseReading, GroupKind, RejectedReading, Resource
+from publisher.contract.units import Unit, humanise
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.inputs import NO_SIGNS, Signs
@@ -16,7 +17,7 @@ from publisher.explain.naming.classifier import Classification
 from publisher.explain.report.hints import to_stop, unit_of
 from publisher.explain.thermal.power_model import gpu_watts
 from publisher.explain.thermal.state import AfterLoad
-from publisher.ledger.accounts import Account, Balance
+from publisher.ledger.accounts import Account, Balance, MemoryKill
 
 _MOST_REJECTED: Final = 3
 # What is blocked and moves fewer bytes a second than this waits for the disk, rather than works it.
@@ -66,6 +67,9 @@ def _at_work(cause: Cause, balance: Balance, signs: Signs) -> CauseReading:
     waits = cause.resource is Resource.DISK and account.blocked_count
     if waits and (account.disk_bytes_per_second or 0.0) < _MOVES_BYTES:
         uses = "waits for a disk"
+    limit = account.memory_limit if cause.resource is Resource.MEMORY else None
+    if limit is not None and limit.strained:
+        uses = f"waits at a memory limit of {humanise(limit.limit_bytes, Unit.BYTES)}"
     return CauseReading(
         resource=cause.resource,
         share_percent=100 * cause.share,
@@ -97,6 +101,7 @@ def _handles(
     if place is not None and place.kind is GroupKind.UNIT:
         unit = printable(unit_of(place))
     elif place is not None:
+        unit = printable(place.unit) or None
         container = printable(place.identity)
     return {
         "pid": account.pid,
@@ -106,6 +111,17 @@ def _handles(
         "cgroup": None if place is None else printable(place.anchor),
         "to_stop": to_stop(account, found, signs.pauses),
     }
+
+
+def killed_reading(kill: MemoryKill, account: Account, found: Classification) -> CauseReading:
+    """A group in which the kernel killed a process for want of memory."""
+    return CauseReading(
+        resource=Resource.MEMORY,
+        memory_bytes=kill.held_bytes,
+        active=False,
+        reason=f"the kernel killed a process of it for want of memory; {found.reason}",
+        **_who(account, found),
+    )
 
 
 def _past(account: Account, found: Classification) -> CauseReading:
@@ -121,7 +137,7 @@ def _past(account: Account, found: Classification) -> CauseReading:
 def _who(account: Account, found: Classification) -> dict[str, Any]:
     return {
         "category": found.category,
-        "label": found.label,
+        "label": found.told,
         "kind": str(account.group.kind),
         "group": account.group.label,
         "confidence": found.confidence,
@@ -142,7 +158,7 @@ def rejected_readings(
         reason = _reason_not_blamed(account, balance, cpu_busy=cpu_busy)
         if reason:
             known = classify(account)
-            found.append(RejectedReading(label=known.label, category=known.category, reason=reason))
+            found.append(RejectedReading(label=known.told, category=known.category, reason=reason))
         if len(found) == _MOST_REJECTED:
             break
     return tuple(found)

@@ -215,9 +215,9 @@ def _told(inputs: HeadlineInputs) -> frozenset[Named]:
 def _loaded(inputs: HeadlineInputs, *, plain: bool) -> str:
     """What is used much and by whom, in the order of ``causes``; empty when nothing is."""
     if _is_mined(inputs) and (mined := _mined(inputs)):
-        return mined
+        return "; ".join(filter(None, (mined, inputs.memory_story)))
     if inputs.churn:
-        return _in_turn(inputs)[0]
+        return "; ".join(filter(None, (inputs.memory_story, _in_turn(inputs)[0])))
     parts = [*_memory(inputs), *_processors(inputs, plain=plain), *_transfers(inputs, plain=plain)]
     return "; ".join(parts)
 
@@ -355,11 +355,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _folded(one: Named, other: Named) -> str:
     """Two causes that people call alike: twice the name, or ``Backup (a, b)``."""
-    if (one.detail, one.apart) == (other.detail, other.apart):
+    if one.detail == other.detail:
+        if one.apart and other.apart and one.apart != other.apart:
+            details = ", ".join(filter(None, (one.detail, f"{one.apart} and {other.apart}")))
+            return f"{one.label} ({details})"
         return f"{_TWICE}{one.short}"
-    if one.detail == other.detail and one.apart and other.apart:
-        head = f"{one.label} ({one.detail}" if one.detail else f"{one.label} ("
-        return f"{head}{', ' if one.detail else ''}{one.apart} and {other.apart})"
     if one.detail and other.detail:
         return f"{one.label} ({one.detail}, {other.detail})"
     return f"{one.short} and {other.short}"

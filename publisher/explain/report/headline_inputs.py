@@ -14,6 +14,7 @@ from publisher.explain.naming.named import Named
 from publisher.explain.report.cause_readings import Classify
 from publisher.explain.report.churn import Churn
 from publisher.explain.report.headline import Headline, HeadlineInputs, Who, headline
+from publisher.explain.report.memory_story import MemoryStory
 from publisher.explain.report.stability import HeadlineStability, News
 from publisher.explain.thermal.state import ThermalState
 from publisher.explain.window import Window
@@ -55,29 +56,42 @@ class HeadlineWriter:
         self._unnamed = False
         self._wording: dict[LoadKind, _Wording] = {}
 
-    def write(self, window: Window, load: Load, thermal: ThermalState, culprits: Culprits) -> str:
+    def write(
+        self,
+        window: Window,
+        load: Load,
+        thermal: ThermalState,
+        culprits: Culprits,
+        memory: MemoryStory,
+    ) -> str:
         """The headline of a window."""
         if not load.loaded:
             self._wording.clear()
             self._churn.rest(window.now)
-            told = headline(self._unloaded(thermal))
-            state = ("rest", *thermal.hot) if thermal.after is None else ("cooling", *thermal.hot)
+            told = headline(self._unloaded(thermal, memory))
+            rest = "rest" if thermal.after is None else "cooling"
+            state = (rest, *thermal.hot, memory.about)
             return self._stability.settle(
                 News(told.text, told.core, frozenset(state), rest=True), window.now
             )
         who = {kind: self._who(kind, blamed) for kind, blamed in culprits.by_kind.items()}
         leader = next(iter(culprits.causes), None)
         self._churn.observe(leader, culprits, window.now)
-        inputs = self._loaded(window, load, thermal, culprits, who)
-        told = headline(inputs)
-        return self._stability.settle(self._news(told, leader, culprits, thermal), window.now)
+        inputs = self._loaded(window, load, thermal, culprits, who, memory=memory)
+        news = self._news(headline(inputs), leader, culprits, thermal, memory)
+        return self._stability.settle(news, window.now)
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which one more window could let a waiting sentence be told."""
         return self._stability.wants_soon(now)
 
     def _news(
-        self, told: Headline, leader: Cause | None, culprits: Culprits, thermal: ThermalState
+        self,
+        told: Headline,
+        leader: Cause | None,
+        culprits: Culprits,
+        thermal: ThermalState,
+        memory: MemoryStory,
     ) -> News:
         named = {named: key for key, named in self._churn.lately.items()}
         named |= {cause.named: cause.key for cause in culprits.causes}
@@ -86,7 +100,7 @@ class HeadlineWriter:
         return News(
             told.text,
             told.core,
-            frozenset(("load", *thermal.hot, *(["mining"] if mined else []))),
+            frozenset(("load", *thermal.hot, memory.about, *(["mining"] if mined else []))),
             leader=leader.key if leader else "",
             told=keys,
             names=frozenset(one.short for one in told.told),
@@ -103,6 +117,8 @@ class HeadlineWriter:
         thermal: ThermalState,
         culprits: Culprits,
         who: Mapping[LoadKind, Who],
+        *,
+        memory: MemoryStory,
     ) -> HeadlineInputs:
         first = next(iter(culprits.causes), None)
         upkeep = window.signs.upkeep
@@ -116,6 +132,7 @@ class HeadlineWriter:
             gpu_first=culprits.gpu_first,
             high=load.cpu_high,
             hot=thermal.hot,
+            memory_story=memory.text,
             unnamed=self._mostly_unnamed(window.balance),
             upkeep=upkeep[0] if upkeep else "",
             churn=tuple(self._churn.lately.values()) if self._churn.churning else (),
@@ -157,11 +174,12 @@ class HeadlineWriter:
             spread=blamed.spread,
         )
 
-    def _unloaded(self, thermal: ThermalState) -> HeadlineInputs:
+    def _unloaded(self, thermal: ThermalState, memory: MemoryStory) -> HeadlineInputs:
         after = thermal.after
         if after is None:
-            return HeadlineInputs(hot=thermal.hot, hint=thermal.hint)
+            return HeadlineInputs(hot=thermal.hot, hint=thermal.hint, memory_story=memory.text)
         return HeadlineInputs(
+            memory_story=memory.text,
             hot=thermal.hot,
             cooling=[Named.of(account, self._classify(account)) for account in after.accounts],
             ended=_clock(after.ended - self._settings.leave_seconds),

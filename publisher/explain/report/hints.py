@@ -19,14 +19,14 @@ from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classifier import Classification
 from publisher.ledger.accounts import Account
 from publisher.ledger.groups import SPAWNERS
-from publisher.ledger.naming.cgroup_names import Place
+from publisher.ledger.naming.cgroup_names import Place, unit_label
 from publisher.ledger.naming.programs import shipped
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,250}\.(?:service|scope)")
 _HEX: Final = re.compile(r"[0-9a-f]{12,64}")
 _USER: Final = re.compile(r"/user@(\d{1,10})\.service/")
-_VIRTUAL_MACHINE: Final = re.compile(r"/qemu\.slice/(\d{3,9})\.scope")
+_PROXMOX: Final = re.compile(r"/qemu\.slice/\d{3,9}\.scope")
 
 # Others stand on these: whoever stops them may lose the way in, the screen, or data. A star stands
 # for any ending; what has none is the whole name.
@@ -81,7 +81,7 @@ def to_stop(account: Account, found: Classification, pauses: Iterable[str] = ())
         return _signal(account, found)
     if place.kind is GroupKind.UNIT:
         return _unit(place)
-    return _container(place, group.label)
+    return _container(place, account.called)
 
 
 def unit_of(place: Place) -> str:
@@ -120,42 +120,57 @@ def _signal(account: Account, found: Classification) -> str | None:
 
 
 def _unit(place: Place) -> str | None:
-    name = unit_of(place)
-    stem = name.rpartition(".")[0]
-    if machine := _VIRTUAL_MACHINE.fullmatch(place.anchor):
-        return f"qm suspend {machine[1]}"
-    if not _UNIT.fullmatch(name) or any(map(_is_vital, (stem, place.label))):
-        return None
-    quoted = f"'{name}'" if "\\" in name else name
+    quoted = _plain_unit(place)
     user = _USER.search(place.anchor)
-    if user is None:
-        return f"systemctl stop {quoted}"
+    if user is None or quoted is None:
+        return f"systemctl stop {quoted}" if quoted else None
     # What a person's session consists of, and the windows in which they type.
-    if "/session.slice/" in place.anchor or any(part in name.lower() for part in _SESSION):
+    if "/session.slice/" in place.anchor or any(part in quoted.lower() for part in _SESSION):
         return None
     return f"systemctl --user -M {user[1]}@.host stop {quoted}"
 
 
-def _container(place: Place, label: str) -> str | None:
+def _plain_unit(place: Place) -> str | None:
+    """A unit's name as a shell takes it; ``None`` where it is vital, or more than a name."""
+    name = unit_of(place)
+    stem = name.rpartition(".")[0]
+    if not _UNIT.fullmatch(name) or any(map(_is_vital, (stem, unit_label(name)))):
+        return None
+    return f"'{name}'" if "\\" in name else name
+
+
+def _container(place: Place, called: str) -> str | None:
     name, user = place.identity, _USER.search(place.anchor)
+    if place.inner:
+        return _inside(place, name) if user is None and _PLAIN.fullmatch(name) else None
     if place.runtime in ("docker", "podman"):
         if "kubepods" in place.anchor or not _HEX.fullmatch(name):
             return None
-        called = label if _PLAIN.fullmatch(label) else name[:12]
+        known = called if _PLAIN.fullmatch(called) else name[:12]
         if user is None:
-            return f"{place.runtime} pause {called}"
+            return f"{place.runtime} pause {known}"
         # In the cgroups of their own session people make what they like, others' containers too:
         # only as themselves do they pause any.
         home = f"XDG_RUNTIME_DIR=/run/user/{user[1]}"
         own = place.runtime == "podman"
-        return f"sudo -u '#{user[1]}' {home} podman pause {called}" if own else None
+        return f"sudo -u '#{user[1]}' {home} podman pause {known}" if own else None
     if user is not None or not _PLAIN.fullmatch(name):
         return None
     match place.runtime:
         case "qemu":
-            return f"virsh suspend {name}"
+            return f"{'qm' if _PROXMOX.match(place.anchor) else 'virsh'} suspend {name}"
         case "nspawn":
             return f"machinectl poweroff {name}"
-        case "lxc" if name.isdigit():  # Proxmox, where `pct suspend` writes the memory to disk
+        case "lxc" if name.isdecimal():  # Proxmox, where `pct suspend` writes the memory to disk
             return f"lxc-freeze -n {name}"
+    return None
+
+
+def _inside(place: Place, name: str) -> str | None:
+    """To stop one unit of a container that runs a whole system."""
+    quoted = _plain_unit(place) if place.unit else None
+    if quoted and place.runtime == "nspawn":
+        return f"systemctl -M {name} stop {quoted}"
+    if quoted and place.runtime == "lxc" and name.isdecimal():
+        return f"pct exec {name} -- systemctl stop {quoted}"
     return None

@@ -130,7 +130,8 @@ def _container(parts: list[str], at: int) -> tuple[str, str] | None:
             return runtime, identity
     if above in _BELOW and (runtime := _BELOW[above]) and part != "init.scope":
         return (runtime, part) if runtime == "lxc" or _HEX.match(part) else None
-    if above == "qemu.slice" and re.fullmatch(r"\d+\.scope", part):
+    # Of the machine's own manager: anybody may have a slice of that name below their session.
+    if at == 2 and above == "qemu.slice" and re.fullmatch(r"\d+\.scope", part):
         return "qemu", part.removesuffix(".scope")  # of Proxmox VE
     if _HEX.match(part):
         if any(piece.startswith(("kubepods", "pod")) for piece in parts[:at]):

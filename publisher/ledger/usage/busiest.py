@@ -56,8 +56,9 @@ class Busiest:
 
     def of(self, account: OpenAccount) -> Leading:
         """Those that matter most in a group."""
-        # They joined in the order in which they began.
-        main = next(iter(account.processes), None)
+        root = account.root
+        # Else the oldest: they joined in the order in which they began.
+        main = root if root in account.processes else next(iter(account.processes), None)
         if main is None:
             return Leading(None, (), None)
         busiest = [process for _, process in self.processes(account)]

@@ -5,13 +5,14 @@ Each process's CPU time is shared out among those whom it is connected with by w
 themselves, for who waits is served as well as who works. Looked at for causes alone, and no more
 than a few milliseconds at a time: whose socket it is, is sought among those that worked first, then
 among the youngest; what was found is remembered while it lives, and what was not is sought on
-next time.
+next time. Who may not look into others' descriptors goes by the control group of a socket, and by
+the network that it is in, which takes no right.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -31,11 +32,14 @@ from publisher.sources.endpoints import (
 )
 from publisher.sources.sockets import sockets_of
 
-_MOST_SEARCHED: Final = 150  # processes whose descriptors are listed in a look
-_MOST_SOCKETS: Final = 1500  # that they may have together
+_MOST_SEARCHED: Final = 100  # processes whose descriptors are listed in a look
+_MOST_SOCKETS: Final = 1000  # that they may have together
 _MOST_NAMESPACES: Final = 8  # of containers, whose connections are read in a look
 _MOST_REMEMBERED: Final = 4096
 _WAITS: Final = 100_000  # nanoseconds: what one that waits for its answer counts as having used
+# Where several clients together worked this many times less than who serves them, it cannot be told
+# which of them waits for an answer, and which for a question.
+_FEW: Final = 100
 
 
 @dataclass(slots=True)
@@ -84,6 +88,7 @@ class Connections:
         asked: Sequence[tuple[int, Member]],
         worked: Mapping[Member, int],
         others: Iterable[Member],
+        groups: Callable[[], Mapping[int, OpenAccount]] = dict,
     ) -> Counterparts:
         """Who is connected with some processes.
 
@@ -91,14 +96,24 @@ class Connections:
             asked: those that work most in their group, with the nanoseconds that they used.
             worked: what every process used that worked in this window.
             others: all processes, the youngest first.
+            groups: tells groups by the numbers of their control groups.
 
         Raises:
             SourceError: it cannot be told.
         """
         self._tcp = self._unix = None
-        links = {process: self._links(process) for _, process in asked}
+        try:
+            links = {process: self._links(process) for _, process in asked}
+            self.problem = None
+        except DeniedError as error:
+            self.problem = error
+            _, first = asked[0]
+            asked = [(sum(used for used, _ in asked), first)]
+            links = {first: self._links_of_group(first, groups())}
         open_links = [link for found in links.values() for link in found]
-        self._resolve(open_links, asked, worked, others)
+        self._resolve(open_links, asked[0][1], worked, others)
+        if any(link.peer and link.account is None for link in open_links):
+            self._resolve_groups(open_links, worked, groups())
         found = Counterparts()
         for used, process in asked:
             found.total += max(used, 1)
@@ -125,25 +140,34 @@ class Connections:
         """The connections of one process, with the sockets at their other ends if they are near."""
         try:
             mine = sockets_of(self._proc, process.pid)
-        except DeniedError as error:
-            self.problem = error
-            raise
+            near = self._near(process.pid) if mine else []
         except AbsentError:
             return []
-        self.problem = None
-        if not mine:
-            return []
+        links = self._links_among(near, mine)
+        unix = self._unix_ends() if mine else {}
+        links += [_Link(end.accepted, end.peer) for end in map(unix.get, mine) if end is not None]
+        return [link for link in links if link.peer not in mine]
+
+    def _links_of_group(self, process: Member, groups: Mapping[int, OpenAccount]) -> list[_Link]:
+        """The connections of a group whose descriptors are not ours to read."""
         near = self._near(process.pid)
+        account = process.membership.account
+        if near is self._tcp:
+            mine = {end.inode for end in near if groups.get(end.cgroup) is account}
+        elif account.group.kind is GroupKind.CONTAINER:
+            mine = {end.inode for end in near}  # its network is its own
+        else:
+            return []
+        return [link for link in self._links_among(near, mine) if link.peer not in mine]
+
+    def _links_among(self, near: Iterable[TcpEnd], mine: set[int]) -> list[_Link]:
         ports = {end.here[1] for end in near if end.listening}
         sockets = {end.here: end.inode for end in near if not end.listening}
-        links = [
+        return [
             _Link(end.here[1] in ports, sockets.get(end.there, 0), end.there)
             for end in near
             if end.inode in mine and not end.listening
         ]
-        unix = self._unix_ends()
-        links += [_Link(end.accepted, end.peer) for end in map(unix.get, mine) if end is not None]
-        return [link for link in links if link.peer not in mine]
 
     def _near(self, pid: int) -> list[TcpEnd]:
         """The connections of the network that a process lives in."""
@@ -172,7 +196,7 @@ class Connections:
     def _resolve(
         self,
         links: Sequence[_Link],
-        asked: Sequence[tuple[int, Member]],
+        server: Member,
         worked: Mapping[Member, int],
         others: Iterable[Member],
     ) -> None:
@@ -185,12 +209,29 @@ class Connections:
             if not link.peer and link.there is not None and not is_loopback(link.there[0])
         }
         if far:
-            self._cross(far, asked[0][1], busiest, worked)
+            self._cross(far, server, busiest, worked)
         self._search({link.peer for link in links if link.peer}, busiest, others)
+        owned = [(link, self._owners[link.peer]) for link in links if link.peer in self._owners]
+        held = Counter(owner for _, owner in owned)
+        for link, owner in owned:
+            link.account = owner.membership.account
+            link.used = worked.get(owner, 0) // held[owner]
+
+    def _resolve_groups(
+        self,
+        links: Iterable[_Link],
+        worked: Mapping[Member, int],
+        groups: Mapping[int, OpenAccount],
+    ) -> None:
+        """Finds the rest by the control groups that their sockets were made in."""
+        cgroups = {end.inode: end.cgroup for end in self._tcp or ()}
+        used: Counter[OpenAccount] = Counter()
+        for process, nanoseconds in worked.items():
+            used[process.membership.account] += nanoseconds
         for link in links:
-            owner = self._owners.get(link.peer) if link.peer else None
-            if owner is not None:
-                link.account, link.used = owner.membership.account, worked.get(owner, 0)
+            if link.peer and link.account is None:
+                link.account = groups.get(cgroups.get(link.peer, 0))
+                link.used = used[link.account] if link.account is not None else 0
 
     def _cross(
         self,
@@ -266,6 +307,7 @@ class Connections:
         """Shares out what a process used among those whom it is connected with."""
         for accepted, into in ((True, found.clients), (False, found.upstreams)):
             weights: Counter[OpenAccount | bytes | None] = Counter()
+            working = 0
             for link in links:
                 if link.accepted is not accepted or link.account is own:
                     continue
@@ -273,6 +315,10 @@ class Connections:
                 if who is None and not link.peer and link.there is not None:
                     who = link.there[0]
                 weights[who] += link.used + _WAITS
+                working += link.used
+            kinds = {who if isinstance(who, OpenAccount) else "elsewhere" for who in weights}
+            if len(kinds) > 1 and working * _FEW < used:
+                continue
             whole = sum(weights.values())
             for who, weight in weights.items():
                 part = used * weight // whole

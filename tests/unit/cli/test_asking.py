@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.cli.program import Program
+
+from publisher.cli import main
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -111,7 +112,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     folder = tmp_path / "worker-of-ours"
     folder.mkdir()
     made = Watched(folder)
@@ -148,26 +150,32 @@ def script(name: str) -> Callable[[Watched], int]:
     return start
 
 
+# All of a group's work is told in one, so they are called like nothing else on this machine.
 @pytest.mark.parametrize("earlier", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize(
     "worker",
     [
-        retitled("puma", "puma 6.4.2 (tcp://0.0.0.0:3000) [shop]"),
-        retitled("sidekiq", "sidekiq 7.2.0 shop [1 of 5 busy]"),
-        retitled("postgres", "postgres: shop shop [local] SELECT"),
-        retitled("nginx", "nginx: worker process"),
-        retitled("rsync", "perl"),
-        retitled("", "[celeryd: shop@host:ForkPoolWorker-1]"),
-        retitled("0:2]", "[kworker/0:2]"),
-        below("gunicorn", "gunicorn: worker [shop]"),
-        renamed("xz"),
-        renamed("kauditd0"),
-        script("to-nas.sh"),
-        script("train.py"),
+        retitled("kuma", "kuma 6.4.2 (tcp://0.0.0.0:3000) [shop]"),
+        retitled("sidekik", "sidekik 7.2.0 shop [1 of 5 busy]"),
+        retitled("postgrex", "postgrex: shop shop [local] SELECT"),
+        retitled("nginy", "nginy: worker process"),
+        retitled("rsink", "/usr/bin/perlish"),
+        retitled("celerid", "[celerid: shop@host:ForkPoolWorker-1]"),
+        retitled("9:2]", "[kworker/9:2]"),
+        below("gunikorn", "gunikorn: worker [shop]"),
+        renamed("xzed"),
+        renamed("kauditd9"),
+        script("to-nas-9.sh"),
+        script("train_9.py"),
     ],
 )
 def test_a_process_and_the_daemon_agree(
-    fanwhy: Program, watched: Watched, worker: Callable[[Watched], int], *, earlier: bool
+    empty: Path,
+    capsys: pytest.CaptureFixture[str],
+    watched: Watched,
+    worker: Callable[[Watched], int],
+    *,
+    earlier: bool,
 ) -> None:
     if not earlier:
         watched.watch()
@@ -176,7 +184,7 @@ def test_a_process_and_the_daemon_agree(
         watched.watch()
     watched.accounts()
     accounts = watched.accounts()
-    outcome = fanwhy("classify", str(pid), "--json")
-    answer = json.loads(outcome.out)
+    assert main(["classify", str(pid), "--json", "--config", str(empty)]) == 0
+    answer = json.loads(capsys.readouterr().out)
     del answer["clues"]
     assert answer in accounts

@@ -19,8 +19,9 @@ from publisher.errors import SourceError
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, Correspondents, WorkGroup
 from publisher.ledger.usage.gpu_users import with_gpu
+from publisher.ledger.usage.shortage import CALM, MemorySigns
 from publisher.pipeline import Pipeline
 from publisher.sources import Sources
 from publisher.sources.gpu_use import GpuUse
@@ -86,7 +87,7 @@ class Books:
         self.accounts = accounts
         self.samples = 0
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         self.samples += 1
         if self.samples == 1:
             return None
@@ -95,6 +96,12 @@ class Books:
 
     def account_of(self, pid: int) -> Account | None:
         return OLLAMA if pid in USERS else None
+
+    def correspondents(self, account: Account) -> Correspondents | None:
+        return None
+
+    def callers(self, port: int) -> Correspondents | None:
+        return None
 
     def close(self) -> None:
         pass
@@ -171,7 +178,7 @@ def test_what_the_daemon_learned_is_read_and_left_alone(tmp_path: Path) -> None:
 class Lost(Books):
     """A ledger that cannot be kept."""
 
-    def sample(self) -> Balance | None:
+    def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         raise SourceError("/proc/stat: no such file")
 
 

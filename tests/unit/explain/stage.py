@@ -12,7 +12,8 @@ from publisher.contract.readings import EvidenceReading, GroupKind
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.explain.naming.behaviour import Watcher
+from publisher.ledger.accounts import Account, Balance, Clues, MemoryKill, WorkGroup
 
 MakeAccount = Callable[..., Account]
 Verdict = Any
@@ -31,8 +32,7 @@ def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: A
         group=WorkGroup(key, kind, label, own=own),
         clues=Clues(program=program, **known),
         cpu_seconds=cores * seconds,
-        process_count=1,
-        **more,
+        **{"process_count": 1, **more},
     )
 
 
@@ -58,6 +58,9 @@ class Stage:
         seconds: float = 2.0,
         idle: float = 0.01,
         signs: Signs | None = None,
+        kills: tuple[MemoryKill, ...] = (),
+        kill_awaited: bool = False,
+        watcher: Watcher | None = None,
         **evidence: Any,
     ) -> Verdict:
         """One window; the accounts' CPU time is that of a window of two seconds."""
@@ -68,7 +71,12 @@ class Stage:
         )
         busy = sum(a.cpu_seconds for a in scaled) + idle * seconds
         balance = Balance(
-            window_seconds=seconds, cores=self.cores, busy_seconds=busy, accounts=scaled
+            window_seconds=seconds,
+            cores=self.cores,
+            busy_seconds=busy,
+            accounts=scaled,
+            memory_kills=kills,
+            memory_kill_awaited=kill_awaited,
         )
         if self.evidence:
             evidence = {**self.evidence(busy / seconds, seconds), **evidence}
@@ -79,6 +87,7 @@ class Stage:
             now=self.now,
             wall=self.wall,
             signs=signs or Signs(),
+            watcher=watcher,
         )
         if not self.headlines or self.headlines[-1] != verdict.headline:
             self.headlines.append(verdict.headline or "")

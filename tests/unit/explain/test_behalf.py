@@ -61,6 +61,7 @@ class Play:
 
     def __init__(self) -> None:
         self.stage = Stage()
+        self.headline: str | None = None
 
     def step(self, peers: Peers | None, *accounts: Account, **evidence: Any) -> list[CauseReading]:
         stage = self.stage
@@ -76,6 +77,7 @@ class Play:
             signs=Signs(),
             peers=peers,
         )
+        self.headline = verdict.headline
         return list(verdict.causes)
 
     def whom(self, peers: Peers | None, *accounts: Account, **evidence: Any) -> str | None:
@@ -104,6 +106,7 @@ def test_it_is_known_when_the_cause_begins(play: Play) -> None:
     while not causes:
         causes = play.step(known, POSTGRES)
     assert causes[0].on_behalf_of == "Immich"
+    assert "working for Immich" in str(play.headline)
 
 
 def test_a_load_generator_is_one_story_with_its_server(play: Play) -> None:
@@ -160,6 +163,8 @@ def test_one_that_serves_nobody_is_not_asked(play: Play) -> None:
 def test_a_proxy_works_for_whom_it_calls_unless_somebody_near_calls_it(play: Play) -> None:
     upstreams = (Correspondent(IMMICH, 0.8),)
     assert play.whom(Known({"nginx": Correspondents(upstreams=upstreams)}), NGINX) == "Immich"
+    asked = (Correspondent(POSTGRES, 0.8), Correspondent(IMMICH, 0.1))
+    assert Play().whom(Known({"nginx": Correspondents(upstreams=asked)}), NGINX) is None
     wrk = account("wrk", 0.5, kind="job", label="wrk", command="wrk")
     both = Correspondents(upstreams=upstreams, clients=(Correspondent(wrk, 0.9),))
     assert Play().whom(Known({"nginx": both}), NGINX) == "wrk"

@@ -51,7 +51,7 @@ def inode(of: socket.socket) -> int:
 def test_both_ends_of_a_connection(family: socket.AddressFamily, host: str, address: bytes) -> None:
     with connected(family, host) as (listener, caller, accepted):
         for ends in (tcp_ends(), ends_near("/proc", os.getpid())):
-            by_inode = {end.inode: end for end in ends}
+            by_inode = {end.inode: end._replace(cgroup=0) for end in ends}
             port, called = caller.getsockname()[1], listener.getsockname()[1]
             here, there = (address, port), (address, called)
             assert by_inode[inode(caller)] == TcpEnd(inode(caller), here, there, False)
@@ -72,6 +72,15 @@ def test_who_accepted_has_the_name_of_the_listener(tmp_path: Path) -> None:
             server, client = ends[inode(accepted)], ends[inode(caller)]
             assert (server.peer, server.accepted) == (inode(caller), True)
             assert (client.peer, client.accepted) == (inode(accepted), False)
+
+
+def test_the_kernel_tells_the_control_group_of_a_socket() -> None:
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    with connected(socket.AF_INET, "127.0.0.1") as (_, caller, accepted):
+        by_inode = {end.inode: end for end in tcp_ends()}
+        ours = {by_inode[inode(one)].cgroup for one in (caller, accepted)}
+        assert len(ours) == 1
+        assert (ours != {0}) is (release >= (5, 9))
 
 
 def test_an_address_as_people_write_it() -> None:

@@ -172,7 +172,7 @@ def test_a_name_that_the_kernel_cut_is_known() -> None:
 
 
 def test_the_longest_pattern_counts_and_a_users_goes_before_all() -> None:
-    shipped_ones = {
+    shipped_ones: dict[str, dict[str, dict[str, object]]] = {
         "web": {"short": {"label": "S", "program": ["ab*"]}},
         "media": {
             "long": {"label": "L", "program": ["abc*"]},

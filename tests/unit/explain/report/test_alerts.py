@@ -44,6 +44,47 @@ def test_memory(stage: Stage) -> None:
     assert told(stage) == [("alert_raised", "memory"), ("alert_cleared", "memory")]
 
 
+def test_memory_names_who_holds_it(stage: Stage, make_account: MakeAccount) -> None:
+    holder = make_account("postgres", memory_bytes=6 << 30)
+    stage.play(holder, lasting=40, memory_available_percent=3.0)
+    raised = stage.events[-1]
+    assert raised.message == "Memory is nearly used up: PostgreSQL database holds 6 GiB"
+    assert (raised.category, raised.label, raised.resource) == (
+        "database",
+        "PostgreSQL database",
+        "memory",
+    )
+
+
+def test_heat_names_who_makes_it(stage: Stage, make_account: MakeAccount) -> None:
+    make = make_account("cc1", 3.9, **MAKE)
+    stage.play(make, lasting=60, cpu_temperature_celsius=96.0)
+    raised = stage.events[-1]
+    assert raised.message == "The CPU is hot, most from Software build (make -j8)"
+    assert (raised.alert, raised.category) == ("temperature", "development")
+
+
+def test_a_disk_that_fills_up_names_who_writes_if_that_is_clear(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    full = Signs(disk_used_percent={"/srv": 96.0})
+    backup = make_account("borg", 0.1, disk_write_bytes_per_second=20e6)
+    other = make_account("postgres", 0.1, disk_write_bytes_per_second=1e6)
+    stage.play(backup, other, lasting=60, signs=full)
+    (raised,) = [event for event in stage.events if event.alert]
+    told = "File system /srv is nearly full; Borg backup has written the most lately"
+    assert (raised.message, raised.category) == (told, "backup")
+
+
+def test_two_that_write_alike_are_not_to_blame_for_a_full_disk(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    both = [make_account(name, 0.1, disk_write_bytes_per_second=20e6) for name in ("borg", "dd")]
+    stage.play(*both, lasting=60, signs=Signs(disk_used_percent={"/srv": 96.0}))
+    (raised,) = [event for event in stage.events if event.alert]
+    assert (raised.message, raised.label) == ("File system /srv is nearly full", None)
+
+
 def test_temperature(stage: Stage) -> None:
     stage.play(lasting=60, cpu_temperature_celsius=96.0)
     assert told(stage) == [("alert_raised", "temperature")]
@@ -103,3 +144,23 @@ def test_ids_are_unique_across_restarts(make_stage: type[Stage], make_account: M
         stage.play(make_account("borg", 3.0), lasting=20)
         ids |= {event.id for event in stage.events}
     assert len(ids) == 6
+
+
+def test_an_unknown_program_that_hides_and_takes_everything_is_suspected(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    hidden = make_account("zsvc", 3.8, executable="/tmp/.X11-unix/.x/zsvc")
+    verdict = stage.play(hidden, lasting=100)
+    assert told(stage) == []
+    assert (verdict.cause, "cryptomining" in verdict.headline) == ("unknown", False)
+    stage.play(hidden, lasting=60)
+    (alert,) = [event for event in stage.events if event.event == "alert_raised"]
+    assert (alert.alert, alert.severity) == ("cryptomining", "warning")
+    assert alert.message.startswith("Possibly cryptomining: zsvc, an unknown program")
+
+
+def test_what_lies_where_programs_belong_is_not_suspected(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    stage.play(make_account("zsvc", 3.8, executable="/opt/zsvc/bin/zsvc"), lasting=200)
+    assert told(stage) == []

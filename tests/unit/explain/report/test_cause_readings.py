@@ -28,8 +28,8 @@ def test_a_unit_has_its_handles(stage: Stage, make_account: MakeAccount) -> None
 def test_a_container_has_its_number(stage: Stage, make_account: MakeAccount) -> None:
     cause = stage.play(
         make_account(
-            "ffmpeg", 3.6, kind="container", label="jellyfin", pid=40, pids=(42, 40),
-            place=place_of(f"/system.slice/docker-{ID}.scope"),
+            "ffmpeg", 3.6, kind="container", label="jellyfin", called="jellyfin",
+            pid=40, pids=(42, 40), place=place_of(f"/system.slice/docker-{ID}.scope"),
         ),
         lasting=10,
     ).causes[0]  # fmt: skip

@@ -23,12 +23,14 @@ def found(category: str = "backup") -> Classification:
     return Classification(category, "Whatever", 0.9, "", "")
 
 
-def at(path: str, label: str = "", category: str = "backup", **facts: Any) -> str | None:
-    """The hint for a group in a control group."""
+def at(path: str, called: str = "", category: str = "backup") -> str | None:
+    """The hint for a group in a control group; ``called``: by what a runtime knows a container."""
     place = place_of(path)
     assert place is not None
-    group = WorkGroup("key", place.kind, label or place.label)
-    account = Account(group=group, clues=Clues(), cpu_seconds=1.0, place=place, pid=4711, **facts)
+    account = Account(
+        group=WorkGroup("key", place.kind, place.label), clues=Clues(), cpu_seconds=1.0,
+        place=place, pid=4711, called=called,
+    )  # fmt: skip
     return to_stop(account, found(category))
 
 
@@ -56,6 +58,10 @@ def process(
         (r"/machine.slice/machine-qemu\x2d3\x2dwin11.scope", "virsh suspend win11"),
         ("/machine.slice/systemd-nspawn@web.service", "machinectl poweroff web"),
         ("/lxc/112/ns", "lxc-freeze -n 112"),
+        ("/lxc/112/ns/system.slice/immich.service",
+         "pct exec 112 -- systemctl stop immich.service"),
+        ("/machine.slice/systemd-nspawn@web.service/payload/system.slice/shop.service",
+         "systemctl -M web stop shop.service"),
     ],
 )  # fmt: skip
 def test_each_kind_has_its_command(path: str, hint: str) -> None:
@@ -65,7 +71,8 @@ def test_each_kind_has_its_command(path: str, hint: str) -> None:
 def test_containers_are_paused_by_name_or_number() -> None:
     docker = f"/system.slice/docker-{ID}.scope"
     assert at(docker, "jellyfin") == "docker pause jellyfin"
-    assert at(docker, "docker 1a2b3c4d5e6f") == "docker pause 1a2b3c4d5e6f"
+    assert at(docker, "shop-db-1") == "docker pause shop-db-1"
+    assert at(docker) == "docker pause 1a2b3c4d5e6f"
     assert at(docker, "--all") == "docker pause 1a2b3c4d5e6f"
     assert at(f"/machine.slice/libpod-{ID}.scope", "web") == "podman pause web"
 
@@ -77,6 +84,15 @@ def test_what_lies_in_a_persons_own_session_is_paused_as_that_person() -> None:
     assert at(f"{SESSION}/docker-{ID}.scope", "web") is None
     assert at(rf"{SESSION}/machine-qemu\x2d3\x2dwin11.scope") is None
     assert at(f"{SESSION}/qemu.slice/100.scope") == "systemctl --user -M 1000@.host stop 100.scope"
+
+
+def test_what_lies_inside_a_container_does_not_stop_all_of_it() -> None:
+    inside = "system.slice"
+    assert at(f"/lxc/112/ns/{inside}/systemd-journald.service") is None
+    assert at(f"/lxc.payload.web/{inside}/shop.service") is None, "of LXD, Incus or LXC?"
+    assert at(f"/docker/{ID}/{inside}/shop.service") is None
+    assert at(f"/lxc/112/ns/{inside}/docker-{ID}.scope") is None
+    assert at(rf"/lxc/112/ns/{inside}/a$(reboot).service") is None
 
 
 def test_the_node_gives_no_hint_for_a_pod() -> None:
@@ -159,7 +175,9 @@ _NASTY = st.sampled_from(
     name=_NAMES | _NASTY,
     form=st.sampled_from(
         ["/system.slice/{}.service", "/system.slice/{}.scope", SESSION + "/app.slice/{}.service",
-         "/lxc/{}", "/lxc.payload.{}", "/machine.slice/machine-{}.scope", "/qemu.slice/{}.scope",
+         "/lxc/{}", "/lxc.payload.{}", "/lxc/112/ns/system.slice/{}.service",
+         "/machine.slice/systemd-nspawn@{}.service/system.slice/{}.service",
+         "/machine.slice/machine-{}.scope", "/qemu.slice/{}.scope",
          "/machine.slice/systemd-nspawn@{}.service", f"/docker/{ID}", f"/libpod_parent/libpod-{ID}"]
     ),
     category=st.sampled_from(CATEGORIES),
@@ -167,11 +185,13 @@ _NASTY = st.sampled_from(
 def test_whatever_a_name_holds_a_hint_is_one_plain_command(
     name: str, form: str, category: str
 ) -> None:
-    place = place_of(form.format(name))
+    place = place_of(form.replace("{}", name))
     if place is None:
         return
     group = WorkGroup("key", place.kind, name)
-    account = Account(group=group, clues=Clues(), cpu_seconds=1.0, place=place, pid=4711)
+    account = Account(
+        group=group, clues=Clues(), cpu_seconds=1.0, place=place, pid=4711, called=name
+    )
     hint = to_stop(account, found(category))
     if hint is None:
         return

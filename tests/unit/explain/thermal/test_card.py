@@ -53,7 +53,9 @@ def test_a_card_near_its_limit_is_hot_and_says_who(
     assert (verdict.causes[0].resource, verdict.causes[0].group) == ("gpu", "ollama")
     assert verdict.evidence.gpu_power_watts == 300
     raised = [event for event in stage.events if event.alert]
-    assert [(event.alert, event.message) for event in raised] == [("temperature", "The GPU is hot")]
+    hot = "The GPU is hot, most from Ollama language model"
+    assert [(event.alert, event.message) for event in raised] == [("temperature", hot)]
+    assert (raised[0].category, raised[0].label) == ("ai", "Ollama language model")
     play(stage, card, 0.0, lasting=600)
     states = [event.state for event in stage.events if event.event == "state_changed"]
     assert states == ["busy", "hot", "cooling", "quiet"]

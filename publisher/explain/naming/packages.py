@@ -1,0 +1,179 @@
+"""What no rule knows, looked up in public lists of what programs are.
+
+Two tables lie beside this file: ``packages.tsv`` holds the programs and units of Debian,
+``applications.tsv`` what people host themselves. They are made by ``tools/packages_table.py`` and
+are right for about six names in seven, so what they say is a guess, and only the kind of work: the
+label stays the name that the thing has.
+
+They are searched on the disk, in some twenty steps, and nothing of them stays in memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from publisher.contract.readings import GroupKind
+from publisher.explain.naming.classification import GUESS, Classification
+from publisher.explain.naming.lookup import base, hides, program_rule
+from publisher.explain.naming.place_names import container_names, image_names, unit_names
+from publisher.explain.naming.places import own_name
+from publisher.explain.naming.rules import COMM_LENGTH, RuleBook
+from publisher.ledger.accounts import Clues, WorkGroup
+
+PACKAGES: Final = Path(__file__).with_name("packages.tsv")
+"""Lines of name, letter of the category and, where it is called otherwise, the package; sorted.
+The first line tells the letters."""
+APPLICATIONS: Final = Path(__file__).with_name("applications.tsv")
+"""The same for self-hosted applications."""
+
+_VERSION = re.compile(r"[-_.]v?\d+(?:\.\d+)*$")
+_BUILT: Final = (".jar", ".war", ".dll")
+"""Endings of what was built from a product's source, and not written for one machine."""
+_SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/snap/", "/nix/", "/gnu/")
+_TELLING: Final = 6
+"""Letters that a name needs to mean the program of the list wherever its file lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a table."""
+
+    name: str
+    category: str
+    package: str
+
+
+def versionless(name: str) -> str:
+    """``llvm-ar`` for ``llvm-ar-19``; empty where there is no version."""
+    stripped = _VERSION.sub("", name)
+    return stripped if stripped != name else ""
+
+
+def find(table: Path, name: str) -> Entry | None:
+    """The line of a name in small letters.
+
+    One of the length to which the kernel cuts names is found by the whole ones that begin so, where
+    these are of one kind.
+    """
+    key = name.encode("utf-8", "replace")
+    if not key or key[0] <= ord("#") or b"\n" in key or b"\t" in key:
+        return None
+    try:
+        with (
+            table.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as lines,
+        ):
+            return _found(lines, key)
+    except (OSError, ValueError):  # it is not there, or empty
+        return None
+
+
+def _found(lines: mmap.mmap, key: bytes) -> Entry | None:
+    low, high = 0, len(lines)
+    while low < high:
+        middle = (low + high) // 2
+        start = max(low, lines.rfind(b"\n", low, middle) + 1)
+        end = lines.find(b"\n", middle)
+        if lines[start:end].partition(b"\t")[0] < key:
+            low = end + 1
+        else:
+            high = start
+    letters = dict(pair.split("=") for pair in lines[: lines.find(b"\n")].decode().split()[1:])
+    found: Entry | None = None
+    lines.seek(low)
+    while (line := lines.readline()).startswith(key):
+        name, letter, *package = line.decode().rstrip("\n").split("\t")
+        if letter not in letters:
+            return None
+        entry = Entry(name, letters[letter], package[0] if package else name)
+        if line[len(key) : len(key) + 1] == b"\t":
+            return entry
+        if len(key) != COMM_LENGTH or (found is not None and found.category != entry.category):
+            return None
+        found = found or entry
+    return found
+
+
+def by_packages(book: RuleBook, group: WorkGroup, clues: Clues) -> Classification | None:
+    """What a public list says of a unit, a container, a script or a program that no rule knows."""
+    if clues.disguise or hides(clues.executable) or _is_led_by_another(group, clues):
+        return None
+    for by, table, name in _names(book, group, clues):
+        entry = find(table, name)
+        if entry is not None:
+            said = f"Debian's package {entry.package!r} has it"
+            if table is APPLICATIONS:
+                said = "it is in the list of self-hosted applications"
+            label = own_name(group, clues)
+            if len(name) == COMM_LENGTH and label.lower() == name:
+                label = entry.name  # whole, where the kernel has cut it
+            return Classification(entry.category, label, GUESS, "", f"{by} {name!r}: {said}", by)
+    return None
+
+
+def _is_led_by_another(group: WorkGroup, clues: Clues) -> bool:
+    """Whether what works is another program than the one that the group is called after."""
+    if group.kind is not GroupKind.PROGRAM or clues.script or not clues.command:
+        return False
+    leader = base(clues.command.partition(" ")[0])
+    return leader[:COMM_LENGTH].lower() != base(clues.program)[:COMM_LENGTH].lower()
+
+
+def _names(book: RuleBook, group: WorkGroup, clues: Clues) -> Iterator[tuple[str, Path, str]]:
+    """The names that may be looked up, and where, the most telling first."""
+    for name in _unit(clues.unit.lower() if group.kind is GroupKind.UNIT else ""):
+        yield "unit", PACKAGES, f"{name}.service"
+        yield "unit", APPLICATIONS, name
+    for name in _container(clues):
+        yield "container", APPLICATIONS, name
+    for by, name in _programs(book, clues):
+        yield by, PACKAGES, name
+        if plain := versionless(name):
+            yield by, PACKAGES, plain
+        yield by, APPLICATIONS, name
+    for script in dict.fromkeys((clues.script, clues.worker_script)):
+        name, dot, _ = base(script.lower()).rpartition(".")
+        if dot and script.lower().endswith(_BUILT):
+            yield "script", APPLICATIONS, versionless(name) or name
+
+
+def _unit(unit: str) -> Iterator[str]:
+    """What is the unit's name but for engine, version and instance: ``foo`` for ``food`` is not."""
+    for name in dict.fromkeys(unit_names(unit) if unit else ()):
+        if name in unit and not unit.startswith(f"{name}d."):
+            yield name
+
+
+def _container(clues: Clues) -> Iterator[str]:
+    names = dict.fromkeys(
+        (
+            *image_names(clues.container_image.lower().partition("@")[0]),
+            *container_names(clues.container_name.lower()),
+        )
+    )
+    for name in filter(None, names):
+        yield name
+        if name.endswith(("-server", "-app", "-web")):
+            yield name.rpartition("-")[0]
+
+
+def _programs(book: RuleBook, clues: Clues) -> Iterator[tuple[str, str]]:
+    """Scripts as they lie in folders of programs, without an ending, and programs."""
+    for script in dict.fromkeys((clues.script, clues.worker_script)):
+        name = base(script.lower())
+        if name and "." not in name and _may_be(name, script):
+            yield "script", name
+    for path in dict.fromkeys((clues.program, clues.executable)):
+        name = base(path.lower())
+        if name and program_rule(book, name) is None and _may_be(name, clues.executable):
+            yield "program", name
+
+
+def _may_be(name: str, path: str) -> bool:
+    """Whether a program is the one of the list, and not somebody's own of the same name."""
+    return len(name) >= _TELLING or "/" not in path or path.startswith(_SYSTEM)

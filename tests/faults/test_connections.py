@@ -1,0 +1,227 @@
+"""Who works for whom: real databases and their clients, and networks of containers' own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from servers import wait_until
+
+from publisher.contract.readings import GroupKind
+from publisher.ledger import WorkGroup
+from publisher.ledger.cpu.process import Process
+from publisher.ledger.naming.names import Name
+from publisher.ledger.open_accounts import GroupMembership, Member, OpenAccount
+from publisher.ledger.usage.correspondents import Connections
+from publisher.sources.processes import Stat
+
+pytestmark = pytest.mark.faults
+
+_POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def start(
+    stack: ExitStack, *words: str, end_by: signal.Signals = signal.SIGKILL
+) -> subprocess.Popen[str]:
+    """A process of its own session, which ends with the test."""
+    process = stack.enter_context(
+        subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+    )
+
+    def end() -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, end_by)
+            process.wait(30)
+
+    stack.callback(end)
+    return process
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# --- real servers ---------------------------------------------------------------------------------
+
+
+# Another process asks: what descends from the one that keeps the books is its own work.
+_ASK = """
+import sys, time
+from publisher.ledger import LedgerSettings, open_ledger
+from publisher.sources import Sources, machine_files
+ledger = open_ledger(Sources(files=machine_files("/")), LedgerSettings())
+while True:
+    balance = ledger.sample()
+    for account in balance.accounts if balance else ():
+        if account.clues.program == sys.argv[1]:
+            known = ledger.correspondents(account)
+            leading = [one.account for one in known.clients if one.share > 0.6]
+            print(*(account.group.label for account in leading), flush=True)
+    time.sleep(0.5)
+"""
+
+
+def client_of(stack: ExitStack, program: str) -> str:
+    """The label of the client to whom most of a program's work is put down."""
+    asking = start(stack, sys.executable, "-c", _ASK, program)
+    assert asking.stdout is not None
+    return next(filter(None, map(str.strip, asking.stdout)))
+
+
+@pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="no redis here")
+@pytest.mark.parametrize("door", ["tcp", "unix"])
+def test_redis_works_for_its_load_generator(stack: ExitStack, tmp_path: Path, door: str) -> None:
+    port, path = str(free_port()), str(tmp_path / "redis.sock")
+    start(stack, "redis-server", "--port", port, "--unixsocket", path, "--save", "")
+    wait_until(lambda: Path(path).exists(), timeout=60)
+    where = ["-p", port] if door == "tcp" else ["-s", path]
+    start(stack, "redis-benchmark", *where, "-c", "5", "-n", "100000000", "-t", "get", "-q")
+    assert client_of(stack, "redis-server") == "redis-benchmark"
+
+
+@pytest.mark.skipif(_POSTGRES is None, reason="no PostgreSQL here")
+@pytest.mark.parametrize("door", ["tcp", "unix"])
+def test_postgresql_works_for_one_that_waits_for_its_answer(stack: ExitStack, door: str) -> None:
+    assert _POSTGRES is not None
+    # pytest's own folders are for root alone.
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fanwhy-")))
+    shutil.chown(folder, "postgres")
+    as_postgres = ("setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups")
+    subprocess.run(
+        [*as_postgres, _POSTGRES / "initdb", "-D", folder / "data", "-A", "trust"],
+        check=True,
+        capture_output=True,
+    )
+    port = str(free_port())
+    start(
+        stack, *as_postgres, str(_POSTGRES / "postgres"), "-D", str(folder / "data"),
+        "-p", port, "-k", str(folder), end_by=signal.SIGQUIT,
+    )  # fmt: skip
+    wait_until((folder / f".s.PGSQL.{port}").exists, timeout=60)
+    ready = [str(_POSTGRES / "pg_isready"), "-q", "-h", str(folder), "-p", port]
+    wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, timeout=60)
+    host = "127.0.0.1" if door == "tcp" else str(folder)
+    work = "do $$ begin loop end loop; end $$"
+    start(
+        stack, *as_postgres, str(_POSTGRES / "psql"), "-h", host, "-p", port, "-U", "postgres",
+        "-c", work, "postgres",
+    )  # fmt: skip
+    assert client_of(stack, "postgres") == "psql"
+
+
+# --- containers -----------------------------------------------------------------------------------
+
+_SERVER = """
+import socket, sys
+server = socket.create_server(("0.0.0.0", 7000))
+print("listens", flush=True)
+held = [server.accept() for _ in range(2)]
+print("held", flush=True)
+sys.stdin.read()
+"""
+_CLIENT = """
+import socket, sys
+held = socket.create_connection((sys.argv[1], 7000))
+print("called", flush=True)
+sys.stdin.read()
+"""
+
+
+def run(*words: str) -> None:
+    subprocess.run(words, check=True)
+
+
+@pytest.fixture
+def networks(stack: ExitStack) -> tuple[str, str, str]:
+    """Three networks with a bridge between them, as containers have them: server, app, idle one."""
+    names = tuple(f"fanwhy-{os.getpid()}-{number}" for number in range(3))
+    bridge = f"fwb{os.getpid() % 100000}"
+    run("ip", "link", "add", bridge, "type", "bridge")
+    stack.callback(run, "ip", "link", "del", bridge)
+    run("ip", "addr", "add", "10.254.77.254/24", "dev", bridge)
+    run("ip", "link", "set", bridge, "up")
+    for number, name in enumerate(names):
+        run("ip", "netns", "add", name)
+        stack.callback(run, "ip", "netns", "del", name)
+        end = f"fwv{os.getpid() % 10000}x{number}"
+        run("ip", "link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", name)
+        run("ip", "link", "set", end, "master", bridge, "up")
+        run("ip", "-n", name, "addr", "add", f"10.254.77.{number + 1}/24", "dev", "eth0")
+        run("ip", "-n", name, "link", "set", "eth0", "up")
+    return names[0], names[1], names[2]
+
+
+def container(pid: int, label: str, kind: GroupKind = GroupKind.CONTAINER) -> Member:
+    made: Member = Process(Stat(pid, b"x", b"S", 1, pid, pid, 0, 0, 0, 1, 1, 0), pid, 0)
+    account = OpenAccount(WorkGroup(label, kind, label), Name(label, label=label))
+    made.membership = GroupMembership(account, None, False, True, "x")
+    return made
+
+
+def inside(network: str, program: str, *words: str) -> Sequence[str]:
+    return ("ip", "netns", "exec", network, sys.executable, "-c", program, *words)
+
+
+@pytest.mark.parametrize("from_host", [False, True], ids=["container", "host"])
+def test_a_caller_in_another_network_is_found(
+    stack: ExitStack, networks: tuple[str, str, str], from_host: bool
+) -> None:
+    server = start(stack, *inside(networks[0], _SERVER))
+    assert server.stdout is not None
+    server.stdout.readline()
+    direct = (sys.executable, "-c", _CLIENT, "10.254.77.1")
+    app = start(stack, *(direct if from_host else inside(networks[1], _CLIENT, "10.254.77.1")))
+    other = start(stack, *inside(networks[2], _CLIENT, "10.254.77.1"))
+    server.stdout.readline()
+    kind = GroupKind.JOB if from_host else GroupKind.CONTAINER
+    asked = container(server.pid, "database")
+    worked = {
+        container(app.pid, "app", kind): 50_000_000,
+        container(other.pid, "other"): 100_000,
+    }
+    found = Connections().counterparts([(1000, asked)], worked, [])
+    shares = {account.group.label: part for account, part in found.clients.items()}
+    assert shares["app"] > 900
+    assert shares["other"] < 100
+    assert not found.remote
+
+
+def test_a_caller_from_elsewhere_is_another_machine(
+    stack: ExitStack, networks: tuple[str, str, str]
+) -> None:
+    """A network that none of our containers has stands for the street."""
+    server = start(stack, sys.executable, "-c", _SERVER)
+    assert server.stdout is not None
+    server.stdout.readline()
+    for network in networks[1:]:
+        start(stack, *inside(network, _CLIENT, "10.254.77.254"))
+    server.stdout.readline()
+    asked = container(server.pid, "smbd", GroupKind.UNIT)
+    found = Connections().counterparts([(1000, asked)], {}, [])
+    assert sorted(found.remote) == [b"\x0a\xfe\x4d\x02", b"\x0a\xfe\x4d\x03"]
+    assert Connections().callers(7000) == set(found.remote)
