@@ -46,8 +46,10 @@ deb http://deb.debian.org/debian unstable main contrib non-free
 CODES: Final = dict(zip("abcdefghijklmnopqrstuvwxyz", CATEGORIES, strict=False))
 _CODE: Final = {category: code for code, category in CODES.items()}
 
-_ENOUGH: Final = 4.0
-_AHEAD: Final = 1.5
+_ENOUGH: Final = 5.0
+_AHEAD: Final = 2.0
+_TOOLBOX: Final = 20
+"""A package of more programs than that is a box of small tools."""
 _WORDLIKE: Final = 7
 """Up to so many letters a name is likely to be somebody else's as well, unless the package is
 called like it."""
@@ -207,7 +209,7 @@ class Debian:
             category = self.judge.category(name, packages)
             if self.judge.may_be_entered(name, packages) and found.get(name, [""])[0] != category:
                 _enter(found, f"{name}.service", category, packages)
-        return found
+        return _without_toolboxes(found)
 
     def _is_program(self, name: str, packages: Sequence[Package]) -> bool:
         if not packages or not self.judge.may_be_entered(name, packages):
@@ -218,6 +220,16 @@ class Debian:
         own = {name.partition("-")[0], name.partition("_")[0]}
         parts = {part for each in packages for part in re.split(r"[-.+_\d]", each.name)}
         return len(name) > 5 and (bool(own & parts) or name[-1] == "d" or name.count("-") > 0)
+
+
+def _without_toolboxes(found: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Without the hundreds of small tools of some packages, but for those called like these."""
+    count = Counter(package or name for name, (_, package) in found.items())
+    return {
+        name: (category, package)
+        for name, (category, package) in found.items()
+        if count[package or name] <= _TOOLBOX or name.startswith(_called(package)[1])
+    }
 
 
 def agreement(entries: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
@@ -267,7 +279,7 @@ _TAGS: Final = {
     "File Transfer - Distributed Filesystems": "file_sharing",
     "File Transfer - Object Storage & File Servers": "file_sharing",
     "File Transfer - Peer-to-peer Filesharing": "downloads",
-    "File Transfer - Single-click & Drag-n-drop Upload": "file_sharing",
+    "File Transfer - Single-click & Drag-n-drop Upload": "",
     "File Transfer - Web-based File Managers": "file_sharing",
     "File Transfer & Synchronization": "",
     "Games": "gaming",
@@ -293,8 +305,6 @@ _TAGS: Final = {
     "Software Development - Feature Toggle": "development",
     "Software Development - IDE & Tools": "development",
     "Software Development - Localization": "development",
-    "Software Development - Low Code": "development",
-    "Software Development - Project Management": "development",
     "Software Development - Testing": "development",
     "Video Surveillance": "media",
     "VPN": "remote_access",
@@ -303,6 +313,7 @@ _TAGS: Final = {
 }
 
 
+_FORGE = re.compile(r"\b(?:git|mercurial|source code|code review)\b")
 _FETCHES = re.compile(r"\b(?:download|torrent|usenet|yt-dlp|youtube-dl|media requests?)")
 
 
@@ -315,6 +326,8 @@ def applications(folder: Path) -> dict[str, tuple[str, str]]:
         found = {_TAGS.get(tag.strip(), "web") for tag in document["tags"]}
         if found == {"media"} and _FETCHES.search(document.get("description", "").lower()):
             found = {"downloads"}
+        if found == {"web"} and _FORGE.search(document.get("description", "").lower()):
+            found = {"development"}
         for name in _spellings(document):
             if len(name) > 3 and name not in stop and _NAME.fullmatch(name):
                 said[name] |= found if len(found) == 1 else {"", *found}

@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from publisher.errors import FanwhyError
+from publisher.errors import FanwhyError, SourceError
+from publisher.sources.files import KernelFiles
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,13 @@ def _free(descriptor: int, fcntl: Any) -> bool:
 
 def _is_daemon(pid: int) -> bool:
     """Whether a process is a daemon of ours, as far as this system tells."""
-    if not Path("/proc/self/cmdline").exists():
+    files = KernelFiles()
+    if not files.exists("/proc/self/cmdline"):
         return True
-    return b"publisher.daemon" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    try:
+        return b"publisher.daemon" in files.read(f"/proc/{pid}/cmdline", keep=False).split(b"\0")
+    except SourceError:  # it is gone
+        return False
 
 
 def _lock(descriptor: int) -> None:

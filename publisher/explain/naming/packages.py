@@ -2,7 +2,7 @@
 
 Two tables lie beside this file: ``packages.tsv`` holds the programs and units of Debian,
 ``applications.tsv`` what people host themselves. They are made by ``tools/packages_table.py`` and
-are right for about nine names in ten, so what they say is a guess, and only the kind of work: the
+are right for about six names in seven, so what they say is a guess, and only the kind of work: the
 label stays the name that the thing has.
 
 They are searched on the disk, in some twenty steps, and nothing of them stays in memory.

@@ -7,6 +7,7 @@ script only if it is named like one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -104,7 +105,7 @@ def _long(word: str, options: Interpreter) -> tuple[str, str]:
 
 def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
     """Its options are words of their own; most carry their value behind a colon or as they are."""
-    at, sure, flag = 1, True, "class"
+    at, sure, flag, library = 1, True, "class", ""
     while at < len(words):
         word = words[at]
         at += 1
@@ -118,11 +119,19 @@ def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
         elif word[:1] not in ("-", "@"):
             if flag == "-jar" or word.endswith(".java"):
                 return _sure(Run(word, flag if flag == "-jar" else "", at), sure)
-            if sure:
-                return Run(word, flag, at)
+            is_class = "." in word or word[:1].isupper()
+            return Run(word, flag, at) if sure and is_class else Run(library, flag, at)
+        elif word.startswith("@"):
+            library = _library(word) or library
         elif word.startswith("--") and "=" not in word and word not in interpreter.bare:
             sure = False
-    return Run()
+    return Run(library, flag, at)
+
+
+def _library(word: str) -> str:
+    """The package in whose folder a file of arguments lies: Forge starts Minecraft so."""
+    path = re.fullmatch(r"@libraries/((?:[a-z]\w*/)+)\d[\w.-]*/[\w-]+\.txt", word)
+    return path[1].rstrip("/").replace("/", ".") if path else ""
 
 
 def _pwsh(words: Sequence[str]) -> Run:

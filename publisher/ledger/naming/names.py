@@ -115,9 +115,12 @@ class Namer:
         if not words or not words[0].strip():
             return _named(program_of_comm(comm))
         tables = self.programs
-        if titled := titled_program(words[0], tables.titled, tables.interpreters.keys()):
-            kernel = program_of_comm(comm)
-            interpreter = kernel if kernel in tables.interpreters else ""
+        kernel = program_of_comm(comm)
+        interpreter = kernel if kernel in tables.interpreters else ""
+        title = words[0]
+        if interpreter and len(words) > 1 and " " not in title:
+            title += " "  # no interpreter's own name: the title was told in several words
+        if titled := titled_program(title, tables.titled, tables.interpreters.keys()):
             return replace(_named(titled), interpreter=interpreter, titled=True)
         if " " in words[0]:
             return self._titled(words, comm)
@@ -270,8 +273,10 @@ class Namer:
         script, flag, after = run_of(self.programs.interpreters[program], words)
         name = base(script)
         if not name or script == "-" or script.endswith("/") or _NO_FILE.match(script):
-            return Name(program=program, command=program, label=f"{program} {flag}".rstrip())
-        if wrapped := self._wrapped(name, [name, *words[after:]], comm, depth):
+            told = f"{program} {flag}".rstrip() if flag != "class" else program
+            return Name(program=program, command=program, label=told)
+        is_file = flag or "/" in script or SCRIPT.fullmatch(name)
+        if is_file and (wrapped := self._wrapped(name, [name, *words[after:]], comm, depth)):
             return wrapped
         told = self._of_script(program, script, flag, words[after:])
         return told if flag in ("-m", "class") else replace(told, path=_path(script))
@@ -308,10 +313,14 @@ class Namer:
         name = clean(program) or "unknown"
         limit = self.programs.subcommands.get(program, 0)
         switches = self.programs.switches.get(program, frozenset())
+        valued = self.programs.valued.get(program, frozenset())
         kept: list[str] = []
         flags: list[str] = []
+        skips = False
         for word in words if limit else ():
-            if program in ("make", "gmake", "ninja") and _JOBS.match(word):
+            if skips or word in valued:
+                skips = not skips
+            elif program in ("make", "gmake", "ninja") and _JOBS.match(word):
                 flags.append(word)
             elif word in switches:
                 continue
@@ -380,7 +389,8 @@ def _scripted(program: str, path: str, name: str = "", *, flag: str = "", label:
         return _named(program)
     text = f"{program} {flag}{name}"
     if not label:
-        label = re.sub(r"\.(dll|exe|asar)$", "", name) if SCRIPT.fullmatch(name) else text
+        is_file = SCRIPT.fullmatch(name) or path.startswith(("/", "./"))
+        label = re.sub(r"\.(dll|exe|asar)$", "", name) if is_file else text
     if flag == "-m " or not is_generic(name):
         return Name(program, name, text, clean(label), interpreter=program)
     if folder := folder_of(path):

@@ -38,7 +38,7 @@ _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 """Tables of programs, and what each key of a program expects."""
 _WORD_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "shell_options": ("valued", "bare"), "switches": (),
+    "shell_options": ("valued", "bare"), "switches": (), "valued": (),
 }  # fmt: skip
 """Tables of words; those with a fixed set of keys have them here."""
 
@@ -111,7 +111,8 @@ class Programs:
         chores: programs that say little of what a script is about.
         subcommands: how many words behind a program are part of its name.
         naming_subcommands: subcommands behind which a name comes.
-        switches: of programs with subcommands, options that stand alone.
+        switches: of programs with subcommands, options that stand alone; ``valued``: those that
+            take the next word.
         secretive: programs that take a secret as a bare word.
         titled: programs that write a title in place of their command line.
     """
@@ -124,6 +125,7 @@ class Programs:
     subcommands: Mapping[str, int]
     naming_subcommands: frozenset[str]
     switches: Mapping[str, frozenset[str]]
+    valued: Mapping[str, frozenset[str]]
     secretive: frozenset[str]
     titled: frozenset[str]
     wrappers: Mapping[str, Wrapper]
@@ -198,9 +200,8 @@ def _programs(document: Document) -> Programs:
         shell_valued=frozenset(_words(options.get("valued", ()))),
         shell_bare=frozenset(_words(options.get("bare", ()))),
         subcommands=dict.fromkeys(one, 1) | dict.fromkeys(two, 2),
-        switches={
-            name: frozenset(_words(words)) for name, words in document.get("switches", {}).items()
-        },
+        switches=_word_sets(document.get("switches", {})),
+        valued=_word_sets(document.get("valued", {})),
         wrappers={
             name: Wrapper(
                 positional=body.get("positional", 0),
@@ -217,6 +218,10 @@ def _programs(document: Document) -> Programs:
             for name, body in interpreters.items()
         },
     )
+
+
+def _word_sets(table: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(_words(words)) for name, words in table.items()}
 
 
 def _interpreter(body: Document) -> Interpreter:

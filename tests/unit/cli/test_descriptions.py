@@ -112,7 +112,8 @@ def test_a_container_is_called_as_its_runtime_would(fanwhy: Program) -> None:
         {**worker, "container": image},
         {**worker, "cgroup": DOCKER},
     ) == [
-        *4 * [("container", "shelf")],
+        *3 * [("container", "shelf")],
+        ("container", "x (shelf)"),
         ("container", "thing:1"),
         ("container", f"docker {'ab' * 6}"),
     ]

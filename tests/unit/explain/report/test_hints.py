@@ -83,7 +83,7 @@ def test_what_lies_in_a_persons_own_session_is_paused_as_that_person() -> None:
     assert podman == "sudo -u '#1000' XDG_RUNTIME_DIR=/run/user/1000 podman pause web"
     assert at(f"{SESSION}/docker-{ID}.scope", "web") is None
     assert at(rf"{SESSION}/machine-qemu\x2d3\x2dwin11.scope") is None
-    assert at(f"{SESSION}/qemu.slice/100.scope") is None
+    assert at(f"{SESSION}/qemu.slice/100.scope") == "systemctl --user -M 1000@.host stop 100.scope"
 
 
 def test_what_lies_inside_a_container_does_not_stop_all_of_it() -> None:
