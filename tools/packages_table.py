@@ -48,6 +48,8 @@ _CODE: Final = {category: code for code, category in CODES.items()}
 
 _ENOUGH: Final = 5.0
 _AHEAD: Final = 2.0
+_TOOLBOX: Final = 20
+"""A package of more programs than that is a box of small tools."""
 _WORDLIKE: Final = 7
 """Up to so many letters a name is likely to be somebody else's as well, unless the package is
 called like it."""
@@ -207,7 +209,7 @@ class Debian:
             category = self.judge.category(name, packages)
             if self.judge.may_be_entered(name, packages) and found.get(name, [""])[0] != category:
                 _enter(found, f"{name}.service", category, packages)
-        return found
+        return _without_toolboxes(found)
 
     def _is_program(self, name: str, packages: Sequence[Package]) -> bool:
         if not packages or not self.judge.may_be_entered(name, packages):
@@ -218,6 +220,16 @@ class Debian:
         own = {name.partition("-")[0], name.partition("_")[0]}
         parts = {part for each in packages for part in re.split(r"[-.+_\d]", each.name)}
         return len(name) > 5 and (bool(own & parts) or name[-1] == "d" or name.count("-") > 0)
+
+
+def _without_toolboxes(found: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Without the hundreds of small tools of some packages, but for those called like these."""
+    count = Counter(package or name for name, (_, package) in found.items())
+    return {
+        name: (category, package)
+        for name, (category, package) in found.items()
+        if count[package or name] <= _TOOLBOX or name.startswith(_called(package)[1])
+    }
 
 
 def agreement(entries: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:

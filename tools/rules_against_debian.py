@@ -197,10 +197,14 @@ def _kinds(
 
 def missing_units(index: Index) -> Iterator[str]:
     """Every unit of Debian's that no rule names, with its package and what that is."""
-    classifier = Classifier(load())
+    book = load()
+    classifier = Classifier(book)
     for unit in sorted(index.units):
         instance = f"{unit}1" if unit.endswith("@") else unit
         group = WorkGroup(unit, GroupKind.UNIT, unit)
+        hosting = book.find("unit", unit) or book.find("program", unit.rstrip("@"))
+        if hosting is not None and hosting.role == "host":
+            continue  # what runs in it has a name of its own
         if classifier.classify(group, Clues(unit=f"{instance}.service")).category == "unknown":
             for package in index.of_unit(unit)[:1]:
                 yield f"{unit}\t{package.name} ({package.section})\t{package.description}"

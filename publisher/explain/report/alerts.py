@@ -9,21 +9,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from publisher.contract.readings import EvidenceReading, Resource
+from publisher.contract.readings import CauseReading, EvidenceReading, Resource
 from publisher.contract.units import Unit, humanise
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.naming.lookup import hides
 from publisher.explain.naming.named import Named
 from publisher.explain.report.cause_readings import Classify
 from publisher.explain.report.headline import joined
 from publisher.explain.report.memory_story import NOBODY, MemoryStory
 from publisher.explain.report.writers import Writers
 from publisher.explain.window import Window
+from publisher.ledger.accounts import Balance
 
 _OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
+_HIDING_SECONDS: Final = 120.0
+_ALL_CORES: Final = 0.8
 _FULL_PERCENT: Final = 99.0
 _SLACK_PERCENT: Final = 1.0
 
@@ -39,6 +43,7 @@ class Condition:
         category: the kind of work of who is to blame; empty where that is nobody.
         label: what that one is called; likewise.
         resource: what it uses so much of.
+        cause: who is to blame, where that one is no cause of a load.
     """
 
     alert: str
@@ -49,6 +54,7 @@ class Condition:
     category: str = ""
     label: str = ""
     resource: Resource | None = None
+    cause: CauseReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,7 @@ class Alerts:
             *self._scarce(window.evidence, _causes_of(culprits, LoadKind.MEMORY)),
             *self._hot(hot, culprits),
             *_of_causes(culprits.causes, window.wall),
+            *_hiding(culprits.causes, window.balance),
             *([_DUST] if dusty else ()),
         ]
         return self._observe(conditions, start=window.start, now=window.now)
@@ -200,6 +207,7 @@ class Alerts:
                     category=kill.category,
                     label=kill.label,
                     resource=Resource.MEMORY,
+                    cause=kill.cause,
                 ),
                 until,
             )
@@ -268,6 +276,24 @@ def _held_by(holding: Sequence[Cause]) -> str:
     size = first.account.memory_bytes
     holds = f"holds {humanise(size, Unit.BYTES)}" if size else "takes the most"
     return f": {first.named.short} {holds}"
+
+
+def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
+    """Programs that no rule knows, lie where anyone may put one, and take all of the CPU for long.
+
+    Most miners that got into a machine look so. It is a suspicion, never a certainty.
+    """
+    much = _ALL_CORES * balance.cores * balance.window_seconds
+    for cause in causes:
+        account = cause.account
+        unknown = cause.classification.category == "unknown"
+        if unknown and account.cpu_seconds >= much and hides(account.clues.executable):
+            words = (
+                f"Possibly cryptomining: {cause.named}, an unknown program in a temporary or "
+                "hidden folder, takes nearly all of the CPU"
+            )
+            condition = Condition("cryptomining", cause.key, "warning", words, _HIDING_SECONDS)
+            yield _blaming([cause], condition)
 
 
 def _of_causes(causes: Sequence[Cause], wall: float) -> Iterator[Condition]:

@@ -17,7 +17,7 @@ from publisher.explain.naming.classifier import Classification
 from publisher.explain.report.hints import to_stop, unit_of
 from publisher.explain.thermal.power_model import gpu_watts
 from publisher.explain.thermal.state import AfterLoad
-from publisher.ledger.accounts import Account, Balance
+from publisher.ledger.accounts import Account, Balance, MemoryKill
 
 _MOST_REJECTED: Final = 3
 # What is blocked and moves fewer bytes a second than this waits for the disk, rather than works it.
@@ -111,6 +111,17 @@ def _handles(
         "cgroup": None if place is None else printable(place.anchor),
         "to_stop": to_stop(account, found, signs.pauses),
     }
+
+
+def killed_reading(kill: MemoryKill, account: Account, found: Classification) -> CauseReading:
+    """A group in which the kernel killed a process for want of memory."""
+    return CauseReading(
+        resource=Resource.MEMORY,
+        memory_bytes=kill.held_bytes,
+        active=False,
+        reason=f"the kernel killed a process of it for want of memory; {found.reason}",
+        **_who(account, found),
+    )
 
 
 def _past(account: Account, found: Classification) -> CauseReading:

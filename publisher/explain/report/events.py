@@ -63,7 +63,7 @@ class EventLog:
         for alert in alerts:
             words = alert.condition.message
             message = words if alert.raised else f"Over: {words}"
-            self._note_alert(alert, message, state, causes)
+            self._note_alert(alert, message, state, _with_its_own(alert, causes))
 
     def unwatched(
         self, causes: Iterable[Cause], alerts: Iterable[Alert], state: HostState, now: float
@@ -121,6 +121,18 @@ class EventLog:
                 **facts,
             )
         )
+
+
+def _with_its_own(alert: Alert, causes: CauseReadings) -> CauseReadings:
+    """Who is to blame for a load, and before them who is for what is raised."""
+    own = alert.condition.cause if alert.raised else None
+    if own is None or any(_alike(own, cause) for cause in causes):
+        return causes
+    return (own, *causes)
+
+
+def _alike(one: CauseReading, other: CauseReading) -> bool:
+    return (one.kind, one.group) == (other.kind, other.group)
 
 
 def _facts(cause: Cause) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from publisher.contract.readings import EvidenceReading, GroupKind
+from publisher.contract.readings import CauseReading, EvidenceReading, GroupKind
 from publisher.contract.units import Unit, humanise
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.resources import LoadKind, has_plenty, is_at_limit
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.naming.named import Named
-from publisher.explain.report.cause_readings import Classify
+from publisher.explain.report.cause_readings import Classify, killed_reading
 from publisher.explain.window import Window
 from publisher.ledger.accounts import Account, MemoryKill, MemoryLimit
 
@@ -36,12 +36,14 @@ class ToldKill:
         key: of the victim's group; empty where that is not known.
         category: the kind of its work; likewise.
         label: what it is called; likewise.
+        cause: the same as it is published; likewise.
     """
 
     text: str
     key: str = ""
     category: str = ""
     label: str = ""
+    cause: CauseReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ class MemoryStories:
         named = Named.of(account, found)
         again = self._is_habit(account.group.key, window.now)
         text = self._words(kill, account, named, self._eater(kill, window, culprits), again=again)
-        return ToldKill(text, account.group.key, found.category, str(named))
+        cause = killed_reading(kill, account, found)
+        return ToldKill(text, account.group.key, found.category, str(named), cause)
 
     def _words(
         self, kill: MemoryKill, account: Account, named: Named, eater: Named | None, *, again: bool

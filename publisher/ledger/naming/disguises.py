@@ -31,13 +31,13 @@ _KERNEL_THREAD: Final = re.compile(
 _BRACKETS: Final = re.compile(r"\[[\w.:/+-]+\]")
 """As ``ps`` shows what has no command line."""
 _KNOWN_NAMES: Final = """
-    sshd sshd-session ssh cron crond atd init systemd systemd-journald systemd-logind systemd-udevd
+    sshd sshd-session ssh cron crond atd systemd systemd-journald systemd-logind systemd-udevd
     systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
-    syslog-ng udevd agetty getty login bash sh dash rsync httpd apache2 nginx mysqld postgres
+    syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
     redis-server php-fpm named dnsmasq chronyd ntpd auditd irqbalance snapd polkitd containerd
-    dockerd runc NetworkManager rpcbind smbd nmbd sendmail master exim4 top ps ls cat find watch
-    tail less vi acpid lvmetad multipathd iscsid java gdm Xorg pulseaudio wpa_supplicant dhclient
-    avahi-daemon cupsd accounts-daemon packagekitd unattended-upgr
+    dockerd NetworkManager rpcbind smbd nmbd sendmail exim4 ps ls cat acpid lvmetad multipathd
+    iscsid java gdm Xorg pulseaudio wpa_supplicant dhclient avahi-daemon cupsd accounts-daemon
+    packagekitd unattended-upgr
 """
 _KNOWN: Final = frozenset(_KNOWN_NAMES.split())
 """Compiled programs that people expect to see, and whose names are therefore borrowed."""
@@ -52,19 +52,15 @@ _SAME_PROGRAMS: Final = """
     mysqld mariadbd
     sh dash bash ash zsh ksh mksh
     httpd apache2
-    init systemd openrc-init runit
     sendmail exim4 exim postfix sendmail.sendmail msmtp esmtp nullmailer
-    vi vim nvim nvi elvis
     cron crond cronie fcron
     syslogd rsyslogd inetutils-syslogd
     udevd eudev udevadm
     getty agetty mgetty
-    less more
     ps procps
     ssh dbclient dropbear
     sshd dropbear sshd-session sshd-auth
     redis-server valkey-server redis-check-rdb keydb-server
-    master postfix
     Xorg Xorg.bin X Xwayland
     bash rbash dash sh
     java javac jspawnhelper

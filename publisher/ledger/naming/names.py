@@ -112,9 +112,12 @@ class Namer:
         if not words or not words[0].strip():
             return _named(program_of_comm(comm))
         tables = self.programs
-        if titled := titled_program(words[0], tables.titled, tables.interpreters.keys()):
-            kernel = program_of_comm(comm)
-            interpreter = kernel if kernel in tables.interpreters else ""
+        kernel = program_of_comm(comm)
+        interpreter = kernel if kernel in tables.interpreters else ""
+        title = words[0]
+        if interpreter and len(words) > 1 and " " not in title:
+            title += " "  # no interpreter's own name: the title was told in several words
+        if titled := titled_program(title, tables.titled, tables.interpreters.keys()):
             return replace(_named(titled), interpreter=interpreter, titled=True)
         if " " in words[0]:
             return self._titled(words, comm)

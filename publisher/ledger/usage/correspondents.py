@@ -316,7 +316,8 @@ class Connections:
                     who = link.there[0]
                 weights[who] += link.used + _WAITS
                 working += link.used
-            if len(weights) > 1 and working * _FEW < used:
+            kinds = {who if isinstance(who, OpenAccount) else "elsewhere" for who in weights}
+            if len(kinds) > 1 and working * _FEW < used:
                 continue
             whole = sum(weights.values())
             for who, weight in weights.items():

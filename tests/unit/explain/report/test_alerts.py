@@ -144,3 +144,23 @@ def test_ids_are_unique_across_restarts(make_stage: type[Stage], make_account: M
         stage.play(make_account("borg", 3.0), lasting=20)
         ids |= {event.id for event in stage.events}
     assert len(ids) == 6
+
+
+def test_an_unknown_program_that_hides_and_takes_everything_is_suspected(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    hidden = make_account("zsvc", 3.8, executable="/tmp/.X11-unix/.x/zsvc")
+    verdict = stage.play(hidden, lasting=100)
+    assert told(stage) == []
+    assert (verdict.cause, "cryptomining" in verdict.headline) == ("unknown", False)
+    stage.play(hidden, lasting=60)
+    (alert,) = [event for event in stage.events if event.event == "alert_raised"]
+    assert (alert.alert, alert.severity) == ("cryptomining", "warning")
+    assert alert.message.startswith("Possibly cryptomining: zsvc, an unknown program")
+
+
+def test_what_lies_where_programs_belong_is_not_suspected(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    stage.play(make_account("zsvc", 3.8, executable="/opt/zsvc/bin/zsvc"), lasting=200)
+    assert told(stage) == []

@@ -105,6 +105,9 @@ def test_a_kill_is_told_for_a_minute_and_its_alert_for_ten(stage: Stage) -> None
     ]
     raised, cleared = [event for event in stage.events if event.alert]
     assert (raised.event, raised.label, raised.category) == ("alert_raised", "leak.py", "unknown")
+    (cause,) = raised.causes
+    assert (cause.label, cause.resource, cause.active) == ("leak.py", "memory", False)
+    assert cleared.causes == ()
     assert (raised.resource, cleared.event, cleared.label) == ("memory", "alert_cleared", "leak.py")
     assert 590 <= cleared.duration_seconds <= 610
 

@@ -96,6 +96,10 @@ NORMAL = [
     ("sshd: bob [priv]", "sshd-session", "/usr/lib/openssh/sshd-session"),
     ("/usr/bin/java -jar x", "java", "/opt/java/openjdk/bin/java"),
     ("migration", "migration", "/opt/app/migration"),
+    ("master", "master", "/opt/app/worker"),
+    ("/init", "init", "/usr/bin/s6-svscan"),
+    ("/home/u/.local/share/Steam/steam", "steam", "/home/u/.local/share/Steam/steam"),
+    ("factorio", "factorio", "/home/u/.factorio/bin/factorio"),
 ]
 
 

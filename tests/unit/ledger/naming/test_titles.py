@@ -60,6 +60,25 @@ def test_the_program_in_a_title(title: str, comm: str, program: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "comm", "program"),
+    [
+        ("puma 6.4.0 (tcp://0.0.0.0:3000) [app]", "ruby", "puma"),
+        ("Passenger RubyApp: /srv/app (production)", "ruby", "passenger"),
+        ("[celeryd: celery@host:MainProcess]", "python3", "celery"),
+        ("nginx: worker process", "nginx", "nginx"),
+        ("sshd: bob [priv]", "sshd", "sshd"),
+        ("python3 puma.py", "python3", "python"),
+        ("ruby puma", "ruby", "ruby"),
+        ("puma", "puma", "puma"),
+    ],
+)
+def test_a_title_may_be_told_in_several_words(words: str, comm: str, program: str) -> None:
+    namer = Namer()
+    name = namer.describe(words.split(), comm)
+    assert namer.running(name, words.split(), comm) == program
+
+
+@pytest.mark.parametrize(
     ("title", "comm", "label", "script"),
     [
         ("node /srv/shop/index.js", "node /srv/shop/", "shop", "shop/index.js"),
