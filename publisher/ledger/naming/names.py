@@ -280,8 +280,8 @@ class Namer:
         is_file = flag or "/" in script or SCRIPT.fullmatch(name)
         if is_file and (wrapped := self._wrapped(name, [name, *words[after:]], comm, depth)):
             return wrapped
-        told = self._of_script(program, script, flag, words[after:])
-        return told if flag in ("-m", "class") else replace(told, path=_path(script))
+        named = self._of_script(program, script, flag, words[after:])
+        return named if flag in ("-m", "class") else replace(named, path=_path(script))
 
     def _of_script(self, program: str, script: str, flag: str, rest: list[str]) -> Name:
         name = base(script)

@@ -49,6 +49,7 @@ def groups(draw: st.DrawFn, number: int) -> tuple[WorkGroup, Clues]:
     )
     return WorkGroup(f"group {number}", kind, label, own), clues
 
+
 SIZE = st.integers(0, 1 << 40)
 LIMIT = st.builds(
     MemoryLimit, limit_bytes=SIZE, used_bytes=SIZE, strained=st.booleans(),
