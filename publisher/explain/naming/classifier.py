@@ -157,7 +157,12 @@ class _Search:
 
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""
-        return by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+        found = by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+        if found is None or (found.by, found.category) != ("unit", "desktop"):
+            return found
+        # A service of the system that runs discord.sh is no chat program.
+        own = self.clues.script.endswith(".sh") and self.clues.program in shipped().shells
+        return None if own and not application_of(self.clues.unit) else found
 
     def _guest(self) -> Classification | None:
         """What was put into somebody else's container or unit: it is not what that is."""
@@ -210,6 +215,11 @@ class _Search:
             return None
         for name in script_names(script):
             rule = self.book.find("script", name)
+            if rule is not None and rule.role == "host" and self.clues.program.lower() not in (
+                self.clues.interpreter,
+                name,
+            ):
+                return None  # what works below it does the work
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
