@@ -230,7 +230,7 @@ class _Search:
         if self.group.kind is not GroupKind.JOB:
             # What dpkg starts is an update, too; but an updater in it says more.
             works = self._lookup(self.clues.program.lower())
-            known = works is not None and works[0].category == "updates"
+            known = works is not None and works[0].category in ("updates", "system")
             if known or found[0].category != "updates":
                 return None
         return said(found[0], found[1], "job", f"job of {base(words[0])!r}")

@@ -77,7 +77,8 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
 
 def tokens_of(text: str) -> list[str]:
     """``monitoringClient.jar`` as ``monitoring`` and ``client``."""
-    name = _ENDING.sub("", base(text))
+    # A file that is called like many stands behind its folder: ``ci-project/index.php``.
+    name = _ENDING.sub("", text.partition("/")[0] or base(text))
     name = _RELEASE.sub("", _HUMP.sub("-", name).lower())
     return _WORD.findall(name)
 
