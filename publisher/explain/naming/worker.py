@@ -21,7 +21,8 @@ def with_worker(found: Classification, group: WorkGroup, clues: Clues) -> Classi
     script = clues.worker_script or clues.script
     if found.by == "words" and clues.worker_script not in found.reason:
         return found
-    worker = script if found.by in ("script", "words") and script else clues.program
+    scripted = found.by in ("script", "words") or (found.by == "path" and clues.script_path)
+    worker = script if scripted and script else clues.program
     worker = printable(worker.rpartition("/")[2].rpartition("\\")[2])
     known, bare = _bare(f"{found.label} {group.label}"), _bare(worker.partition(".")[0])
     if not bare or bare in known or len(worker) > _LONGEST:
