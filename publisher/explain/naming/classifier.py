@@ -231,7 +231,7 @@ class _Search:
         if found is None or found[0].role != "program":
             return None
         if self.group.kind is not GroupKind.JOB:
-            # What dpkg starts is an update, too; but an updater in it says more.
+            # What apt starts is an update, too; but an updater in it says more.
             works = self._lookup(self.clues.program.lower())
             known = works is not None and works[0].category in ("updates", "system")
             if known or found[0].category != "updates":

@@ -151,6 +151,8 @@ class Namer:
             # follows in the title may be arguments.
             name = name[:15] + name[15:].partition(" ")[0]
             return self._of_command([name, *words[1:]], comm, depth=0)
+        if title.startswith("["):  # ``[lxc monitor] /var/lib/lxc web``
+            return _named(program_of_comm(comm))
         told = title.split()
         program = program_of(told[0])
         tables = self.programs
@@ -278,8 +280,8 @@ class Namer:
         is_file = flag or "/" in script or SCRIPT.fullmatch(name)
         if is_file and (wrapped := self._wrapped(name, [name, *words[after:]], comm, depth)):
             return wrapped
-        told = self._of_script(program, script, flag, words[after:])
-        return told if flag in ("-m", "class") else replace(told, path=_path(script))
+        named = self._of_script(program, script, flag, words[after:])
+        return named if flag in ("-m", "class") else replace(named, path=_path(script))
 
     def _of_script(self, program: str, script: str, flag: str, rest: list[str]) -> Name:
         name = base(script)

@@ -146,5 +146,5 @@ def test_whatever_lies_in_a_games_folder_is_the_games(book: RuleBook) -> None:
 
 
 def test_what_an_installer_starts_is_an_update(book: RuleBook) -> None:
-    answer = found(book, label="dpkg", command="dpkg", program="frob", ancestors=("dpkg",))
+    answer = found(book, label="apt-get", command="apt-get install", program="frob")
     assert answer.category == "updates"
