@@ -47,8 +47,8 @@ def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = 
     """The most telling word of the first name that has one; a weak one, where none has better.
 
     Args:
-        book: the rules, of which those for words are asked.
-        texts: the names, the most telling first.
+        book: its ``word`` rules.
+        texts: names, the one that says most first.
         places: those of the names that are a unit's or a container's.
     """
     weak: Told | None = None
@@ -77,7 +77,8 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
 
 def tokens_of(text: str) -> list[str]:
     """``monitoringClient.jar`` as ``monitoring`` and ``client``."""
-    name = _ENDING.sub("", base(text))
+    # A file that is called like many stands behind its folder: ``ci-project/index.php``.
+    name = _ENDING.sub("", text.partition("/")[0] or base(text))
     name = _RELEASE.sub("", _HUMP.sub("-", name).lower())
     return _WORD.findall(name)
 
@@ -90,4 +91,3 @@ def _rule(book: RuleBook, word: str) -> Rule | None:
 def _parts(token: str) -> Iterator[str]:
     for length in range(len(token) - 2, _RUN_TOGETHER - 1, -1):
         yield token[-length:]
-        yield token[:length]
