@@ -19,7 +19,7 @@ from publisher.ledger.described import DescribedLedger
 from publisher.ledger.groups import SPAWNERS
 from publisher.ledger.naming.cgroup_names import place_of
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.containers import Container, short_image
+from publisher.sources.containers import Container, named
 from publisher.sources.described import NOWHERE, DescribedProcess
 from publisher.sources.files import KernelFiles
 
@@ -202,8 +202,8 @@ def _container(facts: Any) -> Container | None:
         return None
     if not isinstance(facts, dict):
         raise DescriptionError("container: must be an object with name and image")
-    image = short_image(_text(facts, "image", "container."))
-    return Container(_text(facts, "name", "container."), image)
+    image = _text(facts, "image", "container.")
+    return named(_text(facts, "name", "container."), {}, image)
 
 
 def _text(facts: Mapping[str, Any], key: str, where: str) -> str:

@@ -32,6 +32,7 @@ class Clues:
         disguise: what contradicts the name that ``program`` goes by, in words: ``calls itself
             rsync, is perl``; empty where nothing does.
         mining: a command line in it has options that only miners have.
+        script_path: where ``worker_script``, else ``script`` lies; empty where that is not written.
     """
 
     program: str = ""
@@ -47,6 +48,7 @@ class Clues:
     worker_script: str = ""
     disguise: str = ""
     mining: bool = False
+    script_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ executable read, once, and again ever more seldom, since a process may take a ti
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from publisher.ledger.naming.disguises import DELETED, disguise_of
 from publisher.ledger.naming.mining_signs import mines
@@ -16,6 +18,7 @@ from publisher.ledger.naming.words import base, clean
 from publisher.ledger.open_accounts import Look, Member
 from publisher.sources.processes import ProcessDetails
 
+_A_WINDOW = 6  # looks that are taken at most; groups that worked most are asked for first
 _AGAIN = 8  # windows after which a look is taken again, each time twice as many
 _MOST = 256
 _COPY = "exe"  # how a program calls another of itself that it starts by ``/proc/self/exe``
@@ -40,15 +43,28 @@ class Looks:
         self.window = 0
         self._processes = processes
         self._namer = namer
+        self._left = _A_WINDOW
         self._seen: dict[Member, _Seen] = {}
 
+    @cached_property
+    def _interpreters(self) -> AbstractSet[str]:
+        """Programs that run scripts, shells among them."""
+        return self._namer.programs.interpreters.keys() | self._namer.programs.shells
+
     def at(self, process: Member) -> Look | None:
-        """What is seen of a process; ``None`` of one that is gone, or is a kernel thread."""
+        """What is seen of a process.
+
+        Returns:
+            ``None`` of one that is gone or is a kernel thread, or if it is not its turn.
+        """
         if not process.alive or process.kernel:
             return None
         seen = self._seen.get(process)
         if seen is not None and seen.comm == process.comm and self.window < seen.again:
             return seen.look
+        if not self._left:
+            return self.known(process)
+        self._left -= 1
         wait = 2 * seen.wait if seen is not None and seen.comm == process.comm else _AGAIN
         look = self._look(process)
         if len(self._seen) >= _MOST:
@@ -59,6 +75,7 @@ class Looks:
     def turn_page(self, window: int) -> None:
         """Forgets, at the end of a window, now and then, those that are gone."""
         self.window = window
+        self._left = _A_WINDOW
         if window % _AGAIN == 0 and self._seen:
             self._seen = {one: what for one, what in self._seen.items() if one.alive}
 
@@ -72,11 +89,9 @@ class Looks:
         comm = process.comm.decode("utf-8", "replace")
         link = self._processes.executable(process.pid)
         name = self.describe(words, comm, process.pid, link)
-        tables = self._namer.programs
         disguise = ""
         if words:
-            interpreters = tables.interpreters.keys() | tables.shells
-            disguise = disguise_of(words, comm, link, interpreters, titled=name.titled)
+            disguise = disguise_of(words, comm, link, self._interpreters, titled=name.titled)
         return Look(
             name,
             self.program(name, words, comm, link),

@@ -198,6 +198,7 @@ class OpenAccount:
             worker_script=worker_script,
             disguise=disguise,
             mining=self.mining or (look is not None and look.mining),
+            script_path=look.name.path if worker_script and look is not None else name.path,
         )
 
 

@@ -19,7 +19,7 @@ from publisher.ledger.naming.words import base, clean
 from publisher.ledger.open_accounts import Look, Member, OpenAccount
 from publisher.sources.processes import ProcessDetails
 
-_WORTH_A_LOOK: Final = 2_000_000  # nanoseconds in two windows
+_WORTH_A_LOOK: Final = 5_000_000  # nanoseconds in two windows
 _MANY: Final = 256  # processes among which the busiest of a program is not searched for
 _DEEPEST: Final = 32
 _LASTING: Final = 3  # windows that another name must last before a second one is taken

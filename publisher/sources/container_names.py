@@ -52,6 +52,7 @@ def plain_name(name: str, labels: Mapping[str, object], *, image: str = "") -> s
     for pattern in (_NOMAD, _SWARM, _REPLACED):
         if match := pattern.fullmatch(name):
             name = match[1]
+    name = _REPLICA.sub("", name)
     service = str(labels.get("com.docker.compose.service") or "")
     project = str(labels.get("com.docker.compose.project") or "")
     if (

@@ -11,7 +11,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from publisher.errors import SourceError
@@ -45,7 +45,8 @@ class Container(NamedTuple):
     called: str = ""
 
 
-def _named(name: str, labels: dict[str, Any], image: str) -> Container:
+def named(name: str, labels: Mapping[str, object], image: str) -> Container:
+    """A container by the name, the labels and the image that its runtime tells."""
     plain, short = plain_name(name, labels, image=image), short_image(image)
     return Container(plain, short, "" if plain == name else name)
 
@@ -101,7 +102,7 @@ def _docker(facts: Any) -> Container | None:
     config = config if isinstance(config, dict) else {}
     labels = config.get("Labels")
     name = str(facts.get("Name", "")).lstrip("/")
-    return _named(name, labels if isinstance(labels, dict) else {}, str(config.get("Image", "")))
+    return named(name, labels if isinstance(labels, dict) else {}, str(config.get("Image", "")))
 
 
 def _storage(files: KernelFiles, identity: str) -> Container | None:
@@ -123,7 +124,7 @@ def _stored(item: dict[str, Any]) -> Container:
     except (TypeError, ValueError):
         pass
     name = str(names[0]) if isinstance(names, list) and names else ""
-    return _named(name, {}, str(image))
+    return named(name, {}, str(image))
 
 
 def _bundle(files: KernelFiles, identity: str) -> Container | None:

@@ -99,7 +99,7 @@ def _tcp_ends(states: int) -> list[TcpEnd]:
     # The older of the two requests: the kernel goes through its table once, not for each family.
     request = struct.pack("=BBBB48xII", 0, 0, 0, 0, states, 0)
     found: list[TcpEnd] = []
-    for body in _answers(_TCP, request, "INET_DIAG"):
+    for body in _answers(_TCP, request, "INET_DIAG", _TCP_BODY):
         size = 4 if body[0] == socket.AF_INET else 16
         ports = struct.unpack_from("!HH", body, 4)
         (inode,) = struct.unpack_from("=I", body, 68)
@@ -121,7 +121,7 @@ def unix_ends() -> dict[int, UnixEnd]:
         "=BBHIIIII", socket.AF_UNIX, 0, 0, 1 << _ESTABLISHED, 0, _SHOW_NAME_AND_PEER, 0, 0
     )
     found: dict[int, UnixEnd] = {}
-    for body in _answers(_BY_FAMILY, request, "UNIX_DIAG"):
+    for body in _answers(_BY_FAMILY, request, "UNIX_DIAG", _UNIX_BODY):
         (inode,) = struct.unpack_from("=I", body, 4)
         told = dict(_attributes(body, _UNIX_BODY))
         if peer := int.from_bytes(told.get(_PEER, b""), sys.byteorder):
@@ -193,8 +193,15 @@ def _plain(address: bytes) -> bytes:
     return address[12:] if len(address) == 16 and address.startswith(_MAPPED) else address
 
 
-def _answers(kind_of_request: int, request: bytes, name: str) -> Iterator[bytes]:
-    """What the kernel answers to a request, message by message, without their headers."""
+def _answers(kind_of_request: int, request: bytes, name: str, least: int) -> Iterator[bytes]:
+    """What the kernel answers to a request, message by message, without their headers.
+
+    Args:
+        kind_of_request: the type of the message.
+        request: its body.
+        name: of what is asked, for people.
+        least: bytes that each answer has; one with fewer is none.
+    """
     header = struct.pack("=IHHII", 16 + len(request), kind_of_request, _DUMP, 1, 0)
     count = 0
     try:
@@ -208,7 +215,8 @@ def _answers(kind_of_request: int, request: bytes, name: str) -> Iterator[bytes]
                     if kind == _DONE:
                         return
                     count += 1
-                    yield body
+                    if len(body) >= least:
+                        yield body
     except OSError as error:
         kind_of_error = AbsentError if error.errno in _UNKNOWN else SourceError
         raise kind_of_error(f"no list of connections: {error}", path=name) from None

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,17 @@ def free_port() -> int:
 
 # Another process asks: what descends from the one that keeps the books is its own work.
 _ASK = """
-import sys, time
+import os, sys, time
 from publisher.ledger import LedgerSettings, open_ledger
 from publisher.sources import Sources, machine_files
+if sys.argv[2:]:  # as another user, who may not read what this Python loads when it is needed
+    first = open_ledger(Sources(files=machine_files("/")), LedgerSettings())
+    first.sample()
+    for account in first.sample().accounts:
+        first.correspondents(account)
+    os.setgroups([])
+    os.setresgid(*3 * [int(sys.argv[2])])
+    os.setresuid(*3 * [int(sys.argv[2])])
 ledger = open_ledger(Sources(files=machine_files("/")), LedgerSettings())
 while True:
     balance = ledger.sample()
@@ -86,9 +95,9 @@ while True:
 """
 
 
-def client_of(stack: ExitStack, program: str) -> str:
+def client_of(stack: ExitStack, program: str, *user: str) -> str:
     """The label of the client to whom most of a program's work is put down."""
-    asking = start(stack, sys.executable, "-c", _ASK, program)
+    asking = start(stack, sys.executable, "-c", _ASK, program, *user)
     assert asking.stdout is not None
     return next(filter(None, map(str.strip, asking.stdout)))
 
@@ -102,6 +111,41 @@ def test_redis_works_for_its_load_generator(stack: ExitStack, tmp_path: Path, do
     where = ["-p", port] if door == "tcp" else ["-s", path]
     start(stack, "redis-benchmark", *where, "-c", "5", "-n", "100000000", "-t", "get", "-q")
     assert client_of(stack, "redis-server") == "redis-benchmark"
+
+
+def _is_removed(place: Path) -> bool:
+    """Removes a control group, which may still be left by its last process."""
+    with suppress(OSError):
+        place.rmdir()
+    return not place.exists()
+
+
+def _unified() -> Path | None:
+    mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    return next((Path(words[1]) for words in mounts if words[2] == "cgroup2"), None)
+
+
+@pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="no redis here")
+@pytest.mark.skipif(_unified() is None, reason="no control groups of version 2 here")
+def test_who_has_no_right_goes_by_control_groups(stack: ExitStack, tmp_path: Path) -> None:
+    unified = _unified()
+    assert unified is not None
+    slice_ = unified / "system.slice"
+    if not slice_.exists():
+        slice_.mkdir()
+        stack.callback(slice_.rmdir)
+    port, path = str(free_port()), str(tmp_path / "redis.sock")
+    commands = {
+        f"fanwhy-redis-{os.getpid()}": ["redis-server", "--port", port, "--unixsocket", path],
+        f"fanwhy-app-{os.getpid()}": ["redis-benchmark", "-p", port, "-n", "100000000", "-q"],
+    }
+    for name, words in commands.items():
+        place = slice_ / f"{name}.service"
+        place.mkdir()
+        stack.callback(wait_until, partial(_is_removed, place))
+        start(stack, "sh", "-c", f'echo $$ > {place}/cgroup.procs; exec "$@"', "sh", *words)
+        wait_until(Path(path).exists, timeout=60)
+    assert client_of(stack, "redis-server", "65534") == f"fanwhy-app-{os.getpid()}"
 
 
 @pytest.mark.skipif(_POSTGRES is None, reason="no PostgreSQL here")

@@ -13,7 +13,7 @@ knows works most in them, they go by that name, not by one of the helpers it sta
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import (
@@ -29,9 +29,11 @@ from publisher.explain.naming.classification import (
 )
 from publisher.explain.naming.disguises import disguise_of
 from publisher.explain.naming.kernel_work import kernel_work
-from publisher.explain.naming.lookup import base, hides, script_names, versionless, words_of
+from publisher.explain.naming.lookup import base, hides, script_names, versionless
 from publisher.explain.naming.miners import is_weak, miner_in
+from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
+from publisher.explain.naming.place_names import without_type
 from publisher.explain.naming.places import by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
@@ -124,7 +126,7 @@ class _Search:
 
     def _nobody(self, reason: str) -> Classification:
         """What no rule knows, by its plain name; a public list may know what it is for."""
-        listed = by_packages(self.book, self.group, self.clues)
+        listed = by_packages(self.book, self.group, self.clues) or self._loose_words()
         if listed is not None:
             return listed
         return Classification("unknown", own_name(self.group, self.clues), UNKNOWN, "", reason)
@@ -208,12 +210,12 @@ class _Search:
 
     def _interpreted(self, rule: Rule, name: str, confidence: float) -> Classification:
         """What an interpreter does: its script's work, else that of who started it."""
-        script = self.clues.script
-        if not script and not self._named and rule.category != "shell":
+        script = self.clues.script or self.clues.worker_script
+        if not self.clues.script and not self._named and rule.category != "shell":
             owner = self._owner(rule.category)
             if owner is not None:
                 return said(owner[0], ALIKE, "above", f"{name!r} works for {owner[1]!r}")
-        found = self._worker() or self._started() or self._words()
+        found = self._worker() or self._script_path() or self._started() or self._words()
         if found is not None:
             return found
         if script:
@@ -233,14 +235,14 @@ class _Search:
         """What is done below a shell or another host, which lends its name to nothing."""
         if rule.category != "shell" and not self._named:
             return self._words() or said(rule, confidence, "program", f"program {name!r}")
-        found = self._worker() or self._words()
+        found = self._worker() or self._script_path() or self._words()
         if found is None and not self._named:
             found = self._busiest()
         if found is not None:
             return found
         if self._named and rule.category != "shell":
             return said(rule, confidence, "program", f"program {name!r}")
-        if self._owned:
+        if self._owned or self.clues.worker_script:
             return self._nobody(f"{name!r} works most in it, and says little")
         return said(rule, min(confidence, INSIDE), "program", f"program {name!r}")
 
@@ -258,7 +260,19 @@ class _Search:
     def _path(self) -> Classification | None:
         path = self.clues.executable.lower().replace("\\", "/")
         rule = self.book.find("path", path) if path else None
-        return said(rule, ALIKE, "path", f"executable {path!r}") if rule else None
+        if rule is None:
+            return self._script_path()
+        words = self._words() if rule.confidence is not None else None
+        return words or said(rule, ALIKE, "path", f"executable {path!r}")
+
+    def _script_path(self) -> Classification | None:
+        """By where the script lies: ``/usr/local/emhttp`` is Unraid's."""
+        path = self.clues.script_path.lower()
+        rule = self.book.find("path", path) if path else None
+        if rule is None:
+            return None
+        words = self._words() if rule.confidence is not None else None
+        return words or said(rule, INSIDE, "path", f"script {base(path)!r} lies in its folder")
 
     def _above(self) -> Classification | None:
         owner = self._owner("")
@@ -303,21 +317,28 @@ class _Search:
         return None
 
     def _words(self) -> Classification | None:
+        """By a word that says much in a name that somebody gave."""
+        told = self._told()
+        return said(told.rule, GUESS, "words", _of_word(told)) if told and told.strong else None
+
+    def _loose_words(self) -> Classification | None:
+        """By any word, where nothing else says what it is."""
+        told = self._told()
+        if told is None:
+            return None
+        found = said(told.rule, GUESS, "words", _of_word(told))
+        return replace(found, label=own_name(self.group, self.clues))
+
+    def _told(self) -> Told | None:
+        clues = self.clues
         job = self.group.label.split(" ")[0] if self.group.kind is GroupKind.JOB else ""
-        texts = (
-            self.clues.script,
-            self.clues.unit,
-            self.clues.container_name,
-            self.clues.container_image.rpartition("/")[2],
-            "" if self._lookup(job) else job,  # rsync is no backup because of its name
-            self.clues.worker_script,
-        )
-        for text in texts:
-            for word in words_of(text):
-                rule = self.book.find_exact("word", word)
-                if rule is not None and rule.category != MINING:
-                    return said(rule, GUESS, "words", f"the word {word!r} in {text!r}")
-        return None
+        # rsync is no backup because of its name, and what hides calls itself what it likes.
+        own = (job, clues.program, base(clues.executable))
+        image = clues.container_image.rpartition("/")[2].partition(":")[0]
+        places = (without_type(clues.unit), clues.container_name, image)
+        names = [name for name in own if not (hides(clues.executable) or self._lookup(name))]
+        texts = (clues.script, *places, clues.worker_script, *names)
+        return telling_word(self.book, texts, places)
 
     def _lookup(self, name: str) -> tuple[Rule, float] | None:
         whole = name if "/" in name and name[:1] != "/" else ""
@@ -334,3 +355,7 @@ class _Search:
             if rule is not None and not is_weak(rule):
                 return rule, ALIKE
         return None
+
+
+def _of_word(told: Told) -> str:
+    return f"the word {told.word!r} in {told.text!r}"

@@ -47,7 +47,7 @@ _NEUTRAL_WORDS = """
     enterprise standalone single shared public private internal external default org com io
     net de
 """
-_NEUTRAL: Final = frozenset(_NEUTRAL_WORDS.split())
+NEUTRAL: Final = frozenset(_NEUTRAL_WORDS.split())
 """Words that say where or how a product runs, not what is done with it."""
 
 _DOINGS_WORDS = """
@@ -205,13 +205,13 @@ def parts_of(name: str) -> Iterator[str]:
     """
     words = re.split(r"[-_.]", _COMPOSE.sub("", name))
     ends = [len(words)]
-    while ends[-1] > 1 and (words[ends[-1] - 1] in _NEUTRAL or words[ends[-1] - 1].isdecimal()):
+    while ends[-1] > 1 and (words[ends[-1] - 1] in NEUTRAL or words[ends[-1] - 1].isdecimal()):
         ends.append(ends[-1] - 1)
     for end in ends:
         for start in range(end):
             if _DOINGS.intersection(words[:start]):
                 break
-            if (start, end) == (0, len(words)) or _NEUTRAL.issuperset(words[start:end]):
+            if (start, end) == (0, len(words)) or NEUTRAL.issuperset(words[start:end]):
                 continue
             for separator in "-_":
                 yield separator.join(words[start:end])

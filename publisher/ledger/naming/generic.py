@@ -14,7 +14,7 @@ from publisher.ledger.naming.words import presentable
 _FILES: Final = re.compile(
     r"(?:main|index|app|server|cli|start|run|launch|launcher|__main__|bootstrap|program|service"
     r"|entrypoint|entry|wsgi|asgi|manage|worker|cmd|bot|script|init|boot|default)"
-    r"\.(?:py|pyc|pyz|[cm]?js|ts|rb|pl|php|jar|war|asar|dll|exe|lua)"
+    r"(?:\.(?:py|pyc|pyz|[cm]?js|ts|rb|pl|php|jar|war|asar|dll|exe|lua))?"
 )
 _FOLDER_NAMES: Final = """
     src dist build bin sbin lib lib64 libexec app apps server backend frontend api out output js

@@ -6,9 +6,10 @@ script's file name, the subcommands of programs that have some. Everything else 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -70,6 +71,7 @@ class Name:
         titled: the process has written a title in place of its command line.
         line: it is a shell with a line of commands, of which the first that matters is named.
         vague: the script as written, where its name says nothing and its folder is not told.
+        path: where the script lies, as far as it is written.
     """
 
     program: str
@@ -81,6 +83,7 @@ class Name:
     titled: bool = False
     line: bool = False
     vague: str = ""
+    path: str = field(default="", compare=False)
 
 
 class Namer:
@@ -148,6 +151,8 @@ class Namer:
             # follows in the title may be arguments.
             name = name[:15] + name[15:].partition(" ")[0]
             return self._of_command([name, *words[1:]], comm, depth=0)
+        if title.startswith("["):  # ``[lxc monitor] /var/lib/lxc web``
+            return _named(program_of_comm(comm))
         told = title.split()
         program = program_of(told[0])
         tables = self.programs
@@ -241,7 +246,7 @@ class Namer:
             return unknown
         if wrapped := self._wrapped(name, words[at:], comm, depth):
             return wrapped  # many wrappers are scripts
-        return Name(program, name, name, name, interpreter=program)
+        return Name(program, name, name, name, interpreter=program, path=_path(script))
 
     def _of_line(self, line: str, comm: str, shell: str, depth: int) -> Name:
         """``sh -c LINE``: by its first command that does some work, else by its first chore."""
@@ -275,16 +280,26 @@ class Namer:
         is_file = flag or "/" in script or SCRIPT.fullmatch(name)
         if is_file and (wrapped := self._wrapped(name, [name, *words[after:]], comm, depth)):
             return wrapped
+        named = self._of_script(program, script, flag, words[after:])
+        return named if flag in ("-m", "class") else replace(named, path=_path(script))
+
+    def _of_script(self, program: str, script: str, flag: str, rest: list[str]) -> Name:
+        name = base(script)
         if flag == "class":
             return _scripted(program, name.partition("$")[0], label=plain_class(name))
         if flag in ("-m", "-jar"):
             return _scripted(program, script, flag=f"{flag} ")
         stem = re.sub(r"(-cli)?\.[cm]?js$", "", name)
         if stem in self.programs.subcommands:
-            known = self._with_subcommands(stem, words[after:])
+            known = self._with_subcommands(stem, rest)
             return replace(known, program=program, script=stem, interpreter=program)
         in_package = "/node_modules/" in script
-        if "." not in name and re.search(r"/s?bin/", script) and not in_package:
+        if (
+            "." not in name
+            and not is_generic(name)
+            and re.search(r"/s?bin/", script)
+            and not in_package
+        ):
             if not presentable(name):
                 return _named(program)
             # an installed tool that happens to be a script
@@ -330,6 +345,10 @@ class Namer:
             ]
             text = clean(" ".join([text, *shown]))
         return Name(program=name, command=text, label=clean(text))
+
+
+def _path(script: str) -> str:
+    return posixpath.normpath(script)[:200] if script.startswith("/") else ""
 
 
 def _named(program: str) -> Name:

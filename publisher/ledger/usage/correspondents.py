@@ -257,7 +257,10 @@ class Connections:
                 continue
             if len(seen) > _MOST_NAMESPACES:
                 return
-            namespace = namespace_of(self._proc, process.pid)
+            try:
+                namespace = namespace_of(self._proc, process.pid)
+            except AbsentError:
+                continue
             if namespace in seen:
                 continue
             seen.add(namespace)

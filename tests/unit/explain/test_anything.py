@@ -16,7 +16,7 @@ from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
 from publisher.explain.naming.rules import RuleBook, load
 from publisher.explain.report.headline import LONGEST
-from publisher.ledger.accounts import Account, Balance, Clues, WorkGroup
+from publisher.ledger.accounts import Account, Balance, Clues, MemoryLimit, WorkGroup
 
 KNOWN = [
     "make", "cc1", "xmrig", "borg", "postgres", "python3", "bash", "gzip", "node", "java",
@@ -50,6 +50,13 @@ def groups(draw: st.DrawFn, number: int) -> tuple[WorkGroup, Clues]:
     return WorkGroup(f"group {number}", kind, label, own), clues
 
 
+SIZE = st.integers(0, 1 << 40)
+LIMIT = st.builds(
+    MemoryLimit, limit_bytes=SIZE, used_bytes=SIZE, strained=st.booleans(),
+    shared=st.sampled_from(["", "user 1000", "the pod"]),
+)  # fmt: skip
+
+
 @st.composite
 def balances(draw: st.DrawFn, known: list[tuple[WorkGroup, Clues]]) -> Balance:
     window, cores = draw(st.floats(0.05, 400)), draw(st.sampled_from([1, 2, 4, 64]))
@@ -64,6 +71,7 @@ def balances(draw: st.DrawFn, known: list[tuple[WorkGroup, Clues]]) -> Balance:
             disk_read_bytes_per_second=draw(RATE),
             disk_write_bytes_per_second=draw(RATE),
             network_receive_bytes_per_second=draw(RATE),
+            memory_limit=draw(st.one_of(st.none(), LIMIT)),
             gpu_percent=draw(st.one_of(st.none(), st.floats(0, 800))),
             gpu_power_watts=draw(WATTS),
         )

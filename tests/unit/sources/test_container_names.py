@@ -37,6 +37,7 @@ UUID = "89e48bd0-e1c7-0812-d0ec-bd71a8f58dd2"
             },
             "immich-server",
         ),
+        ("immich-server-6d4cf56db6-x2x7k", {}, "immich-server"),
         ("0123456789ab_jellyfin", {}, "jellyfin"),
         ("k8s_POD_immich-server-6d4cf56db6-x2x7k_media_1f2e_0", {}, "immich-server"),
         ("k8s_server_immich-6d4cf56db6-x2x7k_media_1f2e_3", {}, "immich/server"),

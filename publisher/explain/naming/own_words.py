@@ -1,0 +1,93 @@
+"""What the words say that people put into names of their own: ``monitoringClient.jar``.
+
+A word is a hint and no proof. Some say much (*backup*, *thermostat*), some little (*api*, *db*);
+of those that say as much as each other the last one counts: ``backup-check`` checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from publisher.explain.naming.classification import GUESS, MINING
+from publisher.explain.naming.lookup import base
+from publisher.explain.naming.place_names import NEUTRAL
+from publisher.explain.naming.rules import Rule, RuleBook
+
+_WORD: Final = re.compile(r"[a-z]+")
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
+_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot$")
+"""How Maven calls what is no release yet."""
+_RUN_TOGETHER: Final = 6
+"""Letters that a word needs to be told within a longer one: ``adcsensor``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A word that tells something.
+
+    Attributes:
+        text: the name that it stands in.
+    """
+
+    rule: Rule
+    word: str
+    text: str
+
+    @property
+    def strong(self) -> bool:
+        """Whether it says as much as a word can."""
+        return self.rule.confidence is None or self.rule.confidence >= GUESS
+
+
+def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = ()) -> Told | None:
+    """The most telling word of the first name that has one; a weak one, where none has better.
+
+    Args:
+        book: the rules, of which those for words are asked.
+        texts: the names, the most telling first.
+        places: those of the names that are a unit's or a container's.
+    """
+    weak: Told | None = None
+    for text in texts:
+        for word, rule in _known(book, text):
+            if text in places and word in NEUTRAL:
+                continue
+            told = Told(rule, word, text)
+            if told.strong:
+                return told
+            weak = weak or told
+    return weak
+
+
+def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
+    """The known words of a name, the last first; run together with others they come behind."""
+    tokens = tokens_of(text)
+    for token in reversed(tokens):
+        if rule := _rule(book, token):
+            yield token, rule
+    for token in reversed(tokens):
+        for part in _parts(token):
+            if rule := _rule(book, part):
+                yield part, rule
+
+
+def tokens_of(text: str) -> list[str]:
+    """``monitoringClient.jar`` as ``monitoring`` and ``client``."""
+    name = _ENDING.sub("", base(text))
+    name = _RELEASE.sub("", _HUMP.sub("-", name).lower())
+    return _WORD.findall(name)
+
+
+def _rule(book: RuleBook, word: str) -> Rule | None:
+    rule = book.find_exact("word", word)
+    return None if rule is None or rule.category == MINING else rule
+
+
+def _parts(token: str) -> Iterator[str]:
+    for length in range(len(token) - 2, _RUN_TOGETHER - 1, -1):
+        yield token[-length:]
+        yield token[:length]
