@@ -47,8 +47,8 @@ def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = 
     """The most telling word of the first name that has one; a weak one, where none has better.
 
     Args:
-        book: its ``word`` rules.
-        texts: names, the one that says most first.
+        book: the rules, of which those for words are asked.
+        texts: the names, the most telling first.
         places: those of the names that are a unit's or a container's.
     """
     weak: Told | None = None
@@ -77,8 +77,7 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
 
 def tokens_of(text: str) -> list[str]:
     """``monitoringClient.jar`` as ``monitoring`` and ``client``."""
-    # A file that is called like many stands behind its folder: ``ci-project/index.php``.
-    name = _ENDING.sub("", text.partition("/")[0] or base(text))
+    name = _ENDING.sub("", base(text))
     name = _RELEASE.sub("", _HUMP.sub("-", name).lower())
     return _WORD.findall(name)
 
