@@ -23,6 +23,7 @@ from publisher.explain.naming.classification import (
     GUESS,
     INSIDE,
     KNOWN,
+    LOOSE,
     MINING,
     UNKNOWN,
     Classification,
@@ -149,6 +150,8 @@ class _Search:
         worker = self.clues.worker_script
         if worker and not self._named and is_generic(self.clues.script.rpartition(".")[0]):
             name = printable(base(worker))  # start.sh says nothing
+        if application_of(self.clues.unit) and not hides(self.clues.executable):
+            return Classification("desktop", name, LOOSE, "", "it was started from the desktop")
         return Classification("unknown", name, UNKNOWN, "", reason)
 
     def place(self) -> Classification:
@@ -238,9 +241,9 @@ class _Search:
         if found is None or found[0].role != "program":
             return None
         if self.group.kind is not GroupKind.JOB:
-            # What dpkg starts is an update, too; but an updater in it says more.
+            # What apt starts is an update, too; but an updater in it says more.
             works = self._lookup(self.clues.program.lower())
-            known = works is not None and works[0].category == "updates"
+            known = works is not None and works[0].category in ("updates", "system")
             if known or found[0].category != "updates":
                 return None
         return said(found[0], found[1], "job", f"job of {base(words[0])!r}")

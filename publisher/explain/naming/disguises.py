@@ -62,6 +62,8 @@ class Disguise:
         category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
         if self.stranger:
             category, label, confidence = "unknown", printable(self.clues.program), UNKNOWN
+        if "kernel thread" in reason and not self.revealed and found.by == "unit":
+            category, confidence = "unknown", UNKNOWN  # whoever wrote its unit lies as well
         if self.alias:
             if not self.revealed and label.lower() == self.alias.lower():
                 label = printable(self.clues.program)

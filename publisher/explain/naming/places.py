@@ -124,9 +124,12 @@ def _fitting(book: RuleBook, clues: Clues, rule: Rule | None, name: str) -> Rule
         return rule
     if rule.category in _TOOLS:
         return None
-    called = name in f"{rule.name} {rule.label}".lower()
+    called = "".join(filter(str.isalnum, name)) in f"{rule.name}{rule.label}".lower().replace(
+        " ", ""
+    )
     whole = name == without_type(clues.unit.lower())
-    script = at_work is not None and at_work.role == "interpreter" and whole
+    runs = at_work or program_rule(book, clues.executable)
+    script = whole and (runs is None or runs.role == "interpreter")
     return rule if called or script else None
 
 
