@@ -218,9 +218,14 @@ class _Search:
             return None
         for name in script_names(script):
             rule = self.book.find("script", name)
-            if rule is not None and rule.role == "host" and self.clues.program.lower() not in (
-                self.clues.interpreter,
-                name,
+            if (
+                rule is not None
+                and rule.role == "host"
+                and self.clues.program.lower()
+                not in (
+                    self.clues.interpreter,
+                    name,
+                )
             ):
                 return None  # what works below it does the work
             if rule is not None:
