@@ -48,8 +48,8 @@ def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = 
     """The most telling word of the first name that has one; a weak one, where none has better.
 
     Args:
-        book: its ``word`` rules.
-        texts: names, the one that says most first.
+        book: the rules, of which those for words are asked.
+        texts: the names, the most telling first.
         places: those of the names that are a unit's or a container's.
     """
     weak: Told | None = None
