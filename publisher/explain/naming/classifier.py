@@ -150,8 +150,8 @@ class _Search:
         worker = self.clues.worker_script
         if worker and not self._named and is_generic(self.clues.script.rpartition(".")[0]):
             name = printable(base(worker))  # start.sh says nothing
-        if application_of(self.clues.unit) and not hides(self.clues.executable):
-            return Classification("desktop", name, LOOSE, "", "it was started from the desktop")
+        if self.clues.unit.startswith("app-flatpak-") and not hides(self.clues.executable):
+            return Classification("desktop", name, LOOSE, "", "it is an application of Flatpak's")
         return Classification("unknown", name, UNKNOWN, "", reason)
 
     def place(self) -> Classification:
