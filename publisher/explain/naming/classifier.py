@@ -137,6 +137,13 @@ class _Search:
         )
 
     @property
+    def _works_below(self) -> bool:
+        """Whether something else works below the script, and not its interpreter."""
+        works = self._lookup(self.clues.program.lower())
+        known = works is not None and works[0].role not in ("interpreter", "host")
+        return known or bool(self.clues.worker_script)
+
+    @property
     def _owned(self) -> bool:
         """Whether what works is a tool in something of somebody's own."""
         return self._named or bool(self.clues.script)
@@ -218,16 +225,8 @@ class _Search:
             return None
         for name in script_names(script):
             rule = self.book.find("script", name)
-            if (
-                rule is not None
-                and rule.role == "host"
-                and self.clues.program.lower()
-                not in (
-                    self.clues.interpreter,
-                    name,
-                )
-            ):
-                return None  # what works below it does the work
+            if rule is not None and rule.role == "host" and self._works_below:
+                return None
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.

@@ -32,8 +32,8 @@ _BRACKETS: Final = re.compile(r"\[[\w.:/+-]+\]")
 """As ``ps`` shows what has no command line."""
 _KNOWN_NAMES: Final = """
     sshd sshd-session ssh cron crond atd systemd systemd-journald systemd-logind systemd-udevd
-    init systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
-    syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
+    systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
+    init syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
     redis-server php-fpm named dnsmasq chronyd ntpd auditd irqbalance snapd polkitd containerd
     dockerd NetworkManager rpcbind smbd nmbd sendmail exim4 ps ls cat acpid lvmetad multipathd
     iscsid java gdm Xorg pulseaudio wpa_supplicant dhclient avahi-daemon cupsd accounts-daemon
