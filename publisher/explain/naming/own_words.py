@@ -90,4 +90,3 @@ def _rule(book: RuleBook, word: str) -> Rule | None:
 def _parts(token: str) -> Iterator[str]:
     for length in range(len(token) - 2, _RUN_TOGETHER - 1, -1):
         yield token[-length:]
-        yield token[:length]
