@@ -33,6 +33,7 @@ _SPAWNER_NAMES = """
     circusd honcho foreman hivemind overmind goreman monit perpd svscan supervise procs
     cron crond CRON fcron anacron atd run-parts screen SCREEN zellij dtach abduco
     conmon crio dockerd containerd slurmstepd pbs_mom sge_shepherd condor_starter
+    orted prted hydra_pmi_proxy synocrond synoscheduled dcron jobber supercronic
     gdm gdm3 gdm-session-wor sddm sddm-helper lightdm gnome-shell gnome-session-b plasmashell
     kwin_wayland kwin_x11 ksmserver xfce4-session xfce4-panel xfdesktop cinnamon mate-session
     sway Hyprland i3 openbox gnome-terminal- kgx ptyxis ptyxis-agent konsole xterm alacritty

@@ -17,6 +17,8 @@ INSIDE: Final = 0.8
 """An unknown program that a known one started, a tool in somebody's own script, a known word in
 a container's longer name."""
 GUESS: Final = 0.6
+LOOSE: Final = 0.5
+"""Something that says little: a word such as *api*, a start from the desktop."""
 UNKNOWN: Final = 0.3
 
 _BY = "own kernel container unit command script job program path above words traits"

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import (
     ALIKE,
@@ -22,6 +23,7 @@ from publisher.explain.naming.classification import (
     GUESS,
     INSIDE,
     KNOWN,
+    LOOSE,
     MINING,
     UNKNOWN,
     Classification,
@@ -29,21 +31,33 @@ from publisher.explain.naming.classification import (
 )
 from publisher.explain.naming.disguises import disguise_of
 from publisher.explain.naming.kernel_work import kernel_work
-from publisher.explain.naming.lookup import base, hides, script_names, versionless
+from publisher.explain.naming.lookup import (
+    base,
+    hides,
+    planted,
+    program_rule,
+    script_names,
+    versionless,
+)
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
-from publisher.explain.naming.place_names import without_type
+from publisher.explain.naming.place_names import application_of, without_type
 from publisher.explain.naming.places import by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
+from publisher.ledger.naming.generic import is_generic
 from publisher.ledger.naming.programs import shipped
 
 __all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
 
 _SAYS_LITTLE = frozenset({"shell", "remote_access", "downloads", "backup"})
 """Kinds of tool that are used for all sorts of work: what a script is called says more."""
+_DONE = frozenset({"backup", "indexing", "media", "updates", "antivirus", "downloads"})
+"""Kinds of work that a NAS or a hosting panel does itself, and says so in its programs' names."""
+_TELLING = frozenset({"media", "ai", "indexing"})
+"""Kinds of program that say more of a script than a name which many have."""
 _CARRIERS = frozenset({"shell", "remote_access"})
 """Kinds of tool that carry another one's work: compression, a secure shell."""
 
@@ -89,11 +103,14 @@ class _Search:
     clues: Clues
 
     def result(self) -> Classification:
+        if guest := self._guest():
+            return guest
         for step in (
             self._place,
             self._command,
             self._script,
             self._root,
+            self._game,
             self._program,
             self._worker,
             self._path,
@@ -129,7 +146,13 @@ class _Search:
         listed = by_packages(self.book, self.group, self.clues) or self._loose_words()
         if listed is not None:
             return listed
-        return Classification("unknown", own_name(self.group, self.clues), UNKNOWN, "", reason)
+        name = own_name(self.group, self.clues)
+        worker = self.clues.worker_script
+        if worker and not self._named and is_generic(self.clues.script.rpartition(".")[0]):
+            name = printable(base(worker))  # start.sh says nothing
+        if application_of(self.clues.unit) and not hides(self.clues.executable):
+            return Classification("desktop", name, LOOSE, "", "it was started from the desktop")
+        return Classification("unknown", name, UNKNOWN, "", reason)
 
     def place(self) -> Classification:
         """By nothing but the place that it works in."""
@@ -138,6 +161,29 @@ class _Search:
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""
         return by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+
+    def _guest(self) -> Classification | None:
+        """What was put into somebody else's container or unit: it is not what that is."""
+        clues, program = self.clues, self.clues.program
+        if not (self._named and program and planted(clues.executable)):
+            return None
+        found = self._place()
+        if found is None or application_of(clues.unit):
+            return None
+        rule = program_rule(self.book, program)
+        if program.lower() in clues.unit.lower() or (rule and rule.name == found.rule):
+            return None
+        folder = clues.executable.rpartition("/")[0]
+        reason = f"it runs from {folder!r} in the {found.by} {self.group.label!r}"
+        return Classification("unknown", printable(program), UNKNOWN, "", reason)
+
+    def _game(self) -> Classification | None:
+        """Whatever lies in the folder of a game is the game's, ``reaper`` and ``wine`` too."""
+        found = self._path()
+        if found is None or found.category != "gaming" or found.role != "program":
+            return None
+        known = self._lookup(self.clues.program.lower())
+        return None if known is not None and known[0].category == "gaming" else found
 
     def _command(self) -> Classification | None:
         words = self.clues.command.lower().split()
@@ -151,7 +197,12 @@ class _Search:
         return None
 
     def _script(self) -> Classification | None:
-        return self._by_script(self.clues.script.lower(), KNOWN, ALIKE)
+        found = self._by_script(self.clues.script.lower(), KNOWN, ALIKE)
+        if found is None or found.confidence > GUESS:
+            return found
+        works = self._lookup(self.clues.program.lower())
+        # ffmpeg below some server.js says more than the name of that.
+        return None if works is not None and works[0].category in _TELLING else found
 
     def _worker(self) -> Classification | None:
         """The script of the worker, where the job itself is nothing that a rule knows."""
@@ -174,11 +225,17 @@ class _Search:
     def _root(self) -> Classification | None:
         """The program that a person started, where the job is all that it started."""
         words = self.clues.command.lower().split()
-        if self.group.kind is not GroupKind.JOB or not words:
+        if self._named or not words:
             return None
         found = self._lookup(words[0])
         if found is None or found[0].role != "program":
             return None
+        if self.group.kind is not GroupKind.JOB:
+            # What apt starts is an update, too; but an updater in it says more.
+            works = self._lookup(self.clues.program.lower())
+            known = works is not None and works[0].category in ("updates", "system")
+            if known or found[0].category != "updates":
+                return None
         return said(found[0], found[1], "job", f"job of {base(words[0])!r}")
 
     def _program(self) -> Classification | None:
@@ -262,8 +319,14 @@ class _Search:
         rule = self.book.find("path", path) if path else None
         if rule is None:
             return self._script_path()
-        words = self._words() if rule.confidence is not None else None
-        return words or said(rule, ALIKE, "path", f"executable {path!r}")
+        return self._in_place_of(said(rule, ALIKE, "path", f"executable {path!r}"))
+
+    def _in_place_of(self, found: Classification) -> Classification:
+        """What a word says of something in a system's folder: its backup, its index."""
+        words = self._words() if found.confidence <= INSIDE else None
+        if words is not None and (found.confidence <= GUESS or words.category in _DONE):
+            return words
+        return found
 
     def _script_path(self) -> Classification | None:
         """By where the script lies: ``/usr/local/emhttp`` is Unraid's."""
@@ -271,8 +334,8 @@ class _Search:
         rule = self.book.find("path", path) if path else None
         if rule is None:
             return None
-        words = self._words() if rule.confidence is not None else None
-        return words or said(rule, INSIDE, "path", f"script {base(path)!r} lies in its folder")
+        found = said(rule, INSIDE, "path", f"script {base(path)!r} lies in its folder")
+        return self._in_place_of(found)
 
     def _above(self) -> Classification | None:
         owner = self._owner("")

@@ -56,6 +56,8 @@ class Disguise:
         if found.is_miner:
             return replace(found, reason=reason)
         category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
+        if "kernel thread" in reason and not self.revealed and found.by == "unit":
+            category, confidence = "unknown", UNKNOWN  # whoever wrote its unit lies as well
         if self.alias:
             if not self.revealed and label.lower() == self.alias.lower():
                 label = printable(self.clues.program)

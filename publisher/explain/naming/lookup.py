@@ -13,6 +13,10 @@ _WORD = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|jar|lua|r|jl|dll)$")
 
 _HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
+_DATA: Final = re.compile(
+    r"/(?:var/lib|data|srv)/(?:postgres\w*|pgsql|mysql|mariadb|redis|mongo\w*|elasticsearch)/"
+    r"|/var/www/.*/uploads?/|/data/db/"
+)
 _HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:")  # noqa: S108
 
 
@@ -65,3 +69,8 @@ def script_names(script: str) -> Iterator[str]:
 def hides(path: str) -> bool:
     """Whether a program lies where anyone may put one, or in a hidden folder."""
     return path.startswith(_HIDEOUTS) or _HIDDEN.search(path) is not None
+
+
+def planted(path: str) -> bool:
+    """Whether a program lies where no package puts one: hidden, or among a server's data."""
+    return "/.mount_" not in path and (hides(path) or _DATA.match(path) is not None)

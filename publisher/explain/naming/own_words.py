@@ -47,6 +47,8 @@ def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = 
     """The most telling word of the first name that has one; a weak one, where none has better.
 
     Args:
+        book: the rules, of which those for words are asked.
+        texts: the names, the most telling first.
         places: those of the names that are a unit's or a container's.
     """
     weak: Told | None = None
@@ -88,4 +90,3 @@ def _rule(book: RuleBook, word: str) -> Rule | None:
 def _parts(token: str) -> Iterator[str]:
     for length in range(len(token) - 2, _RUN_TOGETHER - 1, -1):
         yield token[-length:]
-        yield token[:length]

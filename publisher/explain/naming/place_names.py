@@ -77,6 +77,8 @@ _ADJECTIVES_WORDS = """
     vibrant vigilant vigorous wizardly wonderful xenodochial youthful zealous zen
 """
 _ADJECTIVES: Final = frozenset(_ADJECTIVES_WORDS.split())
+_HASHED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}|[0-9a-f]{64}")
+"""Names that panels for game servers give."""
 _INVENTED = re.compile(r"([a-z]+)_[a-z]+\d?")
 
 
@@ -179,6 +181,8 @@ def container_names(container: str) -> Iterator[str]:
 def is_invented(container: str) -> bool:
     """Whether an engine made the name up: ``tender_bose``."""
     match = _INVENTED.fullmatch(container.lower())
+    if _HASHED.fullmatch(container.lower()):
+        return True
     return match is not None and match[1] in _ADJECTIVES
 
 

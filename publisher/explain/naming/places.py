@@ -38,6 +38,8 @@ _SERVED_WORDS = """
 """
 _SERVED: Final = frozenset(_SERVED_WORDS.split())
 """Kinds of program that a container may be called after; ``code`` or ``mail`` may be anything."""
+_TOOLS: Final = ("development", "shell")
+"""Kinds of program that are no services: a unit of that name is something else."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 
@@ -88,7 +90,7 @@ def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
             continue
         rule = (
             _unit_rule(book, plain)
-            or _answering(book.find_exact("program", plain))
+            or _fitting(book, clues, _answering(book.find_exact("program", plain)), plain)
             or book.find_exact("image", plain)
         )
         if rule is not None and rule.role != "host" and rule.category != MINING:
@@ -105,6 +107,28 @@ def _unit_rule(book: RuleBook, name: str) -> Rule | None:
         return rule
     loosely = book.find("unit", name.replace(doing, "\0"))
     return None if loosely is not None and loosely.name == rule.name else rule
+
+
+def _fitting(book: RuleBook, clues: Clues, rule: Rule | None, name: str) -> Rule | None:
+    """The rule of a program that a unit may be called after.
+
+    ``pinger`` is a helper of Squid's, but no unit of that name is Squid unless Squid works in it;
+    and no unit is a compiler because it is called ``make``.
+    """
+    if rule is None or not clues.program:
+        return rule
+    at_work = program_rule(book, clues.program)
+    if at_work is not None and at_work.name == rule.name:
+        return rule
+    if rule.category in _TOOLS:
+        return None
+    called = "".join(filter(str.isalnum, name)) in f"{rule.name}{rule.label}".lower().replace(
+        " ", ""
+    )
+    whole = name == without_type(clues.unit.lower())
+    runs = at_work or program_rule(book, clues.executable)
+    script = whole and (runs is None or runs.role == "interpreter")
+    return rule if called or script else None
 
 
 def _answering(rule: Rule | None) -> Rule | None:
@@ -129,7 +153,7 @@ def _by_part(
         return said(word, GUESS, by, f"the word {doing!r} in {reason}") if word else None
     first: Rule | None = None
     for part in parts_of(name):
-        rule = _part_rule(book, part)
+        rule = _part_rule(book, clues, part)
         if rule is None:
             continue
         if at_work is not None and rule.name == at_work.name:
@@ -142,10 +166,11 @@ def _by_part(
     return said(first, INSIDE, by, reason)
 
 
-def _part_rule(book: RuleBook, part: str) -> Rule | None:
+def _part_rule(book: RuleBook, clues: Clues, part: str) -> Rule | None:
     if len(part) < _SHORTEST:
         return None
-    return _answering(book.find_exact("image", part)) or _serving(book, part)
+    image = _answering(book.find_exact("image", part))
+    return image or _fitting(book, clues, _serving(book, part), part)
 
 
 def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> Rule | None:

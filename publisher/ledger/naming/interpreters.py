@@ -95,9 +95,11 @@ def _short(word: str, options: Interpreter) -> tuple[str, str]:
 
 
 def _long(word: str, options: Interpreter) -> tuple[str, str]:
-    name, equals, _ = word.partition("=")
+    name, equals, value = word.partition("=")
     if name in options.code:
         return "code", name
+    if name in options.file and value:
+        return "file", value
     if equals or name in options.bare:
         return "bare", ""
     return "valued" if name in options.valued else "unknown", ""

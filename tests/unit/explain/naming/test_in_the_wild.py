@@ -266,7 +266,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("backup", "Archiving", program("gzip", ancestors=("tar",))),
     # what nobody knows
     ("unknown", "report.py", job("python3 report.py", "python3", script="report.py")),
-    ("unknown", "convert.sh", job("convert.sh", "bash", script="convert.sh")),
+    ("media", "convert.sh", job("convert.sh", "bash", script="convert.sh")),
     ("unknown", "foo.php", job("php foo.php", "php", script="foo.php")),
     ("unknown", "loads.py", job("node loads.py", "python3", script="loads.py")),
     ("unknown", "Main", job("java Main", "java", script="com.acme.Main")),
@@ -276,7 +276,7 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
         job("run.sh", "python3", script="run.sh", worker_script="train.py", interpreter="bash"),
     ),
     (
-        "unknown",
+        "media",
         "convert-all.sh",
         job(
             "convert-all.sh",
