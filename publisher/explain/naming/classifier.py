@@ -137,6 +137,13 @@ class _Search:
         )
 
     @property
+    def _works_below(self) -> bool:
+        """Whether something else works below the script, and not its interpreter."""
+        works = self._lookup(self.clues.program.lower())
+        known = works is not None and works[0].role not in ("interpreter", "host")
+        return known or bool(self.clues.worker_script)
+
+    @property
     def _owned(self) -> bool:
         """Whether what works is a tool in something of somebody's own."""
         return self._named or bool(self.clues.script)
@@ -150,8 +157,8 @@ class _Search:
         worker = self.clues.worker_script
         if worker and not self._named and is_generic(self.clues.script.rpartition(".")[0]):
             name = printable(base(worker))  # start.sh says nothing
-        if application_of(self.clues.unit) and not hides(self.clues.executable):
-            return Classification("desktop", name, LOOSE, "", "it was started from the desktop")
+        if self.clues.unit.startswith("app-flatpak-") and not hides(self.clues.executable):
+            return Classification("desktop", name, LOOSE, "", "it is an application of Flatpak's")
         return Classification("unknown", name, UNKNOWN, "", reason)
 
     def place(self) -> Classification:
@@ -160,7 +167,12 @@ class _Search:
 
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""
-        return by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+        found = by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+        if found is None or (found.by, found.category) != ("unit", "desktop"):
+            return found
+        # A service of the system that runs discord.sh is no chat program.
+        own = self.clues.script.endswith(".sh") and self.clues.program in shipped().shells
+        return None if own and not application_of(self.clues.unit) else found
 
     def _guest(self) -> Classification | None:
         """What was put into somebody else's container or unit: it is not what that is."""
@@ -213,6 +225,8 @@ class _Search:
             return None
         for name in script_names(script):
             rule = self.book.find("script", name)
+            if rule is not None and rule.role == "host" and self._works_below:
+                return None
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.

@@ -22,6 +22,8 @@ _KERNEL_NAME = re.compile(
     r"crypto|bioset|netns|kpsmoused|kthrotld|mm_percpu_wq|cpuhp/.*|irq/.*"
 )
 """What the kernel calls its own threads; a process of that name is none."""
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+"""Words and numbers in a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,14 @@ class Disguise:
         reason: the contradiction in words.
         revealed: a rule knows the program that it really is; otherwise nothing but its place says
             what it does.
+        stranger: it is no part of the place that it works in, whatever that is.
     """
 
     clues: Clues
     alias: str
     reason: str
     revealed: bool = False
+    stranger: bool = False
 
     @property
     def believed(self) -> bool:
@@ -56,6 +60,8 @@ class Disguise:
         if found.is_miner:
             return replace(found, reason=reason)
         category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
+        if self.stranger:
+            category, label, confidence = "unknown", printable(self.clues.program), UNKNOWN
         if "kernel thread" in reason and not self.revealed and found.by == "unit":
             category, confidence = "unknown", UNKNOWN  # whoever wrote its unit lies as well
         if self.alias:
@@ -73,8 +79,12 @@ def disguise_of(book: RuleBook, clues: Clues) -> Disguise | None:
     name, reason = clues.program, clues.disguise
     if not reason and name and _KERNEL_NAME.fullmatch(name) and program_rule(book, name) is None:
         reason = f"{name!r} is called like a kernel thread and is none"
+    if not reason and made_up(name) and program_rule(book, name) is None:
+        return Disguise(clues, "", f"{printable(name)} is a name made up at random", stranger=True)
     if not reason:
         return None
+    if reason.startswith("gives a shell"):
+        return Disguise(clues, "", reason, stranger=True)
     real = base(clues.executable.removesuffix(" (deleted)"))
     if not real or not name or _alike(real, name):
         return Disguise(clues, "", reason)
@@ -87,6 +97,20 @@ def disguise_of(book: RuleBook, clues: Clues) -> Disguise | None:
         command="" if _alike(base(clues.command.partition(" ")[0]), name) else clues.command,
     )
     return Disguise(told, name, reason, revealed)
+
+
+def made_up(name: str) -> bool:
+    """Whether a name is letters and digits at random, as ``aB3xQ9kz``, and no words."""
+    pieces = _PIECES.findall(name)
+    kinds = {piece.isdigit() for piece in pieces}
+    return (
+        len(name) >= 7
+        and name.isalnum()
+        and len(kinds) == 2
+        and not name.islower()
+        and not name.isupper()
+        and len(pieces) * 2 >= len(name)
+    )
 
 
 def _alike(one: str, other: str) -> bool:

@@ -17,7 +17,7 @@ _DATA: Final = re.compile(
     r"/(?:var/lib|data|srv)/(?:postgres\w*|pgsql|mysql|mariadb|redis|mongo\w*|elasticsearch)/"
     r"|/var/www/.*/uploads?/|/data/db/"
 )
-_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:")  # noqa: S108
+_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:", "/etc/")  # noqa: S108
 
 
 def base(path: str) -> str:

@@ -118,7 +118,8 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
         if doing_in(without_type(base(text.lower()))) not in ("", "start"):
             continue
         for word in words_of(text):
-            if rule := _mining(book.find_exact("word", word)):
+            rule = _mining(book.find_exact("word", word))
+            if rule is not None and (rule.confidence is None or hides(clues.script_path)):
                 return said(rule, GUESS, "words", f"the word {word!r} in {text!r}")
     return None
 

@@ -16,6 +16,7 @@ from publisher.explain.naming.classification import GUESS, MINING
 from publisher.explain.naming.lookup import base
 from publisher.explain.naming.place_names import NEUTRAL
 from publisher.explain.naming.rules import Rule, RuleBook
+from publisher.ledger.naming.generic import is_generic
 
 _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -90,6 +91,8 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
 def tokens_of(text: str) -> list[str]:
     """``monitoringClient.jar`` as ``monitoring`` and ``client``."""
     name = _ENDING.sub("", base(text))
+    if is_generic(base(text)):  # it stands behind its folder: ``ci-project/index.php``
+        name = text.rpartition("/")[0].rpartition("/")[2] or name
     name = _RELEASE.sub("", _HUMP.sub("-", name).lower())
     return _WORD.findall(name)
 

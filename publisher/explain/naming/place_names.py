@@ -45,7 +45,7 @@ _NEUTRAL_WORDS = """
     new latest stable nightly beta release linux amd64 arm64 x86_64 armv7 alpine debian
     ubuntu bookworm bullseye slim rootless system user aio ngx ce ee oss pro community
     enterprise standalone single shared public private internal external default org com io
-    net de
+    net de browser chrome
 """
 NEUTRAL: Final = frozenset(_NEUTRAL_WORDS.split())
 """Words that say where or how a product runs, not what is done with it."""

@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from publisher.contract.printable import printable
+from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import Classification
 from publisher.ledger.accounts import Clues, WorkGroup
+from publisher.ledger.naming.programs import shipped
 
-_BY_WORKER: Final = ("program", "script", "path", "command", "words")
 _CARRIERS: Final = ("interpreter", "host")
 _LONGEST: Final = 40
 
 
 def with_worker(found: Classification, group: WorkGroup, clues: Clues) -> Classification:
     """The finding with the program or script that it is said of, unless it tells that already."""
-    if found.by not in _BY_WORKER or not found.rule or found.role in _CARRIERS or found.is_miner:
+    if found.role in _CARRIERS or found.is_miner:
         return found
+    known = _bare(f"{found.label} {group.label}")
+    for name in _workers(found, group, clues):
+        worker = printable(name.rpartition("/")[2].rpartition("\\")[2])
+        bare = _bare(worker.partition(".")[0])
+        if bare and bare not in known and len(worker) <= _LONGEST:
+            return replace(found, worker=worker)
+    return found
+
+
+def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[str]:
+    """What the finding may be said of, the most telling first."""
     script = clues.worker_script or clues.script
-    if found.by == "words" and clues.worker_script not in found.reason:
-        return found
-    scripted = found.by in ("script", "words") or (found.by == "path" and clues.script_path)
-    worker = script if scripted and script else clues.program
-    worker = printable(worker.rpartition("/")[2].rpartition("\\")[2])
-    known, bare = _bare(f"{found.label} {group.label}"), _bare(worker.partition(".")[0])
-    if not bare or bare in known or len(worker) > _LONGEST:
-        return found
-    return replace(found, worker=worker)
+    if not found.rule:
+        if group.kind is GroupKind.UNIT:
+            yield script
+        return
+    if found.by == "container":
+        image = clues.container_image.rpartition("/")[2].partition(":")[0].partition("@")[0]
+        if image and f"{image.lower()!r}" in found.reason:
+            yield image
+    elif found.by == "words":
+        if clues.worker_script and clues.worker_script in found.reason:
+            yield script
+    elif found.by == "unit":
+        if found.category == "development" and clues.unit.startswith("app-"):
+            yield from _at_work(script, clues)
+    elif found.by == "script" or (found.by == "path" and clues.script_path):
+        yield from (script, *_at_work("", clues))
+    elif found.by in ("program", "path", "command", "above"):
+        yield from _at_work(script, clues)
+
+
+def _at_work(script: str, clues: Clues) -> Iterator[str]:
+    """The program at work; the script, where that is a shell or an interpreter."""
+    tables = shipped()
+    if clues.program.lower() in tables.shells or clues.program in tables.interpreters:
+        yield script
+    else:
+        yield clues.program
 
 
 def _bare(text: str) -> str:

@@ -33,7 +33,7 @@ _BRACKETS: Final = re.compile(r"\[[\w.:/+-]+\]")
 _KNOWN_NAMES: Final = """
     sshd sshd-session ssh cron crond atd systemd systemd-journald systemd-logind systemd-udevd
     systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
-    syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
+    init syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
     redis-server php-fpm named dnsmasq chronyd ntpd auditd irqbalance snapd polkitd containerd
     dockerd NetworkManager rpcbind smbd nmbd sendmail exim4 ps ls cat acpid lvmetad multipathd
     iscsid java gdm Xorg pulseaudio wpa_supplicant dhclient avahi-daemon cupsd accounts-daemon
@@ -64,12 +64,23 @@ _SAME_PROGRAMS: Final = """
     Xorg Xorg.bin X Xwayland
     bash rbash dash sh
     java javac jspawnhelper
+    init systemd runit tini catatonit s6-svscan upstart procd conmon linuxrc pause
     postgres postmaster edb-postgres
 """
 _SAME: Final = {
     line.split()[0]: tuple(line.split()) for line in _SAME_PROGRAMS.split("\n") if line.strip()
 }
 """Names that one program goes by: links, and those that took over from another."""
+
+_SHELLS: Final = ("bash", "sh", "zsh", "ksh", "dash", "setsid", "nohup")
+_SOCKET: Final = re.compile(
+    r"/dev/(?:tcp|udp)/\S+/\d+.*(?:0[<>]&1|<&\d)|sh -i\b.*/dev/(?:tcp|udp)/\S+/\d"
+)
+_NETCATS: Final = ("nc", "ncat", "netcat", "nc.traditional", "socat")
+_HANDS_OUT: Final = re.compile(
+    r" (?:-\w*[ec]|--exec|--sh-exec) ?(?:/\S+/)?(?:ba|da|z|k)?sh\b|exec:.*?(?:ba|da|z|k)?sh\b",
+    re.IGNORECASE,
+)
 
 _MEMORY: Final = re.compile(r"/memfd:(?P<name>[^/]*)")
 _RUNTIMES: Final = re.compile(r"runc|crun|youki|lxc|conmon|containerd|snap|bwrap|flatpak|gvisor")
@@ -104,6 +115,8 @@ def disguise_of(
             is not that one.
     """
     first = words[0] if words else ""
+    if _gives_shell(words):
+        return "gives a shell to another machine"
     if _is_kernels(comm) or _BRACKETS.fullmatch(first):
         return "calls itself a kernel thread, and is none"
     if not link:
@@ -125,6 +138,14 @@ def disguise_of(
     if titled and program_of(name) not in interpreters:
         return ""  # a build of its own, under a name that we need not know
     return _another(claimed, name, words, interpreters)
+
+
+def _gives_shell(words: Sequence[str]) -> bool:
+    """Whether a command line hands a shell out over the network."""
+    program, line = program_of(words[0]) if words else "", " ".join(words[1:])
+    if program in _NETCATS:
+        return _HANDS_OUT.search(f" {line}") is not None
+    return program in _SHELLS and _SOCKET.search(line) is not None
 
 
 def _is_kernels(comm: str) -> bool:

@@ -33,6 +33,18 @@ _ALGORITHM_OPTIONS = frozenset({"-a", "--algo", "--algorithm"})
 # A Monero address: 95 characters of base 58 that begin with 4, a subaddress with 8.
 _WALLET = re.compile(r"\b[48][0-9AB][1-9A-HJ-NP-Za-km-z]{93}\b")
 _POOL_OPTIONS = frozenset({"-o", "--url", "-pool", "--pool", "--server"})
+_PAYEE_OPTIONS = frozenset({"--wallet", "-wallet", "--account", "--worker", "--rig", "--address"})
+"""Options that tell who is paid; many programs have one of them."""
+_POOL_NAMES = """
+    2miners apool c3pool f2pool flypool herominers hashvault hiveon k1pool kryptex luckpool
+    minergate minexmr moneroocean moneropool nanopool nicehash poolin qubicmine ravenminer
+    supportxmr sparkpool unmineable viabtc woolypooly xmrpool zergpool zpool zephyrpool
+"""
+_POOLS = re.compile(
+    rf"(?:^|[=/@.])(?:{'|'.join(_POOL_NAMES.split())})(?:\.[a-z]{{2,8}}){{1,2}}(?::(?P<port>\d+))?(?:/|$)",
+    re.IGNORECASE,
+)
+"""Addresses at the big mining pools."""
 
 _READER_WORDS = """
     grep egrep fgrep rg ag ack zgrep find pgrep pkill ps sed awk gawk perl vi vim nvim nano
@@ -47,10 +59,14 @@ def mines(words: Sequence[str]) -> bool:
     """Whether a command line is a miner's by its options."""
     if len(words) < 2 or words[0].rpartition("/")[2] in _READERS:
         return False
-    weak = 0
+    weak, paid = 0, False
     for word, value in pairwise((*words[1:], "")):
         if _POOL.match(word):
             return True
+        if pool := _POOLS.search(word):
+            if pool["port"] and "http" not in word[:9]:
+                return True
+            weak += 1
         option, equals, rest = word.partition("=")
         if _OPTION.match(word):
             if option not in _ALONE:
@@ -60,6 +76,8 @@ def mines(words: Sequence[str]) -> bool:
             weak += bool(_ALGORITHM.match(rest if equals else value))
         elif option in _POOL_OPTIONS:
             weak += bool(re.search(r":\d{2,5}\b", rest if equals else value))
+        elif option in _PAYEE_OPTIONS:
+            paid = True
         elif len(word) >= 95 and _WALLET.search(word):
             weak += 1
-    return weak >= 2
+    return weak + paid >= 2
