@@ -97,7 +97,12 @@ def _own(account: Account, found: Classification) -> tuple[str, str]:
         return (work if group.kind in _PLACES and _bare(own) in _bare(work) else own), ""
     work = _lowered(work, found)
     tool = printable(clues.program)
-    if not tool or found.by == "words" or _is_alike(found) or _bare(tool) in _bare(work) + _bare(own):
+    if (
+        not tool
+        or found.by == "words"
+        or _is_alike(found)
+        or _bare(tool) in _bare(work) + _bare(own)
+    ):
         return own, work
     return own, f"{work}: {tool}"
 

@@ -22,11 +22,41 @@ _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
 _DEALT_WITH: Final = frozenset(
-    """
-    photo photos picture pictures image images video videos audio music movie movies flac podcast
-    gallery playlist subtitle subtitles camera cameras webcam
-    db database sql game games minecraft valheim factorio containers vm vms website
-    """.split()
+    [
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "image",
+        "images",
+        "video",
+        "videos",
+        "audio",
+        "music",
+        "movie",
+        "movies",
+        "flac",
+        "podcast",
+        "gallery",
+        "playlist",
+        "subtitle",
+        "subtitles",
+        "camera",
+        "cameras",
+        "webcam",
+        "db",
+        "database",
+        "sql",
+        "game",
+        "games",
+        "minecraft",
+        "valheim",
+        "factorio",
+        "containers",
+        "vm",
+        "vms",
+        "website",
+    ]
 )
 """What somebody does something to."""
 _RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot$")
@@ -79,7 +109,7 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
     Run together with others they come behind both.
     """
     tokens = tokens_of(text)
-    for token in sorted(reversed(tokens), key=_DEALT_WITH.__contains__):
+    for token in sorted(tokens, key=_DEALT_WITH.__contains__):
         if rule := _rule(book, token):
             yield token, rule
     for token in reversed(tokens):

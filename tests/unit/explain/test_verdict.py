@@ -308,7 +308,9 @@ def test_memory_that_is_being_taken_counts_more_than_what_is_held(
     stage: Stage, make_account: MakeAccount
 ) -> None:
     held = make_account("mysqld", memory_bytes=8 << 30)
-    hog = make_account("gobbler", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30))
+    hog = make_account(
+        "gobbler", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30)
+    )
     verdict = stage.play(held, hog, lasting=10, memory_available_percent=2.0)
     assert verdict.causes[0].label == "gobbler"
 
