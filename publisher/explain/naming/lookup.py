@@ -21,8 +21,9 @@ _HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:") 
 
 
 def base(path: str) -> str:
-    """The last part of a path, without the ending that Windows gives programs."""
-    return path.rpartition("/")[2].rpartition("\\")[2].removesuffix(".exe")
+    """The last part of a path, without the ending that Windows or AppImage gives programs."""
+    name = path.rpartition("/")[2].rpartition("\\")[2]
+    return name.removesuffix(".exe").removesuffix(".appimage")
 
 
 def versionless(name: str) -> str:

@@ -16,6 +16,8 @@ _HEAD = re.compile(
     r"\[?([A-Za-z][\w.+-]*(?:/[a-z][\w-]*)?)(?: \[[\w-]+\])?::?(?: |$|(?<=::)[A-Z\w])"
 )
 _RELEASE = re.compile(r"(?:-v?\d[\d.]*|\[\d+\]|:+)$")
+_OWNER = re.compile(r"\[([a-z][a-z0-9_-]{2,})\] (?:worker|web|server|cron|smtp|master)(?: \d+)?")
+"""A program that puts its name before the part of it that runs: ``[postal] worker``."""
 _STATE = re.compile(r"\[(?:ready|starting|running|idle|busy)\] ")
 _ALIASES = {
     "celeryd": "celery",
@@ -44,6 +46,8 @@ def titled_program(title: str, known: AbstractSet[str], interpreters: AbstractSe
         return title.partition("/")[0]
     if " " not in title and not title.endswith(":") and "::" not in title:
         return ""
+    if (owner := _OWNER.fullmatch(title)) and presentable(owner[1]):
+        return owner[1]
     title = _STATE.sub("", title, count=1)
     if (match := _HEAD.match(title)) and presentable(base(match[1])):
         head = match[1].partition("/")[0] if match[1].startswith(_FAMILIES) else base(match[1])

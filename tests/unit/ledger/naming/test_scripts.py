@@ -93,6 +93,15 @@ def describe(command: str) -> Name:
         ("node /x/node_modules/nodemon/bin/nodemon.js api2.js", "api2.js", "api2.js", "node"),
         ("beam.smp -W w -- -sname ejabberd@localhost", "ejabberd", "ejabberd", "beam.smp"),
         ("beam.smp -sname rabbit@host -setcookie zqsecret", "rabbitmq", "rabbitmq", "beam.smp"),
+        ("/opt/shop/rel/shop/erts-15.2/bin/beam.smp -W w", "shop", "shop", "beam.smp"),
+        (
+            "python -m SimpleHTTPServer 2222",
+            "python -m SimpleHTTPServer",
+            "SimpleHTTPServer",
+            "python",
+        ),
+        ("bash /var/spool/pbs/mom_priv/jobs/44512.pbs.SC", "PBS job 44512", "44512.pbs.SC", "bash"),
+        ("docker exec -u www -it shop python3 /srv/feed2.py", "feed2.py", "feed2.py", "python"),
         ("beam.smp -- -root /opt/emqx -name x@y", "emqx", "emqx", "beam.smp"),
     ],
 )

@@ -47,6 +47,7 @@ TITLES = [
     ("next-server (v14.1.0)", "next-server (v1", "next-server"),
     ("(sd-pam)", "(sd-pam)", "(sd-pam)"),
     ("npm run build", "npm run build", "npm run build"),
+    ("[postal] worker", "ruby", "postal"),
     ("[lxc monitor] /var/lib/lxc web", "lxc-start", "lxc-start"),
     ("Plex Plug-in [com.plexapp.system]", "Plex Script Hos", "Plex Script Hos"),
     ("/usr/lib/plexmediaserver/Plex Media Server", "Plex Media Serv", "Plex Media Server"),
