@@ -95,9 +95,16 @@ def _own(account: Account, found: Classification) -> tuple[str, str]:
     if not found.by or found.role in ("interpreter", "host") or _bare(own) in _bare(work):
         # Nothing more is known than what it is called.
         return (work if group.kind in _PLACES and _bare(own) in _bare(work) else own), ""
+    if _bare(work) in _bare(own):
+        return own, ""  # ``backup.sh`` says itself that it is a backup
     work = _lowered(work, found)
     tool = printable(clues.program)
-    if not tool or found.by == "words" or _is_alike(found) or _bare(tool) in _bare(work) + _bare(own):
+    if (
+        not tool
+        or found.by == "words"
+        or _is_alike(found)
+        or _bare(tool) in _bare(work) + _bare(own)
+    ):
         return own, work
     return own, f"{work}: {tool}"
 
