@@ -41,7 +41,7 @@ def test_a_worker_is_told_by_its_title(
     stage: Stage, name: str, title: str, category: str, word: str
 ) -> None:
     room = "x" * 80  # for the title
-    pid = stage.start(stage.burner(name), room, title=title, comm=title[:15])
+    pid = stage.start(stage.installed(name), room, title=title, comm=title[:15])
     answer = stage.ask(pid)
     assert answer.mentions(word)
     assert not set("([") & set(answer.group), answer
@@ -118,7 +118,7 @@ UNITS = [
 def test_a_unit_is_told_by_its_name(
     stage: Stage, unit: str, name: str, category: str, word: str
 ) -> None:
-    answer = stage.ask(stage.start(stage.burner(name), within=f"system.slice/{unit}"))
+    answer = stage.ask(stage.start(stage.installed(name), within=f"system.slice/{unit}"))
     assert answer.kind == "unit"
     assert answer.mentions(word)
     assert category in ("", answer.category), answer

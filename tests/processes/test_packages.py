@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from processes.harness import Stage, command_of
+from processes.harness import LIMITED, Stage, command_of
 from servers import REPOSITORY, free_port, listens, program, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
@@ -53,11 +53,14 @@ def test_what_pm2_keeps_alive_is_told_by_its_script(stage: Stage, pm2: Path) -> 
     home = stage.folder / "pm2"
     environment = {**os.environ, "PM2_HOME": str(home), "PM2_DISCRETE_MODE": "true"}
     subprocess.run(
-        ["node", pm2, "start", script, "--name", "resizer"],
+        [*LIMITED, "node", pm2, "start", script, "--name", "resizer", "--no-autorestart"],
         cwd=stage.folder, env=environment, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     stage.follow(int((home / "pm2.pid").read_text()))
-    answer = stage.ask(int(wait_until(lambda: next(home.glob("pids/*.pid"))).read_text()))
+    pid = int(wait_until(lambda: next(home.glob("pids/*.pid"))).read_text())
+    # At first it is a file of PM2's own, which then loads the script.
+    wait_until(lambda: "resize-worker.js" in command_of(pid), 30)
+    answer = stage.ask(pid)
     assert answer.mentions("resize-worker.js", "resizer")
 
 
@@ -66,7 +69,8 @@ def test_what_supervisord_keeps_alive_is_told_by_its_script(stage: Stage) -> Non
     configuration = stage.script(
         "supervisord.conf",
         f"[supervisord]\nnodaemon=true\nlogfile={stage.folder}/log\npidfile={stage.folder}/pid\n"
-        f"childlogdir={stage.folder}\n[program:queue]\ncommand={sys.executable} {script}\n",
+        f"childlogdir={stage.folder}\n[program:queue]\ncommand={sys.executable} {script}\n"
+        "autorestart=false\n",
     )
     manager = stage.start(program("supervisord"), "-c", configuration)
     answer = stage.ask(stage.descendant(manager, "queue_worker.py"))

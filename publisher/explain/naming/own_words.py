@@ -20,7 +20,7 @@ from publisher.ledger.naming.generic import is_generic
 _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
-_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot$")
+_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:[-_.](?:all|fat|shaded|exec|uber|standalone))?$")
 """How Maven calls what is no release yet."""
 _RUN_TOGETHER: Final = 6
 """Letters that a word needs to be told within a longer one: ``adcsensor``."""
@@ -41,7 +41,7 @@ class Told:
     @property
     def strong(self) -> bool:
         """Whether it says as much as a word can."""
-        return self.rule.confidence is None or self.rule.confidence >= GUESS
+        return _is_strong(self.rule)
 
 
 def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = ()) -> Told | None:
@@ -72,7 +72,8 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
             yield token, rule
     for token in reversed(tokens):
         for part in _parts(token):
-            if rule := _rule(book, part):
+            # What says little by itself says nothing at the end of ``wgnetwork``.
+            if (rule := _rule(book, part)) and _is_strong(rule):
                 yield part, rule
 
 
@@ -88,6 +89,10 @@ def tokens_of(text: str) -> list[str]:
 def _rule(book: RuleBook, word: str) -> Rule | None:
     rule = book.find_exact("word", word)
     return None if rule is None or rule.category == MINING else rule
+
+
+def _is_strong(rule: Rule) -> bool:
+    return rule.confidence is None or rule.confidence >= GUESS
 
 
 def _parts(token: str) -> Iterator[str]:

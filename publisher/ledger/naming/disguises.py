@@ -32,8 +32,8 @@ _BRACKETS: Final = re.compile(r"\[[\w.:/+-]+\]")
 """As ``ps`` shows what has no command line."""
 _KNOWN_NAMES: Final = """
     sshd sshd-session ssh cron crond atd systemd systemd-journald systemd-logind systemd-udevd
-    init systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
-    syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
+    systemd-networkd systemd-resolved systemd-timesyncd systemd-worker dbus-daemon rsyslogd syslogd
+    init syslog-ng udevd agetty getty bash sh dash rsync httpd apache2 nginx mysqld postgres
     redis-server php-fpm named dnsmasq chronyd ntpd auditd irqbalance snapd polkitd containerd
     dockerd NetworkManager rpcbind smbd nmbd sendmail exim4 ps ls cat acpid lvmetad multipathd
     iscsid java gdm Xorg pulseaudio wpa_supplicant dhclient avahi-daemon cupsd accounts-daemon
@@ -111,7 +111,8 @@ def disguise_of(
         comm: the kernel's name of it, which is no kernel thread.
         link: its executable, as the kernel tells it; empty where it may not be known.
         interpreters: programs that run scripts, shells among them.
-        titled: it is known to write a title in place of its command line.
+        titled: its command line is the title of one that is known to write such; an interpreter
+            is not that one.
     """
     first = words[0] if words else ""
     if _gives_shell(words):
@@ -134,7 +135,9 @@ def disguise_of(
     if place or _TEMPORARY.match(path):
         folder = clean(path.rpartition("/")[0], 40)
         return f"calls itself {claimed}, {place or f'runs from {folder}'}"
-    return "" if titled else _another(claimed, name, words, interpreters)
+    if titled and program_of(name) not in interpreters:
+        return ""  # a build of its own, under a name that we need not know
+    return _another(claimed, name, words, interpreters)
 
 
 def _gives_shell(words: Sequence[str]) -> bool:
