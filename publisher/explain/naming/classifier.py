@@ -35,6 +35,7 @@ from publisher.explain.naming.lookup import (
     base,
     hides,
     is_script,
+    passing,
     planted,
     program_rule,
     scrambled,
@@ -199,7 +200,12 @@ class _Search:
     def _game(self) -> Classification | None:
         """Whatever lies in the folder of a game is the game's, ``reaper`` and ``wine`` too."""
         found = self._path()
-        if found is None or found.category != "gaming" or found.role != "program":
+        if (
+            found is None
+            or found.rule == "wine"
+            or found.category != "gaming"
+            or found.role != "program"
+        ):
             return None
         known = self._lookup(self.clues.program.lower())
         return None if known is not None and known[0].category == "gaming" else found
@@ -430,10 +436,15 @@ class _Search:
         job = self.group.label.split(" ")[0] if self.group.kind is GroupKind.JOB else ""
         # rsync is no backup because of its name, and what hides calls itself what it likes.
         own = (job, clues.program, base(clues.executable))
+        hidden = hides(clues.executable) or clues.executable.startswith("/etc/")
         image = clues.container_image.rpartition("/")[2].partition(":")[0]
         places = (without_type(clues.unit), clues.container_name, image)
-        names = [name for name in own if not (hides(clues.executable) or self._lookup(name))]
-        texts = (clues.script, *places, clues.worker_script, *names)
+        names = [name for name in own if not (hidden or self._lookup(name))]
+        # What was put into a temporary folder of a container says nothing by its name.
+        scripts = [clues.script, clues.worker_script]
+        if self._named and passing(clues.script_path):
+            scripts = ["", ""]
+        texts = (scripts[0], *places, scripts[1], *names)
         return telling_word(self.book, texts, places)
 
     def _lookup(self, name: str) -> tuple[Rule, float] | None:

@@ -21,7 +21,7 @@ _DATA: Final = re.compile(
     r"/(?:var/lib|data|srv)/(?:postgres\w*|pgsql|mysql|mariadb|redis|mongo\w*|elasticsearch)/"
     r"|/var/www/.*/uploads?/|/data/db/"
 )
-_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:", "/etc/")  # noqa: S108
+_HIDEOUTS: Final = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:")  # noqa: S108
 
 
 def base(path: str) -> str:
@@ -84,6 +84,11 @@ def script_names(script: str) -> Iterator[str]:
 def hides(path: str) -> bool:
     """Whether a program lies where anyone may put one, or in a hidden folder."""
     return path.startswith(_HIDEOUTS) or _HIDDEN.search(path) is not None
+
+
+def passing(path: str) -> bool:
+    """Whether something lies in a folder that is emptied, where anyone may put it."""
+    return path.startswith(_HIDEOUTS)
 
 
 def planted(path: str) -> bool:

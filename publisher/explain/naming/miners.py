@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from publisher.contract.printable import printable
 from publisher.explain.naming.classification import (
@@ -21,7 +22,14 @@ from publisher.explain.naming.classification import (
     Classification,
     said,
 )
-from publisher.explain.naming.lookup import base, hides, program_rule, script_names, words_of
+from publisher.explain.naming.lookup import (
+    base,
+    hides,
+    passing,
+    program_rule,
+    script_names,
+    words_of,
+)
 from publisher.explain.naming.place_names import (
     container_names,
     doing_in,
@@ -32,6 +40,9 @@ from publisher.explain.naming.place_names import (
 )
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues
+
+_WORDS: Final = frozenset(("xmr", "miner", "mining", "monero", "randomx", "stratum", "pool"))
+"""Words that accuse nobody by themselves, but a script in a temporary folder."""
 
 
 def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
@@ -119,8 +130,12 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
             continue
         for word in words_of(text):
             rule = _mining(book.find_exact("word", word))
-            if rule is not None and (rule.confidence is None or hides(clues.script_path)):
-                return said(rule, GUESS, "words", f"the word {word!r} in {text!r}")
+            reason = f"the word {word!r} in {text!r}"
+            if rule is not None:
+                return said(rule, GUESS, "words", reason)
+            if word in _WORDS and passing(clues.script_path):
+                label = "Suspected cryptominer"
+                return Classification(MINING, label, GUESS, "", f"{reason}, and hides", "words")
     return None
 
 

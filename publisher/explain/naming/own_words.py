@@ -20,7 +20,7 @@ from publisher.ledger.naming.generic import is_generic
 _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
-_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:[-_.](?:all|fat|shaded|exec|uber|standalone))?$")
+_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:-(?:all|fat|shaded|jar-with-dependencies))?$")
 """How Maven calls what is no release yet."""
 _RUN_TOGETHER: Final = 6
 """Letters that a word needs to be told within a longer one: ``adcsensor``."""

@@ -46,6 +46,7 @@ _NEUTRAL_WORDS = """
     ubuntu bookworm bullseye slim rootless system user aio ngx ce ee oss pro community
     enterprise standalone single shared public private internal external default org com io
     net de browser chrome
+    celery celerybeat beat gunicorn uwsgi uvicorn daphne
 """
 NEUTRAL: Final = frozenset(_NEUTRAL_WORDS.split())
 """Words that say where or how a product runs, not what is done with it."""

@@ -40,7 +40,7 @@ _SERVED: Final = frozenset(_SERVED_WORDS.split())
 """Kinds of program that a container may be called after; ``code`` or ``mail`` may be anything."""
 _TOOLS: Final = ("development", "shell")
 """Kinds of program that are no services: a unit of that name is something else."""
-_CARRYING: Final = ("celery",)
+_CARRYING: Final = ("celery", "python-web")
 """Rules of programs that carry the work of the product that they are a part of."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
@@ -159,8 +159,6 @@ def _by_part(
         if rule is None:
             continue
         if at_work is not None and rule.name == at_work.name:
-            if rule.name in _CARRYING:
-                continue
             return said(rule, ALIKE, by, reason)
         first = first or rule
     # What is plainly at work says more than a part of a name that it does not fit.

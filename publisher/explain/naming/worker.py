@@ -9,6 +9,7 @@ from typing import Final
 from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import Classification
+from publisher.explain.naming.lookup import passing
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.programs import shipped
 
@@ -33,7 +34,7 @@ def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[
     """What the finding may be said of, the most telling first."""
     script = clues.worker_script or clues.script
     if not found.rule:
-        if group.kind is GroupKind.UNIT:
+        if group.kind is GroupKind.UNIT or passing(clues.script_path):
             yield script
         return
     if found.by == "container":
@@ -41,14 +42,14 @@ def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[
         if image and f"{image.lower()!r}" in found.reason:
             yield image
     elif found.by == "words":
-        if clues.worker_script and clues.worker_script in found.reason:
+        if script and script in found.reason:
             yield script
     elif found.by == "unit":
         if found.category == "development" and clues.unit.startswith("app-"):
             yield from _at_work(script, clues)
     elif found.by == "script" or (found.by == "path" and clues.script_path):
         yield from (script, *_at_work("", clues))
-    elif found.by in ("program", "path", "command", "above"):
+    elif found.by in ("program", "path", "command", "above", "job"):
         yield from _at_work(script, clues)
 
 

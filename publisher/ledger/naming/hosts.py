@@ -26,6 +26,9 @@ _ERLANG_APPS = {
     "opscode": "chef-server",
 }
 
+_RELEASE = re.compile(r"/([^/]+)/erts-[\d.]+/bin/")
+_NO_RELEASES = ("", "erlang", "otp", "lib", "rel", "release", "app", "usr", "opt", "current")
+
 
 def guest_of(program: str, words: Sequence[str]) -> str:
     """The name of the virtual machine that it runs; empty for all else."""
@@ -52,7 +55,11 @@ def erlang_application(program: str, words: Sequence[str]) -> str:
                 return found
         if option in ("-name", "-sname"):
             node = value.partition("@")[0]
-    return node if presentable(node) and node.isalnum() else ""
+    if node:
+        return node if presentable(node) and node.isalnum() else ""
+    release = _RELEASE.search(words[0])
+    name = release[1] if release else ""
+    return name if name.lower() not in _NO_RELEASES and presentable(name) else ""
 
 
 def _pieces(value: str) -> Iterator[str]:

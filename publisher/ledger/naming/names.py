@@ -37,6 +37,8 @@ __all__ = ["LABEL_LIMIT", "Name", "Namer", "base", "clean", "program_of"]
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
 _TOOL = re.compile(r"--coreutils-prog(?:-shebang)?=([\w.-]+)$")
 """Which of its tools GNU's single program is."""
+_BATCH = re.compile(r"/mom_priv/jobs/(\d+)[\w.\[\]-]*\.SC$")
+"""Where PBS lays the script of a job."""
 _NO_FILE = re.compile(r"/(dev|proc)/")
 _SECRET = re.compile(
     r"pass|pw|token|key|secret|cred|auth|cookie|obscure|^-[A-Za-z]*[aAkKpPsuUwW]$", re.IGNORECASE
@@ -246,6 +248,8 @@ class Namer:
         if not script or stdin or _NO_FILE.match(script):
             return Name(program=program, command=program, label=program, nameless=True)
         name = clean(base(script), 40)
+        if batch := _BATCH.search(script):
+            return Name(program, name, name, f"PBS job {batch[1]}", interpreter=program)
         if not presentable(name) or script.endswith("/"):
             return unknown
         if wrapped := self._wrapped(name, words[at:], comm, depth):

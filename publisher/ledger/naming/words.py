@@ -23,6 +23,8 @@ _NAME = re.compile(r"[\w.+@-]+")
 """What programs and scripts are called; code hardly ever looks so."""
 _WINDOWS = re.compile(r"[A-Za-z]:\\")
 _WINDOWS_NAME = re.compile(r"[\w.+@ '()&!-]+\.exe", re.IGNORECASE)
+_MODULES = ("SimpleHTTPServer", "CGIHTTPServer", "BaseHTTPServer")
+"""Modules of Python that read like keys."""
 _LONG = 32  # characters: what is longer must be made of words
 _LONGEST = 100
 _PIECE = re.compile(r"[A-Z]{2,5}(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -93,6 +95,8 @@ def presentable(name: str) -> bool:
         return True
     if not _NAME.fullmatch(name):
         return False
+    if name in _MODULES:
+        return True
     return not secretive(name) or _made_of_words(name)
 
 
