@@ -34,9 +34,11 @@ from publisher.explain.naming.kernel_work import kernel_work
 from publisher.explain.naming.lookup import (
     base,
     hides,
+    is_script,
     passing,
     planted,
     program_rule,
+    scrambled,
     script_names,
     versionless,
 )
@@ -173,6 +175,8 @@ class _Search:
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""
         found = by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+        if found is not None and (found.by, found.category) == ("unit", "gaming"):
+            return self._game() or found  # a game in the unit of what launched it
         if found is None or (found.by, found.category) != ("unit", "desktop"):
             return found
         # A service of the system that runs discord.sh is no chat program.
@@ -182,7 +186,9 @@ class _Search:
     def _guest(self) -> Classification | None:
         """What was put into somebody else's container or unit: it is not what that is."""
         clues, program = self.clues, self.clues.program
-        if not (self._named and program and planted(clues.executable)):
+        if not (self._named and program):
+            return None
+        if not (planted(clues.executable) or scrambled(program)):
             return None
         found = self._place()
         if found is None or application_of(clues.unit):
@@ -191,7 +197,8 @@ class _Search:
         if program.lower() in clues.unit.lower() or (rule and rule.name == found.rule):
             return None
         folder = clues.executable.rpartition("/")[0]
-        reason = f"it runs from {folder!r} in the {found.by} {self.group.label!r}"
+        why = "its name is no word" if scrambled(program) else f"it runs from {folder!r}"
+        reason = f"{why}, in the {found.by} {self.group.label!r}"
         return Classification("unknown", printable(program), UNKNOWN, "", reason)
 
     def _game(self) -> Classification | None:
@@ -223,8 +230,11 @@ class _Search:
         if found is None or found.confidence > GUESS:
             return found
         works = self._lookup(self.clues.program.lower())
-        # ffmpeg below some server.js says more than the name of that.
-        return None if works is not None and works[0].category in _TELLING else found
+        # ffmpeg below some server.js says more than the name of that, and so does its folder.
+        if works is not None and works[0].category in _TELLING:
+            return None
+        generic = is_generic(base(self.clues.script))
+        return (self._words() if generic else None) or found
 
     def _worker(self) -> Classification | None:
         """The script of the worker, where the job itself is nothing that a rule knows."""
@@ -285,11 +295,20 @@ class _Search:
         owner = self._owner(rule.category)
         if owner is not None:
             return said(owner[0], ALIKE, "above", f"{name!r} works for {owner[1]!r}")
+        if rule.category in _CARRIERS and (host := self._host()):
+            return said(host, INSIDE, "unit", f"{name!r} works in {self.clues.unit!r}")
         if rule.category in _CARRIERS:
             chief = self._chief() if not self._owned else None
             if chief is not None:
                 return said(chief[0], ALIKE, "program", f"{name!r} works for {chief[1]!r}")
         return self._words() if rule.category in _SAYS_LITTLE else None
+
+    def _host(self) -> Rule | None:
+        """The host whose own unit it is: ``du`` in the kubelet's is the kubelet's."""
+        if self.group.kind is not GroupKind.UNIT:
+            return None
+        rule = self.book.find("unit", without_type(self.clues.unit.lower()))
+        return rule if rule and (rule.role, rule.category) == ("host", "virtualization") else None
 
     def _interpreted(self, rule: Rule, name: str, confidence: float) -> Classification:
         """What an interpreter does: its script's work, else that of who started it."""
@@ -439,9 +458,9 @@ class _Search:
         name = base(name)
         if len(name) == 1 and not self._installed:
             return None  # a person's ./x is no display server
-        rule = (self.book.find("program", whole) if whole else None) or self.book.find(
-            "program", name
-        )
+        # No pattern of programs, such as ``oracle_*``, is meant for somebody's own script.
+        find = self.book.find_exact if is_script(name) else self.book.find
+        rule = (find("program", whole) if whole else None) or find("program", name)
         if rule is not None:
             return None if is_weak(rule) else (rule, KNOWN)
         if stripped := versionless(name):

@@ -12,6 +12,10 @@ _VERSION = re.compile(r"[-_.]?v?\d+(?:[._]\d+)*$")
 _WORD = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|jar|lua|r|jl|dll)$")
 
+_TURN = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
+_IMAGE = re.compile(r"(?:[-_.](?:x86[-_]64|amd64|aarch64|arm64|armhf|i[36]86|linux))*\.appimage$")
+"""The ending of applications in one file, with the machine that they are built for."""
+
 _HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
 _DATA: Final = re.compile(
     r"/(?:var/lib|data|srv)/(?:postgres\w*|pgsql|mysql|mariadb|redis|mongo\w*|elasticsearch)/"
@@ -28,8 +32,19 @@ def base(path: str) -> str:
 
 def versionless(name: str) -> str:
     """``clang`` for ``clang-15``; empty where there is no version, or hardly anything else."""
-    stripped = _VERSION.sub("", name)
+    stripped = _VERSION.sub("", _IMAGE.sub("", name))
     return stripped if stripped != name and len(stripped) > 1 else ""
+
+
+def is_script(name: str) -> bool:
+    """Whether a file is named as scripts are."""
+    return _ENDING.search(name) is not None
+
+
+def scrambled(name: str) -> bool:
+    """Whether a name was drawn by lot: ``0DJbp5eh``."""
+    told = re.fullmatch(r"[A-Za-z0-9]{6,16}", name) and len(_TURN.findall(name)) > 2
+    return bool(told) and any(map(str.islower, name)) and any(map(str.isupper, name))
 
 
 def program_rule(book: RuleBook, name: str) -> Rule | None:

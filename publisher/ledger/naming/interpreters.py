@@ -119,6 +119,8 @@ def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
         elif word in interpreter.valued:
             at += 1
         elif word[:1] not in ("-", "@"):
+            if flag == "-jar" and word in _STARTERS and (product := _product(words[1:at])):
+                return Run(f"{product}/{word}", flag, at)
             if flag == "-jar" or word.endswith(".java"):
                 return _sure(Run(word, flag if flag == "-jar" else "", at), sure)
             is_class = "." in word or word[:1].isupper()
@@ -128,6 +130,20 @@ def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
         elif word.startswith("--") and "=" not in word and word not in interpreter.bare:
             sure = False
     return Run(library, flag, at)
+
+
+_STARTERS = frozenset({"start.jar", "launcher.jar", "bootstrap.jar", "main.jar", "app.jar"})
+"""Archives by which many products are started, Jetty's among them."""
+_HOME = re.compile(r"-D([a-z]{3,20})(?:\.[a-z]+)*\.(?:home|base|log\.dir|logs\.dir|data\.dir)=.")
+_RUNTIMES = frozenset({"java", "jetty", "user", "spring", "server", "app", "log", "sun", "jdk"})
+
+
+def _product(words: Sequence[str]) -> str:
+    """What the properties set for Java are about: ``solr`` for ``-Dsolr.solr.home=…``."""
+    for word in words:
+        if (match := _HOME.match(word)) and match[1] not in _RUNTIMES:
+            return match[1]
+    return ""
 
 
 def _library(word: str) -> str:

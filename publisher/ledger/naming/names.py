@@ -35,6 +35,8 @@ from publisher.ledger.naming.wrapping import unwrapped, wrapper_of
 __all__ = ["LABEL_LIMIT", "Name", "Namer", "base", "clean", "program_of"]
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.:+-]{0,31}")
+_TOOL = re.compile(r"--coreutils-prog(?:-shebang)?=([\w.-]+)$")
+"""Which of its tools GNU's single program is."""
 _BATCH = re.compile(r"/mom_priv/jobs/(\d+)[\w.\[\]-]*\.SC$")
 """Where PBS lays the script of a job."""
 _NO_FILE = re.compile(r"/(dev|proc)/")
@@ -177,6 +179,8 @@ class Namer:
         if depth < _DEEPEST:
             if program == "busybox" and len(words) > 1 and presentable(words[1]):
                 return self._of_command(words[1:], comm, depth + 1)
+            if program == "coreutils" and len(words) > 1 and (tool := _TOOL.match(words[1])):
+                return self._of_command([tool[1], *words[2:]], comm, depth + 1)
             if program in _OF_LINES and (line := _line_of(words)):
                 return self._of_line(line, comm, "sh", depth)
         if program in tables.shells:
