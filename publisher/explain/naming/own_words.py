@@ -109,7 +109,9 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
     Run together with others they come behind both.
     """
     tokens = tokens_of(text)
-    for token in sorted(tokens[::-1], key=_DEALT_WITH.__contains__):
+    deeds = [token for token in reversed(tokens) if token not in _DEALT_WITH]
+    things = [token for token in reversed(tokens) if token in _DEALT_WITH]
+    for token in (*deeds, *things):
         if rule := _rule(book, token):
             yield token, rule
     for token in reversed(tokens):
