@@ -59,7 +59,7 @@ _DEALT_WITH: Final = frozenset(
     ]
 )
 """What somebody does something to."""
-_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot$")
+_RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:-(?:all|fat|shaded|jar-with-dependencies))?$")
 """How Maven calls what is no release yet."""
 _RUN_TOGETHER: Final = 6
 """Letters that a word needs to be told within a longer one: ``adcsensor``."""
@@ -109,7 +109,7 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
     Run together with others they come behind both.
     """
     tokens = tokens_of(text)
-    for token in sorted(tokens, key=_DEALT_WITH.__contains__):
+    for token in sorted(tokens[::-1], key=_DEALT_WITH.__contains__):
         if rule := _rule(book, token):
             yield token, rule
     for token in reversed(tokens):

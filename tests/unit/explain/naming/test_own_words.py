@@ -47,7 +47,7 @@ def test_the_words_of_a_name(text: str, tokens: list[str]) -> None:
         ("backup-check.sh", "monitoring"),
         ("backup_db.py", "backup"),
         ("sync_photos.py", "backup"),
-        ("watch_minecraft.sh", "monitoring"),
+        ("monitor_minecraft.sh", "monitoring"),
         ("pricescraper.py", "downloads"),
         ("make_thumbs.py", "media"),
         ("startvms.sh", "unknown"),
