@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from servers import REPOSITORY, wait_until
 
 CONTAINER = f"docker-{'ab12cd34' * 8}.scope"
@@ -168,6 +169,8 @@ class Stage:
         roots = [Path("/sys/fs/cgroup") / root for root in _ROOTS]
         places = [root / within for root in roots if (root / "cgroup.procs").exists()]
         for place in places:
+            if not os.access(next(one for one in (place, *place.parents) if one.exists()), os.W_OK):
+                pytest.skip("only who may make cgroups can put a process into one")
             place.mkdir(parents=True, exist_ok=True)
             self._places.append(place)
         return places

@@ -21,43 +21,12 @@ from publisher.ledger.naming.generic import is_generic
 _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
-_DEALT_WITH: Final = frozenset(
-    [
-        "photo",
-        "photos",
-        "picture",
-        "pictures",
-        "image",
-        "images",
-        "video",
-        "videos",
-        "audio",
-        "music",
-        "movie",
-        "movies",
-        "flac",
-        "podcast",
-        "gallery",
-        "playlist",
-        "subtitle",
-        "subtitles",
-        "camera",
-        "cameras",
-        "webcam",
-        "db",
-        "database",
-        "sql",
-        "game",
-        "games",
-        "minecraft",
-        "valheim",
-        "factorio",
-        "containers",
-        "vm",
-        "vms",
-        "website",
-    ]
-)
+_THINGS: Final = """
+    photo photos picture pictures image images video videos audio music movie movies flac podcast
+    gallery playlist subtitle subtitles camera cameras webcam
+    db database sql game games minecraft valheim factorio containers vm vms website
+"""
+_DEALT_WITH: Final = frozenset(_THINGS.split())
 """What somebody does something to."""
 _RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:-(?:all|fat|shaded|jar-with-dependencies))?$")
 """How Maven calls what is no release yet."""
@@ -108,13 +77,11 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
 
     Run together with others they come behind both.
     """
-    tokens = tokens_of(text)
-    deeds = [token for token in reversed(tokens) if token not in _DEALT_WITH]
-    things = [token for token in reversed(tokens) if token in _DEALT_WITH]
-    for token in (*deeds, *things):
+    tokens = tokens_of(text)[::-1]
+    for token in sorted(tokens, key=_DEALT_WITH.__contains__):
         if rule := _rule(book, token):
             yield token, rule
-    for token in reversed(tokens):
+    for token in tokens:
         for part in _parts(token):
             if rule := _rule(book, part):
                 yield part, rule
