@@ -1,7 +1,8 @@
 """The name of a cause: whose it is, what kind of work, and the program that does it.
 
 A product is called by its name, *Borg backup (nightly)*. What is a person's own, a script, a unit
-or a container that no rule knows, goes before the tool in it: *nightly.sh (archiving: gzip)*.
+or a container that no rule knows for certain, goes before the tool in it or the kind of work:
+*nightly.sh (archiving: gzip)*, *train.py (ML training)*.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Final
 
 from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
+from publisher.explain.naming.classification import GUESS
 from publisher.explain.naming.classifier import MINING, Classification
 from publisher.ledger.accounts import Account
 
@@ -71,11 +73,18 @@ class Named:
 
 
 def _is_own(account: Account, found: Classification) -> bool:
-    """Whether the group bears a name that a person gave it, and that no rule knows."""
+    """Whether the group bears a name that a person gave it, and that no product has."""
+    group, clues = account.group, account.clues
+    if _is_alike(found) and clues.script:
+        return True
     if found.by in _OF_THE_GROUP or found.category == MINING:
         return False
-    group, clues = account.group, account.clues
     return group.kind in _PLACES or (group.kind is not GroupKind.KERNEL and bool(clues.script))
+
+
+def _is_alike(found: Classification) -> bool:
+    """Whether people's scripts for such work are called so, and no product is: ``train.py``."""
+    return found.by == "script" and found.confidence <= GUESS and found.category != MINING
 
 
 def _own(account: Account, found: Classification) -> tuple[str, str]:
@@ -88,7 +97,12 @@ def _own(account: Account, found: Classification) -> tuple[str, str]:
         return (work if group.kind in _PLACES and _bare(own) in _bare(work) else own), ""
     work = _lowered(work, found)
     tool = printable(clues.program)
-    if not tool or found.by == "words" or _bare(tool) in _bare(work) + _bare(own):
+    if (
+        not tool
+        or found.by == "words"
+        or _is_alike(found)
+        or _bare(tool) in _bare(work) + _bare(own)
+    ):
         return own, work
     return own, f"{work}: {tool}"
 

@@ -1,7 +1,8 @@
 """What the words say that people put into names of their own: ``monitoringClient.jar``.
 
 A word is a hint and no proof. Some say much (*backup*, *thermostat*), some little (*api*, *db*);
-of those that say as much as each other the last one counts: ``backup-check`` checks.
+of those that say as much as each other the last one counts: ``backup-check`` checks. What is only
+dealt with says less than what is done to it: ``sync_photos`` is a copy, ``check_db`` a check.
 """
 
 from __future__ import annotations
@@ -20,6 +21,44 @@ from publisher.ledger.naming.generic import is_generic
 _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
+_DEALT_WITH: Final = frozenset(
+    [
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "image",
+        "images",
+        "video",
+        "videos",
+        "audio",
+        "music",
+        "movie",
+        "movies",
+        "flac",
+        "podcast",
+        "gallery",
+        "playlist",
+        "subtitle",
+        "subtitles",
+        "camera",
+        "cameras",
+        "webcam",
+        "db",
+        "database",
+        "sql",
+        "game",
+        "games",
+        "minecraft",
+        "valheim",
+        "factorio",
+        "containers",
+        "vm",
+        "vms",
+        "website",
+    ]
+)
+"""What somebody does something to."""
 _RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:-(?:all|fat|shaded|jar-with-dependencies))?$")
 """How Maven calls what is no release yet."""
 _RUN_TOGETHER: Final = 6
@@ -65,9 +104,12 @@ def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = 
 
 
 def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
-    """The known words of a name, the last first; run together with others they come behind."""
+    """The known words of a name, the last first, those of things behind those of deeds.
+
+    Run together with others they come behind both.
+    """
     tokens = tokens_of(text)
-    for token in reversed(tokens):
+    for token in sorted(reversed(tokens), key=_DEALT_WITH.__contains__):
         if rule := _rule(book, token):
             yield token, rule
     for token in reversed(tokens):

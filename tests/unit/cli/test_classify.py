@@ -47,7 +47,7 @@ def test_classify_takes_the_surroundings(run: Run) -> None:
     assert (answer["category"], answer["reason"]) == ("backup", "'gzip' works for 'duplicity'")
     _, out, _ = run("classify", "npm run build", "--json")
     assert json.loads(out)["rule"] == "node-build"
-    _, out, _ = run("classify", "x", "--unit", "smbd.service", "--json")
+    _, out, _ = run("classify", "frob", "--unit", "smbd.service", "--json")
     assert json.loads(out)["category"] == "file_sharing"
 
 

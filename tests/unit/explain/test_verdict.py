@@ -220,13 +220,13 @@ def test_memory_under_pressure_goes_before_the_processor(
 
 
 def test_the_share_is_of_the_resource_that_is_told(stage: Stage, make_account: MakeAccount) -> None:
-    hog = make_account("train", 3.5, memory_bytes=8 << 30)
+    hog = make_account("gobbler", 3.5, memory_bytes=8 << 30)
     other = make_account("java", 0.1, memory_bytes=8 << 30)
     (cause,) = stage.play(hog, other, lasting=20).causes
     assert (cause.resource, round(cause.share_percent)) == ("cpu", 97)
     verdict = stage.play(hog, other, lasting=20, pressure_memory_percent=40.0)
     shares = {cause.label: (cause.resource, cause.share_percent) for cause in verdict.causes}
-    assert shares == {"train": ("memory", 50.0), "Java program": ("memory", 50.0)}
+    assert shares == {"gobbler": ("memory", 50.0), "Java program": ("memory", 50.0)}
     (cause,) = stage.play(hog, other, lasting=20).causes
     assert (cause.resource, round(cause.share_percent)) == ("cpu", 97)
 
@@ -308,9 +308,11 @@ def test_memory_that_is_being_taken_counts_more_than_what_is_held(
     stage: Stage, make_account: MakeAccount
 ) -> None:
     held = make_account("mysqld", memory_bytes=8 << 30)
-    hog = make_account("train", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30))
+    hog = make_account(
+        "gobbler", memory_bytes=2 << 30, memory_growth_bytes_per_second=float(1 << 30)
+    )
     verdict = stage.play(held, hog, lasting=10, memory_available_percent=2.0)
-    assert verdict.causes[0].label == "train"
+    assert verdict.causes[0].label == "gobbler"
 
 
 def test_a_shell_gives_its_name_up_for_what_it_started(
@@ -372,10 +374,10 @@ def test_who_sleeps_is_innocent_of_pressure_under_a_limit(
     stage: Stage, make_account: MakeAccount
 ) -> None:
     asleep = make_account("mysqld", memory_bytes=8 << 30)
-    limited = make_account("train", 0.2, memory_bytes=1 << 28)
+    limited = make_account("gobbler", 0.2, memory_bytes=1 << 28)
     pressed = {"pressure_memory_percent": 60.0}
     verdict = stage.play(asleep, limited, lasting=10, memory_available_percent=70.0, **pressed)
-    assert [cause.label for cause in verdict.causes] == ["train"]
+    assert [cause.label for cause in verdict.causes] == ["gobbler"]
     # Where all the machine is short of memory, whoever holds it has a part in that.
     verdict = stage.play(asleep, limited, lasting=10, memory_available_percent=4.0, **pressed)
     assert verdict.causes[0].label == "MySQL database"
@@ -383,18 +385,18 @@ def test_who_sleeps_is_innocent_of_pressure_under_a_limit(
 
 def test_who_reads_under_a_limit_is_at_work(stage: Stage, make_account: MakeAccount) -> None:
     asleep = make_account("mysqld", memory_bytes=8 << 30)
-    limited = make_account("train", memory_bytes=1 << 28, disk_read_bytes_per_second=2e6)
+    limited = make_account("gobbler", memory_bytes=1 << 28, disk_read_bytes_per_second=2e6)
     verdict = stage.play(
         asleep, limited, lasting=10, memory_available_percent=70.0, pressure_memory_percent=60.0
     )
-    assert [cause.label for cause in verdict.causes] == ["train"]
+    assert [cause.label for cause in verdict.causes] == ["gobbler"]
 
 
 def test_the_same_culprit_in_other_words_is_told_in_a_while(
     stage: Stage, make_account: MakeAccount
 ) -> None:
-    reads = make_account("train", 0.1, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
-    works = make_account("train", 3.6, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
+    reads = make_account("gobbler", 0.1, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
+    works = make_account("gobbler", 3.6, memory_bytes=1 << 30, disk_read_bytes_per_second=90e6)
     disk: dict[str, Any] = {"disk_bytes_per_second": 95e6}
     stage.play(reads, lasting=1.5, seconds=0.5, **disk)
     began = stage.now
@@ -404,8 +406,8 @@ def test_the_same_culprit_in_other_words_is_told_in_a_while(
     assert 3 <= stage.now - began <= 5
     assert stage.headlines == [
         NORMAL,
-        "High disk I/O from train",
-        "Memory pressure and CPU usage high due to: train",
+        "High disk I/O from gobbler",
+        "Memory pressure and CPU usage high due to: gobbler",
     ]
     # One that joins is told of in a while too, now that much was told.
     make = make_account("cc1", 3.6, **MAKE)

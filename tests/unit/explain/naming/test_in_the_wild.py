@@ -132,7 +132,6 @@ NO_MINERS: list[dict[str, Any]] = [
     program("bitcoind"),
     program("bitcoin-qt"),
     program("geth"),
-    program("p2pool"),
     program("electrs"),
     program("lnd"),
     program("chia_harvester"),
