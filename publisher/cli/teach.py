@@ -18,7 +18,7 @@ from publisher.cli.asking import ask, running_daemon
 from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.cli.rules_file import RulesFile
 from publisher.cli.teachable import Teachable, teachables
-from publisher.cli.writing import rewrite
+from publisher.cli.writing import alone, rewrite
 from publisher.config.template import toml
 from publisher.config.walk import nearest
 from publisher.contract.printable import printable
@@ -88,11 +88,12 @@ def command(
         hint = nearest(category, CATEGORIES) or f"; there are {', '.join(CATEGORIES)}"
         raise ConfigError(f"--category: no category {printable(category)}{hint}")
     loaded = settings_of(broker, prefix, config)
-    file = RulesFile.of(loaded)
-    lesson = _lesson(what.strip(), label, category, file, loaded.settings)
-    changed = lesson.text != file.text
-    if changed and not dry_run:
-        rewrite(file.path, lesson.text)
+    with alone(RulesFile.of(loaded).path):
+        file = RulesFile.of(loaded)
+        lesson = _lesson(what.strip(), label, category, file, loaded.settings)
+        changed = lesson.text != file.text
+        if changed and not dry_run:
+            rewrite(file.path, lesson.text)
     told = "would write" if dry_run else "wrote"
     print(f"{told} {file.path}" if changed else f"{file.path} has it already")
     _show(lesson)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from publisher.errors import ConfigError
@@ -33,6 +35,28 @@ def write_whole(path: Path, content: str, *, mode: int) -> None:
         raise
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keeps others who ask for the same away from a file until it is written.
+
+    Where it cannot be locked (no such folder yet, a system without such locks), nothing is kept
+    away: what is written is whole all the same.
+    """
+    try:
+        import fcntl  # noqa: PLC0415  # not everywhere
+
+        descriptor = os.open(path.resolve().parent, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def rewrite(path: Path, content: str) -> None:
     """Likewise, of a file that may be there, whose mode and owner it keeps, and links to it.
 
@@ -51,6 +75,8 @@ def rewrite(path: Path, content: str) -> None:
         return
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+    if not stat.S_ISREG(before.st_mode):  # a link may lead to a device
+        raise ConfigError(f"{path}: cannot be written: it is no file")
     if not os.access(path, os.W_OK):
         raise ConfigError(f"{path}: cannot be written: this user may not")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from publisher.contract.readings import Resource
@@ -15,7 +15,7 @@ from publisher.explain.naming.classifier import Classification
 from publisher.explain.naming.named import Named
 from publisher.explain.thermal.sharing import PowerShares
 from publisher.explain.window import Window
-from publisher.ledger.accounts import Account
+from publisher.ledger.accounts import Account, Clues
 
 # How long another answer must last to replace one that is as sure.
 _RENAMED_SECONDS: Final = 10.0
@@ -34,6 +34,7 @@ class Cause:
         share: its part of the resource's use in the last window, 0 to 1.
         on_behalf_of: whom it works for, such as ``Immich``; empty where that is not clear.
         told: how it was called when it was told to begin.
+        known_by: the clues that its classification goes by.
         power_watts: its part of the power above rest, where power is measured.
         cpu_seconds: what it used since it became a cause; likewise ``energy_joules``.
     """
@@ -52,6 +53,7 @@ class Cause:
     on_behalf_of: str = ""
     told: Named | None = None
     ending: float | None = None
+    known_by: Clues | None = None
     _other: str = ""
     _other_since: float = 0.0
 
@@ -74,20 +76,25 @@ class Cause:
         """Takes its account of a window into account."""
         self.account = account
         self.cpu_seconds += account.cpu_seconds
-        if found != self.classification and self._believes(found, now):
-            self.classification = found
-        self.named = Named.of(account, self.classification, on_behalf_of=self.on_behalf_of)
+        if found == self.classification or self._believes(found, now):
+            self.classification, self.known_by = found, account.clues
+        self._name()
 
     def call(self, found: Classification) -> None:
         """Goes by this from now on, whatever was believed before."""
-        self.classification, self._other = found, ""
-        self.named = Named.of(self.account, found, on_behalf_of=self.on_behalf_of)
+        self.classification, self.known_by, self._other = found, self.account.clues, ""
+        self._name()
 
     def works_for(self, name: str) -> None:
         """Takes over on whose behalf it works; empty where that is not clear."""
         if name != self.on_behalf_of:
             self.on_behalf_of = name
-            self.named = Named.of(self.account, self.classification, on_behalf_of=name)
+            self._name()
+
+    def _name(self) -> None:
+        """Names it by what it is known by: another tool at work does not fit the words for one."""
+        account = replace(self.account, clues=self.known_by or self.account.clues)
+        self.named = Named.of(account, self.classification, on_behalf_of=self.on_behalf_of)
 
     def _believes(self, found: Classification, now: float) -> bool:
         """Whether another answer replaces the one that was given.

@@ -19,7 +19,7 @@ from servers import REPOSITORY, wait_until
 
 CONTAINER = f"docker-{'ab12cd34' * 8}.scope"
 LIMITED = ("bash", "-c", 'ulimit -t 60; exec "$@"', "bash")
-"""Runs a command that ends after a minute of CPU time, like all below it, whatever becomes of us."""
+"""Runs what ends after a minute of CPU time, like all below it, whatever becomes of us."""
 _WATCHED_SECONDS = (1.5, 3.0, 6.0, 10.0)
 _BURNER = REPOSITORY / "tests/native/burner.c"
 _ROOTS = ("cpuacct", "cpu", "systemd", "")

@@ -61,6 +61,10 @@ _DONE = frozenset({"backup", "indexing", "media", "updates", "antivirus", "downl
 """Kinds of work that a NAS or a hosting panel does itself, and says so in its programs' names."""
 _TELLING = frozenset({"media", "ai", "indexing"})
 """Kinds of program that say more of a script than a name which many have."""
+_RUNNERS = frozenset(
+    {"uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "npx", "bunx"}
+)
+"""Package managers that run what is a person's own."""
 _CARRIERS = frozenset({"shell", "remote_access"})
 """Kinds of tool that carry another one's work: compression, a secure shell."""
 
@@ -258,6 +262,8 @@ class _Search:
         found = self._lookup(words[0])
         if found is None or found[0].role != "program":
             return None
+        if words[0].endswith(".sh") and not self.book.find_exact("program", base(words[0])):
+            return None  # a script of somebody's own, and no program with an ending
         if self.group.kind is not GroupKind.JOB:
             # What apt starts is an update, too; but an updater in it says more.
             works = self._lookup(self.clues.program.lower())
@@ -321,7 +327,7 @@ class _Search:
 
     def _started(self) -> Classification | None:
         owner = self._owner("")
-        if owner is None:
+        if owner is None or owner[1] in _RUNNERS:
             return None
         return said(owner[0], INSIDE, "above", f"it works for {owner[1]!r}")
 

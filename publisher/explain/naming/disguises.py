@@ -25,6 +25,8 @@ _KERNEL_NAME = re.compile(
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 """Words and numbers in a name."""
 
+_CLAIMED = re.compile(r"calls itself ([^,]+), is ")
+
 
 @dataclass(frozen=True, slots=True)
 class Disguise:
@@ -54,20 +56,29 @@ class Disguise:
         """
         return self.revealed or not (self.alias or hides(self.clues.executable))
 
+    def _claimed(self) -> str:
+        """The name that it goes by, as the contradiction tells it."""
+        told = _CLAIMED.match(self.reason)
+        return told[1] if told else self.alias
+
     def found(self, found: Classification) -> Classification:
         """What was found, as sure as that can be, with the alias behind its label."""
         reason = f"{found.reason}; {self.reason}"
         if found.is_miner:
-            return replace(found, reason=reason)
+            # Anyone may take a miner's name: where the program is known to be another, it is no
+            # more than a suspicion.
+            sure = GUESS if self.revealed and found.by == "program" else found.confidence
+            return replace(found, reason=reason, confidence=min(found.confidence, sure))
         category, label, confidence = found.category, found.label, min(found.confidence, GUESS)
         if self.stranger:
             category, label, confidence = "unknown", printable(self.clues.program), UNKNOWN
         if "kernel thread" in reason and not self.revealed and found.by == "unit":
             category, confidence = "unknown", UNKNOWN  # whoever wrote its unit lies as well
-        if self.alias:
-            if not self.revealed and label.lower() == self.alias.lower():
+        alias = self._claimed()
+        if alias:
+            if not self.revealed and label.lower() == alias.lower():
                 label = printable(self.clues.program)
-            label = f"{label} (calls itself {printable(self.alias)})"[:60]
+            label = f"{label} (calls itself {printable(alias)})"[:60]
             # A perl that calls itself rsync is no backup, and no honest script either.
             if found.by == "program" and found.role in ("interpreter", "host"):
                 category, confidence = "unknown", UNKNOWN

@@ -95,6 +95,8 @@ def _own(account: Account, found: Classification) -> tuple[str, str]:
     if not found.by or found.role in ("interpreter", "host") or _bare(own) in _bare(work):
         # Nothing more is known than what it is called.
         return (work if group.kind in _PLACES and _bare(own) in _bare(work) else own), ""
+    if _bare(work) in _bare(own):
+        return own, ""  # ``backup.sh`` says itself that it is a backup
     work = _lowered(work, found)
     tool = printable(clues.program)
     if (

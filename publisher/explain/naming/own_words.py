@@ -109,10 +109,11 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
     Run together with others they come behind both.
     """
     tokens = tokens_of(text)
-    for token in sorted(reversed(tokens), key=_DEALT_WITH.__contains__):
+    tokens.reverse()
+    for token in sorted(tokens, key=_DEALT_WITH.__contains__):
         if rule := _rule(book, token):
             yield token, rule
-    for token in reversed(tokens):
+    for token in tokens:
         for part in _parts(token):
             # What says little by itself says nothing at the end of ``wgnetwork``.
             if (rule := _rule(book, part)) and _is_strong(rule):

@@ -57,7 +57,7 @@ _DOINGS_WORDS = """
     migrations setup install installer update updater upgrade watchdog health healthcheck
     check checker test tests wait waitfor proxy tunnel ui gui admin dashboard cli client
     sync import importer export report stop start restart reload build builder docs operator
-    controller sidecar fix replace disable enable mcp
+    controller sidecar mcp fix replace disable enable
 """
 _DOINGS: Final = frozenset(_DOINGS_WORDS.split())
 """Words that say what is done with a product: its backup, its check, its exporter."""

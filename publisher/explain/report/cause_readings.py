@@ -64,6 +64,7 @@ def cause_readings(
 def _at_work(cause: Cause, balance: Balance, signs: Signs) -> CauseReading:
     uses = (_USES if cause.share > 0 else _USED)[cause.resource]
     account, found = cause.account, cause.classification
+    seen = any(each is account for each in balance.accounts)
     waits = cause.resource is Resource.DISK and account.blocked_count
     if waits and (account.disk_bytes_per_second or 0.0) < _MOVES_BYTES:
         uses = "waits for a disk"
@@ -73,7 +74,7 @@ def _at_work(cause: Cause, balance: Balance, signs: Signs) -> CauseReading:
     return CauseReading(
         resource=cause.resource,
         share_percent=100 * cause.share,
-        cpu_percent=balance.percent(account.cpu_seconds),
+        cpu_percent=balance.percent(account.cpu_seconds) if seen else 0.0,
         memory_bytes=account.memory_bytes,
         disk_bytes_per_second=account.disk_bytes_per_second,
         network_bytes_per_second=account.network_bytes_per_second,

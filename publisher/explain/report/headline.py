@@ -357,8 +357,7 @@ def _folded(one: Named, other: Named) -> str:
     """Two causes that people call alike: twice the name, or ``Backup (a, b)``."""
     if one.detail == other.detail:
         if one.apart and other.apart and one.apart != other.apart:
-            details = ", ".join(filter(None, (one.detail, f"{one.apart} and {other.apart}")))
-            return f"{one.label} ({details})"
+            return f"{_TWICE}{one.short}: {one.apart} and {other.apart}"
         return f"{_TWICE}{one.short}"
     if one.detail and other.detail:
         return f"{one.label} ({one.detail}, {other.detail})"

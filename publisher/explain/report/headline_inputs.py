@@ -74,6 +74,9 @@ class HeadlineWriter:
             return self._stability.settle(
                 News(told.text, told.core, frozenset(state), rest=True), window.now
             )
+        if culprits.causes and not any(_is_present(one, culprits) for one in culprits.causes):
+            # All have paused or ended: which of the two will be known in a moment.
+            return self._stability.held(window.now)
         who = {kind: self._who(kind, blamed) for kind, blamed in culprits.by_kind.items()}
         leader = next(iter(culprits.causes), None)
         self._churn.observe(leader, culprits, window.now)
@@ -121,6 +124,8 @@ class HeadlineWriter:
         memory: MemoryStory,
     ) -> HeadlineInputs:
         first = next(iter(culprits.causes), None)
+        # Of one among several it would be said of all of them.
+        alone = all(len(each.named) < 2 for each in who.values())
         upkeep = window.signs.upkeep
         return HeadlineInputs(
             cpu=who.get(LoadKind.CPU),
@@ -137,8 +142,8 @@ class HeadlineWriter:
             upkeep=upkeep[0] if upkeep else "",
             churn=tuple(self._churn.lately.values()) if self._churn.churning else (),
             brief=self._churn.brief,
-            since=self._long_since(first, window.wall) if first else "",
-            usual=first.habit.words() if first else "",
+            since=self._long_since(first, window.wall) if alone and first else "",
+            usual=first.habit.words() if alone and first else "",
         )
 
     def _who(self, kind: LoadKind, blamed: Blamed) -> Who:

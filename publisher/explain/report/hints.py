@@ -47,13 +47,23 @@ _VITAL: Final = """
     xfs_repair resize2fs mkfs* mke2fs btrfs cryptsetup pvmove gdisk sgdisk fdisk sfdisk cfdisk
     parted gparted partclone* dd flashrom fwupd* grub-* dkms mkinitcpio dracut update-initramfs
     mkinitramfs dpkg* apt* rpm* dnf* yum zypper pacman apk unattended-upgrade* packagekit* snapd*
+    su sudo doas tini dumb-init pm2* slapd krb5kdc winbindd nix-daemon guix-daemon gamescope*
+    kmscon fbterm mate-terminal qterminal ghostty rxvt* byobu xinit startx
     fanwhy* watchdog* wd_keepalive thermald fancontrol* thinkfan* nut* apcupsd
 """
 _VITAL_NAMES: Final = frozenset(name for name in _VITAL.split() if not name.endswith("*"))
 _VITAL_HEADS: Final = tuple(name[:-1] for name in _VITAL.split() if name.endswith("*"))
+_INSTALLERS: Final = (
+    "apt", "dpkg", "rpm", "dnf", "yum", "zypper", "pacman", "apk", "unattended-upgr", "packagekit",
+    "snapd", "nix-daemon", "guix-daemon", "fwupd", "mkinitramfs", "update-initramfs", "dkms",
+)  # fmt: skip
 _SESSION: Final = ("shell", "session", "desktop", "terminal", "plasma", "kwin", "keyring")
 _NEVER: Final = frozenset({"updates", "remote_access"})  # whatever it is called
 _NO_SIGNAL: Final = _NEVER | {"database", "virtualization"}  # a manager stops these in order
+# What people sit in front of, by how rules call it: the end of it is the end of all they do.
+_SCREENS: Final = re.compile(
+    r"desktop|display|window manager|terminal|session|compositor|sign-in|shell", re.IGNORECASE
+)
 # Kernel threads and the tool that pauses what they do, by how their names begin.
 _UPKEEP: Final = {
     "md": "mdadm ",
@@ -94,6 +104,10 @@ def _is_vital(name: str) -> bool:
     return plain in _VITAL_NAMES or plain.startswith(_VITAL_HEADS)
 
 
+def _is_installing(name: str) -> bool:
+    return name.startswith(_INSTALLERS)
+
+
 def _upkeep(label: str, pauses: Iterable[str]) -> str | None:
     name = label.removeprefix("kworker ")
     tool = next((tool for head, tool in _UPKEEP.items() if name.startswith(head)), None)
@@ -108,15 +122,22 @@ def _signal(account: Account, found: Classification) -> str | None:
     clues = account.clues
     command = clues.command.partition(" ")[0].rpartition("/")[2]
     names = {account.group.label.partition(" ")[0], clues.program, command}
-    if any(map(_is_vital, names)):
+    # A package manager above or below must not be torn out of the middle of its work.
+    around = {*names, *clues.ancestors, *clues.members} - SPAWNERS - shipped().shells
+    if any(map(_is_vital, names)) or any(map(_is_installing, around)):
+        return None
+    if found.category == "desktop" and _SCREENS.search(found.label):
         return None
     # A daemon without a manager; all the shells of a machine; what starts everybody's work.
     if account.group.kind is GroupKind.PROGRAM and (
         found.category == "system" or names & (SPAWNERS | shipped().shells)
     ):
         return None
-    leads = account.process_group == account.pid
-    return f"kill -- -{account.pid:d}" if leads else f"kill {account.pid:d}"
+    if account.process_group == account.pid:
+        return f"kill -- -{account.pid:d}"
+    # What it has started would go on without it.
+    numbers = dict.fromkeys((account.pid, *account.pids))
+    return f"kill {' '.join(f'{pid:d}' for pid in numbers if pid > 1)}"
 
 
 def _unit(place: Place) -> str | None:

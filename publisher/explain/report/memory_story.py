@@ -185,8 +185,11 @@ def _name(account: Account, named: Named) -> str:
 
 def _victim(kill: MemoryKill, account: Account) -> str:
     """Which of its processes was killed; ``it`` where that is all there is to it."""
-    of_many = account.group.kind in (GroupKind.CONTAINER, GroupKind.UNIT)
-    if account.process_count <= 1 or (not of_many and kill.program == account.clues.program):
+    if account.process_count == 0 or (
+        account.process_count == 1
+        and account.group.kind in (GroupKind.PROGRAM, GroupKind.JOB)
+        and kill.program == account.clues.program
+    ):
         return "it"
     return f"{kill.program} in it" if kill.program else "a process in it"
 

@@ -117,6 +117,12 @@ class HeadlineStability:
             self._due = due
         return self._shown.text
 
+    def held(self, now: float) -> str:
+        """What was published last: nothing new is known."""
+        self._since.clear()
+        self._due = None
+        return self._shown.text or self.settle(News("System load high"), now)
+
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which one more window could let a waiting sentence be told."""
         return None if self._due is None else max(self._due - now, SOONEST)

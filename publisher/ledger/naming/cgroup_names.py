@@ -35,6 +35,7 @@ _BELOW = {
     "lxc.payload": "lxc", "buildkit": "docker",
 }  # fmt: skip
 _HEX = re.compile(rf"^{_ID}$")
+_LONGEST = 4096  # PATH_MAX: the kernel tells no longer ones
 _ESCAPED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
 
 _JOB_UNITS = re.compile(
@@ -86,7 +87,7 @@ class Place:
 
 def place_of(path: str) -> Place | None:
     """What a cgroup path says; ``None`` for sessions, jobs' places and paths of nobody known."""
-    parts = path.split("/")
+    parts = path[:_LONGEST].split("/")
     unit: Place | None = None
     for at, part in enumerate(parts):
         if not part:

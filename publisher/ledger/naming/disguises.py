@@ -76,6 +76,12 @@ _SHELLS: Final = ("bash", "sh", "zsh", "ksh", "dash", "setsid", "nohup")
 _SOCKET: Final = re.compile(
     r"/dev/(?:tcp|udp)/\S+/\d+.*(?:0[<>]&1|<&\d)|sh -i\b.*/dev/(?:tcp|udp)/\S+/\d"
 )
+_SCRIPTED: Final = ("python", "perl", "ruby", "php", "lua")
+_OPENS_SHELL: Final = re.compile(
+    r"(?:TCPSocket|socket\.(?:socket|tcp)|IO::Socket|use Socket|fsockopen)"
+    r".*(?:popen|exec|/bin/(?:ba)?sh|dup2|pty\.spawn|system\()",
+    re.DOTALL,
+)
 _NETCATS: Final = ("nc", "ncat", "netcat", "nc.traditional", "socat")
 _HANDS_OUT: Final = re.compile(
     r" (?:-\w*[ec]|--exec|--sh-exec) ?(?:/\S+/)?(?:ba|da|z|k)?sh\b|exec:.*?(?:ba|da|z|k)?sh\b",
@@ -145,6 +151,8 @@ def _gives_shell(words: Sequence[str]) -> bool:
     program, line = program_of(words[0]) if words else "", " ".join(words[1:])
     if program in _NETCATS:
         return _HANDS_OUT.search(f" {line}") is not None
+    if program in _SCRIPTED:
+        return _OPENS_SHELL.search(line) is not None
     return program in _SHELLS and _SOCKET.search(line) is not None
 
 

