@@ -175,8 +175,6 @@ class _Search:
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""
         found = by_container(self.book, self.clues) or by_unit(self.book, self.clues)
-        if found is not None and (found.by, found.category) == ("unit", "gaming"):
-            return self._game() or found  # a game in the unit of what launched it
         if found is None or (found.by, found.category) != ("unit", "desktop"):
             return found
         # A service of the system that runs discord.sh is no chat program.

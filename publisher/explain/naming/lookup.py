@@ -13,8 +13,11 @@ _WORD = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|jar|lua|r|jl|dll)$")
 
 _TURN = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
-_IMAGE = re.compile(r"(?:[-_.](?:x86[-_]64|amd64|aarch64|arm64|armhf|i[36]86|linux))*\.appimage$")
-"""The ending of applications in one file, with the machine that they are built for."""
+_MACHINE = re.compile(
+    r"(?:[-_.]linux)?[-_.](?:x86[-_]64|amd64|aarch64|arm64|armhf|i[36]86)(?:\.appimage)?$"
+    r"|\.appimage$"
+)
+"""What a release says of the machine that it is built for, as in ``frob-1.2.linux-amd64``."""
 
 _HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
 _DATA: Final = re.compile(
@@ -32,7 +35,7 @@ def base(path: str) -> str:
 
 def versionless(name: str) -> str:
     """``clang`` for ``clang-15``; empty where there is no version, or hardly anything else."""
-    stripped = _VERSION.sub("", _IMAGE.sub("", name))
+    stripped = _VERSION.sub("", _MACHINE.sub("", name))
     return stripped if stripped != name and len(stripped) > 1 else ""
 
 

@@ -11,6 +11,7 @@ from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import Classification
 from publisher.explain.naming.lookup import passing
 from publisher.ledger.accounts import Clues, WorkGroup
+from publisher.ledger.naming.generic import is_generic
 from publisher.ledger.naming.programs import shipped
 
 _CARRIERS: Final = ("interpreter", "host")
@@ -23,8 +24,10 @@ def with_worker(found: Classification, group: WorkGroup, clues: Clues) -> Classi
         return found
     known = _bare(f"{found.label} {group.label}")
     for name in _workers(found, group, clues):
-        worker = printable(name.rpartition("/")[2].rpartition("\\")[2])
-        bare = _bare(worker.partition(".")[0])
+        path, _, last = name.replace("\\", "/").rpartition("/")
+        folder = path.rpartition("/")[2] if is_generic(last) else ""
+        worker = printable(f"{folder}/{last}" if folder else last)  # index.php says nothing
+        bare = _bare(folder or last.partition(".")[0])
         if bare and bare not in known and len(worker) <= _LONGEST:
             return replace(found, worker=worker)
     return found
@@ -45,7 +48,7 @@ def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[
         if script and script in found.reason:
             yield script
     elif found.by == "unit":
-        if found.category == "development" and clues.unit.startswith("app-"):
+        if found.category in ("development", "gaming") and clues.unit.startswith("app-"):
             yield from _at_work(script, clues)
     elif found.by == "script" or (found.by == "path" and clues.script_path):
         yield from (script, *_at_work("", clues))

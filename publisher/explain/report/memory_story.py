@@ -186,10 +186,9 @@ def _name(account: Account, named: Named) -> str:
 
 def _victim(kill: MemoryKill, account: Account) -> str:
     """Which of its processes was killed; ``it`` where that is all there is to it."""
+    whole = account.group.kind in (GroupKind.CONTAINER, GroupKind.UNIT)
     if account.process_count == 0 or (
-        account.process_count == 1
-        and account.group.kind in (GroupKind.PROGRAM, GroupKind.JOB)
-        and kill.program == account.clues.program
+        account.process_count == 1 and (whole or kill.program == account.clues.program)
     ):
         return "it"
     return f"{printable(kill.program)} in it" if kill.program else "a process in it"

@@ -119,7 +119,6 @@ class HeadlineStability:
 
     def held(self, now: float) -> str:
         """What was published last: nothing new is known."""
-        self._since.clear()
         self._due = None
         return self._shown.text or self.settle(News("System load high"), now)
 

@@ -391,6 +391,49 @@ def test_what_it_is(book: RuleBook, category: str, label: str, clues: dict[str, 
     assert any(part.lower() in answer.label.lower() for part in label.split("|")), answer
 
 
+BESIDE: list[tuple[str, str, dict[str, Any]]] = [
+    # a folder says more than a file that is called like many
+    ("ai", "Machine learning", unit("voice-agent.service", "node", script="voice-agent/index.js")),
+    ("web", "Node web application", unit("fib.service", "node", script="fib/entry.mjs")),
+    # a word that says little says nothing at the end of another
+    ("unknown", "wgnetwork service", unit("wgnetwork.service", "wgnetwork")),
+    # what a program's server does for a language model is not that program
+    ("ai", "Machine learning", unit("mcp-osquery.service", "python", script="mcp_osquery.server")),
+    # a name drawn by lot in somebody else's container
+    ("unknown", "0DJbp5eh", box("postgres12", "0DJbp5eh", "postgres:12.4")),
+    ("database", "PostgreSQL database", box("postgres12", "pgBouncer2", "postgres:12.4")),
+    # a host's helpers are its own
+    ("virtualization", "Kubernetes", unit("kubelet.service", "du")),
+    # no pattern of programs is meant for a script
+    ("backup", "Database dump", job("oracle_rman_backup.sh", "rman")),
+    # who runs a project does not answer for it
+    ("unknown", "blast.daemon", program("python", script="blast.daemon", ancestors=("uv",))),
+    # an application in one file
+    ("gaming", "RuneScape", program("RuneLite.AppImage", executable="/home/u/RuneLite.AppImage")),
+    ("gaming", "RuneScape", program("runelite-2.1-x86_64.AppImage")),
+]
+
+
+@pytest.mark.parametrize(("category", "label", "clues"), BESIDE)
+def test_what_stands_beside_a_name(
+    book: RuleBook, category: str, label: str, clues: dict[str, Any]
+) -> None:
+    answer = asked(book, **clues)
+    assert (answer.category, answer.label) == (category, label), answer
+
+
+def test_a_worker_that_is_called_like_many_is_told_with_its_folder(book: RuleBook) -> None:
+    answer = asked(
+        book, **program("php-cgi", ancestors=("cpsrvd",), worker_script="afterlogic/index.php")
+    )
+    assert answer.told == "Dashboard (afterlogic/index.php)"
+
+
+def test_a_game_is_told_below_its_launcher(book: RuleBook) -> None:
+    answer = asked(book, **unit("app-steam@autostart.service", "Balatro.exe", label="steam"))
+    assert answer.told == "Steam (Balatro.exe)"
+
+
 def test_a_suspicion_is_never_a_certainty(book: RuleBook) -> None:
     answer = asked(book, **program("networkservice", executable="/tmp/networkservice"))
     assert (answer.label, answer.confidence) == ("Suspected cryptominer networkservice", 0.6)

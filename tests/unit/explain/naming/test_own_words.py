@@ -30,6 +30,7 @@ def found(book: RuleBook, kind: str = "program", label: str = "", **clues: Any) 
         ("HTTPProbe2.py", ["http", "probe"]),
         ("attic_lamp-3.sh", ["attic", "lamp"]),
         ("orders-0.1.0-SNAPSHOT.jar", ["orders"]),
+        ("ftpServer-1.0-SNAPSHOT-all.jar", ["ftp", "server"]),
         ("zfs-snapshot.sh", ["zfs", "snapshot"]),
         ("photo-wall/index.php", ["photo", "wall"]),
     ],

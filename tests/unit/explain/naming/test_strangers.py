@@ -81,7 +81,8 @@ def test_a_service_manager_in_a_container_is_not_its_work(book: RuleBook) -> Non
 @pytest.mark.parametrize(
     ("clues", "worker"),
     [
-        ({"program": "cc1plus", "members": ("cc1plus",), "ancestors": ("cmake",)}, "cc1plus"),
+        ({"program": "cc1plus", "members": ("cc1plus",), "ancestors": ("cmake",)}, ""),
+        ({"program": "gmx", "members": ("gmx",)}, "gmx"),
         ({"program": "uwsgi", "container_name": "w", "container_image": "sentry:9"}, "sentry"),
     ],
 )

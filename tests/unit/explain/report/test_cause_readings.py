@@ -41,7 +41,7 @@ def test_a_job_has_processes_alone(stage: Stage, make_account: MakeAccount) -> N
     job = make_account("cc1", 3.6, kind="job", label="make -j8", pid=40, pids=(42, 41))
     cause = stage.play(job, lasting=10).causes[0]
     assert (cause.unit, cause.container_id, cause.cgroup) == (None, None, None)
-    assert (cause.pid, cause.to_stop) == (40, "kill 40")
+    assert (cause.pid, cause.to_stop) == (40, "kill 40 42 41")
 
 
 def test_numbers_of_processes_are_those_of_this_window(

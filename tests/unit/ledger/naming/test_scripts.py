@@ -20,6 +20,10 @@ def describe(command: str) -> Name:
     ("command", "label", "script", "interpreter"),
     [
         ("java -jar -Xmx2G paper.jar nogui", "paper.jar", "paper.jar", "java"),
+        ("java -Dsolr.solr.home=/x -jar start.jar", "solr", "solr/start.jar", "java"),
+        ("java -Djetty.home=/x -jar start.jar", "start.jar", "start.jar", "java"),
+        ("wish /home/bob/amsn/amsn", "amsn", "amsn", "wish"),
+        ("php-cgi /srv/webmail/index.php", "webmail", "webmail/index.php", "php-cgi"),
         (
             "java -Dx=y -jar -Xms1G -Dfile.encoding=UTF-8 paper.jar",
             "paper.jar",
@@ -115,6 +119,12 @@ def test_scripts(command: str, label: str, script: str, interpreter: str) -> Non
     [
         ("bundle exec puma -C config/puma.rb", "puma"),
         ("bundle install", "bundle install"),
+        ("docker exec -u postgres shop_db pg_dump -U shop shop", "pg_dump"),
+        ("podman exec db mysqldump --all-databases", "mysqldump"),
+        ("lxc exec web -- nginx -t", "nginx"),
+        ("docker run -d nginx", "docker run"),
+        ("coreutils --coreutils-prog-shebang=sleep /usr/bin/sleep 1", "sleep"),
+        ("coreutils --coreutils-prog=sha256sum disk.img", "sha256sum"),
         ("npx vite build", "vite build"),
         ("npx -y create-app", "create-app"),
         ("uv sync", "uv sync"),

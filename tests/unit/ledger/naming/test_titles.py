@@ -32,6 +32,7 @@ TITLES = [
     ("[ready] gunicorn: worker [airflow-webserver]", "gunicorn: worke", "gunicorn"),
     ("[celeryd: celery@host:MainProcess] -active- (worker -A x)", "python3", "celery"),
     ("salt-minion: MultiMinionProcessManager", "python3", "salt-minion"),
+    ("[postal] worker", "ruby", "postal"),
     ("ray::IDLE", "ray::IDLE", "ray"),
     ("VLLM::EngineCore", "VLLM::EngineCor", "vllm"),
     ("uWSGI worker 1", "uwsgi", "uwsgi"),
