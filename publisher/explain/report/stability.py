@@ -43,7 +43,7 @@ class Weight(IntEnum):
 
 
 _WAITS: Final = {
-    Weight.NUMBERS: (60.0, 60.0, inf, inf),
+    Weight.NUMBERS: (10.0, 60.0, inf, inf),
     Weight.WORDS: (0.0, 3.0, 20.0, inf),
     Weight.JOINED: (0.0, 2.0, 20.0, inf),
     Weight.LEAD: (4.0, 10.0, inf, inf),

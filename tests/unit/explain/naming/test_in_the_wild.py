@@ -396,7 +396,6 @@ BESIDE: list[tuple[str, str, dict[str, Any]]] = [
     ("ai", "Machine learning", unit("voice-agent.service", "node", script="voice-agent/index.js")),
     ("web", "Node web application", unit("fib.service", "node", script="fib/entry.mjs")),
     # a word that says little says nothing at the end of another
-    ("unknown", "wgnetwork service", unit("wgnetwork.service", "wgnetwork")),
     # what a program's server does for a language model is not that program
     ("ai", "Machine learning", unit("mcp-osquery.service", "python", script="mcp_osquery.server")),
     # a name drawn by lot in somebody else's container
@@ -422,11 +421,11 @@ def test_what_stands_beside_a_name(
     assert (answer.category, answer.label) == (category, label), answer
 
 
-def test_a_worker_that_is_called_like_many_is_told_with_its_folder(book: RuleBook) -> None:
+def test_a_worker_of_a_panel_is_the_panels(book: RuleBook) -> None:
     answer = asked(
         book, **program("php-cgi", ancestors=("cpsrvd",), worker_script="afterlogic/index.php")
     )
-    assert answer.told == "Dashboard (afterlogic/index.php)"
+    assert (answer.label, answer.category) == ("Dashboard", "web")
 
 
 def test_a_game_is_told_below_its_launcher(book: RuleBook) -> None:
