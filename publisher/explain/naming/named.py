@@ -12,7 +12,7 @@ from typing import Final
 
 from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
-from publisher.explain.naming.classification import GUESS
+from publisher.explain.naming.classification import GUESS, INSIDE
 from publisher.explain.naming.classifier import MINING, Classification
 from publisher.ledger.accounts import Account
 
@@ -77,7 +77,9 @@ def _is_own(account: Account, found: Classification) -> bool:
     group, clues = account.group, account.clues
     if _is_alike(found) and clues.script:
         return True
-    if found.by in _OF_THE_GROUP or found.category == MINING:
+    # What it calls may be known by a script, too: that is not the group's own.
+    calls = found.by == "script" and clues.worker_script and found.confidence <= INSIDE
+    if (found.by in _OF_THE_GROUP and not calls) or found.category == MINING:
         return False
     return group.kind in _PLACES or (group.kind is not GroupKind.KERNEL and bool(clues.script))
 

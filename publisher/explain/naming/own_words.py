@@ -109,11 +109,12 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
     Run together with others they come behind both.
     """
     tokens = tokens_of(text)
-    tokens.reverse()
-    for token in sorted(tokens, key=_DEALT_WITH.__contains__):
+    deeds = [token for token in reversed(tokens) if token not in _DEALT_WITH]
+    things = [token for token in reversed(tokens) if token in _DEALT_WITH]
+    for token in (*deeds, *things):
         if rule := _rule(book, token):
             yield token, rule
-    for token in tokens:
+    for token in reversed(tokens):
         for part in _parts(token):
             # What says little by itself says nothing at the end of ``wgnetwork``.
             if (rule := _rule(book, part)) and _is_strong(rule):

@@ -52,8 +52,11 @@ def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[
             yield from _at_work(script, clues)
     elif found.by == "script" or (found.by == "path" and clues.script_path):
         yield from (script, *_at_work("", clues))
-    elif found.by in ("program", "path", "command", "above", "job"):
+    # A build has another tool at work at each look: who answers for them is named, not they.
+    elif found.by in ("program", "path", "command"):
         yield from _at_work(script, clues)
+    elif found.by in ("above", "job") and found.category != "development":
+        yield clues.worker_script
 
 
 def _at_work(script: str, clues: Clues) -> Iterator[str]:

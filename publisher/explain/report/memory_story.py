@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from publisher.contract.printable import printable
 from publisher.contract.readings import CauseReading, EvidenceReading, GroupKind
 from publisher.contract.units import Unit, humanise
 from publisher.explain.causes import Cause, Culprits
@@ -191,7 +192,7 @@ def _victim(kill: MemoryKill, account: Account) -> str:
         and kill.program == account.clues.program
     ):
         return "it"
-    return f"{kill.program} in it" if kill.program else "a process in it"
+    return f"{printable(kill.program)} in it" if kill.program else "a process in it"
 
 
 def _whose(limit: MemoryLimit) -> str:

@@ -77,7 +77,7 @@ GOLDEN = [
                 Named("Python tests", "pytest", "development", apart="blog"),
             )
         ),
-        "CPU usage high due to: Python tests (pytest, shop and blog)",
+        f"CPU usage high due to: {TWICE} Python tests (pytest): shop and blog",
     ),
     # everything churns
     (
