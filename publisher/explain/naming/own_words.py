@@ -21,12 +21,43 @@ from publisher.ledger.naming.generic import is_generic
 _WORD: Final = re.compile(r"[a-z]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENDING: Final = re.compile(r"\.(?:[a-z]{1,4}|ps1)$")
-_THINGS: Final = """
-    photo photos picture pictures image images video videos audio music movie movies flac podcast
-    gallery playlist subtitle subtitles camera cameras webcam
-    db database sql game games minecraft valheim factorio containers vm vms website
-"""
-_DEALT_WITH: Final = frozenset(_THINGS.split())
+_DEALT_WITH: Final = frozenset(
+    [
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "image",
+        "images",
+        "video",
+        "videos",
+        "audio",
+        "music",
+        "movie",
+        "movies",
+        "flac",
+        "podcast",
+        "gallery",
+        "playlist",
+        "subtitle",
+        "subtitles",
+        "camera",
+        "cameras",
+        "webcam",
+        "db",
+        "database",
+        "sql",
+        "game",
+        "games",
+        "minecraft",
+        "valheim",
+        "factorio",
+        "containers",
+        "vm",
+        "vms",
+        "website",
+    ]
+)
 """What somebody does something to."""
 _RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:-(?:all|fat|shaded|jar-with-dependencies))?$")
 """How Maven calls what is no release yet."""
@@ -49,7 +80,7 @@ class Told:
     @property
     def strong(self) -> bool:
         """Whether it says as much as a word can."""
-        return self.rule.confidence is None or self.rule.confidence >= GUESS
+        return _is_strong(self.rule)
 
 
 def telling_word(book: RuleBook, texts: Iterable[str], places: Container[str] = ()) -> Told | None:
@@ -77,13 +108,16 @@ def _known(book: RuleBook, text: str) -> Iterator[tuple[str, Rule]]:
 
     Run together with others they come behind both.
     """
-    tokens = tokens_of(text)[::-1]
-    for token in sorted(tokens, key=_DEALT_WITH.__contains__):
+    tokens = tokens_of(text)
+    deeds = [token for token in reversed(tokens) if token not in _DEALT_WITH]
+    things = [token for token in reversed(tokens) if token in _DEALT_WITH]
+    for token in (*deeds, *things):
         if rule := _rule(book, token):
             yield token, rule
-    for token in tokens:
+    for token in reversed(tokens):
         for part in _parts(token):
-            if rule := _rule(book, part):
+            # What says little by itself says nothing at the end of ``wgnetwork``.
+            if (rule := _rule(book, part)) and _is_strong(rule):
                 yield part, rule
 
 
@@ -99,6 +133,10 @@ def tokens_of(text: str) -> list[str]:
 def _rule(book: RuleBook, word: str) -> Rule | None:
     rule = book.find_exact("word", word)
     return None if rule is None or rule.category == MINING else rule
+
+
+def _is_strong(rule: Rule) -> bool:
+    return rule.confidence is None or rule.confidence >= GUESS
 
 
 def _parts(token: str) -> Iterator[str]:

@@ -55,6 +55,8 @@ def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[
     # A build has another tool at work at each look: who answers for them is named, not they.
     elif found.by in ("program", "path", "command"):
         yield from _at_work(script, clues)
+    elif found.by in ("above", "job") and found.category != "development":
+        yield clues.worker_script
 
 
 def _at_work(script: str, clues: Clues) -> Iterator[str]:
