@@ -19,6 +19,8 @@ _FEW: Final = 1
 _LATELY_SECONDS: Final = 30.0
 _BY_NAME: Final = 3
 _BRIEF_SECONDS: Final = 6.0
+_AT_WORK: Final = 0.08
+"""Part of the present use from which on one may lead next."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Churn:
     _changes: deque[float] = field(default_factory=deque)
     _led: dict[str, _Led] = field(default_factory=dict)
     _leader: str = ""
+    _present: dict[str, Named] = field(default_factory=dict)
 
     def observe(self, leader: Cause | None, culprits: Culprits, now: float) -> None:
         """Takes one window of a load into account."""
@@ -50,6 +53,12 @@ class Churn:
                 self._leader = leader.key
             led = self._led.setdefault(leader.key, _Led(leader.named, now, now))
             led.named, led.last = leader.named, now
+        self._present = {
+            cause.key: cause.named
+            for blamed in culprits.by_kind.values()
+            for cause in sorted(blamed.causes, key=lambda each: -blamed.share(each).lately)
+            if blamed.share(cause).present >= _AT_WORK
+        }
         for cause in culprits.causes:
             if cause.key in self._led:
                 self._led[cause.key].named = cause.named
@@ -58,13 +67,19 @@ class Churn:
     def rest(self, now: float) -> None:
         """Takes one window without a load into account."""
         self._leader = ""
+        self._present = {}
         self._forget(now)
 
     @property
     def lately(self) -> dict[str, Named]:
-        """The names of those who did most lately, by the keys of their groups, the latest first."""
-        latest = sorted(self._led, key=lambda key: -self._led[key].last)[:_BY_NAME]
-        return {key: self._led[key].named for key in latest}
+        """The names of those who did most lately, by the keys of their groups.
+
+        First the present leader, then who else is at work, who may lead next, then who led.
+        """
+        led = sorted(self._led, key=lambda key: -self._led[key].last)
+        names = {key: self._led[key].named for key in led} | self._present
+        order = dict.fromkeys((self._leader, *self._present, *led))
+        return {key: names[key] for key in [key for key in order if key in names][:_BY_NAME]}
 
     @property
     def brief(self) -> bool:

@@ -18,6 +18,8 @@ LONGEST: Final = 255
 NORMAL: Final = "System load normal"
 _COMFORTABLE: Final = 120
 """What a person reads at a glance; what goes beyond that is told more briefly."""
+_IN_TURN: Final = 180
+"""Where everything churns each further name spares a sentence."""
 _SUSPECTED: Final = "Suspected cryptomining"
 _BY_NAME: Final = 2
 _TWICE: Final = "2 \N{MULTIPLICATION SIGN} "
@@ -230,7 +232,7 @@ def _in_turn(inputs: HeadlineInputs) -> tuple[str, Sequence[Named]]:
     while True:
         names = _listed([named.short for named in told])
         text = f"{what} from {many}, most of it lately {names}"
-        if len(text) <= _COMFORTABLE or len(told) == 1:
+        if len(text) <= _IN_TURN or len(told) == 1:
             return text, told
         del told[-1]
 

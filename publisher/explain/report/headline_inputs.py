@@ -111,6 +111,7 @@ class HeadlineWriter:
                 cause.key for cause in culprits.causes if not _is_present(cause, culprits)
             ),
             known=frozenset(cause.key for cause in culprits.causes),
+            lately=self._churn.churning,
         )
 
     def _loaded(

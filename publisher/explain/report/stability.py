@@ -64,6 +64,7 @@ class News:
         leader: the key of the most important cause; likewise ``told``: of those in the sentence,
             ``gone``: of those that have fallen to nothing, ``known``: of all causes.
         names: how those in the sentence are called.
+        lately: it tells who did most lately, of whom some may well have gone.
         rest: the machine is at rest.
     """
 
@@ -75,6 +76,7 @@ class News:
     names: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
+    lately: bool = False
     rest: bool = False
 
 
@@ -133,7 +135,7 @@ class HeadlineStability:
         left = shown.told & (news.gone | (shown.told - news.known))
         if news.leader and news.leader not in shown.told:
             return Weight.LEADER
-        if left and left != shown.told:
+        if left and left != shown.told and not shown.lately:
             return Weight.GONE
         if news.core == shown.core:
             return Weight.NUMBERS
