@@ -583,3 +583,24 @@ def test_what_goes_on_is_called_by_the_changed_rules(
         assert verdict.causes[0].label == label
         assert label in verdict.headline
     assert [event.event for event in stage.events].count("cause_began") == 1
+
+
+def test_nothing_new_is_said_of_loads_that_are_over(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    make, borg = make_account("cc1", 2.0, **MAKE), make_account("borg", 1.2)
+    small = [make_account(f"helper{number}", 0.15) for number in range(3)]
+    stage.play(make, borg, *small, lasting=30)
+    told = list(stage.headlines)
+    stage.play(lasting=20, seconds=0.5)
+    assert stage.headlines == [*told, NORMAL]
+
+
+def test_a_tool_is_told_with_the_words_for_it_and_no_others(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    job = {"kind": "job", "label": "phases.sh", "script": "phases.sh", "interpreter": "bash"}
+    stage.play(make_account("gzip", 3.5, members=("gzip", "bash"), **job), lasting=20)
+    stage.play(make_account("python3", 3.5, members=("python3", "bash"), **job), lasting=6)
+    assert not any("compression: python" in text for text in stage.headlines)
+    assert any("phases.sh (compression: gzip)" in text for text in stage.headlines)

@@ -201,3 +201,21 @@ def test_whatever_a_name_holds_a_hint_is_one_plain_command(
     assert not set(hint.replace("'", "")) & set(';&|<>$`"*?~!(){}[]\n')
     assert not words[-1].startswith("-")
     assert len(words) <= 8
+
+
+@pytest.mark.parametrize("label", ["Desktop environment", "Display server", "Terminal"])
+def test_what_a_person_sits_in_front_of_gets_none(label: str) -> None:
+    account = Account(
+        group=WorkGroup("key", GroupKind.JOB, "bspwm"), clues=Clues(program="bspwm"),
+        cpu_seconds=1.0, pid=4711,
+    )  # fmt: skip
+    assert to_stop(account, Classification("desktop", label, 0.95, "", "")) is None
+
+
+@pytest.mark.parametrize("facts", [{"ancestors": ("dpkg", "apt-get")}, {"members": ("xz", "dpkg")}])
+def test_an_installer_is_not_torn_out_of_its_work(facts: dict[str, Any]) -> None:
+    account = Account(
+        group=WorkGroup("key", GroupKind.JOB, "up.sh"), clues=Clues(program="xz", **facts),
+        cpu_seconds=1.0, pid=4711,
+    )  # fmt: skip
+    assert to_stop(account, found("development")) is None
