@@ -109,6 +109,8 @@ class Row:
         group = cell.value if cell is not None and isinstance(cell.value, str) else ""
         if group.casefold() in self.label.casefold():
             return self.label
+        if self.label.endswith(")"):  # the label tells the program already
+            return f"{self.label.removesuffix(')')}, {group})"
         return f"{self.label} ({group})" if self.label else group
 
     def cell(self, name: str) -> Cell | None:

@@ -76,7 +76,7 @@ class HeadlineWriter:
             )
         if culprits.causes and not any(_is_present(one, culprits) for one in culprits.causes):
             # All have paused or ended: which of the two will be known in a moment.
-            return self._stability.held(window.now)
+            return self._stability.held()
         who = {kind: self._who(kind, blamed) for kind, blamed in culprits.by_kind.items()}
         leader = next(iter(culprits.causes), None)
         self._churn.observe(leader, culprits, window.now)

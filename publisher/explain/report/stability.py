@@ -47,7 +47,7 @@ _WAITS: Final = {
     Weight.WORDS: (0.0, 3.0, 20.0, inf),
     Weight.JOINED: (0.0, 2.0, 20.0, inf),
     Weight.LEAD: (4.0, 10.0, inf, inf),
-    Weight.GONE: (0.0, 0.0, 8.0, inf),
+    Weight.GONE: (0.0, 0.0, 2.0, 12.0),
     Weight.LEADER: (0.0, 0.0, 0.0, 0.0),
     Weight.STATE: (0.0, 0.0, 0.0, 0.0),
 }
@@ -119,10 +119,10 @@ class HeadlineStability:
             self._due = due
         return self._shown.text
 
-    def held(self, now: float) -> str:
+    def held(self) -> str:
         """What was published last: nothing new is known."""
         self._due = None
-        return self._shown.text or self.settle(News("System load high"), now)
+        return self._shown.text
 
     def wants_soon(self, now: float) -> float | None:
         """Seconds after which one more window could let a waiting sentence be told."""

@@ -151,3 +151,17 @@ def test_nothing_trips_it(document: dict[str, Any]) -> None:
 
     row = read_row(declared, json.loads(json.dumps(document)))
     assert len(row.cells) <= len(document)
+
+
+@pytest.mark.parametrize(
+    ("label", "group", "name"),
+    [
+        ("Software build", "make -j2", "Software build (make -j2)"),
+        ("Compression (gzip)", "nightly.sh", "Compression (gzip, nightly.sh)"),
+        ("Borg backup", "borg", "Borg backup"),
+        ("", "borg", "borg"),
+    ],
+)
+def test_a_group_is_called_by_its_label_and_its_name(label: str, group: str, name: str) -> None:
+    column = Column("group", "Group", "text")
+    assert read_row((column,), {"label": label, "group": group}).name == name
