@@ -27,3 +27,8 @@ def _escape(char: str) -> str:
     if ord(char) in _ESCAPED_BYTES:
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
+
+
+def bare(text: str) -> str:
+    """A name's letters and digits without case: two that share them say the same."""
+    return "".join(filter(str.isalnum, text.casefold()))

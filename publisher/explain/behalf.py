@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind, Resource
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.naming.classifier import Classification
@@ -214,13 +214,9 @@ class Behalf:
 def _product(label: str, group: str) -> str:
     """The words of a label that a group is called by: ``Home Assistant``, ``homeassistant``."""
     words = label.split()
-    names = {_bare(group), *(name for name in _WORD.findall(group.casefold()) if len(name) > 2)}
+    names = {bare(group), *(name for name in _WORD.findall(group.casefold()) if len(name) > 2)}
     runs = (words[at:end] for at in range(len(words)) for end in range(at + 1, len(words) + 1))
-    return next((" ".join(run) for run in runs if _bare("".join(run)) in names), "")
-
-
-def _bare(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+    return next((" ".join(run) for run in runs if bare("".join(run)) in names), "")
 
 
 def _serves(cause: Cause) -> bool:

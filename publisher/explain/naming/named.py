@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import GUESS, INSIDE
 from publisher.explain.naming.classifier import MINING, Classification
@@ -52,7 +52,7 @@ class Named:
             label, detail = _own(account, found)
         else:
             label, detail = _product(account, found)
-        if _bare(on_behalf_of) and _bare(on_behalf_of) in _bare(f"{label}{detail}"):
+        if bare(on_behalf_of) and bare(on_behalf_of) in bare(f"{label}{detail}"):
             on_behalf_of = ""
         whose, apart = printable(on_behalf_of), printable(account.group.apart)
         return cls(label, detail, found.category, whose=whose, apart=apart)
@@ -94,19 +94,14 @@ def _own(account: Account, found: Classification) -> tuple[str, str]:
     own = group.label if group.kind in _PLACES else clues.script.rpartition("/")[2]
     own = _shortened(printable(own or group.label))
     work = printable(found.label)
-    if not found.by or found.role in ("interpreter", "host") or _bare(own) in _bare(work):
+    if not found.by or found.role in ("interpreter", "host") or bare(own) in bare(work):
         # Nothing more is known than what it is called.
-        return (work if group.kind in _PLACES and _bare(own) in _bare(work) else own), ""
-    if _bare(work) in _bare(own):
+        return (work if group.kind in _PLACES and bare(own) in bare(work) else own), ""
+    if bare(work) in bare(own):
         return own, ""  # ``backup.sh`` says itself that it is a backup
     work = _lowered(work, found)
     tool = printable(clues.program)
-    if (
-        not tool
-        or found.by == "words"
-        or _is_alike(found)
-        or _bare(tool) in _bare(work) + _bare(own)
-    ):
+    if not tool or found.by == "words" or _is_alike(found) or bare(tool) in bare(work) + bare(own):
         return own, work
     return own, f"{work}: {tool}"
 
@@ -117,7 +112,7 @@ def _product(account: Account, found: Classification) -> tuple[str, str]:
     label = printable(found.label)
     detail = printable(group.label if whole else clues.program or group.label)
     # ``borg`` need not follow ``Borg backup``, nor ``postgresql@15-main`` the database.
-    if _bare(detail.partition("@")[0]) in _bare(label):
+    if bare(detail.partition("@")[0]) in bare(label):
         detail = ""
     return label, _shortened(detail)
 
@@ -131,7 +126,3 @@ def _lowered(work: str, found: Classification) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
-
-
-def _bare(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import Classification
 from publisher.explain.naming.lookup import passing
@@ -22,13 +22,13 @@ def with_worker(found: Classification, group: WorkGroup, clues: Clues) -> Classi
     """The finding with the program or script that it is said of, unless it tells that already."""
     if found.role in _CARRIERS or found.is_miner:
         return found
-    known = _bare(f"{found.label} {group.label}")
+    known = bare(f"{found.label} {group.label}")
     for name in _workers(found, group, clues):
         path, _, last = name.replace("\\", "/").rpartition("/")
         folder = path.rpartition("/")[2] if is_generic(last) else ""
         worker = printable(f"{folder}/{last}" if folder else last)  # index.php says nothing
-        bare = _bare(folder or last.partition(".")[0])
-        if bare and bare not in known and len(worker) <= _LONGEST:
+        plain = bare(folder or last.partition(".")[0])
+        if plain and plain not in known and len(worker) <= _LONGEST:
             return replace(found, worker=worker)
     return found
 
@@ -66,7 +66,3 @@ def _at_work(script: str, clues: Clues) -> Iterator[str]:
         yield script
     else:
         yield clues.program
-
-
-def _bare(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
