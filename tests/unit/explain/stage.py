@@ -19,6 +19,14 @@ MakeAccount = Callable[..., Account]
 Verdict = Any
 """An ``ExplanationReading``, of which a test knows what is there: any field may be ``None``."""
 MIDNIGHT = 1_780_000_000.0 // 86400 * 86400
+MAKE = {
+    "kind": "job",
+    "label": "make -j8",
+    "command": "make -j8",
+    "ancestors": ("sh", "make"),
+}
+SENTENCE = "CPU usage high due to: Software build (make -j8)"
+NORMAL = "System load normal"
 
 
 def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: Any) -> Account:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import pytest
-from unit.explain.stage import MakeAccount, Stage
+from unit.explain.stage import MAKE, NORMAL, SENTENCE, MakeAccount, Stage
 
 from publisher.contract.payload import encode, to_json
 from publisher.contract.readings import EvidenceReading
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.ledger.accounts import Balance
-
-MAKE = {
-    "kind": "job",
-    "label": "make -j8",
-    "command": "make -j8",
-    "ancestors": ("sh", "make"),
-}
-SENTENCE = "CPU usage high due to: Software build (make -j8)"
-NORMAL = "System load normal"
 
 
 def test_an_onset_is_named_within_a_second_and_a_half(
@@ -169,32 +158,6 @@ def test_states_and_resources_are_plain_words_in_the_payload(
     assert b'"state":"busy","previous_state":"quiet"' in events[1]
 
 
-def test_a_cause_is_called_in_the_sentence_and_in_the_ranking_alike(
-    stage: Stage, make_account: MakeAccount
-) -> None:
-    unit = {"kind": "unit", "label": "nightly", "unit": "nightly.service"}
-    verdict = stage.play(make_account("borg", 3.5, **unit), lasting=10)
-    assert verdict.headline == "CPU usage high due to: nightly (Borg backup)"
-    assert (verdict.causes[0].label, verdict.causes[0].group) == ("Borg backup", "nightly")
-
-
-def test_a_name_that_says_the_same_is_not_repeated(stage: Stage, make_account: MakeAccount) -> None:
-    box = {"kind": "container", "label": "homeassistant", "container_name": "homeassistant"}
-    verdict = stage.play(make_account("python3", 3.5, **box), lasting=10)
-    assert verdict.headline == "CPU usage high due to: Home Assistant"
-
-
-def test_two_that_read_alike_are_told_together(stage: Stage, make_account: MakeAccount) -> None:
-    tests = {"kind": "job", "label": "pytest -q", "command": "pytest -q"}
-    stage.play(
-        make_account("python3", 1.8, **tests, key="job:1"),
-        make_account("python3", 1.8, **tests, key="job:2"),
-        lasting=20,
-    )
-    twice = "2 \N{MULTIPLICATION SIGN} Python tests (pytest -q)"
-    assert stage.headlines == [NORMAL, f"CPU usage high due to: {twice}"]
-
-
 def test_memory_under_pressure_goes_before_the_processor(
     stage: Stage, make_account: MakeAccount
 ) -> None:
@@ -315,23 +278,6 @@ def test_memory_that_is_being_taken_counts_more_than_what_is_held(
     assert verdict.causes[0].label == "gobbler"
 
 
-def test_a_shell_gives_its_name_up_for_what_it_started(
-    stage: Stage, make_account: MakeAccount
-) -> None:
-    job = {"kind": "job", "label": "nightly.sh", "script": "nightly.sh", "command": "nightly.sh"}
-    stage.play(make_account("bash", 3.0, members=("bash",), **job), lasting=6)
-    mines = make_account("xmrig", 3.0, members=("xmrig", "bash"), **job)
-    verdict = stage.play(mines, lasting=60)
-    assert verdict.headline == (
-        "Suspected cryptomining: CPU usage high due to: XMRig cryptominer (nightly.sh)"
-    )
-    told = [event for event in stage.events if event.event == "alert_raised"]
-    assert [event.alert for event in told] == ["cryptomining"]
-    stage.play(lasting=60)
-    labels = {event.event: event.label for event in stage.events if event.label}
-    assert labels["cause_began"] == labels["cause_ended"] == "nightly.sh"
-
-
 def test_miners_on_both_are_named(stage: Stage, make_account: MakeAccount) -> None:
     xmrig, trex = make_account("xmrig", 3.0), make_account("t-rex", 0.1, gpu_percent=95.0)
     verdict = stage.play(xmrig, trex, lasting=20, gpu_percent=96.0)
@@ -359,15 +305,6 @@ def test_an_event_tells_the_state_that_goes_with_it(
         ("cause_ended", "quiet"),
         ("state_changed", "quiet"),
     ]
-
-
-def test_rules_that_were_broken_since_they_were_checked_end_nothing(
-    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
-) -> None:
-    rules = tmp_path / "rules.toml"
-    rules.write_text("[half = {")
-    stage = make_stage(settings=ExplainSettings(rules_file=str(rules)))
-    assert stage.play(make_account("cc1", 3.6, **MAKE), lasting=10).headline == SENTENCE
 
 
 def test_who_sleeps_is_innocent_of_pressure_under_a_limit(
@@ -465,22 +402,6 @@ def test_a_miner_is_the_first_cause_however_small(stage: Stage, make_account: Ma
     assert [cause.category for cause in verdict.causes] == ["cryptomining", "development"]
 
 
-def test_an_unknown_program_is_named_plainly(stage: Stage, make_account: MakeAccount) -> None:
-    verdict = stage.play(make_account("frobnicate", 3.5), lasting=4)
-    assert verdict.headline == "CPU usage high due to: frobnicate"
-    assert (verdict.cause, verdict.causes[0].confidence) == ("unknown", 0.3)
-
-
-def test_a_guess_gives_way_to_knowledge_and_not_back(
-    stage: Stage, make_account: MakeAccount
-) -> None:
-    first = make_account("python3", 3.5, kind="job", label="python3 go.py", script="go.py")
-    later = make_account("cc1", 3.5, kind="job", label="python3 go.py", ancestors=("make",))
-    assert "go.py" in stage.play(first, lasting=4).headline
-    assert "Software build" in stage.play(later, lasting=4).headline
-    assert "Software build" in stage.play(first, lasting=4).headline
-
-
 def test_a_long_cause_is_told_with_its_beginning(stage: Stage, make_account: MakeAccount) -> None:
     stage.play(make_account("cc1", 3.6, **MAKE), lasting=900)
     assert stage.headlines == [NORMAL, SENTENCE, f"{SENTENCE}, since 12:00"]
@@ -509,32 +430,6 @@ def test_a_first_window_is_no_verdict_on_the_past(stage: Stage) -> None:
     assert to_json(verdict)["since"] == "1970-01-01T00:00:09.000Z"
 
 
-def test_rules_are_not_loaded_for_a_machine_at_rest(
-    make_stage: type[Stage],
-    make_account: MakeAccount,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    rules = tmp_path / "rules.toml"
-    rules.write_text("[half = {")  # which is said as soon as it is read
-    stage = make_stage(settings=ExplainSettings(rules_file=str(rules)))
-    stage.play(make_account("sshd", 0.01), lasting=60)
-    assert caplog.text == ""
-    stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
-    assert "shipped rules alone" in caplog.text
-
-
-def test_hostile_names_are_shown_harmlessly(stage: Stage, make_account: MakeAccount) -> None:
-    evil = "\x1b]0;owned\x07\u202egnp.exe\n"
-    verdict = stage.play(make_account(evil, 3.5), lasting=4)
-    assert verdict.headline.isprintable()
-    assert "\\x1b]0;owned" in verdict.headline
-    stage.play(lasting=20)
-    job = make_account("python3", 3.5, kind="job", label=f"python3 {evil}", script=evil)
-    assert stage.play(job, lasting=4).headline.isprintable()
-    assert all(event.message.isprintable() for event in stage.events)
-
-
 def test_what_goes_on_at_the_end_is_told_as_ended_once(
     stage: Stage, make_account: MakeAccount
 ) -> None:
@@ -556,35 +451,6 @@ def test_what_goes_on_at_the_end_is_told_as_ended_once(
     assert len({event.id for event in [*stage.events, *ends]}) == told + 2
 
 
-def test_rules_that_were_changed_are_read_again(
-    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
-) -> None:
-    file = tmp_path / "rules.toml"
-    file.write_text("")
-    stage = make_stage(ExplainSettings(rules_file=str(file)))
-    stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
-    stage.play(lasting=120)
-    file.write_text('[media]\nmine = { label = "My encoder", program = "make" }')
-    stage.explainer.take_rules(None)
-    verdict = stage.play(make_account("cc1", 3.6, **MAKE), lasting=10)
-    assert verdict.causes[0].label == "My encoder"
-
-
-def test_what_goes_on_is_called_by_the_changed_rules(
-    make_stage: type[Stage], make_account: MakeAccount, tmp_path: Path
-) -> None:
-    file = tmp_path / "rules.toml"
-    stage = make_stage(ExplainSettings(rules_file=str(file)))
-    make = make_account("cc1", 3.6, **MAKE)
-    for label in ("My encoder", "My other encoder"):
-        file.write_text(f'[media]\nmine = {{ label = "{label}", program = "make" }}')
-        stage.explainer.take_rules(None)
-        verdict = stage.play(make, lasting=30)
-        assert verdict.causes[0].label == label
-        assert label in verdict.headline
-    assert [event.event for event in stage.events].count("cause_began") == 1
-
-
 def test_nothing_new_is_said_of_loads_that_are_over(
     stage: Stage, make_account: MakeAccount
 ) -> None:
@@ -594,13 +460,3 @@ def test_nothing_new_is_said_of_loads_that_are_over(
     told = list(stage.headlines)
     stage.play(lasting=20, seconds=0.5)
     assert stage.headlines == [*told, NORMAL]
-
-
-def test_a_tool_is_told_with_the_words_for_it_and_no_others(
-    stage: Stage, make_account: MakeAccount
-) -> None:
-    job = {"kind": "job", "label": "phases.sh", "script": "phases.sh", "interpreter": "bash"}
-    stage.play(make_account("gzip", 3.5, members=("gzip", "bash"), **job), lasting=20)
-    stage.play(make_account("python3", 3.5, members=("python3", "bash"), **job), lasting=6)
-    assert not any("compression: python" in text for text in stage.headlines)
-    assert any("phases.sh (compression: gzip)" in text for text in stage.headlines)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from unit.ledger.host import Host
 
 from publisher.contract.readings import GroupKind
 from publisher.ledger import WorkGroup
@@ -38,3 +40,8 @@ def member() -> Callable[..., Member]:
         return made
 
     return make
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)

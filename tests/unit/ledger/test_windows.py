@@ -3,165 +3,19 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from unit.ledger.host import KERNEL, MB, Host, labelled
 
-from publisher.ledger import Account, Balance, LedgerSettings
+from publisher.ledger import Balance, LedgerSettings
 from publisher.ledger.cpu.process import Process
-from publisher.ledger.ledger import BalancedLedger, open_ledger
+from publisher.ledger.ledger import open_ledger
 from publisher.ledger.open_accounts import CgroupCounter
-from publisher.sources import Sources
-from publisher.sources.files import KernelFiles
-
-KERNEL = 0x00200000
-MB = 1 << 20
 
 T = TypeVar("T")
-
-
-class Host:
-    """Processes as files, and a ledger that looks at them every two seconds.
-
-    Times are clock ticks of 10 ms. What the machine did in all is what its processes did, and
-    ``others`` besides.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.now = 0.0
-        self.wall = 1_600_000_000.0
-        self.others = 0
-        self.forks = 0
-        self.last = 2
-        self.own: dict[int, int] = {}
-        self.reaped: dict[int, int] = {}
-        self.lines: dict[int, tuple[str, int, int, int, int, int, int]] = {}
-        self.write("proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n")
-        self.write("proc/uptime", "1000.0 1.0\n")
-        # Not all are in cgroups, so that /proc/stat tells what the machine did.
-        self.start(1, 0, "systemd", command="/sbin/init", cgroup="/")
-        self.start(2, 0, "kthreadd", flags=KERNEL)
-        # A held descriptor of a file that was removed still reads; one of a cgroup does not.
-        self.sources = Sources(
-            files=KernelFiles(root, held=0),
-            monotonic=lambda: self.now,
-            wall=lambda: self.wall,
-        )
-        self.write_totals()
-        ledger = open_ledger(self.sources, LedgerSettings(attribution="light"))
-        assert isinstance(ledger, BalancedLedger)
-        self.ledger = ledger
-
-    def write(self, name: str, content: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-
-    def start(
-        self,
-        pid: int,
-        parent: int,
-        comm: str,
-        *,
-        command: str = "",
-        own: int = 0,
-        cgroup: str = "",
-        group: int = 0,
-        session: int = 0,
-        flags: int = 0,
-        pages: int = 100,
-    ) -> None:
-        """A process begins; ``group`` and ``session`` are its own unless told."""
-        self.forks += 1
-        self.last = pid
-        began = int(self.now * 100) + 1
-        self.lines[pid] = (comm, parent, group or pid, session or pid, flags, began, pages)
-        self.own[pid] = self.reaped[pid] = 0
-        if command:
-            self.write(f"proc/{pid}/cmdline", command.replace(" ", "\0") + "\0")
-        if cgroup:
-            self.write(f"proc/{pid}/cgroup", f"0::{cgroup}\n")
-        self.work(pid, own)
-
-    def work(self, pid: int, ticks: int) -> None:
-        self.own[pid] += ticks
-        self._line(pid)
-
-    def reap(self, pid: int, ticks: int) -> None:
-        """It waits for children that used so much and that nobody saw."""
-        self.reaped[pid] += ticks
-        self._line(pid)
-
-    def show(self, pid: int, *, comm: str = "", parent: int = 0, pages: int = 0) -> None:
-        """Changes what its line says."""
-        line = self.lines[pid]
-        self.lines[pid] = (
-            comm or line[0], parent or line[1], *line[2:6], pages or line[6],
-        )  # fmt: skip
-        self.write(f"proc/{pid}/statm", f"{self.lines[pid][6]} {self.lines[pid][6]} 0 0 0 0 0\n")
-        self._line(pid)
-
-    def _line(self, pid: int) -> None:
-        comm, parent, group, session, flags, began, pages = self.lines[pid]
-        self.write(
-            f"proc/{pid}/stat",
-            f"{pid} ({comm}) S {parent} {group} {session} 0 -1 {flags} 0 0 0 0 {self.own[pid]} 0 "
-            f"{self.reaped[pid]} 0 20 0 1 0 {began} 0 {pages} 0 0\n",
-        )
-
-    def end(self, pid: int) -> None:
-        """It dies, and its parent waits for it."""
-        used, parent = self.own[pid] + self.reaped[pid], self.lines[pid][1]
-        self.others += self.own[pid] + self.reaped[pid]
-        if parent in self.reaped:
-            self.others -= used
-            self.reap(parent, used)
-        for facts in (self.own, self.reaped, self.lines):
-            del facts[pid]
-        self.write(f"proc/{pid}/stat", "")  # a descriptor that is held tells nothing either
-        shutil.rmtree(self.root / f"proc/{pid}")
-
-    def cgroup(self, path: str, ticks: int) -> None:
-        """All that was ever used in a cgroup."""
-        self.write(f"sys/fs/cgroup{path}/cpu.stat", f"usage_usec {ticks * 10_000}\n")
-
-    def moved_bytes(self, pid: int, read: int, written: int = 0) -> None:
-        """All that a process ever read and wrote."""
-        self.write(
-            f"proc/{pid}/io",
-            f"read_bytes: {read}\nwrite_bytes: {written}\ncancelled_write_bytes: 0\n",
-        )
-
-    def write_totals(self) -> None:
-        used = sum(self.own.values()) + sum(self.reaped.values()) + self.others
-        self.write(
-            "proc/stat",
-            f"cpu  {used} 0 0 0 0 0 0 0 0 0\ncpu0 {used} 0 0 0 0 0 0 0 0 0\n"
-            f"processes {self.forks}\n",
-        )
-        self.write("proc/loadavg", f"0.0 0.0 0.0 1/{len(self.own)} {self.last}\n")
-
-    def open(self) -> None:
-        self.write_totals()
-        assert self.ledger.sample() is None
-
-    def sample(self, windows: int = 1) -> Balance:
-        for _ in range(windows - 1):
-            self._window()
-        return self._window()
-
-    def _window(self) -> Balance:
-        self.now += 2.0
-        self.wall += 2.0
-        self.write_totals()
-        balance = self.ledger.sample()
-        assert balance is not None
-        return balance
 
 
 def used(balance: Balance, key: str) -> float:
@@ -177,16 +31,6 @@ def alive_objects(kind: type[T]) -> list[T]:
 def counters() -> set[str]:
     """The cgroups whose counters are kept."""
     return {counter.path for counter in alive_objects(CgroupCounter)}
-
-
-def labelled(balance: Balance, label: str) -> Account:
-    (found,) = [a for a in balance.accounts if a.group.label == label]
-    return found
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Host:
-    return Host(tmp_path)
 
 
 def test_a_kernel_thread_is_what_it_works_for(host: Host) -> None:
@@ -468,87 +312,3 @@ def test_when_a_group_began_follows_a_wall_clock_that_is_set(host: Host) -> None
     host.work(700, 50)
     host.wall -= 2.0  # as much as the uptime of this machine stands still
     assert labelled(host.sample(), "jellyfin").since == after
-
-
-def test_a_container_gets_its_name_when_somebody_can_tell_it(host: Host) -> None:
-    identity = "ab" * 32
-    scope = f"/system.slice/docker-{identity}.scope"
-    host.start(700, 1, "php-fpm", cgroup=scope)
-    host.open()
-    host.work(700, 100)
-    assert labelled(host.sample(), f"docker {identity[:12]}").cpu_seconds == 1
-    facts = {"Name": "/nextcloud", "Config": {"Image": "nextcloud:30"}}
-    host.write(f"var/lib/docker/containers/{identity}/config.v2.json", json.dumps(facts))
-    host.sample(8)
-    host.work(700, 100)
-    found = labelled(host.sample(), "nextcloud")
-    assert found.cpu_seconds == 1
-    assert found.clues.container_image == "nextcloud:30"
-
-
-def test_a_label_follows_what_works_calmly(host: Host) -> None:
-    host.start(99, 1, "sshd", command="/usr/sbin/sshd", cgroup="/")
-    host.start(100, 99, "bash", command="-bash", cgroup="/")
-    host.start(101, 100, "bash", cgroup="/")
-    host.write("proc/101/cmdline", "bash\0-c\0make clean; make all; make test\0")
-    host.open()
-    host.start(102, 101, "make", command="make all", own=50)
-    first = labelled(host.sample(), "make all")
-    assert first.group.key.endswith(":make clean")
-    host.end(102)
-    host.start(103, 101, "make", command="make test", own=50)
-    assert labelled(host.sample(), "make all").group.key == first.group.key
-    for _ in range(3):
-        host.work(103, 50)
-        host.sample()
-    host.work(103, 50)
-    assert labelled(host.sample(), "make test").group.key == first.group.key
-
-
-def test_a_title_taken_later_is_seen(host: Host) -> None:
-    host.start(100, 1, "ruby", command="ruby /srv/bin/rails server", cgroup="/")
-    host.open()
-    host.work(100, 50)
-    assert labelled(host.sample(), "rails server").clues.program == "ruby"
-    host.write("proc/100/cmdline", "puma 6.4.0 (tcp://0.0.0.0:3000) [app]\0\0")
-    for _ in range(15):
-        host.work(100, 50)
-        host.sample()
-    host.work(100, 50)
-    assert labelled(host.sample(), "puma").clues.program == "puma"
-
-
-def test_the_script_of_who_works_most_is_told(host: Host) -> None:
-    host.start(100, 1, "web", command="web", cgroup="/system.slice/web.service")
-    host.start(101, 100, "python3", command="python3 /srv/report.py")
-    host.start(102, 100, "python3", command="python3 /srv/mail.py")
-    host.open()
-
-    def told(busy: int, idle: int) -> str:
-        host.work(busy, 50)
-        host.work(idle, 5)
-        return labelled(host.sample(), "web").clues.worker_script
-
-    assert [told(101, 102) for _ in range(3)] == ["report.py"] * 3
-    told(102, 101)
-    told(102, 101)
-    assert told(102, 101) == "mail.py"
-
-
-def test_two_that_read_alike_are_told_apart(host: Host) -> None:
-    host.write("etc/passwd", "root:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n")
-    host.start(99, 1, "sshd", command="/usr/sbin/sshd", cgroup="/")
-    host.start(100, 99, "bash", command="-bash", cgroup="/")
-    host.start(101, 99, "bash", command="-bash", cgroup="/")
-    host.start(200, 100, "make", command="make", cgroup="/")
-    host.start(201, 101, "make", command="make", cgroup="/")
-    host.start(202, 101, "gzip", command="gzip", cgroup="/")
-    (host.root / "proc/200/cwd").symlink_to("/home/bob/linux")
-    (host.root / "proc/201/cwd").symlink_to("/home/bob/mesa")
-    host.open()
-    for pid in (200, 201, 202):
-        host.work(pid, 50)
-    balance = host.sample()
-    apart = {one.group.apart for one in balance.accounts if one.group.label == "make"}
-    assert apart == {"linux", "mesa"}
-    assert labelled(balance, "gzip").group.apart == ""
