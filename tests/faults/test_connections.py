@@ -102,7 +102,6 @@ def client_of(stack: ExitStack, program: str, *user: str) -> str:
     return next(filter(None, map(str.strip, asking.stdout)))
 
 
-@pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="no redis here")
 @pytest.mark.parametrize("door", ["tcp", "unix"])
 def test_redis_works_for_its_load_generator(stack: ExitStack, tmp_path: Path, door: str) -> None:
     port, path = str(free_port()), str(tmp_path / "redis.sock")
@@ -125,7 +124,6 @@ def _unified() -> Path | None:
     return next((Path(words[1]) for words in mounts if words[2] == "cgroup2"), None)
 
 
-@pytest.mark.skipif(shutil.which("redis-benchmark") is None, reason="no redis here")
 @pytest.mark.skipif(_unified() is None, reason="no control groups of version 2 here")
 def test_who_has_no_right_goes_by_control_groups(stack: ExitStack, tmp_path: Path) -> None:
     unified = _unified()
@@ -148,10 +146,9 @@ def test_who_has_no_right_goes_by_control_groups(stack: ExitStack, tmp_path: Pat
     assert client_of(stack, "redis-server", "65534") == f"fanwhy-app-{os.getpid()}"
 
 
-@pytest.mark.skipif(_POSTGRES is None, reason="no PostgreSQL here")
 @pytest.mark.parametrize("door", ["tcp", "unix"])
 def test_postgresql_works_for_one_that_waits_for_its_answer(stack: ExitStack, door: str) -> None:
-    assert _POSTGRES is not None
+    assert _POSTGRES is not None, "these tests need postgresql (scripts/system-packages)"
     # pytest's own folders are for root alone.
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fanwhy-")))
     shutil.chown(folder, "postgres")

@@ -24,6 +24,8 @@ from publisher.sources.processes import LinuxProcesses
 from publisher.subsystems.memory import Memory
 from publisher.subsystems.runner import SubsystemRunner
 
+pytestmark = pytest.mark.processes
+
 LIMIT = 64 << 20
 LEAK = """
 import time
