@@ -24,8 +24,9 @@ from publisher.ledger.consumers import Classify, with_top
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.ledger.usage.shortage import MemorySigns
 from publisher.sources import Sources, machine_files
-from publisher.sources.behaviour import behaviour_of
+from publisher.sources.behaviour import Behaviour, behaviour_of
 from publisher.sources.files import KernelFiles
+from publisher.sources.memory_locked import MemoryLocked
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.smart import SmartSettings
@@ -238,10 +239,11 @@ class ProcessWatcher:
 
     def __init__(self, files: KernelFiles) -> None:
         self._proc = f"{files.root}/proc"
+        self._memory_locked = MemoryLocked()
 
     def traits(self, pid: int) -> Traits:
         """What one shows."""
-        shown = behaviour_of(self._proc, pid)
+        shown = self._memory_locked.read(pid, lambda: behaviour_of(self._proc, pid), Behaviour())
         return Traits(
             libraries=shown.libraries, serves=tuple(sorted(shown.serves)), gpu=shown.computes
         )

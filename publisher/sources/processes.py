@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.files import KernelFiles
+from publisher.sources.memory_locked import MemoryLocked
 
 GONE = -1
 """What ``marks`` says of a process that is no more."""
@@ -192,6 +193,7 @@ class LinuxProcesses:
         self._clock = clock or _clock_of_this_system()
         self._held: dict[int, int] = {}
         self._once: set[int] = set()
+        self._memory_locked = MemoryLocked()
         self.clocked = self._works() if clocked is None else clocked
 
     def _works(self) -> bool:
@@ -284,9 +286,9 @@ class LinuxProcesses:
 
     def command_line(self, pid: int) -> list[str]:
         """The words it was started with; empty for kernel threads, zombies and the denied."""
-        content = self._read(pid, "cmdline", _ARGUMENTS)
+        content = self._read_locked(pid, "cmdline", _ARGUMENTS)
         if len(content) == _ARGUMENTS and _LATE.match(content):
-            content = self._read(pid, "cmdline")
+            content = self._read_locked(pid, "cmdline")
         content = content.rstrip(b"\0")
         return content.decode("utf-8", "replace").split("\0") if content else []
 
@@ -354,7 +356,7 @@ class LinuxProcesses:
 
     def proportional_set_size(self, pid: int) -> int | None:
         """Its memory, shared pages divided among those who share them; ``None`` if unknown."""
-        content = self._read(pid, "smaps_rollup")
+        content = self._read_locked(pid, "smaps_rollup")
         start = content.find(b"\nPss:")
         if start < 0:
             return None
@@ -378,6 +380,15 @@ class LinuxProcesses:
 
     def close(self) -> None:
         self.forget(list(self._held))
+
+    def _read_locked(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
+        """What the kernel reads from the memory of a process, which a stuck thread may lock."""
+        line = self._read(pid, "stat", 1024)  # by itself: ``stat`` would keep it open
+        with suppress(ValueError):
+            stat = parse_stat(line)
+            if stat.threads == 1 and stat.state != b"D":
+                return self._read(pid, name, limit)  # nobody holds the lock for long
+        return self._memory_locked.read(pid, lambda: self._read(pid, name, limit), b"")
 
     def _read(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
         try:
