@@ -211,6 +211,8 @@ def networks(stack: ExitStack) -> tuple[str, str, str]:
         stack.callback(run, "ip", "netns", "del", name)
         end = f"fwv{os.getpid() % 10000}x{number}"
         run("ip", "link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", name)
+        # A network that is deleted keeps its ends for a while; the next test needs their names.
+        stack.callback(run, "ip", "link", "del", end)
         run("ip", "link", "set", end, "master", bridge, "up")
         run("ip", "-n", name, "addr", "add", f"10.254.77.{number + 1}/24", "dev", "eth0")
         run("ip", "-n", name, "link", "set", "eth0", "up")
