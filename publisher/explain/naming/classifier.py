@@ -46,7 +46,7 @@ from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.place_names import application_of, without_type
-from publisher.explain.naming.places import by_container, by_unit, own_name
+from publisher.explain.naming.places import by_beginning, by_container, by_unit, own_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
@@ -61,6 +61,10 @@ _DONE = frozenset({"backup", "indexing", "media", "updates", "antivirus", "downl
 """Kinds of work that a NAS or a hosting panel does itself, and says so in its programs' names."""
 _TELLING = frozenset({"media", "ai", "indexing"})
 """Kinds of program that say more of a script than a name which many have."""
+_INSTALLED = frozenset(
+    {"system", "virtualization", "remote_access", "desktop", "web", "database", "monitoring"}
+)
+"""Kinds of program that are installed, and that whoever hides in ``/tmp`` likes to be taken for."""
 _RUNNERS = frozenset(
     {"uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "npx", "bunx"}
 )
@@ -126,10 +130,22 @@ class _Search:
         ):
             found = step()
             if found is not None:
-                return found
+                return self._doubted(found)
         hidden = hides(self.clues.executable)
         place = ", and it runs from a hidden or a temporary folder" if hidden else ""
         return self._nobody(f"no rule knows it{place}")
+
+    def _doubted(self, found: Classification) -> Classification:
+        """What is known by a program's name alone, and lies where anyone may put a file."""
+        if (
+            found.by not in ("program", "job")
+            or found.confidence <= GUESS
+            or found.category not in _INSTALLED
+            or not passing(self.clues.executable)
+        ):
+            return found
+        reason = f"{found.reason}, but it lies in a folder where anyone may put one"
+        return replace(found, confidence=GUESS, reason=reason)
 
     @property
     def _named(self) -> bool:
@@ -164,8 +180,11 @@ class _Search:
         worker = self.clues.worker_script
         if worker and not self._named and is_generic(self.clues.script.rpartition(".")[0]):
             name = printable(base(worker))  # start.sh says nothing
-        if self.clues.unit.startswith("app-flatpak-") and not hides(self.clues.executable):
+        hidden = hides(self.clues.executable)
+        if self.clues.unit.startswith("app-flatpak-") and not hidden:
             return Classification("desktop", name, LOOSE, "", "it is an application of Flatpak's")
+        if not hidden and (product := by_beginning(self.book, self.group, self.clues)):
+            return replace(product, label=name)
         return Classification("unknown", name, UNKNOWN, "", reason)
 
     def place(self) -> Classification:
@@ -381,7 +400,7 @@ class _Search:
         return self._in_place_of(found)
 
     def _above(self) -> Classification | None:
-        owner = self._owner("")
+        owner = self._owner("") if not hides(self.clues.executable) else None
         return said(owner[0], INSIDE, "above", f"started by {owner[1]!r}") if owner else None
 
     def _owner(self, category: str) -> tuple[Rule, str] | None:
@@ -448,6 +467,9 @@ class _Search:
         scripts = [clues.script, clues.worker_script]
         if self._named and passing(clues.script_path):
             scripts = ["", ""]
+        # Nor does the container's name say what was put there and runs.
+        if self._named and passing(clues.executable):
+            places = ()
         texts = (scripts[0], *places, scripts[1], *names)
         return telling_word(self.book, texts, places)
 

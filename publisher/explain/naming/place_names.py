@@ -59,7 +59,7 @@ _DOINGS_WORDS = """
     sync import importer export report stop start restart reload build builder docs operator
     controller sidecar mcp fix replace disable enable
 """
-_DOINGS: Final = frozenset(_DOINGS_WORDS.split())
+DOINGS: Final = frozenset(_DOINGS_WORDS.split())
 """Words that say what is done with a product: its backup, its check, its exporter."""
 
 # The first words of names that Docker and podman invent (moby, namesgenerator).
@@ -214,7 +214,7 @@ def parts_of(name: str) -> Iterator[str]:
         ends.append(ends[-1] - 1)
     for end in ends:
         for start in range(end):
-            if _DOINGS.intersection(words[:start]):
+            if DOINGS.intersection(words[:start]):
                 break
             if (start, end) == (0, len(words)) or NEUTRAL.issuperset(words[start:end]):
                 continue
@@ -228,7 +228,7 @@ def doing_in(name: str) -> str:
     """What a name says is done with something, as its last or first word; empty if nothing."""
     words = re.split(r"[-_.@]", name)
     for word in (words[-1], words[0]):
-        if word in _DOINGS and len(words) > 1:
+        if word in DOINGS and len(words) > 1:
             return word
     return ""
 

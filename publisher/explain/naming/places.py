@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -12,12 +13,15 @@ from publisher.explain.naming.classification import (
     GUESS,
     INSIDE,
     KNOWN,
+    LOOSE,
     MINING,
     Classification,
     said,
 )
 from publisher.explain.naming.lookup import program_rule
 from publisher.explain.naming.place_names import (
+    DOINGS,
+    NEUTRAL,
     application_of,
     container_names,
     doing_in,
@@ -32,6 +36,7 @@ from publisher.explain.naming.place_names import (
 )
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.ledger.accounts import Clues, WorkGroup
+from publisher.ledger.naming.generic import is_generic
 
 _SERVED_WORDS = """
     database media ai web downloads file_sharing monitoring smart_home backup remote_access gaming
@@ -42,6 +47,9 @@ _TOOLS: Final = ("development", "shell")
 """Kinds of program that are no services: a unit of that name is something else."""
 _CARRYING: Final = ("celery", "python-web")
 """Rules of programs that carry the work of the product that they are a part of."""
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_DEEDS: Final = ("backup", "backups", "dump")
+"""What is done to a product by programs of another kind, in a container of its own."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 
@@ -57,6 +65,8 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
     if clues.unit and (found := by_unit(book, clues)):
         return found
     reason = f"container name {container!r}"
+    if found := _by_deed(book, container):
+        return found
     for name in container_names(container):
         rule = _answering(book.find("image", name)) or _serving(book, name)
         if rule is not None:
@@ -65,6 +75,19 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
         if found := _by_part(book, clues, name, "container", reason):
             return found
     return None
+
+
+def _by_deed(book: RuleBook, container: str) -> Classification | None:
+    """``mailcow-backup`` is a backup, whatever is known of mailcow; ``restic-backup`` is restic."""
+    doing = doing_in(container)
+    word = book.find_exact("word", doing) if doing in _DEEDS else None
+    if word is None or book.find_exact("image", container) is not None:
+        return None
+    product = product_of(container, doing)
+    about = book.find_exact("image", product) or book.find_exact("program", product)
+    if about is None or about.category == word.category:
+        return None
+    return said(word, INSIDE, "words", f"the word {doing!r} in the container name {container!r}")
 
 
 def _by_image(book: RuleBook, clues: Clues, image: str) -> Classification | None:
@@ -185,6 +208,45 @@ def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> 
     word = book.find_exact("word", doing)
     # But ``restic-backup`` is better called restic.
     return word if word is not None and word.category != at_work.category else None
+
+
+def by_beginning(book: RuleBook, group: WorkGroup, clues: Clues) -> Classification | None:
+    """What a longer name begins with, where nothing else is known: ``plex-auto-languages``.
+
+    It is about that product, most likely, though none of its own programs.
+    """
+    image = clues.container_image.lower().partition("@")[0].rpartition("/")[2].partition(":")[0]
+    container = service_of(clues.container_name.lower())
+    unit = without_type(clues.unit.lower()) if group.kind is GroupKind.UNIT else ""
+    scripts = (clues.script, clues.worker_script)
+    for name in (image, container, unit, *map(_plain, scripts)):
+        words = re.split(r"[-_.@ ]", name)
+        if DOINGS.intersection(words):
+            continue  # nginx-log-cleaner is no nginx
+        for count in range(len(words) - 1, 0, -1):
+            rule = _begun(book, words[:count])
+            if rule is not None:
+                reason = f"the name {name!r} begins with {' '.join(words[:count])!r}"
+                return said(rule, LOOSE, "words", reason)
+    return None
+
+
+def _plain(script: str) -> str:
+    """The name of a script or its folder, in small letters and words."""
+    folder, _, name = script.rpartition("/")
+    told = folder.rpartition("/")[2] if folder and is_generic(name) else name
+    return _HUMP.sub("-", told.rpartition(".")[0] or told).lower()
+
+
+def _begun(book: RuleBook, words: list[str]) -> Rule | None:
+    if sum(map(len, words)) < _SHORTEST or NEUTRAL.issuperset(words):
+        return None
+    for separator in "-_":
+        name = separator.join(words)
+        rule = _answering(book.find_exact("image", name)) or _serving(book, name)
+        if rule is not None:
+            return rule
+    return None
 
 
 def own_name(group: WorkGroup, clues: Clues) -> str:

@@ -225,9 +225,23 @@ WILD: list[tuple[str, str, dict[str, Any]]] = [
     ("unknown", "nginx-log-cleaner", unit("nginx-log-cleaner.service", "python3", script="c.py")),
     ("unknown", "wait-for-postgres", unit("wait-for-postgres.service", "bash", script="w.sh")),
     ("unknown", "frobd", unit("frobd.service", "frobd")),
+    # What a unit starts for others is not the unit's.
+    ("desktop", "Input method", unit("dbus.service", "mozc_server")),
+    ("system", "message bus", unit("dbus.service", "dbus-daemon")),
     ("desktop", "Firefox", unit("app-firefox-1234.scope", "firefox", label="firefox")),
     ("media", "GIMP", unit("app-gnome-org.gimp.GIMP-1234.scope", "gimp-2.10", label="GIMP")),
     # containers
+    ("backup", "Backup", box("mailcow-backup", "pigz", "debian:stretch-slim")),
+    (
+        "media",
+        "plex-auto-languages",
+        box("plex-auto-languages", "python3", "x/plex-auto-languages"),
+    ),
+    (
+        "unknown",
+        "wrong-notebook",
+        box("wrong-notebook", "x64k", executable="/tmp/x64k", ancestors=("sh", "next-server")),
+    ),
     ("database", "PostgreSQL", box("shop-postgres-1", "postgres")),
     ("database", "PostgreSQL", box("3f2a1b4c5d6e_shop-postgres-1", "postgres")),
     ("media", "Immich", box("immich-server-6d4cf56db6-x7k2p", "node")),
@@ -470,6 +484,20 @@ def test_a_tool_in_somebodys_own_is_less_sure(book: RuleBook) -> None:
     alone = asked(book, **job("ffmpeg", "ffmpeg"))
     inside = asked(book, **job("convert.sh", "ffmpeg", script="convert.sh"))
     assert (alone.confidence, inside.confidence) == (0.95, 0.8)
+
+
+def test_a_name_is_doubted_where_anyone_may_put_a_file(book: RuleBook) -> None:
+    sure = asked(book, **program("dockerd", executable="/usr/bin/dockerd"))
+    found = asked(book, **program("dockerd", executable="/tmp/dockerd"))
+    assert (sure.category, sure.confidence) == ("virtualization", 0.95)
+    assert (found.category, found.confidence) == ("virtualization", 0.6)
+    assert "where anyone may put one" in found.reason
+
+
+def test_a_beginning_is_a_guess(book: RuleBook) -> None:
+    found = asked(book, **program("python3", script="plex_posters/main.py"))
+    assert (found.category, found.confidence, found.label) == ("media", 0.5, "plex_posters/main.py")
+    assert asked(book, **program("plex-lookalike")).category == "unknown"
 
 
 def test_a_part_of_a_name_is_less_sure_than_the_whole(book: RuleBook) -> None:
