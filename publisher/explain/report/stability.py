@@ -23,11 +23,11 @@ MOST_SENTENCES: Final = 4
 _SETTLE_SECONDS: Final = 3.0
 _SLOWER: Final = 4.0
 _LONGEST_SECONDS: Final = 60.0
-# A load that comes and goes is told as one: its end is believed later.
-_ROWS: Final = 5
 # A sentence that is due later than this waits for the windows that come anyway.
 _SOON_SECONDS: Final = 3.0
-_REST_SECONDS: Final = 15.0
+# A load that comes and goes is told as one: its end is believed the later the more was told, and so
+# late at last that a sentence is left for what begins next.
+_REST_SECONDS: Final = (0.0, 0.0, 6.0, 15.0, 20.0)
 
 
 class Weight(IntEnum):
@@ -88,7 +88,6 @@ class HeadlineStability:
     _since: dict[Weight, float] = field(default_factory=dict)
     _settle: float = _SETTLE_SECONDS
     _told_at: deque[float] = field(default_factory=deque)
-    _rows_at: deque[float] = field(default_factory=deque)
     _due: float | None = None
 
     def settle(self, news: News, now: float) -> str:
@@ -98,9 +97,8 @@ class HeadlineStability:
             news: what it would be without regard to what was published before.
             now: monotonic seconds.
         """
-        for times in (self._told_at, self._rows_at):
-            while times and times[0] <= now - _SPAN_SECONDS:
-                times.popleft()
+        while self._told_at and self._told_at[0] <= now - _SPAN_SECONDS:
+            self._told_at.popleft()
         self._due = None
         if news.text == self._shown.text:
             self._since.clear()
@@ -145,10 +143,9 @@ class HeadlineStability:
 
     def _wait(self, news: News, weight: Weight) -> float:
         """Seconds that a change of this weight must have lasted."""
-        if news.rest:
-            coming_and_going = weight is Weight.STATE and len(self._rows_at) >= _ROWS
-            return _REST_SECONDS if coming_and_going else 0.0
         told = len(self._told_at)
+        if news.rest:
+            return _REST_SECONDS[min(told, MOST_SENTENCES)] if weight is Weight.STATE else 0.0
         if told >= MOST_SENTENCES:
             return inf
         wait = _WAITS[weight][told]
@@ -161,6 +158,4 @@ class HeadlineStability:
             self._settle = _SETTLE_SECONDS
         self._shown = news
         self._since.clear()
-        self._rows_at.append(now)
-        if not news.rest:
-            self._told_at.append(now)
+        self._told_at.append(now)
