@@ -46,36 +46,46 @@ def _scripts(folder: Path) -> None:
         (folder / name).chmod(0o755)
 
 
-def _file_system(folder: Path) -> Callable[[], None]:
-    """A btrfs of some data on a file, mounted."""
-    image, place = folder / "btrfs.img", folder / "pool"
+def _mounted(folder: Path, make: str, gigabytes: int, files: int) -> Callable[[], None]:
+    """A file system of its own in ``pool``, on a file, with so many files of 16 MB."""
+    image, place = folder / "pool.img", folder / "pool"
     with image.open("wb") as file:
-        file.truncate(3 << 30)
+        file.truncate(gigabytes << 30)
     place.mkdir(exist_ok=True)
-    subprocess.run(["mkfs.btrfs", "-q", "-f", image], check=True)
+    subprocess.run([make, "-q", image], check=True, capture_output=True)
     subprocess.run(["mount", "-o", "loop", image, place], check=True)
-    for number in range(24):
-        (place / f"noise{number}").write_bytes(os.urandom(64 << 20))
+    for number in range(files):
+        (place / f"noise{number}").write_bytes(os.urandom(16 << 20))
     os.sync()
 
     def undo() -> None:
-        subprocess.run(["btrfs", "scrub", "cancel", place], check=False, capture_output=True)
         subprocess.run(["umount", place], check=True)
         image.unlink()
 
     return undo
 
 
-def _array(folder: Path) -> None:
-    """Folders as SnapRAID guards them."""
-    for disk in ("data", "parity", "content"):
-        (folder / disk).mkdir(exist_ok=True)
-    for number in range(2000):
-        (folder / "data" / f"file{number}").write_bytes(os.urandom(300_000))
+def _btrfs(folder: Path) -> Callable[[], None]:
+    undo = _mounted(folder, "mkfs.btrfs", 3, 100)
+
+    def cancel() -> None:
+        subprocess.run(
+            ["btrfs", "scrub", "cancel", folder / "pool"], check=False, capture_output=True
+        )
+        undo()
+
+    return cancel
+
+
+def _array(folder: Path) -> Callable[[], None]:
+    """Files as SnapRAID guards them: its parity has to lie on another device."""
+    undo = _mounted(folder, "mkfs.ext4", 2, 80)
+    (folder / "parity").mkdir(exist_ok=True)
     (folder / "snapraid.conf").write_text(
-        f"parity {folder}/parity/parity\ncontent {folder}/content/content\n"
-        f"content {folder}/parity/content\ndata d1 {folder}/data\n"
+        f"parity {folder}/parity/parity\ncontent {folder}/parity/content\n"
+        f"content {folder}/pool/content\ndata d1 {folder}/pool\n"
     )
+    return undo
 
 
 STEPS = (
@@ -97,7 +107,7 @@ STEPS = (
     ),
     Workload(
         "duplicates",
-        "shell|system|indexing",
+        "desktop",
         "fdupes|duplicate",
         "fdupes -r -q /usr > dupes",
         "fdupes",
@@ -108,13 +118,13 @@ STEPS = (
         "btrfs|scrub",
         "btrfs scrub start -B pool",
         "mkfs.btrfs",
-        _file_system,
+        _btrfs,
     ),
     Workload(
         "snapraid",
         "system|backup",
         "snapraid",
-        "rm -rf content/* parity/*; snapraid -c snapraid.conf sync",
+        "rm -f parity/* pool/content; snapraid -c snapraid.conf sync",
         "snapraid",
         _array,
     ),

@@ -32,6 +32,7 @@ class Hysteresis:
     since: float | None = None
     ending_since: float | None = None
     _windows: int = 0
+    _dipped: bool = False
 
     @property
     def pending(self) -> bool:
@@ -40,12 +41,20 @@ class Hysteresis:
 
     def activate(self, since: float) -> None:
         """Makes it active at once: that the condition holds since then is known otherwise."""
-        self.active, self.ending_since, self._windows = True, None, 0
+        self.active, self.ending_since = True, None
+        self._windows, self._dipped = 0, False
         if self.since is None or since < self.since:
             self.since = since
 
     def update(
-        self, *, above: bool, below: bool, start: float, now: float, hold: bool = False
+        self,
+        *,
+        above: bool,
+        below: bool,
+        start: float,
+        now: float,
+        nearly: bool = False,
+        hold: bool = False,
     ) -> bool:
         """Takes one window into account; whether the condition has just become active or ended.
 
@@ -54,15 +63,20 @@ class Hysteresis:
             below: it does not reach the lower one.
             start: monotonic begin of the window.
             now: its end.
+            nearly: it is hardly below it: a load that warms up wavers there, and one such window
+                does not end what is pending.
             hold: it does not end yet, however long it has been below.
         """
         if self.active:
             return self._leaving(below, start, now, hold=hold)
-        return self._entering(above, start, now)
+        return self._entering(above, start, now, nearly=nearly)
 
-    def _entering(self, above: bool, start: float, now: float) -> bool:
+    def _entering(self, above: bool, start: float, now: float, *, nearly: bool) -> bool:
         if not above:
-            self.since, self._windows = None, 0
+            wavers = nearly and self.pending and not self._dipped
+            self._dipped = wavers
+            if not wavers:
+                self.since, self._windows = None, 0
             return False
         if self.since is None:
             self.since = start

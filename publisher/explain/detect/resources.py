@@ -23,6 +23,8 @@ _LEAST_CORES: Final = 0.05
 _LEAST_DISK: Final = 1_000_000.0
 # What a process that waits for a disk counts as having moved: a slow one moves hardly more.
 _WAITING_DISK: Final = 1_000_000.0
+# What is no further below its threshold may well be a load that warms up.
+_NEARLY: Final = 0.8
 # A group's use below this part of the threshold is not blamed.
 _LEAST_PART: Final = 0.25
 # Waiting comes in bursts: its dwell is longer than that of use by so many times.
@@ -87,6 +89,7 @@ class MonitoredResource:
         moved = state.update(
             above=value >= threshold,
             below=value < threshold * self.leave_ratio,
+            nearly=value >= threshold * _NEARLY,
             start=window.start,
             now=window.now,
         )

@@ -461,7 +461,7 @@ class _Search:
         own = (job, clues.program, base(clues.executable))
         hidden = hides(clues.executable) or clues.executable.startswith("/etc/")
         image = clues.container_image.rpartition("/")[2].partition(":")[0]
-        places = (without_type(clues.unit), clues.container_name, image)
+        places: tuple[str, ...] = (without_type(clues.unit), clues.container_name, image)
         names = [name for name in own if not (hidden or self._lookup(name))]
         # What was put into a temporary folder of a container says nothing by its name.
         scripts = [clues.script, clues.worker_script]

@@ -67,6 +67,18 @@ class Named:
         """Without what lengthens a list: whom it works for."""
         return str(replace(self, whose=""))
 
+    @property
+    def brief(self) -> str:
+        """As short as it can be said, with whom it works for: *nginx web server (for ab)*."""
+        whose = f"for {self.whose}" if self.whose else ""
+        return str(replace(self, detail=self.detail or whose, whose=""))
+
+    def speaks_of(self, other: Named) -> bool:
+        """Whether it says already that it works for the other one."""
+        if self is other or not bare(self.whose):
+            return False
+        return bare(self.whose) in (bare(other.label), bare(other.detail))
+
     def __str__(self) -> str:
         text = f"{self.label} ({self.detail})" if self.detail else self.label
         return f"{text}, working for {self.whose}" if self.whose else text

@@ -50,6 +50,18 @@ _CARRYING: Final = ("celery", "python-web")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DEEDS: Final = ("backup", "backups", "dump")
 """What is done to a product by programs of another kind, in a container of its own."""
+_PARTS: Final = (
+    "tunnel",
+    "proxy",
+    "ui",
+    "gui",
+    "admin",
+    "dashboard",
+    "client",
+    "cli",
+    "controller",
+)
+"""Words for a part of a product, and not for what is done to it."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 
@@ -202,6 +214,8 @@ def _part_rule(book: RuleBook, clues: Clues, part: str) -> Rule | None:
 
 def _done_to(book: RuleBook, at_work: Rule | None, product: str, doing: str) -> Rule | None:
     """``redis-backup`` is a backup, though a Redis program works in it."""
+    if doing in _PARTS:
+        return None
     rule = book.find_exact("image", product) or book.find_exact("program", product)
     if at_work is None or rule is None or rule.name != at_work.name:
         return None

@@ -17,7 +17,7 @@ _MANY: Final = 5
 """So many changes of the greatest user in a minute are churn, until there is one at most."""
 _FEW: Final = 1
 _LATELY_SECONDS: Final = 30.0
-_BY_NAME: Final = 3
+_BY_NAME: Final = 4
 _BRIEF_SECONDS: Final = 6.0
 _AT_WORK: Final = 0.08
 """Part of the present use from which on one may lead next."""
@@ -74,12 +74,17 @@ class Churn:
     def lately(self) -> dict[str, Named]:
         """The names of those who did most lately, by the keys of their groups.
 
-        First the present leader, then who else is at work, who may lead next, then who led.
+        First the present leader, then who else is at work, who may lead next, then who led. A load
+        generator is told with the server that works for it.
         """
         led = sorted(self._led, key=lambda key: -self._led[key].last)
         names = {key: self._led[key].named for key in led} | self._present
         order = dict.fromkeys((self._leader, *self._present, *led))
-        return {key: names[key] for key in [key for key in order if key in names][:_BY_NAME]}
+        told: dict[str, Named] = {}
+        for key in order:
+            if key in names and not any(one.speaks_of(names[key]) for one in names.values()):
+                told[key] = names[key]
+        return dict(list(told.items())[:_BY_NAME])
 
     @property
     def brief(self) -> bool:

@@ -230,7 +230,7 @@ def _in_turn(inputs: HeadlineInputs) -> tuple[str, Sequence[Named]]:
     what = "system load high" if inputs.high else "busy"
     told = list(inputs.churn)
     while True:
-        names = _listed([named.short for named in told])
+        names = _listed(list(dict.fromkeys(named.brief for named in told)))
         text = f"{what} from {many}, most of it lately {names}"
         if len(text) <= _IN_TURN or len(told) == 1:
             return text, told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from publisher.explain.causes import Blamed, Cause, Culprits
@@ -33,6 +33,8 @@ _MATTERS: Final = 0.2
 _MATTERS_BESIDE: Final = 0.4
 # The first is ahead of the second by so many times, and falls back below so many.
 _AHEAD, _AHEAD_BELOW = 2.0, 1.6
+# One goes past another with so many times its use.
+_PAST: Final = 1.2
 # Several of one kind are counted when the first is less than this many times the third.
 _LEVEL: Final = 1.5
 # A share from which on the rest is not worth a word; and soft words, with the shares from which
@@ -78,7 +80,7 @@ class HeadlineWriter:
             # All have paused or ended: which of the two will be known in a moment.
             return self._stability.held()
         who = {kind: self._who(kind, blamed) for kind, blamed in culprits.by_kind.items()}
-        leader = next(iter(culprits.causes), None)
+        leader = _leader(culprits)
         self._churn.observe(leader, culprits, window.now)
         inputs = self._loaded(window, load, thermal, culprits, who, memory=memory)
         news = self._news(headline(inputs), leader, culprits, thermal, memory)
@@ -98,14 +100,17 @@ class HeadlineWriter:
     ) -> News:
         named = {named: key for key, named in self._churn.lately.items()}
         named |= {cause.named: cause.key for cause in culprits.causes}
-        keys = frozenset(named[one] for one in told.told if one in named)
+        keys = {named[one] for one in told.told if one in named}
+        keys |= {
+            key for other, key in named.items() if any(one.speaks_of(other) for one in told.told)
+        }
         mined = any(one.is_miner for one in told.told)
         return News(
             told.text,
             told.core,
             frozenset(("load", *thermal.hot, memory.about, *(["mining"] if mined else []))),
             leader=leader.key if leader else "",
-            told=keys,
+            told=frozenset(keys),
             names=frozenset(one.short for one in told.told),
             gone=frozenset(
                 cause.key for cause in culprits.causes if not _is_present(cause, culprits)
@@ -157,10 +162,12 @@ class HeadlineWriter:
         if not causes:
             return Who()
         causes.sort(key=lambda cause: not cause.suspicious)
-        shares = [blamed.share(cause).lately for cause in causes]
+        stories = _stories(causes, blamed)
+        causes = [cause for cause, _ in stories]
+        shares = [sum(blamed.share(one).lately for one in story) for _, story in stories]
         first, second = shares[0], shares[1] if len(shares) > 1 else 0.0
         # Who has just come has done little lately.
-        latest = [blamed.share(cause).latest for cause in causes]
+        latest = [sum(blamed.share(one).latest for one in story) for _, story in stories]
         joining = latest[1] if len(latest) > 1 else 0.0
         kinds = {cause.classification.category for cause in causes}
         level = len(causes) > 2 and len(kinds) == 1 and first < _LEVEL * shares[2]
@@ -229,6 +236,40 @@ class _Wording:
                 return word
         self._word = ""
         return ""
+
+
+def _leader(culprits: Culprits) -> Cause | None:
+    """The most important cause, of the first resource that has one."""
+    first = next(iter(culprits.causes), None)
+    for blamed in culprits.by_kind.values():
+        if first is not None and first.key in blamed.shares:
+            present = [one for one in blamed.causes if blamed.share(one).present >= _GONE]
+            return _stories(present or [first], blamed)[0][0]
+    return first
+
+
+def _stories(causes: Sequence[Cause], blamed: Blamed) -> list[tuple[Cause, list[Cause]]]:
+    """Causes with those who are told with them: a load generator with its server.
+
+    Together they may lead where neither of them does.
+    """
+    servers = {
+        one.key: server
+        for one in causes
+        for server in causes
+        if server.named.speaks_of(one.named) and not one.named.speaks_of(server.named)
+    }
+    found: dict[str, tuple[Cause, list[Cause]]] = {}
+    for one in causes:
+        teller = servers.get(one.key, one)
+        found.setdefault(teller.key, (teller, []))[1].append(one)
+    stories = list(found.values())
+    if servers and not causes[0].suspicious:
+        sums = [sum(blamed.share(one).lately for one in story) for _, story in stories]
+        greatest = max(range(len(sums)), key=sums.__getitem__)
+        if sums[greatest] > _PAST * sums[0]:
+            stories.insert(0, stories.pop(greatest))
+    return stories
 
 
 def _is_present(cause: Cause, culprits: Culprits) -> bool:

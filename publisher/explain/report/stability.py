@@ -25,9 +25,9 @@ _SLOWER: Final = 4.0
 _LONGEST_SECONDS: Final = 60.0
 # A sentence that is due later than this waits for the windows that come anyway.
 _SOON_SECONDS: Final = 3.0
-# A load that comes and goes is told as one: its end is believed the later the more was told, and so
-# late at last that a sentence is left for what begins next.
-_REST_SECONDS: Final = (0.0, 0.0, 6.0, 15.0, 20.0)
+# Loads that come and go are told as one: the end is believed later the more was told, and so late
+# at last that a sentence is left for what begins next.
+_REST_SECONDS: Final = (0.0, 0.0, 0.0, 6.0, 15.0)
 
 
 class Weight(IntEnum):
@@ -47,11 +47,15 @@ _WAITS: Final = {
     Weight.WORDS: (0.0, 3.0, 20.0, inf),
     Weight.JOINED: (0.0, 2.0, 20.0, inf),
     Weight.LEAD: (4.0, 10.0, inf, inf),
-    Weight.GONE: (0.0, 0.0, 2.0, 12.0),
-    Weight.LEADER: (0.0, 0.0, 0.0, 0.0),
+    Weight.GONE: (0.0, 0.0, 4.0, inf),
+    Weight.LEADER: (0.0, 0.0, 2.0, 3.0),
     Weight.STATE: (0.0, 0.0, 0.0, 0.0),
 }
 """How long a change must have lasted, by how many sentences were told in the last minute."""
+
+_APART: Final = (0.0, 0.0, 6.0, 12.0, 0.0)
+"""Seconds between a sentence and one of another leader, by how many were told in the last minute:
+so the room lasts for the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class HeadlineStability:
     _since: dict[Weight, float] = field(default_factory=dict)
     _settle: float = _SETTLE_SECONDS
     _told_at: deque[float] = field(default_factory=deque)
+    _rows_at: deque[float] = field(default_factory=deque)
     _due: float | None = None
 
     def settle(self, news: News, now: float) -> str:
@@ -97,8 +102,9 @@ class HeadlineStability:
             news: what it would be without regard to what was published before.
             now: monotonic seconds.
         """
-        while self._told_at and self._told_at[0] <= now - _SPAN_SECONDS:
-            self._told_at.popleft()
+        for times in (self._told_at, self._rows_at):
+            while times and times[0] <= now - _SPAN_SECONDS:
+                times.popleft()
         self._due = None
         if news.text == self._shown.text:
             self._since.clear()
@@ -111,6 +117,8 @@ class HeadlineStability:
             else:
                 self._since.pop(each, None)
         due = self._since[weight] + self._wait(news, weight)
+        if weight is Weight.LEADER and self._told_at:
+            due = max(due, self._told_at[-1] + _APART[min(len(self._told_at), MOST_SENTENCES)])
         if now >= due:
             self._show(news, weight, now)
         elif due - now <= _SOON_SECONDS:
@@ -146,7 +154,8 @@ class HeadlineStability:
         told = len(self._told_at)
         if news.rest:
             return _REST_SECONDS[min(told, MOST_SENTENCES)] if weight is Weight.STATE else 0.0
-        if told >= MOST_SENTENCES:
+        # Where loads churn, a rest between them has taken up room, too.
+        if (len(self._rows_at) if news.lately else told) >= MOST_SENTENCES:
             return inf
         wait = _WAITS[weight][told]
         return max(wait, self._settle) if weight is Weight.WORDS else wait
@@ -158,4 +167,6 @@ class HeadlineStability:
             self._settle = _SETTLE_SECONDS
         self._shown = news
         self._since.clear()
-        self._told_at.append(now)
+        self._rows_at.append(now)
+        if not news.rest:
+            self._told_at.append(now)

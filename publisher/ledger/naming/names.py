@@ -17,6 +17,7 @@ from publisher.ledger.naming.generic import folder_of, is_generic, plain_class
 from publisher.ledger.naming.hosts import erlang_application, guest_of
 from publisher.ledger.naming.interpreters import run_of
 from publisher.ledger.naming.programs import Programs, shipped
+from publisher.ledger.naming.served import SERVERS, application_in
 from publisher.ledger.naming.shell_lines import commands
 from publisher.ledger.naming.titles import titled_program
 from publisher.ledger.naming.words import (
@@ -125,7 +126,8 @@ class Namer:
         if interpreter and len(words) > 1 and " " not in title:
             title += " "  # no interpreter's own name: the title was told in several words
         if titled := titled_program(title, tables.titled, tables.interpreters.keys()):
-            return replace(_named(titled), interpreter=interpreter, titled=True)
+            carried = _carried(titled, " ".join(words).split())
+            return replace(carried or _named(titled), interpreter=interpreter, titled=True)
         if " " in words[0]:
             return self._titled(words, comm)
         return self._of_command(list(words), comm, depth=0)
@@ -175,6 +177,8 @@ class Namer:
             program = program_of_comm(comm)
         if wrapped := self._wrapped(program, words, comm, depth):
             return wrapped
+        if carried := _carried(program, words[1:]):
+            return carried
         tables = self.programs
         if depth < _DEEPEST:
             if program == "busybox" and len(words) > 1 and presentable(words[1]):
@@ -288,6 +292,8 @@ class Namer:
         is_file = flag or "/" in script or SCRIPT.fullmatch(name)
         if is_file and (wrapped := self._wrapped(name, [name, *words[after:]], comm, depth)):
             return wrapped
+        if is_file and (carried := _carried(wrapper_of(name), words[after:])):
+            return replace(carried, program=program)
         named = self._of_script(program, script, flag, words[after:])
         return named if flag in ("-m", "class") else replace(named, path=_path(script))
 
@@ -407,6 +413,15 @@ def _scripted(program: str, path: str, name: str = "", *, flag: str = "", label:
         return Name(program, f"{folder}/{name}", text, clean(folder), interpreter=program)
     vague = "" if path.startswith("/") else path
     return Name(program, name, text, clean(label), interpreter=program, vague=vague)
+
+
+def _carried(server: str, words: Sequence[str]) -> Name | None:
+    """The application that a server or a worker carries, where that has a name of its own."""
+    module = application_in(server, words) if server in SERVERS else ""
+    if not module:
+        return None
+    label = clean(module.partition(".")[0])
+    return Name(server, module, f"{server} {label}", label, interpreter=server)
 
 
 def in_folder(name: Name, folder: str) -> Name:

@@ -112,6 +112,14 @@ def test_it_is_known_when_the_cause_begins(play: Play) -> None:
 def test_a_load_generator_is_one_story_with_its_server(play: Play) -> None:
     known = Known({"postgresql@16-main": clients((PGBENCH, 1.0))})
     assert play.whom(known, POSTGRES, PGBENCH) == "pgbench"
+    assert play.headline == "CPU usage high due to: PostgreSQL database, working for pgbench"
+
+
+def test_a_load_generator_that_leads_is_told_with_its_server(play: Play) -> None:
+    wrk = account("wrk", 0.9, kind="job", label="wrk", command="wrk")
+    known = Known({"nginx": clients((wrk, 1.0))})
+    play.whom(known, account("nginx", 0.6, kind="unit", label="nginx", unit="nginx.service"), wrk)
+    assert play.headline == "CPU usage high due to: nginx web server, working for wrk"
 
 
 @pytest.mark.parametrize(

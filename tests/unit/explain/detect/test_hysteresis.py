@@ -49,3 +49,19 @@ def test_asks_for_the_window_that_would_settle_it() -> None:
     assert hysteresis.wants_soon(1.0) is None
     hysteresis.update(above=False, below=True, start=1.0, now=2.0)
     assert hysteresis.wants_soon(2.0) == 3.0
+
+
+def test_a_load_that_warms_up_may_waver_once() -> None:
+    def after(*windows: tuple[bool, bool]) -> bool:
+        hysteresis = Hysteresis(1, 4)
+        for number, (above, nearly) in enumerate(windows):
+            hysteresis.update(
+                above=above, below=False, nearly=nearly, start=number / 2, now=number / 2 + 0.5
+            )
+        return hysteresis.active
+
+    up, hardly_below, below = (True, True), (False, True), (False, False)
+    assert after(up, hardly_below, up)
+    assert not after(up, below, up)
+    assert not after(up, hardly_below, hardly_below, up)
+    assert not after(hardly_below, hardly_below, hardly_below)
