@@ -42,6 +42,7 @@ class App:
         self._calls: deque[Callable[[], None]] = deque()
         self._wakeup = Wakeup()
         self._stopping = False
+        self._first_presence = True
         self._failure: FanwhyError | None = None
         self._journal = Journal(f"{home}/events" if home else None)
         self._reloader = Reloader(self._call, self._apply)
@@ -104,10 +105,6 @@ class App:
         if self._cycle.verdict:
             self._cycle.outlet.answer(self._cycle.verdict, topic, correlation_data)
 
-    def prefix_is_ours(self) -> None:
-        """The prefix is ours: an earlier run of this machine was the last to use it."""
-        self._cycle.presence.release()
-
     def prefix_taken(self, name: str) -> None:
         """Refuses to share a prefix with another machine."""
         prefix = self._cycle.launch.settings.topics.prefix
@@ -117,6 +114,10 @@ class App:
         )
         self.stop()
 
+    def prefix_shared(self, name: str) -> None:
+        """Says again who we are, where something else has said so."""
+        self._cycle.prefix_shared(name)
+
     # -- the main thread ------------------------------------------------------------------------
 
     def _call(self, action: Callable[[], None]) -> None:
@@ -125,7 +126,11 @@ class App:
         self._wakeup.wake()
 
     def _presence(self, launch: Launch) -> Presence:
-        return Presence(launch, self._journal, self, call=self._call, boot_id=self._boot_id)
+        first = self._first_presence
+        self._first_presence = False
+        return Presence(
+            launch, self._journal, self, call=self._call, boot_id=self._boot_id, first=first
+        )
 
     def _open(self) -> None:
         """Queues what is said first, and connects."""

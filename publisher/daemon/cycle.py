@@ -26,12 +26,14 @@ from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
 from publisher.sources.load_probe import LoadProbe
 from publisher.subsystems.registry import all_topics
+from publisher.subsystems.runner import Health
 
 log = logging.getLogger(__name__)
 
 # The health of subsystems may change several times in a row.
 _INFO_SECONDS = 10.0
 DISCOVERY = "discovery"
+_PREFIX = "prefix"
 
 
 @dataclass(slots=True)
@@ -88,11 +90,12 @@ class Cycle:
         self._info_stale = True
         self._info_due = 0.0
         self._samples = 0
+        self._neighbour: Health | None = None
 
     @property
     def next_wake(self) -> float:
         """When something is to be done next, in monotonic seconds."""
-        return min(self.scheduler.next_wake, self.presence.announcer.due)
+        return min(self.scheduler.next_wake, self.presence.announcer.due, self.presence.due)
 
     def announce(self) -> None:
         """Says what stays; and leaves nothing of what was switched off, now or before the start."""
@@ -138,6 +141,18 @@ class Cycle:
         now = time.monotonic()
         self.presence.announcer.again(now)
         self.scheduler.hurry(now)
+
+    def prefix_shared(self, name: str) -> None:
+        """Something of that name says that it is who we are: says again who that is."""
+        since = self._neighbour.since if self._neighbour else time.time()
+        self._neighbour = Health(
+            "failing",
+            since,
+            f"something that calls itself {name} publishes on our topics as well",
+            "set prefix = 'host/{hostname}' on both machines, or see who may write there",
+        )
+        self.outlet.again(topics.INFO)
+        self._info_stale = True
 
     def leave(self, *, for_good: bool, unannounced: bool) -> None:
         """Says goodbye.
@@ -193,7 +208,9 @@ class Cycle:
         return own
 
     def _info(self) -> InfoReading:
-        health = self.pipeline.health
+        health = dict(self.pipeline.health)
+        if self._neighbour is not None:
+            health[_PREFIX] = self._neighbour
         return replace(
             self._identity,
             fanwhy_version=__version__,
