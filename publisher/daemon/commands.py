@@ -80,7 +80,7 @@ class CommandHandler:
     @property
     def subscriptions(self) -> list[str]:
         """The topics that are meant for us."""
-        return [self._topics.of(topics.COMMAND), *self._neighbours.subscriptions]
+        return [self._topics.of(topics.COMMAND), self._neighbours.topic]
 
     @property
     def due(self) -> float | None:
@@ -112,7 +112,8 @@ class CommandHandler:
         log.warning("%s", "more such messages are passed over in silence" if last else words)
 
     def _take(self, request: Request) -> None:
-        if self._neighbours.take(request, self._clock()) or self._neighbours.is_ours(request):
+        if request.topic == self._neighbours.topic:
+            self._neighbours.take(request, self._clock())
             return
         if self._announce(request) or request.retain:
             return  # a command left behind is not meant for now

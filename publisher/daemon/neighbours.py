@@ -1,8 +1,8 @@
 """Whoever else publishes under our prefix: another machine, an earlier run, a stranger.
 
 Anyone who may write to the broker can say that the prefix is his. So at the very start, before our
-first word, whoever was the last to use it is asked to answer (MQTT 5 section 4.10): a machine that
-lives does, and then it is his. Who does not answer, or comes later, is told of and put right.
+first word, whoever was the last to use it is asked to say so again: a machine that lives does, and
+then it is his. Who does not answer, or comes later, is told of and put right.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class Neighbours:
         gate: holds back what goes out.
         of: our topics.
         machine_id: ours.
-        boot_id: of this run.
         first: nothing was published yet in the life of this process.
     """
 
@@ -73,14 +72,12 @@ class Neighbours:
         *,
         of: TopicAddresses,
         machine_id: str | None,
-        boot_id: str,
         first: bool,
     ) -> None:
         self._landlord = landlord
         self._gate = gate
         self._info = of.of(topics.INFO)
         self._command = of.of(topics.COMMAND)
-        self._answer = of.of(f"answer/{boot_id}")
         self._machine_id = machine_id
         self._first = first
         self._listen_until: float | None = None
@@ -89,9 +86,9 @@ class Neighbours:
         self._right_at = 0.0
 
     @property
-    def subscriptions(self) -> tuple[str, str]:
-        """The topics whose messages are to be handed to ``take``."""
-        return self._info, self._answer
+    def topic(self) -> str:
+        """The topic whose messages are to be handed to ``take``."""
+        return self._info
 
     @property
     def due(self) -> float | None:
@@ -103,30 +100,21 @@ class Neighbours:
         if self._listen_until is None:
             self._listen_until = now + _LISTEN_SECONDS
 
-    def is_ours(self, request: Request) -> bool:
-        """Whether a command is our own question to a neighbour."""
-        return request.response_topic == self._answer
-
-    def take(self, request: Request, now: float) -> bool:
-        """Takes a message in; whether it was one for us."""
-        if request.topic == self._answer:
-            if self._asked and self._gate.held and self._first:
-                self._landlord.prefix_taken(self._asked)
-            return True
-        if request.topic != self._info:
-            return False
+    def take(self, request: Request, now: float) -> None:
+        """Takes in what was said on ``topic``."""
         try:
             info = json.loads(request.payload)
             machine_id, name = str(info["machine_id"]), printable(str(info["host"])[:_SHOWN])
         except (ValueError, KeyError, TypeError, RecursionError):
-            return True  # nobody's, or withdrawn
+            return  # nobody's, or withdrawn
         if machine_id == self._machine_id:
             self._gate.release()
         elif not self._gate.held:
             self._put_right(name, now)
         elif not self._asked:
             self._ask(name, now)
-        return True
+        elif self._first and not request.retain:
+            self._landlord.prefix_taken(name)
 
     def tick(self, now: float) -> None:
         """Lets go what was held back, if nobody has answered meanwhile."""
@@ -139,7 +127,8 @@ class Neighbours:
     def _ask(self, name: str, now: float) -> None:
         self._asked = name
         self._listen_until = now + _ANSWER_SECONDS
-        self._gate.put(Message(topic=self._command, payload=b"why", response_topic=self._answer))
+        # Whoever lives publishes all anew, and so what was retained comes once more, and is not.
+        self._gate.put(Message(topic=self._command, payload=b"refresh"))
 
     def _put_right(self, name: str, now: float) -> None:
         if name not in self._told and len(self._told) < _TOLD:

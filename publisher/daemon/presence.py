@@ -81,7 +81,6 @@ class Presence:
             self.outbox,
             of=settings.topics,
             machine_id=launch.identity.machine_id,
-            boot_id=boot_id,
             first=first,
         )
         self._commands = CommandHandler(

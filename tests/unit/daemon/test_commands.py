@@ -38,9 +38,7 @@ class Stage:
         self.now = 1000.0
         self.outbox = Outbox()
         topics = TopicAddresses("host/nas")
-        neighbours = Neighbours(
-            self.owner, self.outbox, of=topics, machine_id="ours", boot_id="b1", first=True
-        )
+        neighbours = Neighbours(self.owner, self.outbox, of=topics, machine_id="ours", first=True)
         self.commands = CommandHandler(
             self.owner,
             of=topics,
@@ -131,10 +129,6 @@ def test_unknown_commands_are_told_once_each_and_not_without_end(
     assert caplog.messages[0] == "unknown command \\x1b[2J; known are refresh and why"
     assert caplog.messages[-1] == "more such messages are passed over in silence"
     assert len(caplog.messages) == 101
-
-
-def test_a_question_of_our_own_is_not_answered() -> None:
-    assert Stage().ask("host/nas/answer/b1") == []
 
 
 def test_what_cannot_be_handled_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:

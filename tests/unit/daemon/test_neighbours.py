@@ -24,9 +24,8 @@ class Stage:
         self.outbox.put(STATE)
         self.outbox.hold()
         self.neighbours = Neighbours(
-            self, self.outbox, of=TopicAddresses("host"), machine_id="ours", boot_id="b1",
-            first=first,
-        )  # fmt: skip
+            self, self.outbox, of=TopicAddresses("host"), machine_id="ours", first=first
+        )
         self.now = 100.0
         self.neighbours.connected(self.now)
 
@@ -36,12 +35,14 @@ class Stage:
     def prefix_shared(self, name: str) -> None:
         self.did.append(f"shared with {name}")
 
-    def info(self, machine_id: str, host: str = "nas") -> None:
-        payload = json.dumps({"machine_id": machine_id, "host": host}).encode()
-        self.take("host/info", payload)
+    def info(self, machine_id: str, host: str = "nas", *, retain: bool = False) -> None:
+        facts = {"machine_id": machine_id, "host": host}
+        self.hear(json.dumps(facts).encode(), retain=retain)
 
-    def take(self, topic: str, payload: bytes = b"") -> None:
-        assert self.neighbours.take(Request(topic=topic, payload=payload), self.now)
+    def hear(self, payload: bytes, *, retain: bool = True) -> None:
+        assert self.neighbours.topic == "host/info"
+        request = Request(topic="host/info", payload=payload, retain=retain)
+        self.neighbours.take(request, self.now)
 
     def after(self, seconds: float) -> list[Message]:
         """What may go out after so long."""
@@ -64,20 +65,24 @@ def test_an_earlier_run_of_ours_needs_no_waiting() -> None:
     assert stage.after(0) == [STATE]
 
 
-def test_a_machine_that_answers_has_the_prefix() -> None:
+def test_a_machine_that_lives_has_the_prefix() -> None:
     stage = Stage()
-    stage.info("theirs", "b\x1b[2J" + "o" * 1000)
+    stage.info("theirs", retain=True)
     (question,) = stage.after(0)
-    assert (question.topic, question.payload) == ("host/command", b"why")
-    assert question.response_topic == "host/answer/b1"
-    assert not question.retain
-    stage.take("host/answer/b1", b"{}")
+    assert (question.topic, question.payload, question.retain) == (
+        "host/command",
+        b"refresh",
+        False,
+    )
+    stage.info("theirs", retain=True)
+    assert stage.did == []
+    stage.info("theirs", "b\x1b[2J" + "o" * 1000)
     assert stage.did == ["taken by b\\x1b[2J" + "o" * 75]
 
 
 def test_whoever_does_not_answer_is_told_and_put_right(caplog: pytest.LogCaptureFixture) -> None:
     stage = Stage()
-    stage.info("theirs")
+    stage.info("theirs", retain=True)
     assert [one.topic for one in stage.after(1.5)] == ["host/command"]
     assert stage.after(0.5) == [STATE]
     assert stage.did == ["shared with nas"]
@@ -89,7 +94,6 @@ def test_nobody_ends_a_daemon_that_has_begun(caplog: pytest.LogCaptureFixture) -
     stage.after(1)
     for number in range(1000):
         stage.info("theirs", f"evil {number % 500}")
-        stage.take("host/answer/b1", b"{}")
         stage.now += 0.1
     assert {did.partition(" ")[0] for did in stage.did} == {"shared"}
     assert len(stage.did) == 2  # once a minute
@@ -98,21 +102,15 @@ def test_nobody_ends_a_daemon_that_has_begun(caplog: pytest.LogCaptureFixture) -
 
 def test_a_daemon_that_moved_here_later_is_not_ended_either() -> None:
     stage = Stage(first=False)
+    stage.info("theirs", retain=True)
     stage.info("theirs")
-    stage.take("host/answer/b1", b"{}")
     assert STATE in stage.after(2)
     assert stage.did == ["shared with nas"]
-
-
-def test_an_answer_to_no_question_is_nobodys() -> None:
-    stage = Stage()
-    stage.take("host/answer/b1", b"{}")
-    assert stage.did == []
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b"3", b"null", b'{"host": "x"}', NESTED])
 def test_what_is_no_info_is_nobodys(payload: bytes) -> None:
     stage = Stage()
-    stage.take("host/info", payload)
+    stage.hear(payload)
     assert stage.did == []
     assert stage.after(1) == [STATE]
