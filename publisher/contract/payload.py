@@ -17,6 +17,7 @@ from publisher.contract.metric import Field, Kind, Reading, fields_of
 
 SCHEMA_VERSION = 1
 
+_BEYOND = 2.0**65  # what counts in 64 bits is less
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -72,19 +73,23 @@ def to_json(reading: Reading) -> dict[str, Any]:
             body[field.name] = [to_json(item) for item in value]
         elif kind is Kind.GROUP:
             body[field.name] = to_json(value)
-        else:
-            body[field.name] = _rounded(value, field.metric.precision)
+        elif (told := _rounded(value, field.metric.precision)) is not None:
+            body[field.name] = told
     return body
 
 
 def _rounded(value: Any, precision: int | None) -> Any:
+    """The value as it is told; ``None`` for a number that is none, or is beyond every counter."""
+    if isinstance(value, int | float) and not -_BEYOND < value < _BEYOND:
+        return None
     if precision is None:
         return value
     if isinstance(value, float):
         # round(x, 0) stays a float; a precision of 0 means a whole number.
         return round(value, precision) if precision else round(value)
     if isinstance(value, list | tuple):
-        return [_rounded(item, precision) for item in value]
+        rounded = [_rounded(item, precision) for item in value]
+        return None if None in rounded else rounded
     return value
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.config.state_folder import save
+from publisher.config.state_folder import load, save
 from publisher.contract.readings import ExplanationReading
+from publisher.errors import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -119,14 +120,14 @@ class Timeline:
         if state_dir is None:
             return cls()
         try:
-            kept = json.loads(Path(state_dir, _FILE).read_bytes())
+            kept = load(Path(state_dir, _FILE))
             if kept["version"] != _VERSION:
                 return cls()
             return cls(
                 [Span(float(b), float(e), str(c), str(label)) for b, e, c, label in kept["spans"]],
                 [(float(t), _number(celsius), _number(rpm)) for t, celsius, rpm in kept["points"]],
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, *MALFORMED):
             return cls()
 
     def _drop_what_lies_ahead(self, wall: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from publisher.errors import AbsentError, DeniedError, SourceError
 UNTOLD = b"-"
 """Stands in a row of numbers for one that a system other than Linux does not tell."""
 
+_TOO_LARGE = 1 << 64  # the kernel counts in 64 bits
 _CHUNK = 1 << 16
 _PATIENCE = 16  # times as many refused as may stay open: more than are read in any sample
 # What a vanished device or process answers through a descriptor that is still open.
@@ -64,6 +66,7 @@ class KernelFiles:
         self._descriptors: dict[str, _Open] = {}
         self._used: set[str] = set()
         self._refused = 0
+        self._newest = threading.local()
 
     def read(self, path: str, *, keep: bool = True) -> bytes:
         """The whole content.
@@ -78,6 +81,7 @@ class KernelFiles:
             DeniedError: this user may not read it.
             SourceError: the driver failed to answer.
         """
+        self._newest.path = path
         descriptor = self._descriptors.get(path)
         if descriptor is not None:
             self._used.add(path)
@@ -96,6 +100,11 @@ class KernelFiles:
         if keep:
             self._keep(path, descriptor)
         return content
+
+    @property
+    def newest(self) -> str:
+        """The file that this thread read last; empty when it has read none."""
+        return getattr(self._newest, "path", "")
 
     def _keep(self, path: str, descriptor: _Open) -> None:
         """Holds a descriptor if there is room, of which those make some that nobody reads.
@@ -137,11 +146,12 @@ class KernelFiles:
         """
         content = self.read(path, keep=keep)
         try:
-            return int(content)
+            number = int(content)
         except ValueError:
-            raise SourceError(
-                f"expected a whole number, found {content[:40]!r}", path=path
-            ) from None
+            number = _TOO_LARGE
+        if not -_TOO_LARGE < number < _TOO_LARGE:
+            raise SourceError(f"expected a whole number, found {content[:40]!r}", path=path)
+        return number
 
     def names(self, path: str) -> list[str]:
         """The names in a directory, sorted; empty when there is no such directory.

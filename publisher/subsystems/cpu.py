@@ -222,7 +222,7 @@ class Cpu(Subsystem):
         load = self.part("load", self._load)
         self._look_at_frequencies(now)
         some, _ = self._pressure.read(now)
-        self._look_at_topology()
+        self.apart("topology", self._look_at_topology)
         mhz = self._frequencies
         running = facts.get(b"procs_running")
         reading = CpuReading(

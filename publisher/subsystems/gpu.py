@@ -40,7 +40,7 @@ from publisher.sources.gpu_use import (
     Shares,
 )
 from publisher.sources.nvml import Nvidia, by_pid
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, told
 
 # Users as they were so long ago say nothing about now.
 _STALE_SECONDS = 15.0
@@ -220,9 +220,9 @@ class Gpu(Subsystem):
         try:
             looks |= self._nvidia.look()
             nvidia = self._nvidia.failure
-        except SourceError as error:
-            nvidia = error
-        looks |= self._cards.look(skip=tuple(looks))
+        except Exception as error:  # noqa: BLE001  # the cards of other makers are there still
+            nvidia = told(error, self.files.newest)
+        looks |= self.apart("cards", lambda: self._cards.look(skip=tuple(looks))) or {}
         if not looks:
             self._users = (self.sources.monotonic(), {})
             raise self._nothing(nvidia)

@@ -261,14 +261,23 @@ class Network(Subsystem):
                     before.pop(card.name, None)  # another card got the name
         after: dict[str, tuple[bytes, Traffic]] = {}
         flows: dict[str, Flow] = {}
+        odd: SourceError | None = None
         for name, line in lines.items():
             earlier = before.get(name)
             if earlier and earlier[0] == line:  # most interfaces are still most of the time
                 after[name], flows[name] = earlier, _STILL
                 continue
-            counts = interfaces.traffic(line)
+            try:
+                counts = interfaces.traffic(line)
+            except SourceError as error:
+                odd, flows[name] = error, _UNKNOWN
+                continue
             after[name] = line, counts
             flows[name] = Flow.between(earlier[1], counts, seconds) if earlier else _UNKNOWN
+        if odd is not None and not after:
+            raise odd
+        if odd is not None or "network.interfaces" in self.health:
+            self.health["network.interfaces"] = odd
         self._before = after
         return flows
 

@@ -22,7 +22,7 @@ from publisher.contract.readings import HealthReading
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.gpu_use import GpuUse
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, told
 from publisher.subsystems.gpu import Gpu
 
 log = logging.getLogger(__name__)
@@ -218,11 +218,10 @@ class RunningSubsystem:
         began = time.thread_time()
         try:
             return self.subsystem.read()
-        except SourceError as error:
-            return error
         except Exception as error:  # a mistake of ours in one must not stop the others
-            log.debug("%s", self.name, exc_info=True)
-            return SourceError(f"unexpected {type(error).__name__}: {error}")
+            if not isinstance(error, SourceError):
+                log.debug("%s", self.name, exc_info=True)
+            return told(error, self.subsystem.files.newest)
         finally:
             self.cost_microseconds = (time.thread_time() - began) * 1e6
 

@@ -26,15 +26,16 @@ from publisher.contract.metric import (
     reading,
     text,
 )
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import MALFORMED, AbsentError, DeniedError, SourceError
 from publisher.sources import block
 from publisher.sources.children import Child, find
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.base import Rates, Subsystem
+from publisher.subsystems.base import Rates, Subsystem, told
 
 STATES = ("ok", "degraded", "failed", "inactive")
 ACTIVITIES = ("idle", "resync", "recovery", "check", "repair", "reshape", "scrub", "waiting")
 
+_LARGEST = 1e15  # of any number about an array
 _PERIOD = 10.0
 _POOL_PERIOD = 60.0
 _PATIENCE = 30.0
@@ -115,17 +116,19 @@ class Arrays:
 
     def _btrfs(self, now: float) -> dict[str, ArrayReading]:
         found: dict[str, ArrayReading] = {}
-        denied: DeniedError | None = None
+        failure: SourceError | None = None
         for uuid in self._files.names("/sys/fs/btrfs"):
             folder = f"/sys/fs/btrfs/{uuid}"
             if uuid == "features" or not self._files.exists(f"{folder}/devinfo"):
                 continue
             try:
                 found[f"btrfs-{uuid}"] = self._one_btrfs(uuid, folder, now)
-            except DeniedError as error:
-                denied = error
-        if denied and not found:
-            raise denied
+            except Exception as error:  # noqa: BLE001  # one must not take the others along
+                failure = told(error, self._files.newest)
+        if failure and not found:
+            raise failure
+        if failure and not isinstance(failure, DeniedError):
+            self._subsystem.health[f"{self._subsystem.name}.btrfs_one"] = failure
         return found
 
     def _one_btrfs(self, uuid: str, folder: str, now: float) -> ArrayReading:
@@ -202,7 +205,10 @@ def mdstat(content: bytes) -> Iterator[tuple[str, ArrayReading]]:
         members, progress, rest = (
             pattern.search(entry) for pattern in (_MEMBERS, _PROGRESS, _REST)
         )
-        total, working = (int(members[1]), int(members[2])) if members else (None, None)
+        total = _number(members[1]) if members else None
+        working = _number(members[2]) if members else None
+        done = _number(progress[2]) if progress else None
+        minutes, speed = (_number(rest[1]), _number(rest[2])) if rest else (None, None)
         yield (
             name,
             ArrayReading(
@@ -210,21 +216,30 @@ def mdstat(content: bytes) -> Iterator[tuple[str, ArrayReading]]:
                 kind="md",
                 level=head[4].decode("utf-8", "replace") if head[4] else None,
                 state=_md_state(head[2], total, working),
-                devices_total=total,
-                devices_working=working,
+                devices_total=None if total is None else int(total),
+                devices_working=None if working is None else int(working),
                 activity=progress[1].decode()
                 if progress
                 else "waiting"
                 if _WAITING.search(entry)
                 else "idle",
-                progress_percent=min(float(progress[2]), 100.0) if progress else None,
-                speed_bytes_per_second=int(rest[2]) * 1024.0 if rest else None,
-                remaining_seconds=round(float(rest[1]) * 60) if rest else None,
+                progress_percent=None if done is None else min(done, 100.0),
+                speed_bytes_per_second=None if speed is None else speed * 1024,
+                remaining_seconds=None if minutes is None else round(minutes * 60),
             ),
         )
 
 
-def _md_state(word: bytes, total: int | None, working: int | None) -> str:
+def _number(digits: bytes) -> float | None:
+    """A number that can be one; ``1.5.5`` costs this value and not the array."""
+    try:
+        value = float(digits)
+    except ValueError:
+        return None
+    return value if value < _LARGEST else None
+
+
+def _md_state(word: bytes, total: float | None, working: float | None) -> str:
     if word != b"active":
         return "inactive"
     if total is None or working is None or working >= total:
@@ -333,7 +348,7 @@ def scans(answer: bytes) -> dict[str, Scan]:
         return {
             name: Scan(told["scan_stats"]) for name, told in pools.items() if told.get("scan_stats")
         }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise SourceError(f"not as documented: {error!r}", path="zpool status -j") from None
 
 

@@ -28,9 +28,9 @@ from publisher.contract.metric import (
     text,
 )
 from publisher.contract.readings import ConsumerReading
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import AbsentError
 from publisher.sources import Sources, block
-from publisher.subsystems.base import Subsystem, total
+from publisher.subsystems.base import Subsystem, told, total
 from publisher.subsystems.disk.arrays import ArrayReading, Arrays
 from publisher.subsystems.disk.filesystems import FilesystemReading, Filesystems
 from publisher.subsystems.disk.smart import POWER_STATES, Smart, SmartHealth, SmartSettings
@@ -260,10 +260,10 @@ class Disk(Subsystem):
         for watched in self._watched:
             self._work(watched, seconds)
         busy = {watched.disk.identity for watched in self._watched if watched.work.any}
-        self._smart.read(busy, now)
+        self.apart("smart", lambda: self._smart.read(busy, now))
         devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
-        filesystems = self._filesystems.read(now)
-        arrays = self._arrays.read(now, at_work=bool(busy))
+        filesystems = self.apart("filesystems", lambda: self._filesystems.read(now)) or {}
+        arrays = self.apart("arrays", lambda: self._arrays.read(now, at_work=bool(busy))) or {}
         some, full = self._pressure.read(now)
         return DiskReading(
             busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),
@@ -295,10 +295,10 @@ class Disk(Subsystem):
                 watched.work = _IDLE if before.queued_milliseconds is not None else _idle(before)
                 return
             after = block.activity(content, name)
-        except SourceError as error:
+        except Exception as error:  # noqa: BLE001  # of one disk: the others go on
             watched.content, watched.activity, watched.work = b"", None, _UNKNOWN
             self._look_at = self._read_at  # it may have been pulled out
-            self.health["disk.devices"] = error
+            self.health["disk.devices"] = told(error, self.files.newest)
             return
         watched.content, watched.activity = content, after
         watched.work = Work.between(before, after, seconds) if before else _UNKNOWN

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from publisher.config.setting import setting
-from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.errors import MALFORMED, AbsentError, DeniedError, SourceError
 from publisher.sources import block
 from publisher.sources.children import Child, find
 from publisher.subsystems.base import Subsystem
@@ -197,7 +197,7 @@ def diagnosis(status: int, answer: bytes, *, device: str = "") -> SmartHealth | 
         words = " ".join(
             str(message.get("string", "")) for message in told["smartctl"].get("messages", ())
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except MALFORMED:
         raise SourceError(
             f"ended with status {status} and no JSON",
             path=path,
@@ -219,8 +219,9 @@ def diagnosis(status: int, answer: bytes, *, device: str = "") -> SmartHealth | 
 def _health(told: dict[str, Any]) -> SmartHealth:
     nvme = _table(told, "nvme_smart_health_information_log")
     attributes = {
-        row.get("id"): _count(_table(row, "raw").get("value"))
+        row["id"]: _count(_table(row, "raw").get("value"))
         for row in _rows(_table(told, "ata_smart_attributes").get("table"))
+        if isinstance(row.get("id"), int)
     }
     hours = _count(_table(told, "power_on_time").get("hours"))
     passed = _table(told, "smart_status").get("passed")
