@@ -96,6 +96,9 @@ def load(
     if foreign:
         known = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
         layers = tuple(layer.only(known) for layer in layers)
+    unusable = [line for layer in layers for line in layer.unusable()]
+    if unusable:
+        raise ConfigError("\n".join(unusable))
     for check in checks:
         layers = check.reconcile(layers)
     loaded = Loaded(merge(cls, layers), path, warnings, layers)

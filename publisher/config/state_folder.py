@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 from pathlib import Path
-from typing import Any
 
 
 def save(path: Path, content: str) -> None:
@@ -29,23 +26,6 @@ def save(path: Path, content: str) -> None:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise
-
-
-def load(path: Path) -> Any:
-    """What ``save`` kept as JSON; a number that is none is as bad as a file that is cut.
-
-    Raises:
-        OSError: as the operating system says.
-        ValueError: no JSON; or ``RecursionError``: none of ours.
-    """
-    return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(f"{digits[:20]} is no number")
-    return value
 
 
 def nameless(name: str) -> int:

@@ -33,6 +33,7 @@ COMMANDS = ("refresh", "why")
 
 DEFAULT_PREFIX = "host"
 _UNSAFE = re.compile(r"[^\w.-]+")
+_LONGEST_PREFIX = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,8 @@ class TopicAddresses:
                 f"prefix {template!r}: may not hold + # {{ }} or start with $; "
                 "only {hostname} is replaced"
             )
+        if len(prefix) > _LONGEST_PREFIX:
+            raise ConfigError(f"prefix: longer than {_LONGEST_PREFIX} characters")
         return cls(prefix)
 
     def of(self, leaf: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.config.state_folder import load, save
+from publisher.config.documents import load_json
+from publisher.config.state_folder import save
 from publisher.contract.readings import ExplanationReading
 from publisher.errors import MALFORMED
 
@@ -120,7 +121,7 @@ class Timeline:
         if state_dir is None:
             return cls()
         try:
-            kept = load(Path(state_dir, _FILE))
+            kept = load_json(Path(state_dir, _FILE))
             if kept["version"] != _VERSION:
                 return cls()
             return cls(

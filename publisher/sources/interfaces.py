@@ -17,6 +17,7 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import UNTOLD, KernelFiles
 
 _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+_DIGITS = 20  # of what is counted in 64 bits
 _BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
 _USB = re.compile(r"\d+-[\d.]+:\d+\.\d+")  # bus, ports, configuration, interface
 _ETHERNET = 1  # ARPHRD_ETHER
@@ -188,7 +189,7 @@ def _pairs(content: bytes) -> dict[str, int]:
         kind, _, rest = line.partition(": ")
         words = rest.split()
         for name, number in zip(words[::2], words[1::2], strict=False):
-            if number.isdigit():
+            if number.isdecimal() and len(number) <= _DIGITS:
                 found[f"{kind}.{name}"] = int(number)
     return found
 
@@ -200,7 +201,7 @@ def _established(content: bytes) -> int | None:
         return None
     index = lines[0].index(b"CurrEstab")
     number = lines[1][index] if index < len(lines[1]) else b""
-    return int(number) if number.isdigit() else None
+    return int(number) if number.isdigit() and len(number) <= _DIGITS else None
 
 
 def _plus(one: int | None, other: int | None) -> int | None:

@@ -65,9 +65,14 @@ def by_coverage(name: str, seconds: float, seed: int) -> int:
     for data in TARGETS[name].corpus(name):
         (folder / hashlib.blake2b(data, digest_size=8).hexdigest()).write_bytes(data[:_LONGEST])
     options = [
-        f"-max_total_time={round(seconds)}", f"-max_len={_LONGEST}", f"-seed={seed + 1}",
-        f"-artifact_prefix={FOUND}/{name}-", "-timeout=20", "-rss_limit_mb=2000", "-verbosity=0",
-    ]  # fmt: skip
+        f"-max_total_time={round(seconds)}",
+        f"-max_len={_LONGEST}",
+        f"-seed={seed + 1}",
+        f"-artifact_prefix={FOUND}/{name}-",
+        "-timeout=20",
+        "-rss_limit_mb=2000",
+        "-verbosity=0",
+    ]
     command = [sys.executable, "-m", "fuzz", "--guided", name, *options, str(folder)]
     return subprocess.run(command, check=False).returncode
 

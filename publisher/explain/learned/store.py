@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.config.state_folder import load, save
+from publisher.config.documents import load_json
+from publisher.config.state_folder import save
 from publisher.errors import MALFORMED
 from publisher.explain.learned.drift import Drift
 from publisher.explain.learned.energy import Energy
@@ -78,7 +79,7 @@ class LearnedStore:
             return cls()
         path = Path(state_dir, _FILE)
         try:
-            return cls._parse(load(path))
+            return cls._parse(load_json(path))
         except FileNotFoundError:
             return cls()
         except (OSError, *MALFORMED) as error:

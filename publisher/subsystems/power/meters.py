@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from publisher.config.state_folder import load, save
+from publisher.config.documents import load_json
+from publisher.config.state_folder import save
 from publisher.errors import MALFORMED, SourceError
 from publisher.sources.files import KernelFiles
 from publisher.sources.hwmon import STRONGEST
@@ -134,7 +135,7 @@ class Meters:
         if self._path is None:
             return
         try:
-            content = load(Path(self._path))
+            content = load_json(Path(self._path))
             same_boot = bool(self._boot) and content["boot_id"] == self._boot
             self._meters = {
                 name: _meter(kept, same_boot=same_boot) for name, kept in content["meters"].items()
