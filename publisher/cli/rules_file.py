@@ -92,4 +92,4 @@ class RulesFile:
 
 
 def _text_of(path: Path) -> str:
-    return file_text(path, str(path)) if os.path.lexists(path) else ""
+    return file_text(path, str(path)) if os.path.exists(path) else ""

@@ -38,7 +38,7 @@ def file_text(path: Path, name: str) -> str:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except OSError as error:
-        raise ConfigError(f"{name}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{name}: {_unread(name)}{error.strerror}") from error
     except ValueError:
         raise ConfigError(f"{name}: cannot be read: no file can have this name") from None
     if len(content) > _LARGEST:
@@ -47,6 +47,11 @@ def file_text(path: Path, name: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{name}: not a text file in UTF-8") from None
+
+
+def _unread(name: str) -> str:
+    """What goes before the system's reason, unless a setting's name does already."""
+    return "" if ": " in name else "cannot be read: "
 
 
 def toml(text: str, name: str) -> dict[str, Any]:
