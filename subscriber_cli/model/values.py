@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import shown
 
 Document = Mapping[str, Any]
 """A JSON object as it came. It is read in ``model`` and nowhere else."""
@@ -26,9 +26,7 @@ def words(document: Document, key: str) -> str:
 
 def clean(text: str) -> str:
     """A text from outside, printable and no longer than a screen shows."""
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
-    return printable(text)
+    return shown(text, _LONGEST)
 
 
 def number(value: Any) -> float | None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from fuzz.mutations import mutated
 from fuzz.targets import TARGETS
 
-FOUND = Path(".cache/fuzz")
+FOUND = Path(__file__).parents[2] / ".cache" / "fuzz"
 _LONGEST = 1 << 16
 _SLOW_SECONDS = 5.0
 
