@@ -23,7 +23,7 @@ from scripted_broker import ScriptedBroker, connack
 
 from publisher.cli.descriptions import Description, DescriptionError
 from publisher.cli.loading import load_settings
-from publisher.config.state_folder import load as load_state
+from publisher.config.documents import load_json
 from publisher.contract.messages import Message, Request
 from publisher.contract.model import json_schema
 from publisher.contract.payload import encode, to_json
@@ -301,7 +301,7 @@ def state(data: bytes) -> None:
         for name in ("learned.json", "day.json"):
             Path(folder, name).write_bytes(data)
         with contextlib.suppress(*MALFORMED):
-            load_state(Path(folder, "day.json"))
+            load_json(Path(folder, "day.json"))
         store = LearnedStore.open(folder)
         store.save(folder, 0.0)
         Timeline.open(folder).save(folder)
