@@ -97,6 +97,8 @@ class KernelFiles:
             content = self._whole(descriptor.number)
         except OSError as error:
             raise translated(error, path) from error
+        except ValueError:
+            raise AbsentError("no file can have this name", path=path) from None
         if keep:
             self._keep(path, descriptor)
         return content

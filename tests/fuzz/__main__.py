@@ -18,18 +18,22 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fuzz.mutations import mutated
-from fuzz.targets import TARGETS
+if TYPE_CHECKING:
+    from fuzz.targets import Target
+
 
 FOUND = Path(__file__).parents[2] / ".cache" / "fuzz"
 _LONGEST = 1 << 16
 _SLOW_SECONDS = 5.0
 
 
-def by_chance(name: str, seconds: float, seed: int) -> tuple[int, int]:
+def by_chance(target: Target, name: str, seconds: float, seed: int) -> tuple[int, int]:
     """(inputs tried, findings) of one target."""
-    target, chance = TARGETS[name], random.Random(f"{seed} {name}")  # no secret
+    from fuzz.mutations import mutated  # as below
+
+    chance = random.Random(f"{seed} {name}")  # no secret
     corpus = target.corpus(name)
     ends = time.monotonic() + seconds
     tried, seen = 0, set()
@@ -58,11 +62,11 @@ def _keep(name: str, data: bytes, told: str) -> None:
     print(f"{name}: {path}\n{told}", flush=True)
 
 
-def by_coverage(name: str, seconds: float, seed: int) -> int:
+def by_coverage(target: Target, name: str, seconds: float, seed: int) -> int:
     """The exit code of atheris on one target, in a process of its own: it never comes back."""
     folder = FOUND / "corpus" / name
     folder.mkdir(parents=True, exist_ok=True)
-    for data in TARGETS[name].corpus(name):
+    for data in target.corpus(name):
         (folder / hashlib.blake2b(data, digest_size=8).hexdigest()).write_bytes(data[:_LONGEST])
     options = [
         f"-max_total_time={round(seconds)}",
@@ -80,9 +84,10 @@ def by_coverage(name: str, seconds: float, seed: int) -> int:
 def _guided(name: str, options: list[str]) -> None:
     import atheris  # not everywhere
 
-    run = TARGETS[name].run
-    atheris.instrument_all()
-    atheris.Setup([name, *options], run)
+    # Before anything of ours is loaded, and that alone: it takes as long as there is code.
+    with atheris.instrument_imports(include=["publisher", "subscriber_cli"]):
+        from fuzz.targets import TARGETS as WATCHED
+    atheris.Setup([name, *options], WATCHED[name].run)
     atheris.Fuzz()
 
 
@@ -98,6 +103,8 @@ def main() -> int:
     if sys.argv[1:2] == ["--guided"]:
         _guided(sys.argv[2], sys.argv[3:])
         return 0
+    from fuzz.targets import TARGETS  # not before atheris may watch it
+
     parser = argparse.ArgumentParser(prog="fuzz")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
@@ -107,11 +114,11 @@ def main() -> int:
     failed = False
     for name in told.targets or TARGETS:
         if not told.by_chance and _has_atheris():
-            code = by_coverage(name, told.seconds, told.seed)
+            code = by_coverage(TARGETS[name], name, told.seconds, told.seed)
             failed |= code != 0
             print(f"{name}: {'no finding' if code == 0 else f'ended with {code}'}", flush=True)
             continue
-        tried, found = by_chance(name, told.seconds, told.seed)
+        tried, found = by_chance(TARGETS[name], name, told.seconds, told.seed)
         failed |= found > 0
         print(f"{name}: {tried} inputs, {found} findings", flush=True)
     return int(failed)
