@@ -7,6 +7,7 @@ Adding one takes a file with its reading and its ``Subsystem``, two lines in
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar, TypeVar
@@ -14,6 +15,8 @@ from typing import ClassVar, TypeVar
 from publisher.contract.metric import Reading
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
+
+log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _LONGEST_REASON = 120  # characters
@@ -93,6 +96,7 @@ def told(error: Exception, path: str) -> SourceError:
     """A failure in words; of one that nobody foresaw, the file that was read last stands by it."""
     if isinstance(error, SourceError):
         return error
+    log.debug("%s", path, exc_info=error)
     what = str(error)[:_LONGEST_REASON]
     return SourceError(f"unexpected {type(error).__name__}: {what}", path=path)
 

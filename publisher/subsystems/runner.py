@@ -218,9 +218,7 @@ class RunningSubsystem:
         began = time.thread_time()
         try:
             return self.subsystem.read()
-        except Exception as error:  # a mistake of ours in one must not stop the others
-            if not isinstance(error, SourceError):
-                log.debug("%s", self.name, exc_info=True)
+        except Exception as error:  # noqa: BLE001  # a mistake of ours in one must not stop the others
             return told(error, self.subsystem.files.newest)
         finally:
             self.cost_microseconds = (time.thread_time() - began) * 1e6
