@@ -17,6 +17,7 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import UNTOLD, KernelFiles
 
 _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+_LONGEST_ROW = 512  # sixteen numbers of 64 bits are shorter
 _DIGITS = 20  # of what is counted in 64 bits
 _BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
 _USB = re.compile(r"\d+-[\d.]+:\d+\.\d+")  # bus, ports, configuration, interface
@@ -90,6 +91,8 @@ def traffic(line: bytes) -> Traffic:
         SourceError: it is not as the manual page has it.
     """
     try:
+        if len(line) > _LONGEST_ROW:
+            raise ValueError  # noqa: TRY301  # as int does, over the digits of one
         words = _TRAFFIC(line.split())
         if UNTOLD in words:
             return Traffic._make(None if word == UNTOLD else int(word) for word in words)

@@ -27,6 +27,7 @@ from publisher.subsystems.pressure import Pressure
 
 _DEVICES = "/sys/devices/system/cpu"
 # The speed of a core is worth a look now and then, not a wake-up of every core each sample.
+_LONGEST_ROW = 300  # bytes: ten numbers of 64 bits are shorter
 _FREQUENCY_PERIOD = 10.0
 # Times that only Linux tells apart from the four that every system has.
 _FOUR = 4
@@ -283,6 +284,8 @@ class Cpu(Subsystem):
         try:
             for line in content.splitlines():
                 if line.startswith(b"cpu"):
+                    if len(line) > _LONGEST_ROW:
+                        raise ValueError("a number that is none")  # noqa: TRY301  # as int does
                     name, *numbers = line.split()
                     times[name] = Times.parse(numbers[:10])
                     self._told = len(numbers)
