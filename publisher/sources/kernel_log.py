@@ -113,7 +113,12 @@ def _records(descriptor: int) -> Iterator[tuple[int, str]]:
             words = head.split(",")
             # Lines of a record's properties begin with a space; facilities other than 0 are
             # programs that write here.
-            if len(words) >= 2 and words[0].isdigit() and words[1].isdigit() and int(words[0]) < 8:
+            if (
+                len(words) >= 2
+                and words[0].isdecimal()
+                and words[1].isdecimal()
+                and int(words[0]) < 8
+            ):
                 yield int(words[1]), text
 
 

@@ -350,7 +350,9 @@ class Cpu(Subsystem):
 
     def _core_names(self) -> list[str]:
         names = [
-            name for name in self.files.names(_DEVICES) if name[:3] == "cpu" and name[3:].isdigit()
+            name
+            for name in self.files.names(_DEVICES)
+            if name[:3] == "cpu" and name[3:].isdecimal()
         ]
         return sorted(names, key=lambda name: int(name[3:]))
 

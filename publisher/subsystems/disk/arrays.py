@@ -132,7 +132,7 @@ class Arrays:
         return found
 
     def _one_btrfs(self, uuid: str, folder: str, now: float) -> ArrayReading:
-        members = [name for name in self._files.names(f"{folder}/devinfo") if name.isdigit()]
+        members = [name for name in self._files.names(f"{folder}/devinfo") if name.isdecimal()]
         missing = sum(
             _whole(self._files, f"{folder}/devinfo/{member}/missing") == 1 for member in members
         )
@@ -140,7 +140,7 @@ class Arrays:
             int(line.split()[1])
             for member in members
             for line in _lines(self._files, f"{folder}/devinfo/{member}/error_stats")
-            if line.split()[1:] and line.split()[1].isdigit()
+            if line.split()[1:] and line.split()[1].isdecimal()
         ]
         point = self._mount_point(uuid)
         checked = self._checked(uuid, point, members)
