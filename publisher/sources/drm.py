@@ -26,6 +26,7 @@ _GT = re.compile(r"gt\d+")
 _NO_ENGINE = {"nvidia", "ast", "mgag200", "bochs-drm", "virtio-pci", "vmwgfx", "qxl", "vkms",
               "vgem", "simple-framebuffer", "hyperv_drm", "cirrus", "gud", "udl",
               "evdi"}  # fmt: skip
+_IDENTITY = re.compile(r"0x[0-9a-f]{1,8}")
 _VENDORS = {"panfrost": "Arm", "panthor": "Arm", "lima": "Arm", "msm": "Qualcomm",
             "v3d": "Broadcom", "etnaviv": "Vivante", "asahi": "Apple"}  # fmt: skip
 _DISPLAY_CLASS = "0x03"
@@ -236,7 +237,7 @@ class Card:
 
     def _who(self) -> Facts:
         vendor = self.text(f"{self.device}/vendor")
-        known = gpu.vendor_name(int(vendor, 16)) if vendor.startswith("0x") else None
+        known = gpu.vendor_name(int(vendor, 16)) if _IDENTITY.fullmatch(vendor) else None
         product = self.text(f"{self.device}/product_name")
         name = product or gpu.pci_name(self.files, self.device)
         facts: Facts = {
