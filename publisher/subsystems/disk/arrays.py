@@ -140,7 +140,7 @@ class Arrays:
             int(line.split()[1])
             for member in members
             for line in _lines(self._files, f"{folder}/devinfo/{member}/error_stats")
-            if line.split()[1:] and line.split()[1].isdecimal()
+            if re.fullmatch(r"\S+ \d{1,20}", line.strip(), re.ASCII)
         ]
         point = self._mount_point(uuid)
         checked = self._checked(uuid, point, members)
