@@ -19,6 +19,7 @@ from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.unfinished import Unfinished
 from publisher.daemon.wakeup import Wakeup
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
@@ -51,6 +52,7 @@ class App:
             explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
             timeline=Timeline.open(home),
             self_metrics=SelfMetrics(machine_files("/")),
+            unfinished=Unfinished(home),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
 
@@ -137,6 +139,7 @@ class App:
         cycle = self._cycle
         cycle.presence.outbox.put(cycle.outlet.status(topics.ONLINE))
         cycle.announce()
+        cycle.tell_what_was_left()
         cycle.presence.open(will=cycle.outlet.status(topics.OFFLINE))
 
     def _apply(self, launch: Launch) -> None:
