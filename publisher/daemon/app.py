@@ -15,12 +15,15 @@ from collections.abc import Callable
 from publisher.contract import topics
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
+from publisher.daemon.lock import Claim
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
 from publisher.daemon.unfinished import Unfinished
+from publisher.daemon.voice import Voice
 from publisher.daemon.wakeup import Wakeup
+from publisher.daemon.watchdog import ServiceManager, Watchdog
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
@@ -36,9 +39,22 @@ class App:
     Args:
         launch: settings and catalogue, ready made.
         home: the state folder; ``None`` keeps nothing.
+        claim: ours on that folder.
+        voice: the log, as far as it waits to be written.
     """
 
-    def __init__(self, launch: Launch, *, home: str | None = None) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        *,
+        home: str | None = None,
+        claim: Claim | None = None,
+        voice: Voice | None = None,
+    ) -> None:
+        self._claim = claim
+        self._voice = voice
+        self._manager = ServiceManager()
+        self._watchdog = Watchdog()
         self._boot_id = f"{time.time_ns():x}"
         self._calls: deque[Callable[[], None]] = deque()
         self._wakeup = Wakeup()
@@ -68,6 +84,8 @@ class App:
             FanwhyError: it cannot go on; the message says what would help.
         """
         self._open()
+        self._manager.ready()
+        self._watchdog.start()
         triggers = PressureTriggers(self._cycle.pipeline.sources.files)
         try:
             while not self._stopping:
@@ -78,10 +96,13 @@ class App:
                     self._calls.popleft()()  # which may put another cycle in place
                 self._reloader.tick(self._cycle.launch.reload)
                 now = time.monotonic()
+                self._look_after_ourselves(now)
                 self._cycle.tick(now)
                 if now >= self._cycle.scheduler.next_sample and not self._stopping:
                     self._cycle.sample()
         finally:
+            self._manager.stopping()
+            self._watchdog.stop()
             triggers.close()
             self._close()
         if self._failure:
@@ -121,6 +142,15 @@ class App:
         self._cycle.prefix_shared(name)
 
     # -- the main thread ------------------------------------------------------------------------
+
+    def _look_after_ourselves(self, now: float) -> None:
+        """That we live, that what failed is tried again, and that the log goes on."""
+        self._watchdog.beat()
+        self._manager.alive(now)
+        if self._claim is not None:
+            self._claim.tick(now)
+        if self._voice is not None:
+            self._voice.flush()
 
     def _call(self, action: Callable[[], None]) -> None:
         """Has the main thread do something. For any thread."""

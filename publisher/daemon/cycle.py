@@ -11,7 +11,7 @@ from publisher import __version__
 from publisher.contract import topics
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
-from publisher.contract.readings import EventReading, ExplanationReading, HostState, InfoReading
+from publisher.contract.readings import EventReading, ExplanationReading, InfoReading
 from publisher.daemon.clock import Clock
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
@@ -121,7 +121,7 @@ class Cycle:
         self._tell(sample.events)
         if sample.verdict is not None:
             if self.verdict is None:
-                self._tell(self._life.unfinished.state_now(HostState(sample.verdict.state)))
+                self._tell(self._life.unfinished.state_now(sample.verdict.state))
             self.verdict = sample.verdict
             self._guarded(topics.PICTURE, lambda: self._draw(sample))
         if self._samples:  # the first of all has no rates and no books: it is not sent

@@ -67,6 +67,7 @@ class Presence:
         self._identity = launch.identity.machine_id or ""
         self._broker: EmbeddedBroker | None = None
         self._session: Session | None = None
+        self._started = False
         self._waiting = 0
         host, discovery = discovery_of(settings, launch.identity)
         self.announcer = Announcer(
@@ -144,7 +145,7 @@ class Presence:
         )
         self.outbox.wake = self._session.wake
         self.outbox.hold()
-        self._session.start()
+        self._started = self._session.start()
 
     @property
     def due(self) -> float:
@@ -154,6 +155,8 @@ class Presence:
 
     def tick(self, now: float) -> None:
         """Lets go what was held back, if no other machine has spoken up; does what was put off."""
+        if self._session is not None and not self._started:
+            self._started = self._session.start()
         self._neighbours.tick(now)
         self._commands.tick(now)
 

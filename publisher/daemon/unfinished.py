@@ -67,14 +67,14 @@ class Unfinished:
         if changed:
             self._save()
 
-    def state_now(self, state: HostState) -> list[EventReading]:
+    def state_now(self, state: str | None) -> list[EventReading]:
         """That the machine is quiet again, where an earlier run has left it in another state.
 
         Args:
             state: as of the first verdict; where it is not quiet that is told anyway.
         """
         before, self._left_state = self._left_state, None
-        if before in (None, state) or state is not HostState.QUIET:
+        if before in (None, state) or state != HostState.QUIET:
             return []
         found = EventReading(
             id=f"{self._state_id}-end",

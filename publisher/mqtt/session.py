@@ -125,10 +125,19 @@ class Session:
         self._under_way = False
         self._remarked: set[str] = set()
 
-    def start(self) -> None:
-        """Begins to connect; returns at once."""
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
-        self._thread.start()
+    def start(self) -> bool:
+        """Begins to connect; returns at once, with whether that could be begun.
+
+        Where no thread can be had now, it may be called again.
+        """
+        thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._remark("the system lets us start no thread (TasksMax, ulimit -u); trying on")
+            return False
+        self._thread = thread
+        return True
 
     def wake(self) -> None:
         """Says that something waits in the outbox. Any thread may call this."""
