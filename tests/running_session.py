@@ -20,6 +20,11 @@ class Recorded(Outbox):
         super().__init__()
         self.returned: list[Message] = []
 
+    @property
+    def waiting_events(self) -> list[Message]:
+        """Those that no broker has confirmed."""
+        return self._journal.waiting()
+
     def put_back(self, message: Message) -> None:
         self.returned.append(message)
         super().put_back(message)
@@ -31,7 +36,9 @@ def state(topic: str, payload: bytes = b"{}", qos: int = 0) -> Message:
 
 
 WILL = state("host/status", b"offline", 1)
-QUICK = ReconnectTimes(first=0.01, away=0.02, longest=0.02, steady=1000)
+QUICK = ReconnectTimes(
+    first=0.01, away=0.02, longest=0.02, steady=1000, offer=0.05, offer_longest=0.1
+)
 
 
 class RunningSession:

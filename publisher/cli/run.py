@@ -8,7 +8,6 @@ what systemd and shells watch.
 from __future__ import annotations
 
 import os
-import signal
 import site
 import sys
 import time
@@ -41,9 +40,6 @@ def command(broker: Broker = None, prefix: Prefix = None, config: Config = None)
         fanwhy-pub run --broker mqtts://me@broker.local --prefix 'host/{hostname}'
         FANWHY_BROKER=mqtt://nas.local fanwhy-pub run
     """
-    if hasattr(signal, "SIGHUP"):
-        # Until the daemon is there to obey it there is nothing to read again; it would end us.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     launch = prepare(settings_of(broker, prefix, config), broker, prefix, config)
     if sys.platform == "win32" or not sys.executable:
         from publisher.daemon import __main__ as daemon  # noqa: PLC0415  # only where nothing can be executed

@@ -15,11 +15,15 @@ from collections.abc import Callable
 from publisher.contract import topics
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
+from publisher.daemon.lock import Claim
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.unfinished import Unfinished
+from publisher.daemon.voice import Voice
 from publisher.daemon.wakeup import Wakeup
+from publisher.daemon.watchdog import ServiceManager, Watchdog
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
@@ -35,13 +39,27 @@ class App:
     Args:
         launch: settings and catalogue, ready made.
         home: the state folder; ``None`` keeps nothing.
+        claim: ours on that folder.
+        voice: the log, as far as it waits to be written.
     """
 
-    def __init__(self, launch: Launch, *, home: str | None = None) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        *,
+        home: str | None = None,
+        claim: Claim | None = None,
+        voice: Voice | None = None,
+    ) -> None:
+        self._claim = claim
+        self._voice = voice
+        self._manager = ServiceManager()
+        self._watchdog = Watchdog()
         self._boot_id = f"{time.time_ns():x}"
         self._calls: deque[Callable[[], None]] = deque()
         self._wakeup = Wakeup()
         self._stopping = False
+        self._first_presence = True
         self._failure: FanwhyError | None = None
         self._journal = Journal(f"{home}/events" if home else None)
         self._reloader = Reloader(self._call, self._apply)
@@ -50,6 +68,7 @@ class App:
             explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
             timeline=Timeline.open(home),
             self_metrics=SelfMetrics(machine_files("/")),
+            unfinished=Unfinished(home),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
 
@@ -65,6 +84,8 @@ class App:
             FanwhyError: it cannot go on; the message says what would help.
         """
         self._open()
+        self._manager.ready()
+        self._watchdog.start()
         triggers = PressureTriggers(self._cycle.pipeline.sources.files)
         try:
             while not self._stopping:
@@ -75,10 +96,13 @@ class App:
                     self._calls.popleft()()  # which may put another cycle in place
                 self._reloader.tick(self._cycle.launch.reload)
                 now = time.monotonic()
+                self._look_after_ourselves(now)
                 self._cycle.tick(now)
                 if now >= self._cycle.scheduler.next_sample and not self._stopping:
                     self._cycle.sample()
         finally:
+            self._manager.stopping()
+            self._watchdog.stop()
             triggers.close()
             self._close()
         if self._failure:
@@ -104,10 +128,6 @@ class App:
         if self._cycle.verdict:
             self._cycle.outlet.answer(self._cycle.verdict, topic, correlation_data)
 
-    def prefix_is_ours(self) -> None:
-        """The prefix is ours: an earlier run of this machine was the last to use it."""
-        self._cycle.presence.release()
-
     def prefix_taken(self, name: str) -> None:
         """Refuses to share a prefix with another machine."""
         prefix = self._cycle.launch.settings.topics.prefix
@@ -117,7 +137,20 @@ class App:
         )
         self.stop()
 
+    def prefix_shared(self, name: str) -> None:
+        """Says again who we are, where something else has said so."""
+        self._cycle.prefix_shared(name)
+
     # -- the main thread ------------------------------------------------------------------------
+
+    def _look_after_ourselves(self, now: float) -> None:
+        """That we live, that what failed is tried again, and that the log goes on."""
+        self._watchdog.beat()
+        self._manager.alive(now)
+        if self._claim is not None:
+            self._claim.tick(now)
+        if self._voice is not None:
+            self._voice.flush()
 
     def _call(self, action: Callable[[], None]) -> None:
         """Has the main thread do something. For any thread."""
@@ -125,13 +158,18 @@ class App:
         self._wakeup.wake()
 
     def _presence(self, launch: Launch) -> Presence:
-        return Presence(launch, self._journal, self, call=self._call, boot_id=self._boot_id)
+        first = self._first_presence
+        self._first_presence = False
+        return Presence(
+            launch, self._journal, self, call=self._call, boot_id=self._boot_id, first=first
+        )
 
     def _open(self) -> None:
         """Queues what is said first, and connects."""
         cycle = self._cycle
         cycle.presence.outbox.put(cycle.outlet.status(topics.ONLINE))
         cycle.announce()
+        cycle.tell_what_was_left()
         cycle.presence.open(will=cycle.outlet.status(topics.OFFLINE))
 
     def _apply(self, launch: Launch) -> None:

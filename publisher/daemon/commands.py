@@ -1,26 +1,35 @@
 """What others send us: commands, words of Home Assistant, and whoever else lives under our prefix.
 
-Anyone who may write to the broker chooses what arrives here, so nothing of it may end the daemon.
+Anyone who may write to the broker chooses what arrives here, and how much of it: nothing may end
+the daemon, and nothing makes it work or write without limit.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Final, Protocol
 
 from publisher.contract import topics
 from publisher.contract.messages import Request
 from publisher.contract.printable import printable
 from publisher.contract.topics import TopicAddresses
+from publisher.daemon.neighbours import Neighbours
 from publisher.homeassistant.discovery import HomeAssistantSettings
 
 log = logging.getLogger(__name__)
 
 _COMMAND_BYTES = 1024
 _SHOWN = 80
+_SHOWN_COMMAND = 40
 _MOST_REMARKS = 100
+_REFRESH_SECONDS: Final = 5.0
+"""Between two refreshes; what is asked for meanwhile is done once, at the end."""
+_ANSWERS: Final = 20
+_ANSWERS_SECONDS: Final = 10.0
+"""So many questions are answered in so long a time."""
 
 
 class Owner(Protocol):
@@ -32,22 +41,17 @@ class Owner(Protocol):
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
         """Says the verdict on a topic."""
 
-    def prefix_is_ours(self) -> None:
-        """The prefix is ours: an earlier run of this machine was the last to use it."""
-
-    def prefix_taken(self, name: str) -> None:
-        """Another machine, of that name, publishes under our prefix."""
-
 
 class CommandHandler:
     """Takes in every message, in the main thread.
 
     Args:
         of: our topics.
-        machine_id: ours.
+        neighbours: take in what others say on our topics.
         homeassistant: whose topics are not to be forged.
         leaves: the last levels of every topic that daemons publish on.
         announce: takes what concerns discovery; whether it did.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -55,23 +59,40 @@ class CommandHandler:
         owner: Owner,
         *,
         of: TopicAddresses,
-        machine_id: str | None,
+        neighbours: Neighbours,
         homeassistant: HomeAssistantSettings,
         leaves: Collection[str],
         announce: Callable[[Request], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner = owner
         self._topics = of
-        self._machine_id = machine_id
+        self._neighbours = neighbours
         self._homeassistant = homeassistant
         self._leaves = frozenset(leaves)
         self._announce = announce
+        self._clock = clock
         self._remarked: set[str] = set()
+        self._refreshed: float | None = None
+        self._refresh_asked = False
+        self._answered: deque[float] = deque(maxlen=_ANSWERS)
 
     @property
     def subscriptions(self) -> list[str]:
         """The topics that are meant for us."""
-        return [self._topics.of(topics.COMMAND), self._topics.of(topics.INFO)]
+        return [self._topics.of(topics.COMMAND), self._neighbours.topic]
+
+    @property
+    def due(self) -> float | None:
+        """When ``tick`` has something to do, in monotonic seconds."""
+        if self._refresh_asked and self._refreshed is not None:
+            return self._refreshed + _REFRESH_SECONDS
+        return None
+
+    def tick(self, now: float) -> None:
+        """Does what was asked for too soon."""
+        if self.due is not None and now >= self.due:
+            self._refresh(now)
 
     def take(self, request: Request) -> None:
         """Does what a message asks for; one that cannot be handled is reported once."""
@@ -80,28 +101,53 @@ class CommandHandler:
         except Exception as error:  # whatever somebody made up, we go on
             log.debug("%s", request.topic, exc_info=True)
             words = f"{type(error).__name__} over a message on {printable(request.topic[:_SHOWN])}"
-            if words not in self._remarked and len(self._remarked) < _MOST_REMARKS:
-                self._remarked.add(words)
-                log.warning("%s: it is passed over", words)
+            self._remark(f"{words}: it is passed over")
+
+    def _remark(self, words: str) -> None:
+        """Says a thing once, and no more than so many things."""
+        if words in self._remarked or len(self._remarked) > _MOST_REMARKS:
+            return
+        self._remarked.add(words)
+        last = len(self._remarked) > _MOST_REMARKS
+        log.warning("%s", "more such messages are passed over in silence" if last else words)
 
     def _take(self, request: Request) -> None:
-        if request.topic == self._topics.of(topics.INFO):
-            self._look_at_neighbour(request)
-        elif self._announce(request) or request.retain:
+        if request.topic == self._neighbours.topic:
+            self._neighbours.take(request, self._clock())
+            return
+        if self._announce(request) or request.retain:
             return  # a command left behind is not meant for now
-        else:
-            self._obey(request)
+        self._obey(request)
 
     def _obey(self, request: Request) -> None:
         command = request.payload[:_COMMAND_BYTES].decode("utf-8", "replace").strip()
         if command == "refresh":
-            self._owner.refresh()
+            self._refresh_asked = True
+            now = self._clock()
+            if self._refreshed is None or now >= self._refreshed + _REFRESH_SECONDS:
+                self._refresh(now)
         elif command == "why":
             topic = request.response_topic
-            if topic and self._may_answer(topic):
+            if topic and self._may_answer(topic) and self._has_time():
                 self._owner.answer_why(topic, request.correlation_data)
         else:
-            log.warning("unknown command %s; known are refresh and why", printable(command[:40]))
+            told = printable(command[:_SHOWN_COMMAND])
+            self._remark(f"unknown command {told}; known are refresh and why")
+
+    def _refresh(self, now: float) -> None:
+        self._refreshed, self._refresh_asked = now, False
+        self._owner.refresh()
+
+    def _has_time(self) -> bool:
+        """Whether one more answer is no flood."""
+        now = self._clock()
+        if len(self._answered) == _ANSWERS and now < self._answered[0] + _ANSWERS_SECONDS:
+            self._remark(
+                f"more than {_ANSWERS} questions in {_ANSWERS_SECONDS:.0f} s: not answered"
+            )
+            return False
+        self._answered.append(now)
+        return True
 
     def _may_answer(self, topic: str) -> bool:
         """Whoever asks chooses where the answer goes; what others live by is not to be forged.
@@ -114,15 +160,3 @@ class CommandHandler:
             and not topic.startswith(("$", f"{home.discovery_prefix}/"))
             and topic != home.status_topic
         )
-
-    def _look_at_neighbour(self, request: Request) -> None:
-        """Two machines cannot share a prefix."""
-        try:
-            info = json.loads(request.payload)
-            machine_id, host = str(info["machine_id"]), str(info["host"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return  # not ours, or withdrawn
-        if machine_id == self._machine_id:
-            self._owner.prefix_is_ours()
-        else:
-            self._owner.prefix_taken(printable(host[:_SHOWN]))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from publisher import __version__
 from publisher.contract import topics
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
-from publisher.contract.readings import ExplanationReading, InfoReading
+from publisher.contract.readings import EventReading, ExplanationReading, InfoReading
 from publisher.daemon.clock import Clock
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
@@ -19,6 +19,7 @@ from publisher.daemon.scheduler import Scheduler
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
 from publisher.daemon.timeline_svg import draw
+from publisher.daemon.unfinished import Unfinished
 from publisher.explain.explainer import Explainer
 from publisher.pipeline import EXPLANATION, Pipeline, Sample
 from publisher.publishing.outlet import PUBLISHING, Outlet
@@ -26,12 +27,14 @@ from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
 from publisher.sources.load_probe import LoadProbe
 from publisher.subsystems.registry import all_topics
+from publisher.subsystems.runner import Health
 
 log = logging.getLogger(__name__)
 
 # The health of subsystems may change several times in a row.
 _INFO_SECONDS = 10.0
 DISCOVERY = "discovery"
+_PREFIX = "prefix"
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Life:
         explainer: the verdict's memory.
         timeline: of the last 24 hours.
         self_metrics: what the daemon has cost since its start.
+        unfinished: what was told to begin and not to end.
         clock: tells when the time of day was set.
         started: seconds since the epoch.
         absent: the subsystems of which the log has said that this machine has none.
@@ -52,6 +56,7 @@ class Life:
     explainer: Explainer
     timeline: Timeline
     self_metrics: SelfMetrics
+    unfinished: Unfinished
     clock: Clock = field(default_factory=Clock)
     started: float = field(default_factory=time.time)
     absent: list[str] = field(default_factory=list)
@@ -88,11 +93,12 @@ class Cycle:
         self._info_stale = True
         self._info_due = 0.0
         self._samples = 0
+        self._neighbour: Health | None = None
 
     @property
     def next_wake(self) -> float:
         """When something is to be done next, in monotonic seconds."""
-        return min(self.scheduler.next_wake, self.presence.announcer.due)
+        return min(self.scheduler.next_wake, self.presence.announcer.due, self.presence.due)
 
     def announce(self) -> None:
         """Says what stays; and leaves nothing of what was switched off, now or before the start."""
@@ -112,8 +118,10 @@ class Cycle:
         if step := self._life.clock.stepped():
             self._date_anew(step)
         sample = self.pipeline.sample()
-        self.outlet.tell(sample.events)
+        self._tell(sample.events)
         if sample.verdict is not None:
+            if self.verdict is None:
+                self._tell(self._life.unfinished.state_now(sample.verdict.state))
             self.verdict = sample.verdict
             self._guarded(topics.PICTURE, lambda: self._draw(sample))
         if self._samples:  # the first of all has no rates and no books: it is not sent
@@ -139,6 +147,18 @@ class Cycle:
         self.presence.announcer.again(now)
         self.scheduler.hurry(now)
 
+    def prefix_shared(self, name: str) -> None:
+        """Something of that name says that it is who we are: says again who that is."""
+        since = self._neighbour.since if self._neighbour else time.time()
+        self._neighbour = Health(
+            "failing",
+            since,
+            f"something that calls itself {name} publishes on our topics as well",
+            "set prefix = 'host/{hostname}' on both machines, or see who may write there",
+        )
+        self.outlet.again(topics.INFO)
+        self._info_stale = True
+
     def leave(self, *, for_good: bool, unannounced: bool) -> None:
         """Says goodbye.
 
@@ -162,7 +182,15 @@ class Cycle:
         explainer = self._life.explainer
         self._guarded(EXPLANATION, explainer.close)
         if tell:
-            self.outlet.tell(explainer.transitions())
+            self._tell(explainer.transitions())
+
+    def tell_what_was_left(self) -> None:
+        """Ends what an earlier run of the daemon was killed over."""
+        self._tell(self._life.unfinished.left())
+
+    def _tell(self, events: Sequence[EventReading]) -> None:
+        self._life.unfinished.note(events)
+        self.outlet.tell(events)
 
     def _guarded(self, name: str, action: Callable[[], None]) -> None:
         self.pipeline.guarded(name, action)
@@ -193,7 +221,9 @@ class Cycle:
         return own
 
     def _info(self) -> InfoReading:
-        health = self.pipeline.health
+        health = dict(self.pipeline.health)
+        if self._neighbour is not None:
+            health[_PREFIX] = self._neighbour
         return replace(
             self._identity,
             fanwhy_version=__version__,

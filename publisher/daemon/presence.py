@@ -9,12 +9,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from publisher import __version__
 from publisher.contract.messages import Message, Request
 from publisher.contract.readings import InfoReading
 from publisher.daemon.commands import CommandHandler, Owner
 from publisher.daemon.launch import Launch
+from publisher.daemon.neighbours import Landlord, Neighbours
 from publisher.daemon.settings import Settings
 from publisher.homeassistant.announcer import Announcer
 from publisher.homeassistant.discovery import Discovery, Host
@@ -27,8 +29,12 @@ from publisher.subsystems.registry import all_topics
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 1.5
-# How long to listen for another machine under our prefix before the first word.
-_LISTEN_SECONDS = 1.0
+# Messages that wait to be looked at; whoever sends more than that floods us.
+_MOST_WAITING = 256
+
+
+class Inhabitant(Owner, Landlord, Protocol):
+    """Does what others ask for, and has a prefix."""
 
 
 class Presence:
@@ -40,16 +46,18 @@ class Presence:
         owner: does what commands ask for.
         call: has the main thread do something.
         boot_id: tells this run of the daemon from others.
+        first: nothing was published before in the life of this process.
     """
 
     def __init__(
         self,
         launch: Launch,
         journal: Journal,
-        owner: Owner,
+        owner: Inhabitant,
         *,
         call: Callable[[Callable[[], None]], None],
         boot_id: str,
+        first: bool = True,
     ) -> None:
         settings = launch.settings
         self.outbox = Outbox(journal)
@@ -59,7 +67,8 @@ class Presence:
         self._identity = launch.identity.machine_id or ""
         self._broker: EmbeddedBroker | None = None
         self._session: Session | None = None
-        self._listen_until: float | None = None
+        self._started = False
+        self._waiting = 0
         host, discovery = discovery_of(settings, launch.identity)
         self.announcer = Announcer(
             host,
@@ -68,10 +77,17 @@ class Presence:
             self.outbox,
             reachable=lambda: self.connected and not self.outbox.held,
         )
+        self._neighbours = Neighbours(
+            owner,
+            self.outbox,
+            of=settings.topics,
+            machine_id=launch.identity.machine_id,
+            first=first,
+        )
         self._commands = CommandHandler(
             owner,
             of=settings.topics,
-            machine_id=launch.identity.machine_id,
+            neighbours=self._neighbours,
             homeassistant=settings.homeassistant,
             leaves=all_topics().keys(),
             announce=lambda request: self.announcer.heard(request, time.monotonic()),
@@ -129,16 +145,20 @@ class Presence:
         )
         self.outbox.wake = self._session.wake
         self.outbox.hold()
-        self._session.start()
+        self._started = self._session.start()
+
+    @property
+    def due(self) -> float:
+        """When ``tick`` has something to do, in monotonic seconds."""
+        dues = (self._neighbours.due, self._commands.due)
+        return min((due for due in dues if due is not None), default=float("inf"))
 
     def tick(self, now: float) -> None:
-        """Lets go what was held back, if no other machine has spoken up meanwhile."""
-        if self._listen_until and now >= self._listen_until and self.outbox.held:
-            self.release()
-
-    def release(self) -> None:
-        """The prefix is known to be ours: what waits goes out."""
-        self.outbox.release()
+        """Lets go what was held back, if no other machine has spoken up; does what was put off."""
+        if self._session is not None and not self._started:
+            self._started = self._session.start()
+        self._neighbours.tick(now)
+        self._commands.tick(now)
 
     def poll(self) -> None:
         """Looks after a broker of our own."""
@@ -162,12 +182,21 @@ class Presence:
     # -- from the session's thread --------------------------------------------------------------
 
     def _on_request(self, request: Request) -> None:
-        self._call(lambda: self._commands.take(request))
+        if self._waiting >= _MOST_WAITING:
+            return  # the sender's to repeat: memory is ours
+        self._waiting += 1
+        self._call(lambda: self._take(request))
 
     def _on_state(self, connected: bool, words: str) -> None:
         log.log(logging.INFO if connected else logging.WARNING, "%s", words)
-        if connected and self._listen_until is None:
-            self._listen_until = time.monotonic() + _LISTEN_SECONDS
+        if connected:
+            self._neighbours.connected(time.monotonic())
+
+    # -- the main thread ------------------------------------------------------------------------
+
+    def _take(self, request: Request) -> None:
+        self._waiting -= 1
+        self._commands.take(request)
 
 
 def discovery_of(settings: Settings, identity: InfoReading) -> tuple[Host, Discovery]:

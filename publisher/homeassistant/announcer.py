@@ -9,6 +9,7 @@ it listens, every state: not all brokers hand it what was retained.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -18,17 +19,25 @@ from publisher.contract.metric import Reading
 from publisher.contract.payload import encode
 from publisher.homeassistant.discovery import Discovery, Entity, HomeAssistantSettings, Host
 
+log = logging.getLogger(__name__)
+
 # Between two discovery messages, and from the last one to the states.
 SPACING_SECONDS = 3.0
 # What an earlier run left behind is heard in this time after a connection was made.
 _RECALL_SECONDS = 2.0
 # Home Assistant greets many of us at once.
 _JITTER_SECONDS = 2.0
+# Between two births that are answered: Home Assistant takes longer to start.
+_BIRTH_SECONDS = 10.0
 # How often we look whether the machine is still made of the same parts.
 _LOOK_SECONDS = 10.0
 # A part must be gone for this long: some come back, under another name, a moment later.
 _GONE_SECONDS = 15.0
 _NEVER = float("inf")
+# What others may leave where our own would stand, in the life of the daemon: single entities of an
+# older discovery, and devices. More was never ours.
+_MOST_ENTITIES = 500
+_MOST_DEVICES = 16
 
 
 class MessageSink(Protocol):
@@ -76,6 +85,8 @@ class Announcer:
         self._known: dict[str, dict[str, str]] = {}  # by topic: platform of each component there
         self._sent: dict[str, bytes] = {}
         self._foreign: dict[str, bool] = {}  # topics of single entities; true: told to migrate
+        self._met = 0  # of those, ever
+        self._met_devices = 0
         self._left_over: dict[str, dict[str, Any]] = {}  # from an earlier run, by key
         self._entities: dict[str, Entity] = {}
         self._gone_since: dict[str, float] = {}
@@ -84,6 +95,7 @@ class Announcer:
         self._look_at = 0.0
         self._speak_at = _NEVER
         self._states_wanted = False
+        self._again_at = -_NEVER
         self._heard_until: float | None = None
 
     @property
@@ -110,7 +122,8 @@ class Announcer:
         """Takes a message in; whether it was one for us."""
         if request.topic == self._settings.status_topic:
             if request.payload == b"online" and not request.retain and self._settings.enabled:
-                self.again(now + self._jitter() * _JITTER_SECONDS)
+                soon = now + self._jitter() * _JITTER_SECONDS
+                self.again(max(soon, self._again_at + _BIRTH_SECONDS))
             return True
         parts = request.topic.removeprefix(f"{self._settings.discovery_prefix}/").split("/")
         if parts[-1] != "config" or self._node_id not in parts[1:-1]:
@@ -119,7 +132,7 @@ class Announcer:
             return True  # our own words
         if parts[0] == "device":
             self._recall(request)
-        elif request.payload and request.topic not in self._foreign:
+        elif request.payload and request.topic not in self._foreign and self._is_room():
             self._foreign[request.topic] = False
         self._shape = None
         return True
@@ -130,6 +143,7 @@ class Announcer:
             return  # about to
         self._sent.clear()
         self._states_wanted = True
+        self._again_at = when
         self._speak_at = max(when, self._speak_at if self._speak_at != _NEVER else when)
 
     def update(self, readings: Mapping[str, Reading], absent: Collection[str], now: float) -> None:
@@ -174,8 +188,24 @@ class Announcer:
 
     # -- inside ---------------------------------------------------------------------------------
 
+    def _is_room(self) -> bool:
+        """Whether one more single entity may be one of ours."""
+        self._met += 1
+        if self._met == _MOST_ENTITIES + 1:
+            log.warning(
+                "more than %d single entities of ours stand below %s: whoever puts them there, the "
+                "rest is left alone",
+                _MOST_ENTITIES,
+                self._below,
+            )
+        return self._met <= _MOST_ENTITIES
+
     def _recall(self, request: Request) -> None:
         """Takes in what an earlier run left, so that what is gone can be withdrawn."""
+        if request.topic != self._own and request.topic not in self._known:
+            self._met_devices += 1
+            if self._met_devices > _MOST_DEVICES:
+                return
         try:
             document = json.loads(request.payload)
             platforms = {

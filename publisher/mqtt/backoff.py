@@ -24,6 +24,8 @@ class ReconnectTimes:
         longest: the longest wait of all.
         steady: a connection that lasted this long counts as good.
         old_version: until a broker that wanted MQTT 3.1.1 is offered 5 again.
+        offer: until an event that the broker has refused is offered again; doubled each time,
+            to ``offer_longest``.
     """
 
     first: float = 1.0
@@ -32,6 +34,8 @@ class ReconnectTimes:
     longest: float = 60.0
     steady: float = 30.0
     old_version: float = 3600.0
+    offer: float = 10.0
+    offer_longest: float = 900.0
 
 
 def _random() -> float:

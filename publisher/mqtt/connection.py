@@ -87,6 +87,7 @@ class Connection:
     Attributes:
         received: messages that have come; for the caller to take out, as all these lists are.
         confirmed: messages of QoS 1 that the broker has acknowledged.
+        refused: events that it has not taken: they are not lost, and may be offered again.
         remarks: what the broker does not do for us, in words for people.
         denied: topics that it did not let us subscribe to, in the same words.
     """
@@ -106,6 +107,7 @@ class Connection:
     ) -> None:
         self.received: list[Request] = []
         self.confirmed: list[Message] = []
+        self.refused: list[Message] = []
         self.remarks: list[str] = []
         self.denied: list[failures.AccessError] = []
         self._endpoint = endpoint
@@ -194,8 +196,11 @@ class Connection:
         message, _ = self._unacknowledged.pop(mid, (None, 0.0))
         if message is None:
             return
-        self.confirmed.append(message)  # also when refused: it would be refused again
-        if code.is_failure:
+        if not code.is_failure:
+            self.confirmed.append(message)
+        else:
+            if message.key:
+                self.refused.append(message)
             self.remarks.append(
                 failures.may_not_publish(self._endpoint, message.topic, str(code).lower())
             )

@@ -21,7 +21,7 @@ from publisher.mqtt.broker import (
     tls_context,
 )
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
-from publisher.mqtt.failures import RetainError, VersionError
+from publisher.mqtt.failures import QosError, RetainError, VersionError
 from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.paho import MQTTProtocolVersion
 
@@ -79,8 +79,8 @@ class Connector:
         MQTT 5.
 
         Args:
-            options: what the client says of itself; a will that cannot be retained is left
-                unretained.
+            options: what the client says of itself; a will that cannot be retained, or sent with
+                QoS 1, goes without.
             interrupt: ends the attempt when it is stopped.
 
         Raises:
@@ -107,14 +107,23 @@ class Connector:
     def _open(
         self, version: MQTTProtocolVersion, options: ConnectOptions, interrupt: Interrupt | None
     ) -> Connection:
-        try:
-            return self._open_once(version, options, interrupt)
-        except RetainError:
-            will = options.will
-            if will is None or not will.message.retain:
-                raise
-            unretained = replace(will, message=replace(will.message, retain=False))
-            return self._open_once(version, replace(options, will=unretained), interrupt)
+        # What of our will a broker cannot do it says one by one.
+        for _ in range(2):
+            try:
+                return self._open_once(version, options, interrupt)
+            except (RetainError, QosError) as error:
+                will = options.will
+                if will is None:
+                    raise
+                lighter = (
+                    replace(will.message, retain=False)
+                    if isinstance(error, RetainError)
+                    else replace(will.message, qos=0)
+                )
+                if lighter == will.message:
+                    raise
+                options = replace(options, will=replace(will, message=lighter))
+        return self._open_once(version, options, interrupt)
 
     def _open_once(
         self, version: MQTTProtocolVersion, options: ConnectOptions, interrupt: Interrupt | None

@@ -29,11 +29,13 @@ _REFUSALS = {
     149: "it finds our message too large",
     151: "our quota is exceeded",
     154: "it keeps no retained messages",
+    155: "it takes messages of QoS 0 alone",
     159: "too many connections in a short time",
 }
 _UNSUPPORTED_VERSION = frozenset({1, 132})
 _NO_ACCESS = frozenset({2, 4, 5, 133, 134, 135, 138, 140})
 _RETAIN_NOT_SUPPORTED = 154  # of our will
+_QOS_NOT_SUPPORTED = 155  # likewise
 
 # MQTT 5 section 3.14.2.1, as far as a broker sends them to a client that behaves.
 _ENDINGS = {
@@ -50,6 +52,7 @@ _ENDINGS = {
     159: "too many connections in a short time",
 }
 _PASSING = frozenset({139, 141})  # of these, what is over soon
+_TAKEN_OVER = 142
 
 KEEPS_NOTHING = (
     "it keeps no retained messages: after a restart Home Assistant knows no states until we have "
@@ -68,6 +71,14 @@ class AccessError(RefusedError):
 
 class RetainError(RefusedError):
     """The broker keeps no retained messages, and accepts no client with a retained will."""
+
+
+class TakenOverError(RefusedError):
+    """Another client has our id: the broker keeps one of the two."""
+
+
+class QosError(RefusedError):
+    """The broker takes messages of QoS 0 alone, and accepts no client with a will of QoS 1."""
 
 
 class VersionError(BrokerError):
@@ -126,6 +137,8 @@ def refusal(endpoint: Endpoint, reason_code: int) -> BrokerError:
         kind = AccessError
     elif reason_code == _RETAIN_NOT_SUPPORTED:
         kind = RetainError
+    elif reason_code == _QOS_NOT_SUPPORTED:
+        kind = QosError
     return kind(f"{endpoint}: {words}")
 
 
@@ -149,7 +162,9 @@ def no_mqtt(endpoint: Endpoint) -> BrokerError:
 
 def ended(endpoint: Endpoint, reason_code: int, words: str) -> BrokerError:
     """A DISCONNECT from the broker; ``words`` are for reason codes that it should not send."""
-    kind = BrokerError if reason_code in _PASSING else RefusedError
+    kind: type[BrokerError] = BrokerError if reason_code in _PASSING else RefusedError
+    if reason_code == _TAKEN_OVER:
+        kind = TakenOverError
     return kind(f"{endpoint}: it ended the connection: {_ENDINGS.get(reason_code, words)}")
 
 
@@ -166,6 +181,14 @@ def garbled(endpoint: Endpoint) -> BrokerError:
 def no_answer(endpoint: Endpoint) -> BrokerError:
     """A PUBACK or PINGRESP that did not come."""
     return BrokerError(f"{endpoint}: it stopped answering")
+
+
+def ends_over(endpoint: Endpoint, topic: str, size: int) -> str:
+    """A message over which the broker ends the connection, again and again."""
+    return (
+        f"{endpoint}: each time that {topic} is published ({size} bytes) it ends the connection: "
+        "that is left out; does it limit the size of messages (message_size_limit of mosquitto)?"
+    )
 
 
 def may_not_subscribe(endpoint: Endpoint, topic: str, reason: str) -> AccessError:

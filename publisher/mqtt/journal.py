@@ -48,6 +48,7 @@ class Journal:
         self._writing = False
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._threadless = False
         # The writer's own:
         self._file: int | None = None
         self._size = 0
@@ -86,6 +87,10 @@ class Journal:
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Writes what is left; a disk that does not answer within ``timeout`` is left behind."""
+        if self._thread is None and self._path is not None and self._unwritten:
+            self._behind = True
+            self._attempt(self._path, [], self.waiting())
+            self._unwritten.clear()
         self.flush(timeout)
         with self._changed:
             self._closing = True
@@ -104,11 +109,26 @@ class Journal:
             return
         self._unwritten.extend(lines)
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._write_all, args=(self._path,), name="journal", daemon=True
-            )
-            self._thread.start()
+            self._thread = self._started(self._path)
         self._changed.notify_all()
+
+    def _started(self, path: Path) -> threading.Thread | None:
+        """The writer; where no thread can be had now, the next event tries again."""
+        thread = threading.Thread(target=self._write_all, args=(path,), name="journal", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threadless:
+                log.warning(
+                    "events that wait are kept in memory alone: the system lets us start no thread "
+                    "(TasksMax, ulimit -u)"
+                )
+            self._threadless = True
+            return None
+        if self._threadless:
+            self._threadless = False
+            log.info("events that wait are kept on disk again")
+        return thread
 
     def _open(self, path: Path) -> None:
         try:
@@ -163,10 +183,10 @@ class Journal:
                 self._renew(path, messages)
             else:
                 self._extend(self._file, lines)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             if not self._behind:
                 words = "events that wait are kept in memory alone: %s: %s"
-                log.warning(words, path, error.strerror)
+                log.warning(words, path, getattr(error, "strerror", None) or "no memory")
             self._behind = True
         else:
             if self._behind:

@@ -51,13 +51,14 @@ class Outbox:
         self.wake()
 
     def hold(self) -> None:
-        """Gives nothing out until ``release``."""
+        """Gives nothing out until ``release`` but what is neither a state nor an event."""
         self._held = True
 
     def release(self) -> None:
         """Gives out again what waits."""
-        self._held = False
-        self.wake()
+        if self._held:
+            self._held = False
+            self.wake()
 
     @property
     def held(self) -> bool:
@@ -68,7 +69,9 @@ class Outbox:
         """Everything that waits, each message once; the caller sends it or puts it back."""
         with self._lock:
             if self._held:
-                return []
+                asked = list(self._answers)  # a question has to go first
+                self._answers.clear()
+                return asked
             taken = [self._states[topic] for topic in self._unsent]
             taken.extend(self._events)
             taken.extend(self._answers)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from publisher.contract.messages import Message, Request
@@ -20,7 +21,7 @@ from publisher.mqtt.backoff import Backoff, ReconnectTimes
 from publisher.mqtt.broker import BrokerSettings
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
-from publisher.mqtt.failures import KEEPS_NOTHING, RefusedError
+from publisher.mqtt.failures import KEEPS_NOTHING, RefusedError, TakenOverError, ends_over
 from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.properties import Will
 
@@ -28,6 +29,11 @@ log = logging.getLogger(__name__)
 
 # So many connections in a row that did not last are no accident.
 _BRIEF = 3
+# From so many on messages go one by one: then it shows over which of them the broker hangs up.
+_CAUTIOUS = 2
+_BLAMED = 3  # times until a message is set aside
+_SMALLER = 0.9  # so much of the size of one set aside may be tried again
+_MOST_ASIDE = 100
 # Of the time to stop in, what saying goodbye and ending the thread may take.
 _LEAVING_SECONDS = 0.3
 
@@ -104,18 +110,34 @@ class Session:
         self._times = times
         self._backoff = Backoff(times.first)
         self._batch: deque[Message] = deque()
+        self._brief = 0  # connections in a row that did not last
+        self._blamed: dict[str, int] = {}
+        self._aside: dict[str, int] = {}  # sizes of messages over which the broker hangs up
+        self._refused: dict[str, Message] = {}
+        self._offer_at = float("inf")
+        self._offer_wait = times.offer
         self._farewell: Sequence[Message] = ()
         self._leave_by = 0.0
         self._interrupt = Interrupt()
         self._thread: threading.Thread | None = None
         self._woken = False
         self._state: tuple[bool, str] = (False, "")
+        self._under_way = False
         self._remarked: set[str] = set()
 
-    def start(self) -> None:
-        """Begins to connect; returns at once."""
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
-        self._thread.start()
+    def start(self) -> bool:
+        """Begins to connect; returns at once, with whether that could be begun.
+
+        Where no thread can be had now, it may be called again.
+        """
+        thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._remark("the system lets us start no thread (TasksMax, ulimit -u); trying on")
+            return False
+        self._thread = thread
+        return True
 
     def wake(self) -> None:
         """Says that something waits in the outbox. Any thread may call this."""
@@ -147,7 +169,6 @@ class Session:
 
     def _run(self) -> None:
         gone_since = time.monotonic()
-        brief = 0
         while not self._interrupt.stopping:
             began = time.monotonic()
             longest = self._times.away
@@ -169,10 +190,10 @@ class Session:
                 gone_since = time.monotonic()
                 if gone_since - began >= self._times.steady:
                     self._backoff.reset()
-                    brief = 0
+                    self._brief = 0
                 else:
-                    brief += 1
-                if brief == _BRIEF:
+                    self._brief += 1
+                if self._brief == (2 if self._under_way else 1) * _BRIEF and not self._aside:
                     client_id = self._options.client_id
                     self._remark(
                         f"{self._endpoint}: the connection is lost soon after it is made, again "
@@ -183,6 +204,7 @@ class Session:
     def _live(self) -> None:
         """One connection, from the first packet to the last."""
         connection = self._connector.connect(self._options, self._interrupt)
+        self._under_way = False
         try:
             self.connections += 1
             connection.subscribe(self._subscriptions)
@@ -190,25 +212,33 @@ class Session:
             self._tell(True, f"connected to {self._endpoint} with {connection.version}")
             if not connection.keeps:
                 self._remark(f"{self._endpoint}: {KEEPS_NOTHING}")
+            self._refused.clear()  # all that is not confirmed is sent again
+            self._offer_at = float("inf")
             self._outbox.renew()
             self._batch = deque(
                 sorted(self._outbox.take(), key=lambda message: message.topic != self._status_topic)
             )
             while not self._interrupt.stopping:
                 self._pump(connection)
-                connection.turn()
+                connection.turn(max(self._offer_at - time.monotonic(), 0.0))
                 self._hand_on(connection)
+                self._offer_again()
             self._leave(connection)
+        except TakenOverError:
+            self._brief = min(self._brief, _CAUTIOUS - 1)  # it is not the message's fault
+            raise
         finally:
             self._hand_on(connection)
             connection.close()
+            self._under_way = bool(connection.unacknowledged)
+            self._blame(connection.unacknowledged)
             for message in (*connection.unacknowledged, *self._batch):
                 self._outbox.put_back(message)
             self._batch.clear()
 
     def _pump(self, connection: Connection) -> None:
         """Sends while there is something to send and the broker keeps up."""
-        while connection.room:
+        while connection.room and not (self._is_cautious and connection.unacknowledged):
             if not self._batch:
                 self._woken = False  # before the look: what is put in after it wakes us again
                 self._batch.extend(self._outbox.take())
@@ -216,10 +246,45 @@ class Session:
                     return
             self._send(connection, self._batch.popleft())
 
+    @property
+    def _is_cautious(self) -> bool:
+        return self._brief >= _CAUTIOUS
+
     def _send(self, connection: Connection, message: Message) -> None:
+        size = self._aside.get(message.key or message.topic)
+        if size is not None and (message.key or len(message.payload) > _SMALLER * size):
+            return
+        if self._is_cautious and not message.qos:
+            message = replace(message, qos=1)  # so that it is acknowledged
         if connection.publish(message):
             self.messages_sent += 1
             self.payload_sent_bytes += len(message.payload)
+
+    def _blame(self, under_way: Sequence[Message]) -> None:
+        """Notes over which message the connection has ended; one that always does it is left out.
+
+        An event that is left out waits for the next start.
+        """
+        if not self._is_cautious or len(under_way) != 1 or self._interrupt.stopping:
+            return
+        (message,) = under_way
+        if message.topic == self._status_topic:
+            return  # no broker has anything against one word
+        name = message.key or message.topic
+        self._blamed[name] = self._blamed.get(name, 0) + 1
+        if self._blamed[name] >= _BLAMED and len(self._aside) < _MOST_ASIDE:
+            del self._blamed[name]
+            self._aside[name] = len(message.payload)
+            self._remark(ends_over(self._endpoint, message.topic, len(message.payload)))
+
+    def _offer_again(self) -> None:
+        """Sends again, now and then, what the broker has refused: its rules may have changed."""
+        if time.monotonic() < self._offer_at:
+            return
+        self._batch.extendleft(reversed(self._refused.values()))
+        self._refused.clear()
+        self._offer_at = float("inf")
+        self._offer_wait = min(2 * self._offer_wait, self._times.offer_longest)
 
     def _hand_on(self, connection: Connection) -> None:
         """Gives requests and remarks to those whom they concern."""
@@ -234,7 +299,13 @@ class Session:
         connection.remarks.clear()
         for message in connection.confirmed:
             self._outbox.confirmed(message)
+            if message.key:
+                self._offer_wait = self._times.offer
         connection.confirmed.clear()
+        for message in connection.refused:
+            self._refused[message.key or ""] = message
+            self._offer_at = min(self._offer_at, time.monotonic() + self._offer_wait)
+        connection.refused.clear()
 
     def _leave(self, connection: Connection) -> None:
         left = deque((*self._batch, *self._outbox.take(), *self._farewell))

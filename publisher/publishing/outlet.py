@@ -122,10 +122,11 @@ class Outlet:
         self._channels.pop(leaf, None)
         self._put(self._empty(leaf))
 
-    def again(self) -> None:
-        """Has the next readings published whether they changed or not."""
-        for channel in self._channels.values():
-            channel.again()
+    def again(self, *leaves: str) -> None:
+        """Has the next readings published, changed or not: of all topics, or of some."""
+        for leaf, channel in self._channels.items():
+            if not leaves or leaf in leaves:
+                channel.again()
 
     def status(self, word: bytes) -> Message:
         """The status topic saying ``online``, which is to be believed for a while, or ``offline``.

@@ -21,6 +21,7 @@ from publisher.contract.printable import printable
 from publisher.contract.readings import HealthReading
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources
+from publisher.sources.bounded import NO_THREAD
 from publisher.sources.gpu_use import GpuUse
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.gpu import Gpu
@@ -191,7 +192,10 @@ class RunningSubsystem:
             return
         self._began = now
         if self._worker:
-            self._worker.begin()
+            try:
+                self._worker.begin()
+            except RuntimeError:
+                self._settle(SourceError(NO_THREAD), now)
         else:
             self._settle(self._attempt(), now)
 
@@ -253,10 +257,9 @@ class _Worker:
 
     def begin(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, name=f"subsystem-{self._name}", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=f"subsystem-{self._name}", daemon=True)
+            thread.start()
+            self._thread = thread
         self.busy = True
         self._done.clear()
         self._asked.release()

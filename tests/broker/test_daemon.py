@@ -246,19 +246,62 @@ def test_commands(
     assert daemon.end(signal.SIGTERM) == 0
 
 
+OTHER = json.dumps({"machine_id": "somebody else", "host": "other\x1b[31m"}).encode()
+
+
 def test_two_machines_cannot_share_a_prefix(
     broker: Shipped, watch: Watch, run: Callable[..., Daemon]
 ) -> None:
-    other = watch(broker, username="fanwhy")
-    info = {"machine_id": "somebody else", "host": "other\x1b[31m"}
-    other.publish("host/info", json.dumps(info).encode(), retain=True)
+    other = watch(broker, "host/command", username="fanwhy")
+    other.publish("host/info", OTHER, retain=True)
     daemon = run(broker)
+    assert other.wait_for("host/command").payload == b"refresh"
+    other.publish("host/info", OTHER, retain=True)
     assert daemon.wait(15) == 1
     line = daemon.log.read_text().splitlines()[-1]
     assert "{hostname}" in line
     assert "other" in line
     assert "\x1b" not in line
-    assert payload(other.last("host/info"))["machine_id"] == "somebody else"
+    reader = watch(broker)
+    assert payload(reader.wait_for("host/info"))["machine_id"] == "somebody else"
+    assert "host/status" not in {message.topic for message in reader.messages}
+
+
+def test_a_real_second_machine_cannot_share_a_prefix(
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    watcher = watch(broker)
+    first = run(broker)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    # Another machine: its id is another file's.
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/machine-id").write_text("f" * 32)
+    second = run(broker, root=f"'{tmp_path}'")
+    assert second.wait(15) == 1
+    assert "another machine" in second.log.read_text().splitlines()[-1]
+    assert watcher.last("host/status").payload == b"online"
+    assert first.end(signal.SIGTERM) == 0
+
+
+def test_nobody_who_may_write_ends_it(
+    broker: Shipped, watch: Watch, run: Callable[..., Daemon]
+) -> None:
+    stranger = watch(broker, username="fanwhy")
+    stranger.publish("host/info", OTHER, retain=True)  # left behind, and nobody there
+    watcher = watch(broker)
+    daemon = run(broker)
+    watcher.wait(lambda messages: leaves(messages) >= ALWAYS)
+    ours = payload(watcher.last("host/info"))["machine_id"]
+    assert ours != "somebody else"
+    for _ in range(50):
+        stranger.publish("host/info", OTHER, retain=True)
+        stranger.publish("host/command", b"refresh")
+        stranger.publish("host/command", b"\x1b[2J", qos=0)
+    watcher.wait_for("host/info", OTHER)
+    assert "set prefix" in daemon.log.read_text()
+    assert "\x1b" not in daemon.log.read_text()
+    assert daemon.end(signal.SIGTERM) == 0
+    watcher.wait_for("host/status", b"offline")
 
 
 def test_nonsense_where_another_machine_would_stand_ends_nothing(

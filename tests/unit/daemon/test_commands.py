@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from publisher.contract.messages import Request
 from publisher.contract.topics import TopicAddresses
 from publisher.daemon.commands import CommandHandler
+from publisher.daemon.neighbours import Neighbours
 from publisher.homeassistant.discovery import HomeAssistantSettings
+from publisher.mqtt.outbox import Outbox
 from publisher.subsystems.registry import all_topics
 
 NESTED = b"[" * 200_000
@@ -25,25 +25,30 @@ class Owner:
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None:
         self.did.append((topic, correlation_data))
 
-    def prefix_is_ours(self) -> None:
-        self.did.append("alone")
-
     def prefix_taken(self, name: str) -> None:
-        self.did.append(f"not alone: {name}")
+        self.did.append(f"taken: {name}")
+
+    def prefix_shared(self, name: str) -> None:
+        self.did.append(f"shared: {name}")
 
 
 class Stage:
     def __init__(self) -> None:
         self.owner = Owner()
+        self.now = 1000.0
+        self.outbox = Outbox()
+        topics = TopicAddresses("host/nas")
+        neighbours = Neighbours(self.owner, self.outbox, of=topics, machine_id="ours", first=True)
         self.commands = CommandHandler(
             self.owner,
-            of=TopicAddresses("host/nas"),
-            machine_id="ours",
+            of=topics,
+            neighbours=neighbours,
             homeassistant=HomeAssistantSettings(
                 discovery_prefix="discovery", status_topic="home/status"
             ),
             leaves=all_topics().keys(),
             announce=self._announce,
+            clock=lambda: self.now,
         )
 
     def _announce(self, request: Request) -> bool:
@@ -93,22 +98,37 @@ def test_an_answer_forges_nothing_that_others_live_by(topic: str) -> None:
     assert Stage().ask(topic) == []
 
 
-def test_a_neighbour_is_told_from_an_earlier_run() -> None:
+def test_a_refresh_too_soon_is_done_once_and_later() -> None:
     stage = Stage()
+    assert stage.command(b"refresh") == ["refresh"]
+    for _ in range(100):
+        assert stage.command(b"refresh") == []
+    assert stage.commands.due == stage.now + 5
+    stage.commands.tick(stage.now + 4.9)
+    assert stage.owner.did == []
+    stage.commands.tick(stage.now + 5)
+    assert stage.owner.did == ["refresh"]
+    assert stage.commands.due is None
 
-    def info(**facts: object) -> list[object]:
-        return stage.take("host/nas/info", json.dumps(facts).encode(), retain=True)
 
-    assert info(machine_id="ours", host="nas") == ["alone"]
-    assert info(machine_id="theirs", host="b\x1b[2J" + "o" * 1000) == [
-        "not alone: b\\x1b[2J" + "o" * 75
-    ]
-    assert info(host="nas") == []
+def test_no_more_is_answered_than_a_person_would_ask(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    assert sum(len(stage.ask("answers/me")) for _ in range(1000)) == 20
+    assert len(caplog.messages) == 1
+    stage.now += 10
+    assert len(stage.ask("answers/me")) == 1
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b"3", b"null", NESTED])
-def test_what_is_no_info_is_nobodys(payload: bytes) -> None:
-    assert Stage().take("host/nas/info", payload, retain=True) == []
+def test_unknown_commands_are_told_once_each_and_not_without_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    for number in range(1000):
+        stage.command(b"\x1b[2J")
+        stage.command(b"%d" % number)
+    assert caplog.messages[0] == "unknown command \\x1b[2J; known are refresh and why"
+    assert caplog.messages[-1] == "more such messages are passed over in silence"
+    assert len(caplog.messages) == 101
 
 
 def test_what_cannot_be_handled_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:

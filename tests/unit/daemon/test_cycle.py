@@ -19,6 +19,7 @@ from publisher.daemon.presence import Presence
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.unfinished import Unfinished
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
 from publisher.sources.files import KernelFiles
@@ -32,9 +33,9 @@ class Nobody:
 
     def answer_why(self, topic: str, correlation_data: bytes | None) -> None: ...
 
-    def prefix_is_ours(self) -> None: ...
-
     def prefix_taken(self, name: str) -> None: ...
+
+    def prefix_shared(self, name: str) -> None: ...
 
 
 def cycle_of(settings: Settings, state: Path) -> Cycle:
@@ -45,6 +46,7 @@ def cycle_of(settings: Settings, state: Path) -> Cycle:
         explainer=Explainer(settings.explain),
         timeline=Timeline.open(None),
         self_metrics=SelfMetrics(KernelFiles()),
+        unfinished=Unfinished(str(state)),
     )
     return Cycle(launch, life, presence)
 

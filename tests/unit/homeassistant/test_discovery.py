@@ -319,6 +319,31 @@ def test_single_entities_migrate() -> None:
     assert [topic for _, topic, _ in stage.said] == [single, OWN, single]
 
 
+def test_births_without_end_are_answered_now_and_then() -> None:
+    stage = Stage()
+    stage.run(30)
+    for _ in range(240):
+        stage.hear("homeassistant/status", b"online")
+        stage.run(0.5)
+    assert 8 <= stage.sink.repeats <= 13
+
+
+def test_foreign_entities_without_end_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    stage.run(1)
+    node = "fanwhy_0123456789abcdef"
+    for number in range(2000):
+        stage.hear(f"homeassistant/sensor/{node}/x{number}/config", b"{}", retain=True)
+        stage.hear(f"homeassistant/device/{node}/x{number}/config", b"{}", retain=True)
+        if not number % 100:
+            stage.run(5)
+    stage.run(120)
+    topics = {topic for _, topic, _ in stage.said}
+    assert len([topic for topic in topics if "/sensor/" in topic]) == 500
+    assert len([topic for topic in topics if "/device/" in topic]) <= 17
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
 def test_switched_off_it_withdraws() -> None:
     stage = Stage(enabled=False)
     stage.run(1)

@@ -417,6 +417,77 @@ def test_refused_rights_are_told_once(
     assert one.outbox.returned == []
 
 
+def event(number: int, payload: bytes = b"{}") -> Message:
+    return Message(topic="host/event", payload=payload, qos=1, key=f"run-{number}")
+
+
+def test_an_event_that_is_refused_is_offered_again(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    mended = threading.Event()
+
+    def refuse(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH and not mended.is_set():
+            peer.send(packet(PUBACK, got.packet_id + b"\x97"))
+        else:
+            broker.behave(peer, got)
+
+    broker.handle = refuse
+    one = run(broker.url)
+    for number in range(3):
+        one.outbox.put(event(number))
+    one.session.start()
+    broker.wait(lambda: len(broker.published) >= 9)  # each of them three times
+    mended.set()
+    until = time.monotonic() + 10
+    while one.outbox.waiting_events and time.monotonic() < until:
+        time.sleep(0.01)
+    assert one.outbox.waiting_events == []
+    assert len([each for each in caplog.records if "does not take" in each.message]) == 1
+
+
+def test_a_message_that_ends_every_connection_is_left_out(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hang_up(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH and len(got.body) > 5000:
+            peer.sock.shutdown(socket.SHUT_RDWR)
+        else:
+            broker.behave(peer, got)
+
+    broker.handle = hang_up
+    one = run(broker.url)
+    one.outbox.put(state("host/status", b"online", 1))
+    one.outbox.put(event(1, b"x" * 6000))
+    one.outbox.put(event(2))
+    one.outbox.put(state("host/catalogue", b"x" * 6000))
+    one.outbox.put(state("host/cpu"))
+    one.session.start()
+    broker.wait(lambda: any(each.topic == "host/cpu" for each in broker.published))
+    broker.wait(lambda: sum(each.topic == "host/event" for each in broker.published[-20:]) > 0)
+    until = time.monotonic() + 10
+    while len(one.outbox.waiting_events) > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [each.key for each in one.outbox.waiting_events] == ["run-1"]
+    said = [each.message for each in caplog.records if "is left out" in each.message]
+    assert len(said) == 2
+    assert any("host/catalogue is published (6000 bytes)" in line for line in said)
+    assert all("client id" not in each.message for each in caplog.records)
+
+
+def test_a_broker_of_qos_0_gets_a_will_of_qos_0(broker: ScriptedBroker, run: Run) -> None:
+    def greet(_: Peer, first: Packet) -> bytes:
+        will_qos = first.body[7] >> 3 & 3
+        return connack(5, 155) if will_qos else connack(5, 0, b"\x24\x00")
+
+    broker.greeting = greet
+    one = run(broker.url)
+    one.outbox.put(state("host/cpu", qos=1))
+    one.session.start()
+    broker.wait_published(1)
+    assert broker.published[0].qos == 0
+
+
 class Broken(Recorded):
     """An outbox that fails when it is asked for the first time."""
 

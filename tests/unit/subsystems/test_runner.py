@@ -182,3 +182,17 @@ def test_parts_are_reported_by_name() -> None:
     assert runner.read() == {"partial": Number()}
     health = runner.health["partial.secret"]
     assert (health.state, health.remedy) == ("denied", "run as root")
+
+
+def test_where_no_thread_can_be_had_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    clock = Clock()
+    runner, _ = runner_of(lambda _: None, clock, blocking=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        assert runner.read() == {"steady": Number(number=1)}
+        assert "no thread" in runner.health["scripted"].reason
+    clock.now += 1000.0
+    assert "scripted" in runner.read()
