@@ -11,16 +11,20 @@ import os
 from dataclasses import dataclass, field
 
 from publisher.contract.metric import Reading, choice, flag, percent, reading, size, text
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import block, mounts
 from publisher.sources.children import Child, find
 from publisher.subsystems.base import Subsystem
 
 _PERIOD = 30.0
+_SOON = 10.0  # until a further look shows whether what was mounted just now stays
 _SLOW_PERIOD = 60.0
 _PATIENCE = 5.0
-# However many servers a machine has mounted, this many questions are under way at once.
+_SILENT_PERIOD = 15.0
+# However many servers a machine has mounted, this many questions are under way at once, those
+# that are stuck not counted, of which there may be so many.
 _CHILDREN = 4
+_MOST_STUCK = 32
 
 
 @reading
@@ -33,7 +37,10 @@ class FilesystemReading(Reading):
         "Source", "The device or server that holds it.", triggers=False, diagnostic=True
     )
     state: str | None = choice(
-        "State", "Whether it answers when asked for its figures.", options=("ok", "not_answering")
+        "State",
+        "Whether it answers when asked for its figures. Failed: it answers with an error, or the "
+        "kernel met one and writes to it no more.",
+        options=("ok", "not_answering", "failed"),
     )
     read_only: bool | None = flag(
         "Read-only", "It cannot be written, by wish or since the kernel met an error."
@@ -83,10 +90,12 @@ class Figures:
         """From the exit status of ``stat --file-system`` and what it printed for ``STAT_FORMAT``.
 
         Raises:
+            AbsentError: it is not there.
+            DeniedError: this user may not ask it.
             SourceError: it failed, or printed something else.
         """
         if status != 0:
-            raise SourceError("tells no figures", path=path)
+            raise _refusal(answer, path)
         try:
             return cls(*map(int, answer.split()))
         except (TypeError, ValueError):
@@ -115,14 +124,25 @@ class _Slow:
     child: Child | None = None
     asked: float = float("-inf")
     silent: bool = False
+    failed: bool = False
 
 
 @dataclass(slots=True)
 class _Table:
-    """The mount table as it was when it last changed."""
+    """The mount table as it was when it last changed.
+
+    Attributes:
+        content: of the kernel's file.
+        mounts: by identity.
+        new: identities of what was not there before: it may come and go with a program, and
+            becomes one of the mounts when it is still there at the next look.
+        hidden: mount points that cannot be asked from inside this container.
+    """
 
     content: bytes = b""
     mounts: dict[str, mounts.Mount] = field(default_factory=dict)
+    new: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
 
 class Filesystems:
@@ -135,6 +155,7 @@ class Filesystems:
         self._slow: dict[str, _Slow] = {}
         self._left: list[Child] = []
         self._figures: dict[str, Figures] = {}
+        self._failed: set[str] = set()
         self._next = float("-inf")
         self._readings: dict[str, FilesystemReading] = {}
 
@@ -142,8 +163,8 @@ class Filesystems:
         """The newest reading of each."""
         changed = self._ask(now)
         if now >= self._next:
-            self._next = now + _PERIOD
             self._take(self._subsystem.part("mounts", self._look) or _Table())
+            self._next = now + (_SOON if self._table.new else _PERIOD)
             self._left = [child for child in self._left if child.poll() is None]
             self._measure()
             changed = True
@@ -155,26 +176,40 @@ class Filesystems:
         return self._readings
 
     def mount_point(self, identity: str) -> str | None:
-        """Where a file system is mounted; ``None`` if it is not, or if asking it may hang."""
+        """Where a file system is mounted; ``None`` if it is not, or cannot be asked at once."""
         mount = self._table.mounts.get(identity)
-        return None if mount is None or mount.slow else mount.point
+        if mount is None or mount.slow or mount.point in self._table.hidden:
+            return None
+        return mount.point
 
     def close(self) -> None:
         for child in (*self._left, *(slow.child for slow in self._slow.values() if slow.child)):
             child.leave()
 
     def _look(self) -> _Table:
+        before = self._table
         content = mounts.table(self._files)
-        if content == self._table.content:
-            return self._table
-        return _Table(content, self._identified(mounts.data(mounts.parse(content))))
+        hidden = before.hidden
+        if self._files.root:  # what is seen from inside a container changes by itself
+            hidden = frozenset(mounts.hidden(self._files, before.mounts.values()))
+        if content == before.content and not before.new and hidden == before.hidden:
+            return before
+        found = mounts.data(mounts.parse(content))
+        named = self._identified(mounts.failures(self._files, found))
+        new: frozenset[str] = frozenset()
+        if before.content:
+            new = frozenset(named.keys() - before.mounts.keys() - before.new)
+        kept = {identity: mount for identity, mount in named.items() if identity not in new}
+        return _Table(content, kept, new, frozenset(mounts.hidden(self._files, kept.values())))
 
     def _take(self, table: _Table) -> None:
         if table is self._table:
             return
         self._table = table
         slow = {
-            identity for identity, mount in table.mounts.items() if mount.slow and self._files.live
+            identity
+            for identity, mount in table.mounts.items()
+            if mount.slow and self._files.live and mount.point not in table.hidden
         }
         for identity in self._slow.keys() - slow:
             if child := self._slow.pop(identity).child:
@@ -185,12 +220,21 @@ class Filesystems:
         self._tell()
 
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
-        uuids = block.uuids(self._files)
-        disks = block.disks(self._files)
-        named: dict[str, mounts.Mount] = {}
-        for mount in found:
-            named.setdefault(self._identity(mount, uuids, disks), mount)
-        return named
+        """By identity; those that are known already keep theirs."""
+        known = {_place(mount): identity for identity, mount in self._table.mounts.items()}
+        names = {mount.point: known.get(_place(mount)) for mount in found}
+        if None in names.values():
+            uuids = block.uuids(self._files)
+            disks = block.disks(self._files)
+            taken = set(names.values())
+            for mount in found:
+                if names[mount.point] is None:
+                    identity = self._identity(mount, uuids, disks)
+                    if identity in taken:  # a snapshot has the UUID of what it was taken of
+                        identity = mount.source
+                    names[mount.point] = None if identity in taken else identity
+                    taken.add(identity)
+        return {identity: mount for mount in found if (identity := names[mount.point])}
 
     def _identity(
         self, mount: mounts.Mount, uuids: dict[str, str], disks: list[block.BlockDisk]
@@ -209,34 +253,45 @@ class Filesystems:
     def _measure(self) -> None:
         """Asks those that answer at once."""
         self._figures.clear()
-        failure: SourceError | None = None
+        self._failed.clear()
+        failure: SourceError | None = _not_seen(self._table.hidden)
         for identity, mount in self._table.mounts.items():
-            if mount.slow:
+            if mount.slow or mount.point in self._table.hidden:
                 continue
             try:
-                self._figures[identity] = Figures.of(self._files.statvfs(mount.point))
+                self._figures[identity] = self._measured(mount)
             except SourceError as error:
                 failure = error
+                if _is_failing(error):
+                    self._failed.add(identity)
         self._subsystem.health["disk.filesystems"] = failure
+
+    def _measured(self, mount: mounts.Mount) -> Figures:
+        figures = Figures.of(self._files.statvfs(mount.point))
+        # XFS that was shut down after an error tells its figures, and nothing else.
+        if mount.type == "xfs" and self._files.live and not self._files.exists(mount.point):
+            raise SourceError("its folder cannot be read", path=mount.point)
+        return figures
 
     def _ask(self, now: float) -> bool:
         """Looks after the children; whether any file system has new figures or fell silent."""
         if not self._slow:
             return False
         changed = False
-        running = sum(slow.child is not None for slow in self._slow.values())
+        asking = [slow for slow in self._slow.values() if slow.child]
+        running = sum(not slow.silent for slow in asking)
+        stuck = len(asking) - running
         for identity, slow in self._slow.items():
             if slow.child:
                 answer = slow.child.poll()
                 if answer is not None:
                     slow.child = None
-                    running -= 1
                     changed |= self._settle(slow, answer, self._table.mounts[identity].point)
                 elif now - slow.asked >= _PATIENCE and not slow.silent:
                     slow.child.kill()  # lets go of NFS; a FUSE server's debtor stays stuck
                     slow.silent = changed = True
                     slow.figures = None
-            elif now - slow.asked >= _SLOW_PERIOD and running < _CHILDREN:
+            elif running < _CHILDREN and stuck < _MOST_STUCK and _is_due(slow, now):
                 slow.asked = now
                 running += self._start(slow, self._table.mounts[identity].point)
         self._tell()
@@ -247,7 +302,9 @@ class Filesystems:
             program = find("stat")
             if program is None:
                 raise AbsentError("no program `stat` to ask with", path=point)
-            slow.child = Child([program, "-f", "-c", STAT_FORMAT, self._files.root + point])
+            slow.child = Child(
+                [program, "-f", "-c", STAT_FORMAT, self._files.root + point], complaints=True
+            )
         except SourceError as error:
             slow.failure = error
             return False
@@ -258,12 +315,13 @@ class Filesystems:
         code, output = answer
         if slow.silent and code < 0:  # killed by us: nothing new
             return False
-        slow.silent = False
+        slow.silent = slow.failed = False
         slow.figures, slow.failure = None, None
         try:
             slow.figures = Figures.parse(code, output, point)
         except SourceError as error:
             slow.failure = error
+            slow.failed = _is_failing(error)
         return True
 
     def _tell(self) -> None:
@@ -284,7 +342,11 @@ class Filesystems:
     def _reading(self, identity: str, mount: mounts.Mount) -> FilesystemReading:
         slow = self._slow.get(identity)
         figures = slow.figures if slow else self._figures.get(identity)
-        state = "not_answering" if slow and slow.silent else "ok" if figures else None
+        state = "ok" if figures else None
+        if slow and slow.silent:
+            state = "not_answering"
+        elif mount.failed or identity in self._failed or (slow and slow.failed):
+            state = "failed"
         if figures is None or not figures.plausible:
             return FilesystemReading(
                 label=mount.point,
@@ -307,6 +369,41 @@ class Filesystems:
             available_bytes=available,
             inodes_used_percent=_percent(figures.inodes - figures.inodes_free, figures.inodes_free),
         )
+
+
+def _place(mount: mounts.Mount) -> tuple[str, str, str]:
+    return mount.device, mount.point, mount.source
+
+
+def _is_due(slow: _Slow, now: float) -> bool:
+    """One that did not answer is asked again soon: that may have been a moment's trouble."""
+    return now - slow.asked >= (_SILENT_PERIOD if slow.silent else _SLOW_PERIOD)
+
+
+def _is_failing(error: SourceError) -> bool:
+    """Whether the file system is in trouble, not just out of reach for us."""
+    return not isinstance(error, AbsentError | DeniedError)
+
+
+def _refusal(answer: bytes, path: str) -> SourceError:
+    """What ``stat`` says when it fails: last the words of the error."""
+    words = answer.strip().rpartition(b": ")[2][:60].decode("ascii", "replace")
+    if words in {"Permission denied", "Operation not permitted"}:
+        return DeniedError("this user may not ask it", path=path)
+    if words == "No such file or directory":
+        return AbsentError("not on this machine", path=path)
+    return SourceError(f"tells no figures: {words}" if words else "tells no figures", path=path)
+
+
+def _not_seen(hidden: frozenset[str]) -> SourceError | None:
+    if not hidden:
+        return None
+    return AbsentError(
+        "not seen from inside this container",
+        path=", ".join(sorted(hidden)[:3]),
+        remedy="bind the host's root folder, with all that is mounted below it, as "
+        "docker-compose.yml does",
+    )
 
 
 def _percent(used: int, free: int) -> float | None:

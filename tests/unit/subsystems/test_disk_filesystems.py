@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.errors import SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources, mounts
 from publisher.sources.recording import Captured
 from publisher.subsystems.disk.disk import Disk
@@ -145,6 +145,91 @@ def test_an_overlay_stands_for_a_container_that_has_nothing_else() -> None:
     tree = Path(__file__).parents[2] / "fixtures" / "disk" / "container"
 
     assert Disk(Sources(files=Captured(tree))).read().filesystems.keys() == {"overlay"}
+
+
+class Machine:
+    """A machine made of files, of which the mounts change."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.now = 0.0
+        (root / "proc/self").mkdir(parents=True)
+        (root / "dev/disk/by-uuid").mkdir(parents=True)
+        self.disk = Disk(Sources(files=Captured(root), monotonic=lambda: self.now))
+
+    def mounts(self, *lines: str) -> None:
+        (self.root / "proc/self/mountinfo").write_text("\n".join(lines) + "\n")
+
+    def device(self, name: str, number: str, uuid: str) -> None:
+        for path in (f"dev/{name}", f"sys/devices/virtual/block/{name}/dev"):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).touch()
+        link = self.root / f"sys/dev/block/{number}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(f"../../devices/virtual/block/{name}")
+        by_uuid = self.root / f"dev/disk/by-uuid/{uuid}"
+        by_uuid.unlink(missing_ok=True)
+        by_uuid.symlink_to(f"../../{name}")
+
+    def read(self, *, after: float = 30.0) -> dict[str, str | None]:
+        """Mount points by identity."""
+        self.now += after
+        return {name: item.label for name, item in self.disk.read().filesystems.items()}
+
+
+_STICK = "30 27 8:17 / /media/me/stick rw - vfat /dev/sdb1 rw"
+
+
+def test_what_was_mounted_for_a_moment_is_not_told(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.mounts(_ROOT)
+    assert list(machine.read().values()) == ["/"]
+    machine.mounts(_ROOT, _STICK)
+    assert list(machine.read().values()) == ["/"]
+    machine.mounts(_ROOT)
+    assert list(machine.read(after=10).values()) == ["/"]
+    machine.mounts(_ROOT, _STICK)
+    assert list(machine.read().values()) == ["/"]
+
+
+def test_what_stays_is_told_ten_seconds_after_it_was_seen(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.mounts(_ROOT)
+    machine.read()
+    machine.mounts(_ROOT, _STICK)
+    machine.read()
+    assert list(machine.read(after=10).values()) == ["/", "/media/me/stick"]
+    machine.mounts(_ROOT)
+    assert list(machine.read().values()) == ["/"]
+
+
+def test_a_snapshot_takes_nobodys_identity(tmp_path: Path) -> None:
+    """It has the UUID of what it was taken of, and udev's link then leads to it."""
+    machine = Machine(tmp_path)
+    root = "27 1 252:0 / / rw - ext4 /dev/mapper/vg-root rw"
+    machine.device("dm-0", "252:0", "0a-0b")
+    machine.mounts(root)
+    assert machine.read() == {"0a-0b": "/"}
+    machine.device("dm-5", "252:5", "0a-0b")
+    machine.mounts(root, "28 27 252:5 / /backup/snapshot rw - ext4 /dev/mapper/vg-snap rw")
+    machine.read()
+    assert machine.read() == {"0a-0b": "/", "/dev/mapper/vg-snap": "/backup/snapshot"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"stat: cannot read \xe2\x80\x98/m\xe2\x80\x99: Permission denied\n", DeniedError, "user"),
+        (b"stat: can't read '/m: x': No such file or directory\n", AbsentError, "not on this"),
+        (b"stat: '/m': Transport endpoint is not connected\n", SourceError, "endpoint is not"),
+        (b"stat: '/m': Stale file handle\n", SourceError, "Stale file handle"),
+        (b"", SourceError, "tells no figures"),
+    ],
+)
+def test_a_refusal_is_told_by_its_reason(answer: bytes, kind: type, words: str) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        Figures.parse(1, answer, "/m")
+    assert type(caught.value) is kind
 
 
 def _df() -> dict[str, list[int]]:
