@@ -109,6 +109,25 @@ print(json.dumps(states))
     assert found == [["ok", False], ["failed", True]]
 
 
+def test_one_that_goes_on_in_spite_of_an_error_has_failed_too(tmp_path: Path) -> None:
+    found = _alone(
+        """
+point = made()
+run("mount", "-o", "remount,errors=continue", point)
+device = Path(subprocess.check_output(["findmnt", "-no", "SOURCE", point], text=True).strip()).name
+states = [read(point).state]
+Path("/sys/fs/ext4", device, "trigger_fs_error").write_text("made up by a test")
+run("sync")
+now += 30
+item = read(point)
+print(json.dumps([*states, item.state, item.read_only]))
+""",
+        tmp_path,
+    )
+
+    assert found == ["ok", "failed", False]
+
+
 def test_xfs_that_was_shut_down_has_failed(tmp_path: Path) -> None:
     found = _alone(
         """

@@ -283,7 +283,7 @@ class Alerts:
 
 _TROUBLES: Final = {
     Trouble.READ_ONLY: ("critical", "turned read-only after an error"),
-    Trouble.FAILING: ("critical", "answers with errors"),
+    Trouble.FAILING: ("critical", "has errors"),
     Trouble.SILENT: ("warning", "does not answer"),
 }
 _DUST: Final = Condition(

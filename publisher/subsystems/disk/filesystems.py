@@ -14,6 +14,7 @@ from publisher.contract.metric import Reading, choice, flag, percent, reading, s
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import block, mounts
 from publisher.sources.children import Child, find
+from publisher.sources.files import KernelFiles
 from publisher.subsystems.base import Subsystem
 
 _PERIOD = 30.0
@@ -39,7 +40,7 @@ class FilesystemReading(Reading):
     state: str | None = choice(
         "State",
         "Whether it answers when asked for its figures. Failed: it answers with an error, or the "
-        "kernel met one and writes to it no more.",
+        "kernel has met one in it.",
         options=("ok", "not_answering", "failed"),
     )
     read_only: bool | None = flag(
@@ -156,6 +157,7 @@ class Filesystems:
         self._left: list[Child] = []
         self._figures: dict[str, Figures] = {}
         self._failed: set[str] = set()
+        self._devices: dict[str, str] = {}
         self._next = float("-inf")
         self._readings: dict[str, FilesystemReading] = {}
 
@@ -206,6 +208,7 @@ class Filesystems:
         if table is self._table:
             return
         self._table = table
+        self._devices.clear()
         slow = {
             identity
             for identity, mount in table.mounts.items()
@@ -260,6 +263,8 @@ class Filesystems:
                 continue
             try:
                 self._figures[identity] = self._measured(mount)
+                if self._met_an_error(mount):
+                    self._failed.add(identity)
             except SourceError as error:
                 failure = error
                 if _is_failing(error):
@@ -272,6 +277,22 @@ class Filesystems:
         if mount.type == "xfs" and self._files.live and not self._files.exists(mount.point):
             raise SourceError("its folder cannot be read", path=mount.point)
         return figures
+
+    def _met_an_error(self, mount: mounts.Mount) -> bool:
+        """Whether ext4 has recorded an error since the machine was started.
+
+        From Linux 6.12 to 6.14 it tells in no other way that it stopped; and it may have been
+        told to go on in spite of errors.
+        """
+        if mount.type != "ext4":
+            return False
+        if mount.device not in self._devices:
+            self._devices[mount.device] = block.name_of(self._files, mount.device) or ""
+        try:
+            at = self._files.integer(f"/sys/fs/ext4/{self._devices[mount.device]}/last_error_time")
+        except SourceError:
+            return False
+        return at > 0 and at > _booted(self._files)
 
     def _ask(self, now: float) -> bool:
         """Looks after the children; whether any file system has new figures or fell silent."""
@@ -369,6 +390,15 @@ class Filesystems:
             available_bytes=available,
             inodes_used_percent=_percent(figures.inodes - figures.inodes_free, figures.inodes_free),
         )
+
+
+def _booted(files: KernelFiles) -> int:
+    """When the machine was started, in seconds since the epoch; far ahead where it tells not."""
+    try:
+        _, _, rest = files.read("/proc/stat").partition(b"\nbtime ")
+        return int(rest.partition(b"\n")[0])
+    except (SourceError, ValueError):
+        return 1 << 62
 
 
 def _place(mount: mounts.Mount) -> tuple[str, str, str]:

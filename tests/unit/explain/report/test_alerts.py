@@ -147,7 +147,7 @@ def test_a_full_file_system_is_not_told_of_its_inodes_as_well(stage: Stage) -> N
     ("trouble", "severity", "words"),
     [
         (Trouble.READ_ONLY, "critical", "turned read-only after an error"),
-        (Trouble.FAILING, "critical", "answers with errors"),
+        (Trouble.FAILING, "critical", "has errors"),
         (Trouble.SILENT, "warning", "does not answer"),
     ],
 )
@@ -171,7 +171,7 @@ def test_worse_trouble_is_told_again(stage: Stage) -> None:
         stage.play(lasting=120, signs=Signs(filesystem_trouble={"/srv": trouble}))
     assert [(event.event, event.message) for event in stage.events] == [
         ("alert_raised", "File system /srv does not answer"),
-        ("alert_raised", "File system /srv answers with errors"),
+        ("alert_raised", "File system /srv has errors"),
         ("alert_cleared", "Over: File system /srv does not answer"),
     ]
 
