@@ -209,6 +209,13 @@ def data(mounts: Iterable[Mount]) -> list[Mount]:
     ]
 
 
+def is_device(mount: Mount) -> bool:
+    """Whether its source is a device: a user's FUSE file system may say so of any path."""
+    if mount.type == "fuse" or mount.type.startswith("fuse."):
+        return False
+    return mount.source.startswith("/dev/") and ".." not in mount.source.split("/")
+
+
 def _holds_data(mount: Mount) -> bool:
     if mount.type in _IMAGES or mount.point in _ENGINES or _OF_PROGRAMS.match(mount.point):
         return False

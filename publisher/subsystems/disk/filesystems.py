@@ -22,6 +22,7 @@ _SOON = 10.0  # until a further look shows whether what was mounted just now sta
 _SLOW_PERIOD = 60.0
 _PATIENCE = 5.0
 _SILENT_PERIOD = 15.0
+_VAGUE = frozenset({"/dev/fuse", "fuse", "none"})  # sources that tell nobody from others
 # However many servers a machine has mounted, this many questions are under way at once, those
 # that are stuck not counted, of which there may be so many.
 _CHILDREN = 4
@@ -230,20 +231,22 @@ class Filesystems:
             uuids = block.uuids(self._files)
             disks = block.disks(self._files)
             taken = set(names.values())
-            for mount in found:
+            # Users choose what a FUSE file system says that it was made of.
+            for mount in sorted(found, key=lambda mount: mount.slow):
                 if names[mount.point] is None:
                     identity = self._identity(mount, uuids, disks)
-                    if identity in taken:  # a snapshot has the UUID of what it was taken of
-                        identity = mount.source
-                    names[mount.point] = None if identity in taken else identity
-                    taken.add(identity)
+                    # A snapshot has the UUID of what it was taken of; many say no more than that
+                    # they are FUSE.
+                    possible = (identity, mount.source, mount.point)
+                    names[mount.point] = next((one for one in possible if one not in taken), None)
+                    taken.add(names[mount.point])
         return {identity: mount for mount in found if (identity := names[mount.point])}
 
     def _identity(
         self, mount: mounts.Mount, uuids: dict[str, str], disks: list[block.BlockDisk]
     ) -> str:
         """By UUID; else by place on a disk that has an identity; else by what was mounted."""
-        source = self._files.link(mount.source) if mount.source.startswith("/dev/") else None
+        source = self._files.link(mount.source) if mounts.is_device(mount) else None
         name = block.name_of(self._files, mount.device) or (source or "").rpartition("/")[2]
         if mount.type == "btrfs":  # any of its devices may have been named, one has the link
             for uuid in self._files.names("/sys/fs/btrfs"):
@@ -251,7 +254,9 @@ class Filesystems:
                     return uuid
         if name in uuids:
             return uuids[name]
-        return (name and block.part_of(self._files, name, disks)) or mount.source
+        if place := name and block.part_of(self._files, name, disks):
+            return place
+        return mount.point if mount.source in _VAGUE else mount.source
 
     def _measure(self) -> None:
         """Asks those that answer at once."""

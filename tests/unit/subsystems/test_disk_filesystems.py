@@ -216,6 +216,47 @@ def test_a_snapshot_takes_nobodys_identity(tmp_path: Path) -> None:
     assert machine.read() == {"0a-0b": "/", "/dev/mapper/vg-snap": "/backup/snapshot"}
 
 
+def test_a_users_file_system_takes_nobodys_identity(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.device("sda2", "8:2", "0a-0b")
+    machine.mounts(
+        "27 1 8:2 / /srv rw - ext4 /dev/sda2 rw",
+        "28 1 0:40 / /a/b rw - fuse.evil /dev/sda2 rw",
+        "29 1 0:41 / /a/c rw - fuse 0a-0b rw",
+    )
+
+    assert machine.read() == {"0a-0b": "/srv", "/dev/sda2": "/a/b", "/a/c": "/a/c"}
+
+
+def test_what_tells_nothing_of_itself_goes_by_its_place(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.mounts(
+        _ROOT,
+        "28 1 0:40 / /etc/pve rw - fuse /dev/fuse rw",
+        "29 1 0:41 / /mnt/image rw - fuse /dev/fuse rw",
+    )
+
+    assert list(machine.read()) == ["/dev/sda2", "/etc/pve", "/mnt/image"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "device"),
+    [
+        ("ext4", "/dev/sda2", True),
+        ("fuseblk", "/dev/sda2", True),
+        ("fuse", "/dev/fuse", False),
+        ("fuse.evil", "/dev/sda2", False),
+        # Its path would be followed, and where it leads may never answer.
+        ("fuseblk", "/dev/../home/evil/hanging/x", False),
+        ("nfs4", "nas:/dev/sda2", False),
+    ],
+)
+def test_what_is_a_device(kind: str, source: str, device: bool) -> None:
+    (mount,) = mounts.parse(f"27 1 0:40 / /m rw - {kind} {source} rw".encode())
+
+    assert mounts.is_device(mount) is device
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
