@@ -234,10 +234,10 @@ class Filesystems:
             # Users choose what a FUSE file system says that it was made of.
             for mount in sorted(found, key=lambda mount: mount.slow):
                 if names[mount.point] is None:
-                    identity = self._identity(mount, uuids, disks)
+                    meant = self._identity(mount, uuids, disks)
                     # A snapshot has the UUID of what it was taken of; many say no more than that
                     # they are FUSE.
-                    possible = (identity, mount.source, mount.point)
+                    possible = (meant, mount.source, mount.point)
                     names[mount.point] = next((one for one in possible if one not in taken), None)
                     taken.add(names[mount.point])
         return {identity: mount for mount in found if (identity := names[mount.point])}
@@ -254,7 +254,7 @@ class Filesystems:
                     return uuid
         if name in uuids:
             return uuids[name]
-        if place := name and block.part_of(self._files, name, disks):
+        if name and (place := block.part_of(self._files, name, disks)):
             return place
         return mount.point if mount.source in _VAGUE else mount.source
 
