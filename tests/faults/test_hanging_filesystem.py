@@ -38,12 +38,12 @@ while True:
 """
 
 
-@pytest.fixture(params=["keep", "refuse", "keep plain"])
+@pytest.fixture(params=["keep", "refuse"])
 def hanging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The mount point of a file system that never answers."""
     folder = tmp_path / "hanging"
     folder.mkdir()
-    server = _serve(folder, *request.param.split())
+    server = _serve(folder, request.param)
     yield str(folder)
     assert server.stdin
     server.stdin.close()
@@ -128,6 +128,17 @@ def test_nobody_waits_for_it_at_the_end(hanging: str) -> None:
 
         assert reader.wait(2) == 0
     assert not Path(f"/proc/{reader.pid}").exists()
+
+
+def test_one_that_names_no_program_is_asked_by_a_child_too(tmp_path: Path) -> None:
+    server = _serve(tmp_path, "keep", "plain")
+    watch = Watch(str(tmp_path))
+    for _ in range(5):
+        reading, item = watch.read()
+    assert (item.type, item.source, item.state) == ("fuse", "/dev/fuse", "not_answering")
+    assert any(other.state == "ok" for other in reading.filesystems.values())
+    watch.disk.close()
+    server.communicate(timeout=10)
 
 
 def test_one_whose_program_died_has_failed(tmp_path: Path) -> None:
