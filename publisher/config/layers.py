@@ -17,7 +17,7 @@ from publisher.config.walk import ENVIRONMENT_PREFIX, Declared, KeyPath, bare, d
 from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 
-_ALIKE = 0.6  # from here on one name is probably the other one, misspelt
+_ALIKE = 0.75  # from here on one name is probably the other one, misspelt
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ def unknown_variables(
     """
     settings = list(declared(cls))
     kinds = {item.path: item.type for item in settings}
-    known = {item.variable.removeprefix(ENVIRONMENT_PREFIX): item.variable for item in settings}
+    known = {item.path[-1].upper(): item.variable for item in settings}  # without its section
+    known |= {item.variable.removeprefix(ENVIRONMENT_PREFIX): item.variable for item in settings}
     for variable, path, _ in _variables(settings, environment):
         if _is_known(path, kinds) or (sections is not None and path[0] not in sections):
             continue

@@ -268,6 +268,9 @@ def test_wrong_in_the_environment(tmp_path: Path, environment: dict[str, str], l
     [
         ("FANWHY_PREFX", "FANWHY_PREFX: no such setting, passed over; did you mean FANWHY_PREFIX?"),
         ("FANWHY_SAMPLING__PERIOD", "did you mean FANWHY_SAMPLING__PERIOD_SECONDS?"),
+        ("FANWHY_PERIOD_SECONDS", "did you mean FANWHY_SAMPLING__PERIOD_SECONDS?"),
+        ("FANWHY_BROKR", "did you mean FANWHY_BROKER?"),
+        ("FANWHY_BROKER_PASSWORD", "did you mean FANWHY_BROKER__PASSWORD?"),
         # Docker links: of a container called fanwhy, or of a broker of its own
         ("FANWHY_PORT_1883_TCP", "FANWHY_PORT_1883_TCP: no such setting, passed over; "),
         ("FANWHY_PORT_1883_TCP_ADDR", "FANWHY_PORT_1883_TCP_ADDR: no such setting, passed over; "),
