@@ -120,6 +120,7 @@ def unknown_variables(
     settings = list(declared(cls))
     kinds = {item.path: item.type for item in settings}
     known = {item.path[-1].upper(): item.variable for item in settings}  # without its section
+    known |= {"__".join(item.path).upper(): item.variable for item in settings}
     known |= {item.variable.removeprefix(ENVIRONMENT_PREFIX): item.variable for item in settings}
     for variable, path, _ in _variables(settings, environment):
         if _is_known(path, kinds) or (sections is not None and path[0] not in sections):
