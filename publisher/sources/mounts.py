@@ -19,7 +19,7 @@ from publisher.sources.files import KernelFiles
 _AT_HAND = frozenset(
     {"bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "hfsplus", "jfs", "jffs2"}
     | {"msdos", "nilfs2", "ntfs3", "overlay", "reiserfs", "ubifs", "vfat", "xfs"}
-    | {"apfs", "fat", "fat32", "hfs", "ntfs", "refs", "ufs"}  # of macOS, Windows and BSD
+    | {"apfs", "cdfs", "csvfs", "fat", "fat32", "hfs", "ntfs", "refs", "ufs", "unknown"}  # elsewhere
 )
 _REMOTE = frozenset(
     {"9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "cvfs", "drvfs", "gfs2", "glusterfs"}
