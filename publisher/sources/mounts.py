@@ -19,7 +19,7 @@ from publisher.sources.files import KernelFiles
 _AT_HAND = frozenset(
     {"bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "hfsplus", "jfs", "jffs2"}
     | {"msdos", "nilfs2", "ntfs3", "overlay", "reiserfs", "ubifs", "vfat", "xfs"}
-    | {"apfs", "cdfs", "csvfs", "fat", "fat32", "hfs", "ntfs", "refs", "ufs", "unknown"}  # elsewhere
+    | {"apfs", "cdfs", "csvfs", "fat", "fat32", "hfs", "ntfs", "refs", "ufs", "unknown"}  # others'
 )
 _REMOTE = frozenset(
     {"9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "cvfs", "drvfs", "gfs2", "glusterfs"}
@@ -129,9 +129,25 @@ def table(files: KernelFiles) -> bytes:
     if files.root:
         try:
             return files.read("/proc/1/mountinfo")
-        except SourceError:
-            pass
+        except SourceError:  # processes of others may be hidden
+            if files.live and (seen := _seen_below(os.path.realpath(files.root))):
+                return seen
     return files.read("/proc/self/mountinfo")
+
+
+def _seen_below(root: str) -> bytes:
+    """What our own table has below a root, with the paths that it has there."""
+    try:
+        content = Path("/proc/self/mountinfo").read_bytes()
+    except OSError:
+        return b""
+    found: list[bytes] = []
+    for line in content.split(b"\n"):
+        words = line.split(b" ", 5)
+        if len(words) == 6 and (words[4] + b"/").startswith(f"{root}/".encode()):
+            words[4] = words[4].removeprefix(root.encode()) or b"/"
+            found.append(b" ".join(words))
+    return b"\n".join(found)
 
 
 def parse(content: bytes) -> list[Mount]:

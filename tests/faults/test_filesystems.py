@@ -210,6 +210,16 @@ run("mount", "-o", "remount,bind,ro", host)
     assert _alone(_CONTAINER.replace("BIND", bind), tmp_path) == [True, "ok", ""]
 
 
+def test_nor_does_it_take_the_hosts_init_for_that(tmp_path: Path) -> None:
+    """Its processes may be hidden (``hidepid``)."""
+    bind = """
+run("mount", "--rbind", "/", host)
+(folder / "empty").mkdir()
+run("mount", "--bind", folder / "empty", host / "proc/1")
+"""
+    assert _alone(_CONTAINER.replace("BIND", bind), tmp_path) == [True, "ok", ""]
+
+
 def test_it_tells_no_others_in_their_place(tmp_path: Path) -> None:
     bind = """
 for name in ("proc", "sys"):
