@@ -69,6 +69,8 @@ class Mount:
         read_only: the file system itself is, as after an error; not just this view of it.
         slow: asking it may take for ever.
         failed: the kernel met an error, and writes to it no more.
+        on_demand: it was mounted when somebody came, and goes when nobody has come for a while;
+            asking it counts as coming.
     """
 
     device: str
@@ -79,6 +81,7 @@ class Mount:
     read_only: bool
     slow: bool = False
     failed: bool = False
+    on_demand: bool = False
 
 
 def failures(files: KernelFiles, found: list[Mount]) -> list[Mount]:
@@ -167,7 +170,7 @@ def parse(content: bytes) -> list[Mount]:
             broken = line
             continue
         point = _plain(left[4])
-        mounts.pop(point, None)  # a later mount at the same place covers the earlier one
+        covered = mounts.pop(point, None)  # by a later mount at the same place
         mounts[point] = Mount(
             device=left[2],
             root=_plain(left[3]),
@@ -176,6 +179,7 @@ def parse(content: bytes) -> list[Mount]:
             source=_plain(right[1]),
             read_only=not _STOPPED.isdisjoint(right[2].split(",")),
             failed=_failed(right[0], left[5], right[2]),
+            on_demand=covered is not None and (covered.type == "autofs" or covered.on_demand),
         )
     if not mounts:
         raise SourceError(
@@ -206,6 +210,7 @@ def data(mounts: Iterable[Mount]) -> list[Mount]:
     mounts = list(mounts)
     # Where the root itself hangs nothing can be helped.
     slow_points = [mount.point for mount in mounts if _may_hang(mount.type) and mount.point != "/"]
+    triggers = [mount.point for mount in mounts if mount.type == "autofs"]
     best: dict[str, Mount] = {}
     for mount in mounts:
         if not _holds_data(mount):
@@ -217,12 +222,14 @@ def data(mounts: Iterable[Mount]) -> list[Mount]:
         best = {
             mount.device: mount for mount in mounts if (mount.type, mount.point) == ("overlay", "/")
         }
-    return [
-        replace(mount, slow=True)
-        if mount.type not in _AT_HAND or any(_below(mount.point, point) for point in slow_points)
-        else mount
-        for mount in sorted(best.values(), key=lambda mount: mount.point)
-    ]
+    found = []
+    for mount in sorted(best.values(), key=lambda mount: mount.point):
+        on_demand = mount.on_demand or any(_below(mount.point, point) for point in triggers)
+        slow = mount.type not in _AT_HAND or any(
+            _below(mount.point, upper) for upper in slow_points
+        )
+        found.append(replace(mount, slow=slow or on_demand, on_demand=on_demand))
+    return found
 
 
 def is_device(mount: Mount) -> bool:

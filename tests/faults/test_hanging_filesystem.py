@@ -134,7 +134,8 @@ def test_one_that_names_no_program_is_asked_by_a_child_too(tmp_path: Path) -> No
     server = _serve(tmp_path, "keep", "plain")
     watch = Watch(str(tmp_path))
     for _ in range(5):
-        reading, item = watch.read()
+        watch.read()
+    reading, item = watch.read()
     assert (item.type, item.source, item.state) == ("fuse", "/dev/fuse", "not_answering")
     assert any(other.state == "ok" for other in reading.filesystems.values())
     watch.disk.close()

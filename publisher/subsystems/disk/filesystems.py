@@ -22,6 +22,7 @@ _SOON = 10.0  # until a further look shows whether what was mounted just now sta
 _SLOW_PERIOD = 60.0
 _PATIENCE = 5.0
 _SILENT_PERIOD = 15.0
+_ON_DEMAND_PERIOD = 1800.0  # longer than most are kept when nobody comes
 _VAGUE = frozenset({"/dev/fuse", "fuse", "none"})  # sources that tell nobody from others
 # However many servers a machine has mounted, this many questions are under way at once, those
 # that are stuck not counted, of which there may be so many.
@@ -121,6 +122,7 @@ STAT_FORMAT = "%b %f %a %S %c %d"
 class _Slow:
     """A file system that may never answer: what it last said, and the child that asks it."""
 
+    period: float = _SLOW_PERIOD
     figures: Figures | None = None
     failure: SourceError | None = None
     child: Child | None = None
@@ -220,7 +222,9 @@ class Filesystems:
                 child.kill()
                 self._left.append(child)
         for identity in slow:
-            self._slow.setdefault(identity, _Slow())
+            on_demand = table.mounts[identity].on_demand
+            period = _ON_DEMAND_PERIOD if on_demand else _SLOW_PERIOD
+            self._slow.setdefault(identity, _Slow()).period = period
         self._tell()
 
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
@@ -412,7 +416,7 @@ def _place(mount: mounts.Mount) -> tuple[str, str, str]:
 
 def _is_due(slow: _Slow, now: float) -> bool:
     """One that did not answer is asked again soon: that may have been a moment's trouble."""
-    return now - slow.asked >= (_SILENT_PERIOD if slow.silent else _SLOW_PERIOD)
+    return now - slow.asked >= (_SILENT_PERIOD if slow.silent else slow.period)
 
 
 def _is_failing(error: SourceError) -> bool:

@@ -103,6 +103,22 @@ def test_what_is_not_known_to_answer_from_memory_may_hang(line: str) -> None:
     assert (root.slow, other.slow) == (False, True)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # systemd: the trigger is covered by what it mounts
+        "30 24 0:40 / /boot rw - autofs systemd-1 rw\n31 30 8:3 / /boot rw - vfat /dev/sda3 rw",
+        "30 24 0:40 / /nas rw - autofs systemd-1 rw\n31 30 0:41 / /nas rw - nfs4 nas:/a rw",
+        # a map of autofs: below it
+        "30 24 0:40 / /net rw - autofs /etc/auto.net rw\n31 30 0:41 / /net/n rw - nfs4 nas:/a rw",
+    ],
+)
+def test_what_is_mounted_on_demand_is_marked(lines: str) -> None:
+    root, other = data(parse(f"{ROOT}{lines}".encode()))
+    assert (root.on_demand, root.slow) == (False, False)
+    assert (other.on_demand, other.slow) == (True, True)
+
+
 def test_below_a_root_that_may_hang_nothing_is_slow_for_that() -> None:
     table = (
         "24 1 0:26 / / rw - zfs rpool/ROOT/pve-1 rw\n25 24 8:2 / /boot/efi rw - vfat /dev/sda2 rw"

@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from servers import wait_until
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources, mounts
+from publisher.sources.files import KernelFiles
 from publisher.sources.recording import Captured
 from publisher.subsystems.disk.disk import Disk
 from publisher.subsystems.disk.filesystems import Figures, FilesystemReading
@@ -201,6 +203,38 @@ def test_what_stays_is_told_ten_seconds_after_it_was_seen(tmp_path: Path) -> Non
     assert list(machine.read(after=10).values()) == ["/", "/media/me/stick"]
     machine.mounts(_ROOT)
     assert list(machine.read().values()) == ["/"]
+
+
+def test_what_is_mounted_on_demand_is_not_kept_by_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for ``stat`` that notes whom it is asked of."""
+    log = tmp_path / "asked"
+    (tmp_path / "stat").write_text(f'#!/bin/sh\necho "$4" >>{log}\necho 100 50 50 4096 10 5\n')
+    (tmp_path / "stat").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    now = 0.0
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text(
+        "30 1 0:40 / /a rw - nfs4 nas:/a rw\n"
+        "31 1 0:41 / /b rw - autofs systemd-1 rw\n"
+        "32 31 0:42 / /b rw - nfs4 nas:/b rw\n"
+    )
+    disk = Disk(Sources(files=KernelFiles(tmp_path), monotonic=lambda: now))
+
+    def asked(point: str) -> int:
+        return log.read_text().splitlines().count(f"{tmp_path}{point}") if log.exists() else 0
+
+    for minute in range(20):
+        now = minute * 60.0
+        disk.read()
+        disk.read()  # the first one only sees that they are there
+        wait_until(lambda: asked("/a") == minute + 1, what="have the server asked")  # noqa: B023
+        wait_until(lambda: disk.read().filesystems["nas:/a"].state == "ok")
+
+    assert asked("/b") == 1
+    assert disk.read().filesystems["nas:/b"].used_bytes == 50 * 4096
+    disk.close()
 
 
 def test_a_snapshot_takes_nobodys_identity(tmp_path: Path) -> None:
