@@ -90,7 +90,7 @@ class Figures:
 
     @classmethod
     def parse(cls, status: int, answer: bytes, path: str) -> Figures:
-        """From the exit status of ``stat --file-system`` and what it printed for ``STAT_FORMAT``.
+        """From the exit status of ``stat --file-system`` and the numbers of ``_STAT_FORMAT``.
 
         Raises:
             AbsentError: it is not there.
@@ -115,20 +115,55 @@ class Figures:
         )
 
 
-STAT_FORMAT = "%b %f %a %S %c %d"
+_STAT_FORMAT = "%b %f %a %S %c %d %n"
 
 
 @dataclass(slots=True)
 class _Slow:
-    """A file system that may never answer: what it last said, and the child that asks it."""
+    """What may never answer: file systems of one server or pool, which a child asks together.
+
+    Attributes:
+        period: seconds between two questions.
+        points: where each is mounted, by identity.
+        figures: what each said last.
+        failures: why it did not.
+        asked: when that was, in monotonic seconds.
+        asked_of: which they were.
+        silent: the child has waited for too long.
+    """
 
     period: float = _SLOW_PERIOD
-    figures: Figures | None = None
-    failure: SourceError | None = None
+    points: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, Figures] = field(default_factory=dict)
+    failures: dict[str, SourceError] = field(default_factory=dict)
     child: Child | None = None
     asked: float = float("-inf")
+    asked_of: frozenset[str] = frozenset()
     silent: bool = False
-    failed: bool = False
+
+    def hear(self, code: int, output: bytes, root: str) -> None:
+        """Takes what ``stat`` printed: a line for each that answered, and for each error."""
+        self.silent = False
+        self.figures, self.failures = {}, {}
+        lines = output.split(b"\n")
+        named = {row[6]: row[:6] for line in lines if len(row := line.split(b" ", 6)) == 7}
+        for identity, point in self.points.items():
+            if identity not in self.asked_of:
+                continue
+            path = os.fsencode(root + point)
+            try:
+                if path in named:
+                    found = Figures.parse(0, b" ".join(named[path]), point)
+                elif len(self.asked_of) == 1:  # its name may have lines of its own
+                    told = output if code else b" ".join(output.split(b" ", 6)[:6])
+                    found = Figures.parse(code, told, point)
+                else:
+                    about = next((line for line in lines if path in line), b"")
+                    found = Figures.parse(1, about, point)
+            except SourceError as error:
+                self.failures[identity] = error
+            else:
+                self.figures[identity] = found
 
 
 @dataclass(slots=True)
@@ -158,6 +193,7 @@ class Filesystems:
         self._table = _Table()
         self._slow: dict[str, _Slow] = {}
         self._left: list[Child] = []
+        self._unasked: SourceError | None = None
         self._figures: dict[str, Figures] = {}
         self._failed: set[str] = set()
         self._devices: dict[str, str] = {}
@@ -212,19 +248,21 @@ class Filesystems:
             return
         self._table = table
         self._devices.clear()
-        slow = {
-            identity
-            for identity, mount in table.mounts.items()
-            if mount.slow and self._files.live and mount.point not in table.hidden
-        }
-        for identity in self._slow.keys() - slow:
-            if child := self._slow.pop(identity).child:
+        points: dict[str, dict[str, str]] = {}
+        for identity, mount in table.mounts.items():
+            if mount.slow and self._files.live and mount.point not in table.hidden:
+                points.setdefault(_server(identity, mount), {})[identity] = mount.point
+        for server in self._slow.keys() - points.keys():
+            if child := self._slow.pop(server).child:
                 child.kill()
                 self._left.append(child)
-        for identity in slow:
-            on_demand = table.mounts[identity].on_demand
-            period = _ON_DEMAND_PERIOD if on_demand else _SLOW_PERIOD
-            self._slow.setdefault(identity, _Slow()).period = period
+        for server, members in points.items():
+            slow = self._slow.setdefault(server, _Slow())
+            if members.keys() - slow.points.keys():
+                slow.asked = float("-inf")  # the new ones want to be asked
+            slow.points = members
+            on_demand = any(table.mounts[identity].on_demand for identity in members)
+            slow.period = _ON_DEMAND_PERIOD if on_demand else _SLOW_PERIOD
         self._tell()
 
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
@@ -311,56 +349,49 @@ class Filesystems:
         asking = [slow for slow in self._slow.values() if slow.child]
         running = sum(not slow.silent for slow in asking)
         stuck = len(asking) - running
-        for identity, slow in self._slow.items():
+        for slow in self._slow.values():
             if slow.child:
                 answer = slow.child.poll()
                 if answer is not None:
                     slow.child = None
-                    changed |= self._settle(slow, answer, self._table.mounts[identity].point)
+                    changed |= self._settle(slow, answer)
                 elif now - slow.asked >= _PATIENCE and not slow.silent:
                     slow.child.kill()  # lets go of NFS; a FUSE server's debtor stays stuck
                     slow.silent = changed = True
-                    slow.figures = None
+                    slow.figures = {}
             elif running < _CHILDREN and stuck < _MOST_STUCK and _is_due(slow, now):
                 slow.asked = now
-                running += self._start(slow, self._table.mounts[identity].point)
+                running += self._start(slow)
         self._tell()
         return changed
 
-    def _start(self, slow: _Slow, point: str) -> bool:
+    def _start(self, slow: _Slow) -> bool:
+        points = [self._files.root + point for point in slow.points.values()]
         try:
             program = find("stat")
             if program is None:
-                raise AbsentError("no program `stat` to ask with", path=point)
-            slow.child = Child(
-                [program, "-f", "-c", STAT_FORMAT, self._files.root + point], complaints=True
-            )
+                raise AbsentError("no program `stat` to ask with", path=points[0])
+            slow.child = Child([program, "-f", "-c", _STAT_FORMAT, *points], complaints=True)
         except SourceError as error:
-            slow.failure = error
+            self._unasked = error
             return False
+        self._unasked = None
+        slow.asked_of = frozenset(slow.points)
         return True
 
-    @staticmethod
-    def _settle(slow: _Slow, answer: tuple[int, bytes], point: str) -> bool:
+    def _settle(self, slow: _Slow, answer: tuple[int, bytes]) -> bool:
         code, output = answer
         if slow.silent and code < 0:  # killed by us: nothing new
             return False
-        slow.silent = slow.failed = False
-        slow.figures, slow.failure = None, None
-        try:
-            slow.figures = Figures.parse(code, output, point)
-        except SourceError as error:
-            slow.failure = error
-            slow.failed = _is_failing(error)
+        slow.hear(code, output, self._files.root)
         return True
 
     def _tell(self) -> None:
         silent = sorted(
-            self._table.mounts[identity].point
-            for identity, slow in self._slow.items()
-            if slow.silent
+            point for slow in self._slow.values() if slow.silent for point in slow.points.values()
         )
-        failure = next((slow.failure for slow in self._slow.values() if slow.failure), None)
+        failures = (error for slow in self._slow.values() for error in slow.failures.values())
+        failure = next(failures, self._unasked if self._slow else None)
         if silent:
             failure = SourceError(
                 f"no answer for {_PATIENCE:g} s",
@@ -370,12 +401,13 @@ class Filesystems:
         self._subsystem.health["disk.remote_filesystems"] = failure
 
     def _reading(self, identity: str, mount: mounts.Mount) -> FilesystemReading:
-        slow = self._slow.get(identity)
-        figures = slow.figures if slow else self._figures.get(identity)
+        slow = self._slow.get(_server(identity, mount))
+        figures = slow.figures.get(identity) if slow else self._figures.get(identity)
+        refused = slow.failures.get(identity) if slow else None
         state = "ok" if figures else None
         if slow and slow.silent:
             state = "not_answering"
-        elif mount.failed or identity in self._failed or (slow and slow.failed):
+        elif mount.failed or identity in self._failed or (refused and _is_failing(refused)):
             state = "failed"
         if figures is None or not figures.plausible:
             return FilesystemReading(
@@ -408,6 +440,11 @@ def _booted(files: KernelFiles) -> int:
         return int(rest.partition(b"\n")[0])
     except (SourceError, ValueError):
         return 1 << 62
+
+
+def _server(identity: str, mount: mounts.Mount) -> str:
+    """Whoever answers for a file system: datasets of one pool are asked together."""
+    return f"pool {mount.source.partition('/')[0]}" if mount.type == "zfs" else identity
 
 
 def _place(mount: mounts.Mount) -> tuple[str, str, str]:

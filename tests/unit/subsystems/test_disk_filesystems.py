@@ -237,6 +237,51 @@ def test_what_is_mounted_on_demand_is_not_kept_by_asking(
     disk.close()
 
 
+def test_datasets_of_a_pool_are_asked_by_one_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for ``stat`` that answers for all but one of them."""
+    log = tmp_path / "asked"
+    (tmp_path / "stat").write_text(
+        f"""#!/bin/sh
+shift 3
+echo $# >>{log}
+for point; do
+    case $point in
+        */locked) echo "stat: cannot read information for '$point': Permission denied" >&2 ;;
+        */broken) echo "stat: cannot read information for '$point': Input/output error" >&2 ;;
+        *) echo 100 50 50 4096 10 5 "$point" ;;
+    esac
+done
+"""
+    )
+    (tmp_path / "stat").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    mounted = {
+        "/a": "rpool/a", "/tank": "tank", "/tank/b\\040c": "tank/b\\040c",
+        "/tank/broken": "tank/broken", "/tank/locked": "tank/locked",
+    }  # fmt: skip
+    (tmp_path / "proc/self/mountinfo").write_text(
+        "".join(
+            f"{number} 1 0:{number} / {point} rw - zfs {source} rw\n"
+            for number, (point, source) in enumerate(mounted.items(), 30)
+        )
+    )
+    disk = Disk(Sources(files=KernelFiles(tmp_path), monotonic=lambda: 1.0))
+
+    def states() -> dict[str | None, str | None]:
+        return {item.label: item.state for item in disk.read().filesystems.values()}
+
+    wait_until(lambda: [*states().values()].count("ok") == 3)
+    assert states() == {
+        "/a": "ok", "/tank": "ok", "/tank/b c": "ok", "/tank/broken": "failed",
+        "/tank/locked": None,
+    }  # fmt: skip
+    assert sorted(log.read_text().split()) == ["1", "4"]
+    disk.close()
+
+
 def test_a_snapshot_takes_nobodys_identity(tmp_path: Path) -> None:
     """It has the UUID of what it was taken of, and udev's link then leads to it."""
     machine = Machine(tmp_path)
