@@ -1,8 +1,9 @@
 """File systems: how full each one is, whether it can be written, whether it answers.
 
-Sources: the mount table, statvfs (man 3 statvfs) with the arithmetic of ``df``, and the links of
-``/dev/disk/by-uuid``. What may never answer is asked by a child process, one a mount, and is
-left alone for as long as its child is stuck (``publisher.sources.children`` says why no thread).
+Sources: the mount table, statvfs (man 3 statvfs) with the arithmetic of ``df``, the links of
+``/dev/disk/by-uuid``, and ``last_error_time`` of ext4 (kernel documentation, ABI/testing/
+sysfs-fs-ext4). What may never answer is asked by a child process, one a mount or pool, and is left
+alone for as long as its child is stuck (``publisher.sources.children`` says why no thread).
 """
 
 from __future__ import annotations
