@@ -23,7 +23,7 @@ from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.consumers import Classify, with_top
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.ledger.usage.shortage import MemorySigns
-from publisher.sources import Sources, machine_files
+from publisher.sources import Sources, local_time, machine_files
 from publisher.sources.behaviour import Behaviour, behaviour_of
 from publisher.sources.files import KernelFiles
 from publisher.sources.memory_locked import MemoryLocked
@@ -135,6 +135,7 @@ class Pipeline:
             patient: wait for slow subsystems, and ask those again that failed, in each sample.
         """
         where = sources or Sources(files=machine_files(settings.root))
+        local_time.follow(where.files)
         runner = SubsystemRunner(
             where,
             subsystems,

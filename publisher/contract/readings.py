@@ -73,6 +73,7 @@ ALERTS = (
     "cpu",
     "memory",
     "disk_full",
+    "filesystem",
     "temperature",
     "raid_degraded",
     "oom_kill",

@@ -33,8 +33,8 @@ class Settings:
     )
     root: str = setting(
         "/",
-        "Where the machine's /proc and /sys are found; /host, for one, in a container that has "
-        "them mounted there.",
+        "Where the machine's root folder is found; /host, for one, in a container that has the "
+        "host's mounted there, with all below it.",
     )
     log_level: str = setting("info", "The least that is worth a line.", options=LOG_LEVELS)
     broker: BrokerSettings = field(default_factory=BrokerSettings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final
 
 from publisher.contract.metric import Reading
@@ -27,6 +28,14 @@ _UPKEEP: Final = {
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./:-]{0,100}")
 
 
+class Trouble(Enum):
+    """What is wrong with a file system."""
+
+    READ_ONLY = "read_only"  # since the kernel met an error
+    FAILING = "failing"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
     """What a verdict goes by besides balance and evidence; ``None`` and empty: it cannot be told.
@@ -34,6 +43,8 @@ class Signs:
     Attributes:
         oom_kills: counter of processes that the kernel killed for want of memory.
         disk_used_percent: fullness of each file system, by mount point.
+        inodes_used_percent: likewise, of what files and folders are counted by.
+        filesystem_trouble: what is wrong with a file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
@@ -41,6 +52,8 @@ class Signs:
 
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
+    inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
+    filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
     upkeep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
@@ -85,13 +98,20 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
     """What else deserves an alert, or explains why disks are at work."""
     disk = readings.get("disk")
     filesystems = getattr(disk, "filesystems", {}).values()
+    written = [each for each in filesystems if not each.read_only]
     arrays = getattr(disk, "arrays", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
         disk_used_percent={
-            each.label or "": each.used_percent
-            for each in filesystems
-            if each.used_percent is not None and not each.read_only
+            each.label or "": each.used_percent for each in written if each.used_percent is not None
+        },
+        inodes_used_percent={
+            each.label or "": each.inodes_used_percent
+            for each in written
+            if each.inodes_used_percent is not None
+        },
+        filesystem_trouble={
+            each.label or "": trouble for each in filesystems if (trouble := _trouble(each))
         },
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
@@ -103,6 +123,12 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
         ),
         pauses=tuple(filter(None, (_pause(each) for _, each in arrays))),
     )
+
+
+def _trouble(filesystem: Any) -> Trouble | None:
+    if filesystem.state == "failed":
+        return Trouble.READ_ONLY if filesystem.read_only else Trouble.FAILING
+    return Trouble.SILENT if filesystem.state == "not_answering" else None
 
 
 def _pause(array: Any) -> str | None:

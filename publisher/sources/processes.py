@@ -94,12 +94,12 @@ class Census(NamedTuple):
     """Where the kernel's numbering of processes stands.
 
     Attributes:
-        last: the number given out last.
+        last: the number given out last; ``None`` where what is told of it is not to be trusted.
         forks: processes and threads made since boot, on the whole machine.
         threads: how many there are now, likewise; 0 where that is not known.
     """
 
-    last: int
+    last: int | None
     forks: int
     threads: int = 0
 

@@ -15,6 +15,7 @@ from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.inputs import Signs, Trouble
 from publisher.explain.naming.lookup import hides
 from publisher.explain.naming.named import Named
 from publisher.explain.report.cause_readings import Classify
@@ -110,6 +111,9 @@ class Alerts:
         self._writers.observe(window)
         conditions = [
             *self._full(window.signs.disk_used_percent),
+            *self._out_of_inodes(window.signs),
+            *self._troubled(window.signs.filesystem_trouble),
+            *self._untold(window.signs),
             *self._degraded(window.signs.raid_degraded),
             *self._kills(window, memory),
             *self._busy(window.evidence, _causes_of(culprits, LoadKind.CPU)),
@@ -169,6 +173,41 @@ class Alerts:
             if used >= least and (nearly or not is_full):
                 words = f"File system {mount} is nearly full"
                 yield self._written(Condition("disk_full", mount, "warning", words, lasting))
+
+    def _out_of_inodes(self, signs: Signs) -> Iterator[Condition]:
+        """Where space is left: of a file system that is full that is told already."""
+        lasting, least = self.settings.alert_seconds, self.settings.alert_disk_used_percent
+        for mount, used in signs.inodes_used_percent.items():
+            if signs.disk_used_percent.get(mount, 0.0) >= least:
+                continue
+            nearly, out = f"{mount} nearly out of inodes", f"{mount} out of inodes"
+            slack = self._slack("disk_full", nearly)
+            is_out = used >= _FULL_PERCENT - self._slack("disk_full", out)
+            if is_out:
+                words = f"File system {mount} can take no more files: all its inodes are used"
+                yield self._written(Condition("disk_full", out, "critical", words, lasting))
+            if used >= least - slack and (slack or not is_out):
+                words = f"File system {mount} can take few more files: its inodes are nearly used"
+                yield self._written(Condition("disk_full", nearly, "warning", words, lasting))
+
+    def _troubled(self, troubles: Mapping[str, Trouble]) -> Iterator[Condition]:
+        for mount, trouble in troubles.items():
+            severity, words = _TROUBLES[trouble]
+            yield Condition(
+                "filesystem",
+                f"{mount} {trouble.value}",
+                severity,
+                f"File system {mount} {words}",
+                self.settings.alert_seconds,
+            )
+
+    def _untold(self, signs: Signs) -> Iterator[Condition]:
+        """What was told of a file system holds for as long as it tells no figures."""
+        mute = signs.filesystem_trouble.keys() - signs.disk_used_percent.keys()
+        for (alert, subject), tracked in self._tracked.items() if mute else ():
+            about = (subject == mount or subject.startswith(f"{mount} ") for mount in mute)
+            if alert == "disk_full" and tracked.hysteresis.active and any(about):
+                yield tracked.condition
 
     def _written(self, condition: Condition) -> Condition:
         """With who has written the most lately, if that is clear."""
@@ -242,6 +281,11 @@ class Alerts:
             yield _blaming(causes, Condition("temperature", what, "critical", words, lasting))
 
 
+_TROUBLES: Final = {
+    Trouble.READ_ONLY: ("critical", "turned read-only after an error"),
+    Trouble.FAILING: ("critical", "has errors"),
+    Trouble.SILENT: ("warning", "does not answer"),
+}
 _DUST: Final = Condition(
     "dust",
     "",

@@ -137,6 +137,15 @@ def test_the_terminal_passes_over_what_is_the_daemons(tmp_path: Path) -> None:
     assert found.settings.prefix == "lab"
 
 
+def test_the_terminal_warns_of_variables_of_its_own_sections_alone(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    environment = {"FANWHY_LEDGER__X": "1", "FANWHY_PORT": "1", "FANWHY_BROKER__URLL": "1"}
+    found = load(_Terminal, flags={}, config=str(file), environment=environment, foreign=True)
+    (warning,) = found.warnings
+    assert "did you mean FANWHY_BROKER" in warning
+
+
 def test_but_not_over_a_typing_mistake_in_what_is_its_own(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("[broker]\nurll = 1\n")
@@ -230,7 +239,6 @@ def test_wrong_in_the_file(tmp_path: Path, text: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
-        ({"FANWHY_PREFX": "x"}, "FANWHY_PREFX: no such setting; did you mean prefix?"),
         (
             {"FANWHY_SAMPLING__PERIOD_SECONDS": "soon"},
             'FANWHY_SAMPLING__PERIOD_SECONDS: expected a number from 0.5 to 60, found "soon"',
@@ -255,13 +263,45 @@ def test_wrong_in_the_environment(tmp_path: Path, environment: dict[str, str], l
     assert line in _complaint(tmp_path, environment=environment)
 
 
+@pytest.mark.parametrize(
+    ("variable", "line"),
+    [
+        ("FANWHY_PREFX", "FANWHY_PREFX: no such setting, passed over; did you mean FANWHY_PREFIX?"),
+        ("FANWHY_SAMPLING__PERIOD", "did you mean FANWHY_SAMPLING__PERIOD_SECONDS?"),
+        ("FANWHY_PERIOD_SECONDS", "did you mean FANWHY_SAMPLING__PERIOD_SECONDS?"),
+        ("FANWHY_BROKR", "did you mean FANWHY_BROKER?"),
+        ("FANWHY_BROKER_PASSWORD", "did you mean FANWHY_BROKER__PASSWORD?"),
+        # Docker links: of a container called fanwhy, or of a broker of its own
+        ("FANWHY_PORT_1883_TCP", "FANWHY_PORT_1883_TCP: no such setting, passed over; "),
+        ("FANWHY_PORT_1883_TCP_ADDR", "FANWHY_PORT_1883_TCP_ADDR: no such setting, passed over; "),
+        ("FANWHY_NAME", "FANWHY_NAME: no such setting, passed over; "),
+        ("FANWHY_ENV_FANWHY_BROKER", "FANWHY_ENV_FANWHY_BROKER: no such setting, passed over; "),
+        # services of Kubernetes, called fanwhy or fanwhy-broker
+        ("FANWHY_SERVICE_HOST", "FANWHY_SERVICE_HOST: no such setting, passed over; "),
+        ("FANWHY_PORT", "FANWHY_PORT: no such setting, passed over; "),
+        ("FANWHY_BROKER_PORT", "FANWHY_BROKER_PORT: no such setting, passed over; "),
+        ("FANWHY_PUBLISHING__HEARTBEATS__CPU__X", "no such setting"),
+    ],
+)
+def test_variables_of_others_are_passed_over(tmp_path: Path, variable: str, line: str) -> None:
+    environment = {variable: "tcp://172.17.0.2:271828", "FANWHY_PREFIX": "lab"}
+
+    found = _load(tmp_path, environment=environment)
+
+    assert found.settings.prefix == "lab"
+    (warning,) = found.warnings
+    assert line in warning
+    assert "271828" not in warning
+
+
 def test_wrong_in_a_flag(tmp_path: Path) -> None:
     assert _complaint(tmp_path, broker="mqtt://").startswith("--broker: no host name")
     assert _complaint(tmp_path, prefix="$SYS").startswith("--prefix: '$SYS'")
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
-    said = _complaint(tmp_path, "a = 1\nlog_level = 3\n", environment={"FANWHY_B": "2"})
+    environment = {"FANWHY_SAMPLING__PULSE": "2"}
+    said = _complaint(tmp_path, "a = 1\nlog_level = 3\n", environment=environment)
     assert len(said.splitlines()) == 3
 
 

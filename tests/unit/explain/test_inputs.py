@@ -8,7 +8,7 @@ from pathlib import Path
 from publisher.contract.metric import Reading, fields_of
 from publisher.contract.readings import EvidenceReading
 from publisher.explain import inputs
-from publisher.explain.inputs import Signs, evidence, signs
+from publisher.explain.inputs import Signs, Trouble, evidence, signs
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.arrays import ArrayReading
@@ -73,6 +73,10 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
             "a": FilesystemReading(label="/", used_percent=97.0),
             "b": FilesystemReading(label="/media/cd", used_percent=100.0, read_only=True),
             "c": FilesystemReading(label="/srv"),
+            "d": FilesystemReading(label="/mail", used_percent=9.0, inodes_used_percent=99.0),
+            "e": FilesystemReading(label="/nas", state="not_answering"),
+            "f": FilesystemReading(label="/var", state="failed", read_only=True),
+            "g": FilesystemReading(label="/gone", state="failed"),
         },
         arrays={
             "md0": ArrayReading(kind="md", state="degraded", activity="recovery"),
@@ -82,7 +86,11 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
     )
     found = signs({"disk": disk, "memory": MemoryReading(oom_kills=2)})
     assert found.oom_kills == 2
-    assert found.disk_used_percent == {"/": 97.0}
+    assert found.disk_used_percent == {"/": 97.0, "/mail": 9.0}
+    assert found.inodes_used_percent == {"/mail": 99.0}
+    assert found.filesystem_trouble == {
+        "/nas": Trouble.SILENT, "/var": Trouble.READ_ONLY, "/gone": Trouble.FAILING,
+    }  # fmt: skip
     assert found.raid_degraded == ("md0",)
     assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")
 

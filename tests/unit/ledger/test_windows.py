@@ -312,3 +312,33 @@ def test_when_a_group_began_follows_a_wall_clock_that_is_set(host: Host) -> None
     host.work(700, 50)
     host.wall -= 2.0  # as much as the uptime of this machine stands still
     assert labelled(host.sample(), "jellyfin").since == after
+
+
+@pytest.mark.parametrize(
+    "loadavg",
+    [
+        "0.50 0.40 0.30 1/60 140\n",  # frozen
+        "0.50 0.40 0.30 3/4000 3141592\n",  # of a host with numbers of its own
+        "0.00 0.00 0.00 0/0 0\n",  # a sandbox that tells nothing
+        "",
+    ],
+)
+def test_a_load_average_of_somebody_else_hides_no_new_process(host: Host, loadavg: str) -> None:
+    def window() -> Balance:
+        host.now += 2.0
+        host.write_totals()
+        host.write("proc/loadavg", loadavg)
+        balance = host.ledger.sample()
+        assert balance is not None
+        return balance
+
+    for pid in range(100, 140):  # so many that a few numbers more are tried, not all listed
+        host.start(pid, 1, "sleep", command="sleep 600")
+    host.write_totals()
+    host.write("proc/loadavg", loadavg)
+    assert host.ledger.sample() is None
+    window()
+    host.start(150, 1, "stress", command="/usr/bin/stress")
+    host.work(150, 190)
+
+    assert [each.group.label for each in window().accounts if each.cpu_seconds > 1] == ["stress"]

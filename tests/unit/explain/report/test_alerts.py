@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from unit.explain.stage import MakeAccount, Stage
 
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.explain.inputs import Signs
+from publisher.explain.inputs import Signs, Trouble
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8"}
 
@@ -119,6 +120,68 @@ def test_disks_and_arrays_are_told_one_by_one(stage: Stage) -> None:
         ("critical", "File system /srv is full"),
         ("critical", "RAID array md0 lacks a disk"),
     }
+
+
+def test_inodes_that_run_out_are_told_where_there_is_space(stage: Stage) -> None:
+    def used(inodes: float, space: float, lasting: float) -> None:
+        signs = Signs(disk_used_percent={"/mail": space}, inodes_used_percent={"/mail": inodes})
+        stage.play(lasting=lasting, signs=signs)
+
+    used(96.0, 40.0, 60)
+    used(100.0, 40.0, 60)
+    used(10.0, 40.0, 120)
+    assert told(stage) == [("alert_raised", "disk_full")] * 2 + [("alert_cleared", "disk_full")] * 2
+    assert [(event.severity, event.message) for event in stage.events[:2]] == [
+        ("warning", "File system /mail can take few more files: its inodes are nearly used"),
+        ("critical", "File system /mail can take no more files: all its inodes are used"),
+    ]
+
+
+def test_a_full_file_system_is_not_told_of_its_inodes_as_well(stage: Stage) -> None:
+    signs = Signs(disk_used_percent={"/": 99.9}, inodes_used_percent={"/": 100.0})
+    stage.play(lasting=60, signs=signs)
+    assert [event.message for event in stage.events] == ["File system / is full"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "severity", "words"),
+    [
+        (Trouble.READ_ONLY, "critical", "turned read-only after an error"),
+        (Trouble.FAILING, "critical", "has errors"),
+        (Trouble.SILENT, "warning", "does not answer"),
+    ],
+)
+def test_a_file_system_in_trouble(
+    stage: Stage, trouble: Trouble, severity: str, words: str
+) -> None:
+    for _ in range(5):  # a flicker is none
+        stage.play(lasting=10, signs=Signs(filesystem_trouble={"/srv": trouble}))
+        stage.play(lasting=120, signs=Signs())
+    assert told(stage) == []
+    stage.play(lasting=60, signs=Signs(filesystem_trouble={"/srv": trouble}))
+    (raised,) = stage.events
+    assert (raised.alert, raised.severity) == ("filesystem", severity)
+    assert raised.message == f"File system /srv {words}"
+    stage.play(lasting=120, signs=Signs())
+    assert told(stage) == [("alert_raised", "filesystem"), ("alert_cleared", "filesystem")]
+
+
+def test_worse_trouble_is_told_again(stage: Stage) -> None:
+    for trouble in (Trouble.SILENT, Trouble.FAILING):
+        stage.play(lasting=120, signs=Signs(filesystem_trouble={"/srv": trouble}))
+    assert [(event.event, event.message) for event in stage.events] == [
+        ("alert_raised", "File system /srv does not answer"),
+        ("alert_raised", "File system /srv has errors"),
+        ("alert_cleared", "Over: File system /srv does not answer"),
+    ]
+
+
+def test_what_does_not_answer_any_more_is_not_less_full(stage: Stage) -> None:
+    stage.play(lasting=60, signs=Signs(disk_used_percent={"/nas": 99.5}))
+    stage.play(lasting=600, signs=Signs(filesystem_trouble={"/nas": Trouble.SILENT}))
+    assert told(stage) == [("alert_raised", "disk_full"), ("alert_raised", "filesystem")]
+    stage.play(lasting=120, signs=Signs(disk_used_percent={"/nas": 40.0}))
+    assert told(stage)[2:] == [("alert_cleared", "disk_full"), ("alert_cleared", "filesystem")]
 
 
 def test_an_oom_kill_is_told_at_once_and_old_ones_are_not(stage: Stage) -> None:
