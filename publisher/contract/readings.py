@@ -75,6 +75,8 @@ ALERTS = (
     "disk_full",
     "temperature",
     "raid_degraded",
+    "disk_failing",
+    "ups",
     "oom_kill",
     "cryptomining",
     "unusual",

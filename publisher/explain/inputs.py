@@ -10,6 +10,7 @@ from typing import Any, Final
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
+from publisher.explain.faults import Fault, faults
 
 # What arrays do to themselves, by kind and activity.
 _UPKEEP: Final = {
@@ -35,6 +36,7 @@ class Signs:
         oom_kills: counter of processes that the kernel killed for want of memory.
         disk_used_percent: fullness of each file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
+        faults: what else is broken of disks, arrays and UPSes.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
     """
@@ -42,6 +44,7 @@ class Signs:
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     upkeep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
 
@@ -96,6 +99,7 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
+        faults=faults(readings),
         upkeep=tuple(
             f"{words} ({printable(each.label or name)})"
             for name, each in arrays
