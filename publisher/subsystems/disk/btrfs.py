@@ -116,9 +116,11 @@ def bcachefs(files: KernelFiles) -> dict[str, ArrayReading]:
         # All states are listed, the present one in brackets, or that one alone is told.
         states = [files.hint(f"{folder}/{member}/state") for member in members]
         words = [(re.findall(r"\[(\S+)\]", state) or [state])[0] for state in states]
+        # One that has gone keeps its folder and loses the link to what it was.
+        linked = [files.exists(f"{folder}/{member}/block") for member in members]
         working = sum(
-            word in ("rw", "ro", "spare", "") and files.exists(f"{folder}/{member}/block")
-            for word, member in zip(words, members, strict=True)
+            word in ("rw", "ro", "spare", "") and (here or not any(linked))
+            for word, here in zip(words, linked, strict=True)
         )
         errors = [
             int(count)
@@ -138,7 +140,7 @@ def bcachefs(files: KernelFiles) -> dict[str, ArrayReading]:
 
 def _creation(files: KernelFiles, path: str) -> str:
     """The first of the two tables of errors: since the file system was made."""
-    return files.hint(path).partition("since reset")[0].removesuffix("IO errors ")
+    return files.hint(path).removeprefix("IO errors").partition("IO errors")[0]
 
 
 def _state(missing: int, level: str | None) -> str:

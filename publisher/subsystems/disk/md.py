@@ -15,7 +15,8 @@ from publisher.subsystems.disk.array_reading import ArrayReading
 _ARRAY = re.compile(
     rb"(md\S*) : (active|inactive|broken)((?: \([\w-]+\))*)(?: (?!\S+\[\d+\])(\S+))?"
 )
-# Total and working, then a letter a slot: U works, _ is missing, Synology's E has met errors.
+# Total and working, then a letter a slot: U works, _ is missing, Synology's E can be read but has
+# met errors.
 _SLOTS = re.compile(rb"\[(\d+)/(\d+)\] \[([A-Z_]+)\]")
 _MEMBER = re.compile(rb" \S+\[\d+\]((?:\([A-Z]\))*)")
 _COPIES = re.compile(rb"(\d+) (near|far|offset)-copies")
@@ -74,9 +75,9 @@ def _array(head: re.Match[bytes], entry: bytes) -> ArrayReading:
 
 
 def _members(entry: bytes) -> list[bytes]:
-    """The flags of each disk that is in use or was: not of spares."""
+    """The flags of each disk that holds data or did: no spare, replacement or journal."""
     line = entry.split(b"\n", 1)[0]
-    return [flags for flags in _MEMBER.findall(line) if b"S" not in flags]
+    return [flags for flags in _MEMBER.findall(line) if not set(flags) & set(b"SRJ")]
 
 
 def _devices(
@@ -102,9 +103,9 @@ def _state(
         return "failed" if word == b"broken" else "inactive"
     if slots is None or total is None:
         return "failed" if any(b"F" in flags for flags in _members(entry)) else "ok"
-    present = [letter == ord("U") for letter in slots[3]]
+    present = [letter != ord("_") for letter in slots[3]]
     if sum(present) >= total:
-        return "ok"
+        return "degraded" if b"E" in slots[3] else "ok"
     copies = _COPIES.search(entry)
     if level == b"raid10":
         whole = _each_copied(present, copies)
@@ -143,7 +144,9 @@ def _unraid(content: bytes) -> ArrayReading:
         or (status == "DISK_NP_DSBL" and _number(told, f"diskSize.{slot}") > 0)
     }
     parity = sum(disks.get(slot) == "DISK_OK" for slot in _PARITY_SLOTS)
-    present = [slot for slot, status in disks.items() if not status.startswith("DISK_NP")]
+    present = [
+        slot for slot, status in disks.items() if status and not status.startswith("DISK_NP")
+    ]
     total = _number(told, "mdNumDisks") or len({*present, *bad})
     lost = len(bad.difference(_PARITY_SLOTS)) > parity
     size, place = _number(told, "mdResyncSize"), _number(told, "mdResyncPos")
