@@ -50,7 +50,9 @@ def test_arrays() -> None:
     failed = "ZFS pool tank has failed: too many of its disks are gone or do not answer"
     assert _array(state="failed") == [("critical", failed)]
     assert _array(state="inactive") == [("warning", "ZFS pool tank is not running")]
-    assert _array(state="ok", errors=3) == [("warning", "ZFS pool tank has met errors on its disks")]
+    assert _array(state="ok", errors=3) == [
+        ("warning", "ZFS pool tank has met errors on its disks")
+    ]
     assert _array(state="ok", errors=0) == []
     assert _array(state="degraded") == []  # told by its own alert
 
