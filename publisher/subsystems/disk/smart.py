@@ -144,8 +144,11 @@ class Smart:
         whenever one of them has said something."""
         self._question: _Question | None = None
         self._due = float("inf")
-        if settings.smart_devices:
-            subsystem.part("smart_devices", lambda: self._take_settings(settings.smart_devices))
+        for words in settings.smart_devices:
+            try:
+                self._take_setting(words)
+            except SourceError as error:
+                subsystem.health["disk.smart_devices"] = error
 
     def watch(self, disks: list[block.BlockDisk], now: float) -> None:
         """The disks that there are now."""
@@ -198,19 +201,18 @@ class Smart:
         except SourceError:
             return ""
 
-    def _take_settings(self, named: Iterable[str]) -> None:
-        for words in named:
-            match = _NAMED.fullmatch(words.strip())
-            if match is None:
-                raise SourceError(
-                    f"{words!r} is no device with its type",
-                    remedy='such as smart_devices = ["/dev/sda -d cciss,0"]',
-                )
-            if match[2] and _BEHIND.fullmatch(match[2]):
-                disk = HiddenDisk(match[1], match[2], named=True)
-                self._hidden[disk.name] = disk
-            elif match[2]:
-                self._types[match[1]] = match[2]
+    def _take_setting(self, words: str) -> None:
+        match = _NAMED.fullmatch(words.strip())
+        if match is None:
+            raise SourceError(
+                f"{words!r} is no device with its type",
+                remedy='such as smart_devices = ["/dev/sda -d cciss,0"]',
+            )
+        if match[2] and _BEHIND.fullmatch(match[2]):
+            disk = HiddenDisk(match[1], match[2], named=True)
+            self._hidden[disk.name] = disk
+        elif match[2]:
+            self._types[match[1]] = match[2]
 
     def _reckon(self) -> None:
         """When a disk can be asked next."""

@@ -154,8 +154,11 @@ class Power(Subsystem):
         self._upses: dict[str, SupplyReading] = {}
         self._upses_at = float("-inf")
         self._distant: list[nut.Distant] = []
-        if ups:
-            self.part("ups", lambda: self._distant.extend(map(nut.Distant.of, ups)))
+        for words in ups:
+            try:
+                self._distant.append(nut.Distant.of(words))
+            except SourceError as error:
+                self.health["power.ups"] = error
 
     def read(self) -> PowerReading:
         now = self.sources.monotonic()
