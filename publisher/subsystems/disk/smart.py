@@ -33,6 +33,7 @@ from publisher.subsystems.disk.smart_health import (
     SmartHealth,
     complaints,
     diagnosis,
+    emmc,
     identity,
     scanned,
 )
@@ -161,6 +162,13 @@ class Smart:
             # Its kernel name may have changed, and with it what was known of it.
             state.disk, state.looked = disk, float("-inf")
             state.type = self._types.get(state.device, state.type)
+            if state.health is None and disk.name.startswith("mmcblk"):
+                # The kernel read it when it found the card, and does not again.
+                folder = f"/sys/block/{disk.name}/device"
+                told = (
+                    self._files.hint(f"{folder}/{name}") for name in ("life_time", "pre_eol_info")
+                )
+                state.health = emmc(*told)
         self._reckon()
 
     def read(self, busy: set[str], now: float) -> None:

@@ -114,6 +114,26 @@ def diagnosis(status: int, answer: bytes, *, device: str = "") -> SmartHealth | 
     return _health(told, status)
 
 
+def emmc(life_time: str, end_of_life: str) -> SmartHealth | None:
+    """What an eMMC's registers say, as ``life_time`` and ``pre_eol_info`` of sysfs have them.
+
+    JEDEC 84-B50, 7.4: life used in steps of a tenth (1 is the first), of two kinds of memory; the
+    reserve is normal (1), used up to four fifths (2), or nearly gone (3). 0 stands for not told.
+    """
+    try:
+        steps = max(int(word, 16) for word in life_time.split())
+        reserve = int(end_of_life or "0", 16)
+    except ValueError:
+        return None
+    if not 0 < steps <= 11:
+        return None
+    return SmartHealth(
+        passed=None if reserve == 0 else reserve < 3,
+        life_used_percent=10 * (steps - 1),
+        warning="its reserve of blocks is nearly used up" if reserve > 1 else None,
+    )
+
+
 def complaints(answer: bytes) -> str:
     """The messages in an answer, all together; empty where there are none."""
     told = _told(answer) or {}

@@ -41,6 +41,7 @@ from publisher.subsystems.thermal.throttling import firmware_word, throttled_wor
 # Batteries answer through the slow controller that also serves the keyboard.
 _SUPPLY_SECONDS = 10.0
 _NUT_SECONDS = 30.0
+_TROUBLED_NUT_SECONDS = 10.0
 _NO_NUT_SECONDS = 300.0
 _RESCAN_SECONDS = 300.0
 # Chips that measure the processor where RAPL does not count it.
@@ -316,6 +317,8 @@ class Power(Subsystem):
             found |= self.part(name, partial(self._answer, server, now)) or {}
         # One that was there and is not told of any more has to be missed.
         self._upses = {name: silent(known) for name, known in self._upses.items()} | found
+        if any(ups.online is False or not ups.reachable for ups in self._upses.values()):
+            self._upses_at = now + _TROUBLED_NUT_SECONDS * 0.95
 
     def _ask(self, address: tuple[str, int], now: float) -> dict[str, SupplyReading]:
         try:

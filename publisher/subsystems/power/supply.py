@@ -91,7 +91,7 @@ class SupplyReading(Reading):
 def supply_reading(supply: Supply) -> SupplyReading:
     """What the kernel knows of a supply."""
     state = _STATES.get(supply.word("STATUS"))
-    battery = supply.kind == "battery"
+    battery = supply.kind in ("battery", "ups")
     level = supply.word("CAPACITY_LEVEL")
     online = supply.number("ONLINE")
     cycles = supply.number("CYCLE_COUNT") or 0

@@ -13,6 +13,7 @@ from publisher.errors import SourceError
 from publisher.subsystems.disk.smart_health import (
     SmartHealth,
     diagnosis,
+    emmc,
     identity,
     scanned,
 )
@@ -135,6 +136,29 @@ def test_a_controller_that_hides_its_disks_says_what_helps() -> None:
         _diagnosis(2, smartctl={"messages": [{"string": words}]})
 
     assert "smart_devices" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("life_time", "reserve", "expected"),
+    [
+        ("0x02 0x01", "0x01", SmartHealth(passed=True, life_used_percent=10)),
+        ("0x01 0x0b", "", SmartHealth(life_used_percent=100)),
+        (
+            "0x0a 0x01",
+            "0x03",
+            SmartHealth(
+                passed=False,
+                life_used_percent=90,
+                warning="its reserve of blocks is nearly used up",
+            ),
+        ),
+        ("0x00 0x00", "0x01", None),  # an SD card, or an eMMC that does not tell
+        ("", "", None),
+        ("0x7f 0x01", "0x01", None),
+    ],
+)
+def test_the_wear_of_an_emmc(life_time: str, reserve: str, expected: SmartHealth | None) -> None:
+    assert emmc(life_time, reserve) == expected
 
 
 def test_who_answered() -> None:
