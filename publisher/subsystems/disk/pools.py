@@ -35,7 +35,7 @@ class Pools:
         self._subsystem = subsystem
         self._files = subsystem.files
         self._child: Child | None = None
-        self._question = _JSON
+        self._question: tuple[str, ...] = _JSON
         self._asked = float("-inf")
         self._told: dict[str, PoolStatus] = {}
         self._rates = Rates()

@@ -224,9 +224,12 @@ class Smart:
 
     def _reckon(self) -> None:
         """When a disk can be asked next."""
-        able = [state for state in self._states.values() if state.disk.name.startswith(_ASKED)]
-        due = [each.asked + self._period for each in (*able, *self._hidden.values())]
-        self._due = min(due) if able and due and self._period else float("inf")
+        able = [
+            state.asked for state in self._states.values() if state.disk.name.startswith(_ASKED)
+        ]
+        behind = [disk.asked for disk in self._hidden.values()]
+        asks = able and self._period
+        self._due = min(*able, *behind, float("inf")) + self._period if asks else float("inf")
 
     def _ask(self, busy: set[str], now: float) -> None:
         """Asks who has waited the longest: of the disks at work, and of those behind them."""

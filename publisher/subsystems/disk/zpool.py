@@ -102,7 +102,7 @@ def _leaves(vdevs: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for vdev in vdevs.values():
         if vdev.get("vdevs"):
             yield from _leaves(vdev["vdevs"])
-        elif vdev.get("vdev_type") != "root":
+        elif vdev.get("vdev_type") not in ("root", "indirect", "hole"):
             yield vdev
 
 

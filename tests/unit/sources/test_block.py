@@ -42,9 +42,9 @@ class Machine:
             (folder / "holders" / holder).mkdir(parents=True)
 
     def namespace(self, name: str, *, reads: int = 0, hidden: bool = False) -> None:
-        flag = {"hidden": "1" if hidden else "0"}
+        flag = "1" if hidden else "0"
         number = "eui.36344730526000010025384500000001"
-        self.add(name, f"virtual/nvme/{name}", wwid=number, stat=_stat(reads), **flag)
+        self.add(name, f"virtual/nvme/{name}", wwid=number, stat=_stat(reads), hidden=flag)
 
     def disks(self) -> list[block.BlockDisk]:
         return block.disks(KernelFiles(self.root))

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -270,7 +270,7 @@ class Stand:
         self._rows: dict[str, tuple[Path, int]] = {}
         self._folder = bench.program.parent
 
-    def says(self, words: str, told: dict[str, object], status: int = 0) -> None:
+    def says(self, words: str, told: Mapping[str, object], status: int = 0) -> None:
         path, _ = self._rows.get(words, (self._folder / f"answer{len(self._rows)}", 0))
         path.write_text(json.dumps({"smartctl": {"exit_status": status}, **told}))
         self._rows[words] = path, status

@@ -160,8 +160,8 @@ def test_one_flicker_of_an_array_is_no_alert(stage: Stage) -> None:
     assert told_of(stage) == []
 
 
-def ups(**values: bool) -> Signs:
-    supply = SupplyReading(kind="ups", label="rack", **values)
+def ups(*, online: bool | None = None, low: bool | None = None, reachable: bool = True) -> Signs:
+    supply = SupplyReading(kind="ups", label="rack", online=online, low=low, reachable=reachable)
     return signs({"power": PowerReading(supplies={"nut/rack": supply})})
 
 
