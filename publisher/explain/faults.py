@@ -79,9 +79,13 @@ def _of_array(name: str, array: Any) -> Iterator[Fault]:
 
 
 def _of_disk(name: str, disk: Any) -> Iterator[Fault]:
-    if disk.healthy is None and disk.life_used_percent is None and disk.pending_sectors is None:
+    told = (disk.healthy, disk.life_used_percent, disk.pending_sectors)
+    if disk.reachable is not False and told == (None, None, None):
         return
     what = f"Disk {printable(disk.label or name)} ({printable(disk.device or name)})"
+    if disk.reachable is False:
+        words = f"{what} does not answer any more"
+        yield Fault("disk_failing", f"{name} gone", "critical", words)
     pending, worn = f"{name} pending", f"{name} worn"
     if disk.healthy is False:
         why = f": {disk.smart_warning}" if disk.smart_warning else ""

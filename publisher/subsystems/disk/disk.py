@@ -90,6 +90,12 @@ class DeviceReading(Reading):
         "question that disturbs it could tell; or sleeps.",
         options=POWER_STATES,
     )
+    reachable: bool | None = flag(
+        "Reachable",
+        "False for a disk that no longer answers and that the kernel has given up.",
+        device_class="connectivity",
+        diagnostic=True,
+    )
     healthy: bool | None = flag("Healthy", "What SMART says of the whole disk.", diagnostic=True)
     reallocated_sectors: int | None = gauge(
         "Reallocated sectors", "Bad sectors that were replaced.", deadband=1, diagnostic=True
@@ -241,7 +247,7 @@ class _DiskState:
     content: bytes = b""
     activity: block.Activity | None = None
     work: Work = _UNKNOWN
-    told: tuple[Work, SmartHealth, str | None] | None = None
+    told: tuple[Work, SmartHealth, str | None, bool | None] | None = None
     reading: DeviceReading | None = None
 
 
@@ -341,10 +347,11 @@ class Disk(Subsystem):
         disk, work = watched.disk, watched.work
         health = self._smart.health(disk.identity) or _NO_HEALTH
         power = self._smart.power_state(disk.identity, now)
+        reached = self._smart.reached(disk.identity)
         known = watched.reading
-        if known and watched.told == (work, health, power):
+        if known and watched.told == (work, health, power, reached):
             return known
-        watched.told = (work, health, power)
+        watched.told = (work, health, power, reached)
         watched.reading = DeviceReading(
             label=disk.label,
             device=disk.name,
@@ -357,6 +364,7 @@ class Disk(Subsystem):
             latency_milliseconds=work.latency_milliseconds,
             queue_depth=work.queue_depth,
             power_state=power,
+            reachable=reached,
             healthy=health.passed,
             reallocated_sectors=health.reallocated,
             pending_sectors=health.pending,

@@ -54,6 +54,8 @@ _NAMED = re.compile(r"(/dev/\S+)(?:\s+-d\s+(\S+))?")
 _BEHIND = re.compile(
     r"(?:\w+\+)?(?:megaraid|cciss|areca|3ware|hpt|aacraid|sssraid|jmb39x(?:-q\d?)?|jms56x),.+"
 )
+# What SCSI and NVMe call a disk that the kernel has given up (scsi_sysfs.c, nvme/host/sysfs.c).
+_GIVEN_UP = ("offline", "transport-offline", "dead")
 _MEGARAID = re.compile(r"(?:\w+\+)?megaraid,\d+")
 
 
@@ -86,6 +88,8 @@ class _SmartState:
     health: SmartHealth | None = None
     asleep: bool = False
     runtime_status: str = ""
+    reached: bool | None = None
+    tells_state: bool = True  # its driver says whether it is reached
     looked: float = float("-inf")
     type: str = ""  # what smartctl takes it for, where it has to be told
     guessed: bool = False
@@ -160,7 +164,7 @@ class Smart:
         for disk in disks:
             state = self._states[disk.identity]
             # Its kernel name may have changed, and with it what was known of it.
-            state.disk, state.looked = disk, float("-inf")
+            state.disk, state.looked, state.tells_state = disk, float("-inf"), True
             state.type = self._types.get(state.device, state.type)
             if state.health is None and disk.name.startswith("mmcblk"):
                 # The kernel read it when it found the card, and does not again.
@@ -190,7 +194,11 @@ class Smart:
         name = state.disk.name
         if now - state.looked >= _LOOK_PERIOD:
             state.looked = now
-            state.runtime_status = self._runtime_status(name)
+            state.runtime_status = self._word(name, "power/runtime_status")
+            if state.tells_state:
+                word = self._word(name, "state")
+                state.tells_state = bool(word)
+                state.reached = word not in _GIVEN_UP if word else None
         status = state.runtime_status
         if status == "suspended" or state.asleep:
             return "standby"
@@ -199,13 +207,17 @@ class Smart:
             return "idle" if now - since >= _IDLE_AFTER else "active"
         return "active" if status == "active" else None
 
+    def reached(self, identity: str) -> bool | None:
+        """Whether the kernel still reaches it, as of the last look at its power state."""
+        return self._states[identity].reached
+
     def close(self) -> None:
         if self._question:
             self._question.child.leave()
 
-    def _runtime_status(self, name: str) -> str:
+    def _word(self, name: str, attribute: str) -> str:
         try:
-            return self._files.text(f"/sys/block/{name}/device/power/runtime_status")
+            return self._files.text(f"/sys/block/{name}/device/{attribute}")
         except SourceError:
             return ""
 

@@ -72,6 +72,8 @@ def test_a_name_that_tries_to_look_like_something_else_is_told_as_it_is() -> Non
             [("critical", "says that it fails: it can only be read")],
         ),
         ({"healthy": True}, []),
+        ({"reachable": True}, []),
+        ({"reachable": False}, [("critical", "does not answer any more")]),
         (
             {"healthy": True, "pending_sectors": 8},
             [("warning", "has sectors that it cannot read")],

@@ -228,9 +228,17 @@ def test_a_zpool_without_json_is_asked_in_words(nas: Nas) -> None:
 
 @pytest.mark.parametrize(
     ("word", "state"),
-    [("ONLINE", "ok"), ("DEGRADED", "degraded"), ("OFFLINE", "inactive"), ("FAULTED", "failed"),
-     ("UNAVAIL", "failed"), ("SUSPENDED", "failed"), ("REMOVED", "failed"), ("", None)],
-)  # fmt: skip
+    [
+        ("ONLINE", "ok"),
+        ("DEGRADED", "degraded"),
+        ("OFFLINE", "inactive"),
+        ("FAULTED", "failed"),
+        ("UNAVAIL", "failed"),
+        ("SUSPENDED", "failed"),
+        ("REMOVED", "failed"),
+        ("", None),
+    ],
+)
 def test_every_state_of_a_pool(nas: Nas, word: str, state: str | None) -> None:
     nas.pool("tank", word)
 
