@@ -19,6 +19,8 @@ from publisher.subsystems.disk.zpool import scans
 __all__ = ["ArrayReading", "Arrays", "mdstat", "scans"]
 
 _PERIOD = 10.0
+# Either is seen from a container as well, or is mounted there.
+_SYNOLOGY = ("/proc/sys/kernel/syno_hw_version", "/etc/synoinfo.conf")
 
 
 class Arrays:
@@ -29,6 +31,7 @@ class Arrays:
         self._files = subsystem.files
         self._pools = Pools(subsystem)
         self._btrfs = Btrfs(subsystem, mount_point)
+        self._synology: bool | None = None
         self._next = float("-inf")
         self._readings: dict[str, ArrayReading] = {}
 
@@ -63,6 +66,8 @@ class Arrays:
             content = self._files.read("/proc/mdstat")
         except AbsentError:  # most machines have none: no news
             return {}
-        found = dict(mdstat(content))
+        if self._synology is None:
+            self._synology = any(map(self._files.exists, _SYNOLOGY))
+        found = dict(mdstat(content, synology=self._synology))
         uuids = block.links(self._files, "/dev/disk/by-id", "md-uuid-") if found else {}
         return {uuids.get(name, (name,))[0]: array for name, array in found.items()}

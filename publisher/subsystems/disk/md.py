@@ -27,16 +27,21 @@ _WAITING = re.compile(rb"(?:resync|recovery|check|repair|reshape)\s*=\s*(?:DELAY
 _CONTAINER = re.compile(rb"super external:(?!/)")
 # Disks that a level may lack; RAID 10 depends on which.
 _SPARE_DISKS = {b"raid4": 1, b"raid5": 1, b"raidF1": 1, b"raid6": 2}
-# A mirror over so many slots is a NAS's own system (Synology's md0 and md1, QNAP's md9 and md13),
-# which has a slot for each bay, whether there is a disk in it or not.
+# A NAS's own system is a mirror that has a slot for each bay, whether there is a disk in it or not:
+# Synology's md0 and md1, and whatever has as many slots as nobody else has, such as QNAP's md9.
+_SYSTEM_NAMES = (b"md0", b"md1")
 _SYSTEM_SLOTS = 8
 
 _PARITY_SLOTS = ("0", "29")
 _BAD_DISKS = ("DISK_NP_MISSING", "DISK_DSBL", "DISK_DSBL_NEW", "DISK_INVALID", "DISK_WRONG")
 
 
-def mdstat(content: bytes) -> Iterator[tuple[str, ArrayReading]]:
+def mdstat(content: bytes, *, synology: bool = False) -> Iterator[tuple[str, ArrayReading]]:
     """(kernel's name, reading) of each array in ``/proc/mdstat``.
+
+    Args:
+        content: of that file.
+        synology: the machine is one of Synology's.
 
     Raises:
         SourceError: it is no mdstat.
@@ -49,13 +54,14 @@ def mdstat(content: bytes) -> Iterator[tuple[str, ArrayReading]]:
     for entry in re.split(rb"\n(?=md)", content)[1:]:
         head = _ARRAY.match(entry)
         if head and not _CONTAINER.search(entry):
-            yield head[1].decode("utf-8", "replace"), _array(head, entry)
+            system = synology and head[1] in _SYSTEM_NAMES
+            yield head[1].decode("utf-8", "replace"), _array(head, entry, system=system)
 
 
-def _array(head: re.Match[bytes], entry: bytes) -> ArrayReading:
+def _array(head: re.Match[bytes], entry: bytes, *, system: bool) -> ArrayReading:
     slots, progress, rest = (pattern.search(entry) for pattern in (_SLOTS, _PROGRESS, _REST))
     level = head[4]
-    total, working = _devices(level, slots, entry)
+    total, working = _devices(level, slots, entry, system=system)
     return ArrayReading(
         label=head[1].decode("utf-8", "replace"),
         kind="md",
@@ -81,13 +87,13 @@ def _members(entry: bytes) -> list[bytes]:
 
 
 def _devices(
-    level: bytes | None, slots: re.Match[bytes] | None, entry: bytes
+    level: bytes | None, slots: re.Match[bytes] | None, entry: bytes, *, system: bool
 ) -> tuple[int | None, int | None]:
     """(total, working); neither is told of an array without redundancy."""
     if slots is None:
         return None, None
     total, working = int(slots[1]), int(slots[2]) - slots[3].count(b"E")
-    if level == b"raid1" and total >= _SYSTEM_SLOTS:
+    if level == b"raid1" and (system or total >= _SYSTEM_SLOTS):
         total = len(_members(entry)) or total
     return total, working
 

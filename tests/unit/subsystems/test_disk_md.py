@@ -30,6 +30,20 @@ def test_the_arrays_of_others(case: dict[str, Any]) -> None:
     assert found == case["arrays"]
 
 
+def test_a_synology_with_empty_bays_lacks_nothing() -> None:
+    text = (
+        b"Personalities : [raid1]\nmd1 : active raid1 sda2[0] sdb2[1]\n"
+        b"      2097088 blocks [4/2] [UU__]\n\nmd0 : active raid1 sda1[0](F) sdb1[1]\n"
+        b"      2490176 blocks [4/1] [_U__]\n\nmd2 : active raid1 sda5[0]\n"
+        b"      1948779648 blocks super 1.2 [2/1] [U_]\n\nunused devices: <none>\n"
+    )
+
+    states = {name: array.state for name, array in mdstat(text, synology=True)}
+
+    assert states == {"md1": "ok", "md0": "degraded", "md2": "degraded"}
+    assert {array.state for _, array in mdstat(text)} == {"degraded"}
+
+
 def test_every_case_names_its_source() -> None:
     assert len(_CASES) >= 10
     assert all(case["source"] for case in _CASES)
