@@ -52,7 +52,7 @@ class Pools:
 
     def attend(self, now: float, at_work: Iterable[str]) -> None:
         """Notes which disks are at work, and takes the answer of ``zpool`` when it comes."""
-        if not self._known:
+        if not self._known and self._child is None:
             return
         for name in at_work:
             self._worked[name] = now
