@@ -140,7 +140,7 @@ class Pipeline:
             where,
             subsystems,
             disabled=settings.senses.disabled,
-            options={"disk": settings.smart},
+            options={"disk": settings.smart, "power": settings.senses.ups},
             patient=patient,
         )
         books = open_ledger(where, settings.ledger) if ledger else None

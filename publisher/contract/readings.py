@@ -76,6 +76,8 @@ ALERTS = (
     "filesystem",
     "temperature",
     "raid_degraded",
+    "disk_failing",
+    "ups",
     "oom_kill",
     "cryptomining",
     "unusual",

@@ -11,6 +11,7 @@ from typing import Any, Final
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
+from publisher.explain.faults import Fault, faults
 
 # What arrays do to themselves, by kind and activity.
 _UPKEEP: Final = {
@@ -19,6 +20,9 @@ _UPKEEP: Final = {
     ("md", "recovery"): "RAID rebuild",
     ("md", "repair"): "RAID repair",
     ("md", "reshape"): "RAID reshape",
+    ("unraid", "check"): "Parity check",
+    ("unraid", "resync"): "Parity sync",
+    ("unraid", "recovery"): "Array rebuild",
     ("zfs", "scrub"): "ZFS scrub",
     ("zfs", "recovery"): "ZFS resilver",
     ("btrfs", "scrub"): "btrfs scrub",
@@ -46,6 +50,7 @@ class Signs:
         inodes_used_percent: likewise, of what files and folders are counted by.
         filesystem_trouble: what is wrong with a file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
+        faults: what else is broken of disks, arrays and UPSes.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
     """
@@ -55,6 +60,7 @@ class Signs:
     inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
     filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     upkeep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
 
@@ -116,6 +122,7 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
+        faults=faults(readings),
         upkeep=tuple(
             f"{words} ({printable(each.label or name)})"
             for name, each in arrays

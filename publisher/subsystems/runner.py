@@ -42,6 +42,12 @@ class SubsystemSettings:
     disabled: tuple[str, ...] = setting(
         (), "Subsystems that are left alone, by name.", example='["gpu"]'
     )
+    ups: tuple[str, ...] = setting(
+        (),
+        "UPSes that NUT servers on other machines look after, as upsc takes them; without a name "
+        "before the @, all that a server has. One on this machine is found.",
+        example='["rack@nas.lan", "192.168.1.5:3493"]',
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.faults import Fault
 from publisher.explain.inputs import Signs, Trouble
 from publisher.explain.naming.lookup import hides
 from publisher.explain.naming.named import Named
@@ -115,6 +116,7 @@ class Alerts:
             *self._troubled(window.signs.filesystem_trouble),
             *self._untold(window.signs),
             *self._degraded(window.signs.raid_degraded),
+            *self._faulty(window.signs.faults),
             *self._kills(window, memory),
             *self._busy(window.evidence, _causes_of(culprits, LoadKind.CPU)),
             *self._scarce(window.evidence, _causes_of(culprits, LoadKind.MEMORY)),
@@ -228,6 +230,14 @@ class Alerts:
         for array in arrays:
             words = f"RAID array {array} lacks a disk"
             yield Condition("raid_degraded", array, "critical", words, self.settings.alert_seconds)
+
+    def _faulty(self, faults: Sequence[Fault]) -> Iterator[Condition]:
+        lasting = self.settings.alert_seconds
+        for each in faults:
+            yield Condition(each.alert, each.subject, each.severity, each.words, lasting)
+            milder = self._tracked.get((each.alert, each.milder))
+            if milder is not None and milder.hysteresis.active:
+                yield milder.condition
 
     def _kills(self, window: Window, memory: MemoryStory) -> Iterator[Condition]:
         """Those whom the kernel killed, each group for a while."""

@@ -1,12 +1,13 @@
 """Power: what the processor and the machine draw, what it runs on, and how long that lasts.
 
 Sources: RAPL counters (``publisher.sources.powercap``), power and energy channels of hwmon,
-``/sys/class/power_supply``, a NUT server on this machine, a Raspberry Pi's under-voltage bit.
+``/sys/class/power_supply``, NUT servers here and elsewhere, a Raspberry Pi's under-voltage bit.
 Power of graphics cards is the gpu topic's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,6 +31,7 @@ from publisher.subsystems.power.supply import (
     charge,
     drawn,
     on_battery,
+    silent,
     supply_reading,
     ups_reading,
     ups_watts,
@@ -39,6 +41,7 @@ from publisher.subsystems.thermal.throttling import firmware_word, throttled_wor
 # Batteries answer through the slow controller that also serves the keyboard.
 _SUPPLY_SECONDS = 10.0
 _NUT_SECONDS = 30.0
+_TROUBLED_NUT_SECONDS = 10.0
 _NO_NUT_SECONDS = 300.0
 _RESCAN_SECONDS = 300.0
 # Chips that measure the processor where RAPL does not count it.
@@ -138,7 +141,7 @@ class Power(Subsystem):
     # Batteries, buses and servers have been seen to hang.
     blocking = True
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, ups: Sequence[str] = ()) -> None:
         super().__init__(sources)
         self._meters = Meters(self.files, sources.state_dir)
         self._parts: dict[str, MeteredPart] = {}
@@ -151,6 +154,12 @@ class Power(Subsystem):
         self._supplies_at = float("-inf")
         self._upses: dict[str, SupplyReading] = {}
         self._upses_at = float("-inf")
+        self._distant: list[nut.Distant] = []
+        for words in ups:
+            try:
+                self._distant.append(nut.Distant.of(words))
+            except SourceError as error:
+                self.health["power.ups"] = error
 
     def read(self) -> PowerReading:
         now = self.sources.monotonic()
@@ -296,25 +305,51 @@ class Power(Subsystem):
         return None
 
     def _read_upses(self, now: float) -> None:
-        address = self.sources.nut
-        if not address or now < self._upses_at:
+        if now < self._upses_at or not (self.sources.nut or self._distant):
             return
         self._upses_at = now + _NUT_SECONDS * 0.95
-        self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
+        found: dict[str, SupplyReading] = {}
+        address = self.sources.nut
+        if address:
+            found |= self.part("nut", lambda: self._ask(address, now)) or {}
+        for server in self._distant:
+            name = f"nut_{hwmon.slug(server.place.host)}"
+            found |= self.part(name, partial(self._answer, server, now)) or {}
+        # One that was there and is not told of any more has to be missed.
+        self._upses = {name: silent(known) for name, known in self._upses.items()} | found
+        if any(ups.online is False or not ups.reachable for ups in self._upses.values()):
+            self._upses_at = now + _TROUBLED_NUT_SECONDS * 0.95
 
     def _ask(self, address: tuple[str, int], now: float) -> dict[str, SupplyReading]:
         try:
             found = nut.upses(address)
         except AbsentError:
-            self._upses_at = now + _NO_NUT_SECONDS
+            if not self._distant and not self._upses:
+                self._upses_at = now + _NO_NUT_SECONDS
             raise
-        readings: dict[str, SupplyReading] = {}
-        for name, variables in found.items():
-            identity = f"nut/{hwmon.slug(name)}"
-            meter = self._meters.of(identity)
-            meter.integrate(ups_watts(variables), now)
-            readings[identity] = ups_reading(name, variables, meter)
-        return readings
+        return {
+            f"nut/{hwmon.slug(name)}": self._ups(name, f"nut/{hwmon.slug(name)}", variables, now)
+            for name, variables in found.items()
+        }
+
+    def _answer(self, server: nut.Distant, now: float) -> dict[str, SupplyReading]:
+        host, meant = hwmon.slug(server.place.host), server.place.ups
+        if meant:  # that one is missed although it never was there
+            identity = f"nut/{hwmon.slug(meant)}-{host}"
+            self._upses.setdefault(identity, silent(SupplyReading(label=meant)))
+        found = server.ask()
+        identities = {name: f"nut/{hwmon.slug(name)}-{host}" for name in found}
+        return {
+            identities[name]: self._ups(name, identities[name], variables, now)
+            for name, variables in found.items()
+        }
+
+    def _ups(
+        self, name: str, identity: str, variables: Mapping[str, str], now: float
+    ) -> SupplyReading:
+        meter = self._meters.of(identity)
+        meter.integrate(ups_watts(variables), now)
+        return ups_reading(name, variables, meter)
 
     def _save_meters(self, now: float) -> None:
         self._meters.save(now)

@@ -48,6 +48,20 @@ class SupplyReading(Reading):
         "Charge", "How full its battery is.", deadband=2, device_class="battery"
     )
     low: bool | None = flag("Low", "Its battery is nearly empty.", device_class="battery")
+    reachable: bool | None = flag(
+        "Reachable", "Whether a UPS tells of itself.", device_class="connectivity"
+    )
+    replace_battery: bool | None = flag(
+        "Replace battery", "A UPS wants a new battery.", device_class="problem"
+    )
+    overloaded: bool | None = flag(
+        "Overloaded", "More is drawn from a UPS than it can give.", device_class="problem"
+    )
+    bypassed: bool | None = flag(
+        "Bypassed",
+        "A UPS passes the mains through or is off: it protects nothing.",
+        device_class="problem",
+    )
     load_percent: float | None = percent(
         "Load", "How much of what it can give it gives.", deadband=10
     )
@@ -77,7 +91,7 @@ class SupplyReading(Reading):
 def supply_reading(supply: Supply) -> SupplyReading:
     """What the kernel knows of a supply."""
     state = _STATES.get(supply.word("STATUS"))
-    battery = supply.kind == "battery"
+    battery = supply.kind in ("battery", "ups")
     level = supply.word("CAPACITY_LEVEL")
     online = supply.number("ONLINE")
     cycles = supply.number("CYCLE_COUNT") or 0
@@ -98,9 +112,12 @@ def supply_reading(supply: Supply) -> SupplyReading:
 
 
 def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> SupplyReading:
-    """What a NUT server knows of a UPS."""
+    """What a NUT server knows of a UPS: nothing where that has stopped to answer."""
     status = variables.get("ups.status", "").split()
-    on_mains, on_own = "OL" in status, "OB" in status
+    # While it tries its battery out on purpose, the mains have not failed.
+    on_mains = "OL" in status
+    on_own = "OB" in status and "CAL" not in status
+    alarm = variables.get("ups.alarm", "").lower()
     full = _number(variables, "battery.charge")
     state = None
     if "CHRG" in status:
@@ -115,12 +132,26 @@ def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> Supply
         online=on_mains if on_mains or on_own else None,
         state=state,
         charge_percent=_percent(full),
-        low="LB" in status if status else None,
+        low="LB" in status or "FSD" in status if status else None,
+        reachable=bool(variables),
+        replace_battery="RB" in status or "replace" in alarm if status else None,
+        overloaded="OVER" in status if status else None,
+        bypassed="BYPASS" in status or "OFF" in status if status else None,
         load_percent=_percent(_number(variables, "ups.load"), most=200.0),
         power_watts=meter.watts,
         voltage_volts=_number(variables, "input.voltage"),
         remaining_seconds=_number(variables, "battery.runtime"),
         energy_kilowatt_hours=meter.kilowatt_hours if meter.watts is not None else None,
+    )
+
+
+def silent(known: SupplyReading) -> SupplyReading:
+    """A UPS that nothing is told of any more: which one it is, and what cannot change."""
+    return SupplyReading(
+        label=known.label,
+        kind="ups",
+        reachable=False,
+        energy_kilowatt_hours=known.energy_kilowatt_hours,
     )
 
 
@@ -161,7 +192,8 @@ def charge(supplies: Sequence[Supply]) -> float | None:
 def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -> bool | None:
     """Whether a battery feeds the machine or its UPS; ``None`` when no supply tells."""
     batteries = [supply for supply in supplies if supply.kind in ("battery", "ups")]
-    if not batteries and not upses:
+    tell = any(ups.online is not None for ups in upses.values())
+    if not batteries and not tell:
         return None
     if any(ups.online is False for ups in upses.values()):
         return True
@@ -170,7 +202,7 @@ def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -
     states = {_STATES.get(supply.word("STATUS")) for supply in batteries}
     if "discharging" in states:
         return True
-    return False if states != {None} or upses else None
+    return False if states != {None} or tell else None
 
 
 def _charge(supply: Supply) -> float | None:

@@ -176,6 +176,17 @@ def test_nothing_that_tells_who_it_is_leaves_the_machine(tmp_path: Path) -> None
         assert kept in everything, kept
 
 
+def test_of_what_udev_knows_only_the_pool_leaves_the_machine() -> None:
+    member = b"S:disk/by-id/ata-X_WCC7K\nE:ID_SERIAL_SHORT=WCC7K\nE:ID_FS_LABEL=tank\n"
+    mask = Masker()
+
+    told = mask.content("/run/udev/data/b8:1", member + b"E:ID_FS_TYPE=zfs_member\n")
+    other = mask.content("/run/udev/data/b8:2", member + b"E:ID_FS_TYPE=ext4\n")
+
+    assert told.split() == [b"E:ID_FS_TYPE=zfs_member", b"E:ID_FS_LABEL=tank"]
+    assert other == b""
+
+
 def test_the_same_secret_is_the_same_everywhere() -> None:
     mask = Masker("gutenberg")
     mask.learn("/sys/block/sda/device/serial", b"WCC7K1234567\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,12 @@ from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.power.meters import Meter, Meters
 from publisher.subsystems.power.power import Power
-from publisher.subsystems.power.supply import on_battery, ups_reading, ups_watts
+from publisher.subsystems.power.supply import (
+    SupplyReading,
+    on_battery,
+    ups_reading,
+    ups_watts,
+)
 
 _RAPL = "sys/class/powercap/intel-rapl:0"
 _BOOT = "proc/sys/kernel/random/boot_id"
@@ -203,6 +210,136 @@ def test_a_ups_on_its_battery_means_that_the_machine_is() -> None:
     assert (reading.charge_percent, reading.remaining_seconds) == (17, 240)
     assert (reading.label, reading.voltage_volts) == ("Smart-UPS 750", None)
     assert on_battery([], {"nut/rack": reading}) is True
+
+
+def _ups(status: str, **more: str) -> SupplyReading:
+    return ups_reading("rack", {"ups.status": status, **more}, Meter())
+
+
+@pytest.mark.parametrize(
+    ("status", "bad"),
+    [
+        ("OL", []),
+        ("OL CHRG", []),
+        ("OB DISCHRG", ["on battery"]),
+        ("OB DISCHRG LB", ["on battery", "low"]),
+        ("FSD OB LB", ["on battery", "low"]),
+        ("OL RB", ["replace"]),
+        ("OL OVER", ["overloaded"]),
+        ("OL BYPASS", ["bypassed"]),
+        ("OFF", ["bypassed"]),
+        ("OB DISCHRG CAL", []),  # it tries its battery out
+        ("OL BOOST", []),
+        ("OL TRIM", []),
+        ("ECO OL", []),
+    ],
+)
+def test_every_bad_state_of_a_ups(status: str, bad: list[str]) -> None:
+    reading = _ups(status)
+
+    words = {
+        "on battery": reading.online is False,
+        "low": reading.low,
+        "replace": reading.replace_battery,
+        "overloaded": reading.overloaded,
+        "bypassed": reading.bypassed,
+    }
+    assert [word for word, told in words.items() if told] == bad
+    assert reading.reachable is True
+
+
+def test_a_ups_that_says_only_by_its_alarm_what_it_needs() -> None:
+    assert _ups("ALARM OL", **{"ups.alarm": "Replace battery!"}).replace_battery is True
+
+
+def test_a_ups_whose_driver_is_gone_does_not_answer() -> None:
+    reading = ups_reading("rack", {}, Meter())
+
+    assert (reading.reachable, reading.online, reading.low) == (False, None, None)
+    assert on_battery([], {"nut/rack": reading}) is None
+
+
+class Nut:
+    """A NUT server that knows one UPS, until it is stopped."""
+
+    def __init__(self) -> None:
+        self.status = "OL"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                for line in connection.makefile():
+                    command = line.strip()
+                    if command == "LOGOUT":
+                        break
+                    rows = {
+                        "LIST UPS": 'UPS rack "x"',
+                        "LIST VAR rack": f'VAR rack ups.status "{self.status}"',
+                    }
+                    told = f"BEGIN {command}\n{rows[command]}\nEND {command}\n"
+                    connection.sendall(told.encode())
+
+
+def _supplies(power: Power, machine: Machine) -> dict[str, SupplyReading]:
+    machine.now += 31
+    return power.read().supplies
+
+
+def test_a_ups_of_another_machine_is_missed_when_its_server_goes(machine: Machine) -> None:
+    server = Nut()
+    files = KernelFiles(machine.root)
+    sources = Sources(files=files, monotonic=lambda: machine.now, nut=None)
+    power = Power(sources, (f"rack@127.0.0.1:{server.port}",))
+
+    before = _supplies(power, machine)["nut/rack-127.0.0.1"]
+    server.status = "OB DISCHRG"
+    outage = _supplies(power, machine)["nut/rack-127.0.0.1"]
+    server.stop()
+    after = _supplies(power, machine)["nut/rack-127.0.0.1"]
+
+    assert (before.online, before.reachable) == (True, True)
+    assert outage.online is False
+    assert (after.online, after.reachable, after.label) == (None, False, "rack")
+    assert "no server listens" in str(power.health["power.nut_127.0.0.1"])
+
+
+def test_a_ups_that_never_answered_is_missed_when_it_was_named(machine: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    files = KernelFiles(machine.root)
+    sources = Sources(files=files, monotonic=lambda: machine.now, nut=None)
+    power = Power(sources, ("not a ups", f"attic@127.0.0.1:{port}"))
+
+    reading = _supplies(power, machine)["nut/attic-127.0.0.1"]
+
+    assert (reading.label, reading.reachable) == ("attic", False)
+    assert "names no UPS" in str(power.health["power.ups"])
+
+
+def test_a_server_here_that_goes_is_missed_and_one_that_never_was_is_not(machine: Machine) -> None:
+    server = Nut()
+    files = KernelFiles(machine.root)
+    address = ("127.0.0.1", server.port)
+    power = Power(Sources(files=files, monotonic=lambda: machine.now, nut=address))
+    assert _supplies(power, machine)["nut/rack"].reachable is True
+    server.stop()
+
+    assert _supplies(power, machine)["nut/rack"].reachable is False
+    later = Power(Sources(files=files, monotonic=lambda: machine.now, nut=address))
+    assert _supplies(later, machine) == {}
 
 
 @pytest.mark.parametrize(

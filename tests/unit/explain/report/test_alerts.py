@@ -6,7 +6,11 @@ import pytest
 from unit.explain.stage import MakeAccount, Stage
 
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.explain.inputs import Signs, Trouble
+from publisher.explain.inputs import Signs, Trouble, signs
+from publisher.subsystems.disk.array_reading import ArrayReading
+from publisher.subsystems.disk.disk import DiskReading
+from publisher.subsystems.power.power import PowerReading
+from publisher.subsystems.power.supply import SupplyReading
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8"}
 
@@ -182,6 +186,62 @@ def test_what_does_not_answer_any_more_is_not_less_full(stage: Stage) -> None:
     assert told(stage) == [("alert_raised", "disk_full"), ("alert_raised", "filesystem")]
     stage.play(lasting=120, signs=Signs(disk_used_percent={"/nas": 40.0}))
     assert told(stage)[2:] == [("alert_cleared", "disk_full"), ("alert_cleared", "filesystem")]
+
+
+_LACKS = "RAID array md0 lacks a disk"
+_FAILED = "RAID array md0 has failed: too many of its disks are gone or do not answer"
+
+
+def arrays(state: str) -> Signs:
+    return signs({"disk": DiskReading(arrays={"md0": ArrayReading(kind="md", state=state)})})
+
+
+def told_of(stage: Stage) -> list[tuple[str | None, str | None]]:
+    return [(event.event, event.message) for event in stage.events if event.alert]
+
+
+def test_an_array_that_gets_worse_is_told_again_and_is_not_over(stage: Stage) -> None:
+    stage.play(lasting=120, signs=arrays("ok"))
+    stage.play(lasting=120, signs=arrays("degraded"))
+    stage.play(lasting=600, signs=arrays("failed"))
+    assert told_of(stage) == [("alert_raised", _LACKS), ("alert_raised", _FAILED)]
+    stage.play(lasting=600, signs=arrays("degraded"))
+    assert told_of(stage)[2:] == [("alert_cleared", f"Over: {_FAILED}")]
+    stage.play(lasting=600, signs=arrays("ok"))
+    assert told_of(stage)[3:] == [("alert_cleared", f"Over: {_LACKS}")]
+
+
+def test_an_array_that_is_broken_from_the_start_is_told(stage: Stage) -> None:
+    stage.play(lasting=120, signs=arrays("failed"))
+    assert told_of(stage) == [("alert_raised", _FAILED)]
+
+
+def test_one_flicker_of_an_array_is_no_alert(stage: Stage) -> None:
+    for state in ("degraded", "failed", "inactive"):
+        stage.play(lasting=10, signs=arrays(state))
+        stage.play(lasting=60, signs=arrays("ok"))
+    assert told_of(stage) == []
+
+
+def ups(*, online: bool | None = None, low: bool | None = None, reachable: bool = True) -> Signs:
+    supply = SupplyReading(kind="ups", label="rack", online=online, low=low, reachable=reachable)
+    return signs({"power": PowerReading(supplies={"nut/rack": supply})})
+
+
+def test_an_outage_gets_worse_while_the_ups_falls_silent_and_is_over_with_it(stage: Stage) -> None:
+    stage.play(lasting=20, signs=ups(online=False))  # it tries its battery
+    stage.play(lasting=90, signs=ups(online=True))
+    assert told_of(stage) == []
+    stage.play(lasting=90, signs=ups(online=False))
+    stage.play(lasting=90, signs=ups(online=False, low=True))
+    stage.play(lasting=200, signs=ups(reachable=False))
+    assert [event.severity for event in stage.events if event.event == "alert_raised"] == [
+        "warning",
+        "critical",
+        "warning",
+    ]
+    stage.play(lasting=200, signs=ups(online=True))
+    assert sorted(told(stage)) == [("alert_cleared", "ups")] * 3 + [("alert_raised", "ups")] * 3
 
 
 def test_an_oom_kill_is_told_at_once_and_old_ones_are_not(stage: Stage) -> None:

@@ -1,0 +1,68 @@
+"""``/proc/mdstat`` of machines of others, and an array that gets worse and better again."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.subsystems.disk.array_reading import ArrayReading
+from publisher.subsystems.disk.md import mdstat
+
+_CASES = tomllib.loads(
+    (Path(__file__).parents[2] / "fixtures" / "mdstat" / "wild.toml").read_text()
+)["case"]
+
+
+def _read(text: str) -> dict[str, ArrayReading]:
+    return dict(mdstat(text.lstrip("\n").encode()))
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case["name"])
+def test_the_arrays_of_others(case: dict[str, Any]) -> None:
+    found = {
+        name: [array.state, array.devices_total or 0, array.devices_working or 0]
+        for name, array in _read(case["text"]).items()
+    }
+
+    assert found == case["arrays"]
+
+
+def test_a_synology_with_empty_bays_lacks_nothing() -> None:
+    text = (
+        b"Personalities : [raid1]\nmd1 : active raid1 sda2[0] sdb2[1]\n"
+        b"      2097088 blocks [4/2] [UU__]\n\nmd0 : active raid1 sda1[0](F) sdb1[1]\n"
+        b"      2490176 blocks [4/1] [_U__]\n\nmd2 : active raid1 sda5[0]\n"
+        b"      1948779648 blocks super 1.2 [2/1] [U_]\n\nunused devices: <none>\n"
+    )
+
+    states = {name: array.state for name, array in mdstat(text, synology=True)}
+
+    assert states == {"md1": "ok", "md0": "degraded", "md2": "degraded"}
+    assert {array.state for _, array in mdstat(text)} == {"degraded"}
+
+
+def test_every_case_names_its_source() -> None:
+    assert len(_CASES) >= 10
+    assert all(case["source"] for case in _CASES)
+
+
+def test_unraid_at_a_rebuild() -> None:
+    (array,) = _read(
+        "mdState=STARTED\nmdNumDisks=2\ndiskSize.0=8\nrdevStatus.0=DISK_OK\ndiskSize.1=8\n"
+        "rdevStatus.1=DISK_INVALID\nrdevNumErrors.1=3\nmdResyncAction=recon D1\nmdResync=1000\n"
+        "mdResyncSize=1000\nmdResyncPos=250\nmdResyncDt=10\nmdResyncDb=50\n"
+    ).values()
+
+    assert (array.kind, array.state, array.activity) == ("unraid", "degraded", "recovery")
+    assert (array.progress_percent, array.errors) == (25, 3)
+    assert array.speed_bytes_per_second == 5 * 1024
+    assert array.remaining_seconds == 150
+
+
+def test_unraid_with_words_where_numbers_belong() -> None:
+    (array,) = _read("mdState=\nmdNumDisks=many\nrdevStatus.0=\nmdResyncDt=-1\n").values()
+
+    assert (array.state, array.devices_total, array.activity) == ("inactive", 0, "idle")
