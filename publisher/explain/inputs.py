@@ -35,6 +35,7 @@ class Signs:
         oom_kills: counter of processes that the kernel killed for want of memory.
         disk_used_percent: fullness of each file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
+        fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
     """
@@ -42,6 +43,7 @@ class Signs:
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
+    fans_stopped: Mapping[str, bool] = field(default_factory=dict)
     upkeep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
 
@@ -86,6 +88,7 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
     disk = readings.get("disk")
     filesystems = getattr(disk, "filesystems", {}).values()
     arrays = getattr(disk, "arrays", {}).items()
+    fans = getattr(readings.get("thermal"), "fans", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
         disk_used_percent={
@@ -96,6 +99,12 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
+        fans_stopped={
+            printable(f"{each.label or name} ({each.chip})" if each.chip else name): each.kind
+            == "pump"
+            for name, each in fans
+            if each.stopped
+        },
         upkeep=tuple(
             f"{words} ({printable(each.label or name)})"
             for name, each in arrays
