@@ -1,6 +1,7 @@
 """What turns: fans that cool and are heard, and what is not to be taken for one of them.
 
-Told by what a driver calls it. A pump of a water cooler turns at much the same speed whatever the
+Told by what a driver calls it, and where it calls all alike, by what changes its speed with the
+machine's work. A pump of a water cooler turns at much the same speed whatever the
 machine does, faster than any fan beside it, and is not heard; so does a fan of 40 mm on a chipset.
 A power supply's fan follows the supply's own heat.
 """
@@ -8,7 +9,7 @@ A power supply's fan follows the supply's own heat.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Mapping
 from typing import Protocol
 
 FAN, SUPPLY, SMALL, PUMP = "fan", "power_supply", "small", "pump"
@@ -55,15 +56,48 @@ class Turning(Protocol):
     def stopped(self) -> bool | None: ...
 
 
-def loudest(fans: Iterable[Turning]) -> Turning | None:
+# Speeds count when the fan has kept them for so many looks, within a tenth; it moves when the
+# highest of them is above the lowest by a fifth.
+_CALM_LOOKS, _CALM, _MOVES = 5, 0.1, 1.2
+
+
+class Pace:
+    """Whether a fan changes its speed: a pump, and a fan on a fixed voltage, never do."""
+
+    def __init__(self) -> None:
+        self._before = 0
+        self._calm = 0
+        self._least = self._most = 0
+
+    def moves(self, speed: int) -> bool:
+        """Takes a speed into account that is above 0."""
+        near = abs(speed - self._before) <= _CALM * self._before
+        self._calm = self._calm + 1 if near else 0
+        self._before = speed
+        if self._calm >= _CALM_LOOKS:
+            self._least = min(speed, self._least or speed)
+            self._most = max(speed, self._most)
+        return self._most > self._least * _MOVES
+
+
+def loudest(fans: Mapping[str, Turning], moving: Container[str]) -> Turning | None:
     """The fan that is probably heard: the fastest of those that cool the machine.
 
     Where no such fan is known it is one in a power supply, else a small one; a pump never is. What
-    has never turned may be a connector without a fan, and counts where there is nothing else.
+    has never turned may be a connector without a fan, and what always turns at the same speed a
+    pump that its driver has no name for: they count where there is nothing else.
+
+    Args:
+        fans: all there are, by identity.
+        moving: the identities of those that have ever changed their speed.
     """
-    known = list(fans)
     for kind in (FAN, SUPPLY, SMALL):
-        if alike := [fan for fan in known if fan.kind == kind]:
-            real = [fan for fan in alike if fan.speed_rpm is None or fan.stopped is not None]
-            return max(real or alike, key=lambda fan: (fan.speed_rpm or 0, fan.duty_percent or 0.0))
+        if alike := [(name, fan) for name, fan in fans.items() if fan.kind == kind]:
+            real = [fan for _, fan in alike if fan.speed_rpm is None or fan.stopped is not None]
+            lively = [fan for name, fan in alike if name in moving]
+            every = [fan for _, fan in alike]
+            return max(
+                lively or real or every,
+                key=lambda fan: (fan.speed_rpm or 0, fan.duty_percent or 0.0),
+            )
     return None

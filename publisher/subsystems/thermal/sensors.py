@@ -180,6 +180,9 @@ class Fan:
         self.seen = False
         self.turned = turned
         """Whether it has ever turned: what has not may be a connector without a fan."""
+        self.moves = False
+        """Whether it has changed its speed."""
+        self._pace = fans.Pace()
         self._plain = FanReading(label=channel.label, chip=chip, kind=kind)
         self.reading = self._plain
         self._channel = channel
@@ -244,6 +247,7 @@ class Fan:
         """Whether it should turn and does not; ``None`` for what was never seen to turn."""
         if speed:
             self.turned = True
+            self.moves = self._pace.moves(speed)
             if duty is not None:
                 self._least_duty = min(duty, self._least_duty or duty)
             return False

@@ -60,7 +60,8 @@ class ThermalReading(Reading):
     )
     fan_speed_rpm: int | None = rpm(
         "Fan",
-        "The fastest of the fans that cool the machine; pumps and a supply's own fan are none.",
+        "The fastest of the fans that cool the machine and change their speed; pumps and a "
+        "supply's own fan are none.",
         deadband=60,
         deadband_percent=5,
         headline=True,
@@ -150,7 +151,7 @@ class Thermal(Subsystem):
         processor = self._processor()
         if not (self._temperatures or self._fans or self._throttled or self._profile):
             raise AbsentError("no sensor of temperature or fan", remedy=self._remedy)
-        loudest = fans.loudest(self._fans.values())
+        loudest = fans.loudest(self._fans, self._turned.moving)
         return ThermalReading(
             cpu_temperature_celsius=processor,
             fan_speed_rpm=loudest.speed_rpm if loudest else None,
@@ -306,7 +307,7 @@ class Thermal(Subsystem):
             if isinstance(sensor, Fan):
                 turning[sensor.identity] = sensor.reading
                 if sensor.turned:
-                    self._turned.add(sensor.identity)
+                    self._turned.add(sensor.identity, moves=sensor.moves)
             else:
                 temperatures[sensor.identity] = sensor.reading
         temperatures |= {zone.identity: zone.reading for zone in self._zones if zone.seen}

@@ -1,7 +1,8 @@
-"""Which fans have ever turned: what has not may be a connector that nobody plugged a fan into.
+"""Which fans have ever turned, and which have ever changed their speed.
 
-They stand in ``fans.json`` in the state directory, written when another one turns for the first
-time, so that a fan which fails while the machine is switched off is missed all the same.
+What has never turned may be a connector that nobody plugged a fan into, and what never changes its
+speed a pump. They stand in ``fans.json`` in the state directory, written when another one does so
+for the first time: a fan that fails while the machine is switched off is missed all the same.
 """
 
 from __future__ import annotations
@@ -24,26 +25,37 @@ class Turned:
 
     def __init__(self, state_dir: str | None) -> None:
         self._path = f"{state_dir}/{_FILE}" if state_dir else None
-        self._known: set[str] = set(_load(self._path)) if self._path else set()
+        kept = _load(self._path) if self._path else {}
+        self._turned = _names(kept.get("turned"))
+        self.moving = _names(kept.get("moving"))
+        """Those that have changed their speed."""
 
     def __contains__(self, identity: object) -> bool:
-        return identity in self._known
+        return identity in self._turned
 
-    def add(self, identity: str) -> None:
+    def add(self, identity: str, *, moves: bool) -> None:
         """Keeps one for good, if that can be; else until fanwhy ends."""
-        if identity in self._known or len(self._known) >= _MOST:
+        news = identity not in self._turned or (moves and identity not in self.moving)
+        if not news or len(self._turned) >= _MOST:
             return
-        self._known.add(identity)
+        self._turned.add(identity)
+        if moves:
+            self.moving.add(identity)
         if self._path:
+            content = {"turned": sorted(self._turned), "moving": sorted(self.moving)}
             try:
-                save(Path(self._path), json.dumps({"turned": sorted(self._known)}))
+                save(Path(self._path), json.dumps(content))
             except OSError:
                 self._path = None  # what else is kept there says so
 
 
-def _load(path: str) -> list[str]:
+def _load(path: str) -> dict[str, object]:
     try:
-        kept = json.loads(Path(path).read_text("utf-8"))["turned"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
-    return [each for each in kept if isinstance(each, str)] if isinstance(kept, list) else []
+        kept = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _names(kept: object) -> set[str]:
+    return {each for each in kept if isinstance(each, str)} if isinstance(kept, list) else set()

@@ -138,7 +138,9 @@ def test_a_fan_that_failed_while_fanwhy_was_off_is_missed(machine: Machine) -> N
     assert machine.fan("fan1", fan1_input=0).stopped is True
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"turned": 3}', '{"turned": [3]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "3", '{"turned": 3}', '{"turned": [3], "moving": {}}']
+)
 def test_a_damaged_file_is_as_none(machine: Machine, content: str) -> None:
     machine.state.mkdir()
     (machine.state / "fans.json").write_text(content)
