@@ -182,3 +182,20 @@ def test_parts_are_reported_by_name() -> None:
     assert runner.read() == {"partial": Number()}
     health = runner.health["partial.secret"]
     assert (health.state, health.remedy) == ("denied", "run as root")
+
+
+def test_what_was_chosen_and_why_is_said_of_what_works() -> None:
+    def choose(reads: int) -> None:
+        chosen.chosen["scripted.part"] = "sensor 1: the best" if reads > 1 else "sensor 2"
+
+    runner, chosen = runner_of(choose, Clock())
+    chosen.health["scripted.part"] = None
+    runner.read()
+    assert (runner.health["scripted.part"].state, runner.health["scripted.part"].reason) == (
+        "ok",
+        "sensor 2",
+    )
+    runner.changed = False
+    runner.read()
+    assert runner.health["scripted.part"].reason == "sensor 1: the best"
+    assert runner.changed
