@@ -261,8 +261,10 @@ class Fan:
             return hot
         if self._plain.kind == fans.PUMP or self._target:
             return True
-        driven = duty is not None and duty >= max(_DRIVEN_PERCENT, self._least_duty or 0.0)
-        return driven or self._alarm
+        if duty is None:
+            return self._alarm
+        # A chip raises its alarm of a fan that rests by design, too.
+        return duty >= max(_DRIVEN_PERCENT, self._least_duty or 0.0)
 
 
 def fans_of(chip: hwmon.Chip, turned: Container[str]) -> list[Fan]:

@@ -95,6 +95,8 @@ def test_what_never_turned_may_be_a_connector_without_a_fan(machine: Machine) ->
 
 
 def test_a_fan_that_may_rest_has_not_stopped(machine: Machine) -> None:
+    (machine.root / _CHIP / "fan1_alarm").write_text("1\n")
+    machine.begin()
     machine.read()
     assert machine.fan("fan1", fan1_input=0, pwm1=0).stopped is False
     assert machine.fan("fan1", pwm1=50).stopped is False
