@@ -8,6 +8,7 @@ Power of graphics cards is the gpu topic's.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -201,20 +202,20 @@ class Power(Subsystem):
         self._meters.save(self.sources.monotonic(), due=True)
 
     def _reading(self) -> PowerReading:
-        processors = [part.meter for part in self._processors()]
+        processors = self._processors()
         memory = [part.meter for name, part in self._parts.items() if name.endswith("/dram")]
-        cpu_watts = total(meter.watts for meter in processors)
+        cpu_watts = total(part.meter.watts for part in processors.values())
         system = self._system(cpu_watts)
         self._say_what_is_the_system(system)
         supplied = {f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=total(meter.kilowatt_hours for meter in processors),
+            cpu_energy_kilowatt_hours=_counted(processors),
             memory_power_watts=total(meter.watts for meter in memory),
-            system_power_watts=total(part.meter.watts for part in system)
+            system_power_watts=total(part.meter.watts for part in system.values())
             if system
             else drawn(supplied.values()),
-            system_energy_kilowatt_hours=total(part.meter.kilowatt_hours for part in system),
+            system_energy_kilowatt_hours=_counted(system),
             on_battery=on_battery(self._supplies, self._upses),
             battery_percent=charge(self._supplies, supplied.values()),
             under_voltage=self._under_voltage,
@@ -300,37 +301,37 @@ class Power(Subsystem):
             label = f"{chip.name} {channel.label}"
             self._parts[name] = MeteredPart(label, meter, chip, rank(chip.name, channel.label))
 
-    def _processors(self) -> list[MeteredPart]:
+    def _processors(self) -> dict[str, MeteredPart]:
         """The whole packages, without the domains inside them; else the chips that measure one."""
-        packages = [
-            part
+        packages = {
+            name: part
             for name, part in self._parts.items()
             if name.startswith("rapl/package-") and name.count("/") == 1
-        ]
-        return packages or [
-            part
-            for part in self._parts.values()
+        }
+        return packages or {
+            name: part
+            for name, part in self._parts.items()
             if part.chip and _CPU_METER.fullmatch(part.label.lower())
-        ]
+        }
 
-    def _system(self, cpu_watts: float | None) -> list[MeteredPart]:
+    def _system(self, cpu_watts: float | None) -> dict[str, MeteredPart]:
         """What measures the whole machine: one meter, or one of each of its supplies."""
-        ranked = [part for part in self._parts.values() if part.rank is not None]
-        best = min((part.rank for part in ranked if part.rank is not None), default=None)
-        if best is not None:
-            alike = [part for part in ranked if part.rank == best]
-            return alike if adds_up(best) else alike[:1]
+        ranks = [part.rank for part in self._parts.values() if part.rank is not None]
+        if ranks:
+            best = min(ranks)
+            alike = [(name, part) for name, part in self._parts.items() if part.rank == best]
+            return dict(alike if adds_up(best) else alike[:1])
         # Boards that do not feed the platform's counter leave it at less than the processor's.
         psys = self._parts.get("rapl/psys")
         if psys and psys.meter.watts and psys.meter.watts >= (cpu_watts or 0.0):
-            return [psys]
-        return []
+            return {"rapl/psys": psys}
+        return {}
 
-    def _say_what_is_the_system(self, system: list[MeteredPart]) -> None:
+    def _say_what_is_the_system(self, system: dict[str, MeteredPart]) -> None:
         if system:
             self.health["power.system"] = None
             self.chosen["power.system"] = "measured by " + " and ".join(
-                part.label for part in system
+                part.label for part in system.values()
             )
         elif "power.system" in self.health:
             self.health["power.system"] = AbsentError("nothing measures the whole machine")
@@ -386,6 +387,10 @@ class Power(Subsystem):
             return rapl
         remedy = rapl.remedy if rapl else ""
         return AbsentError("nothing measures power, and there is no battery or UPS", remedy=remedy)
+
+
+def _counted(parts: Mapping[str, MeteredPart]) -> float | None:
+    return total(part.meter.kilowatt_hours for part in parts.values())
 
 
 def _possible(power: float | None, metric: Metric) -> float | None:
