@@ -175,6 +175,7 @@ _STUCK: tuple[tuple[re.Pattern[str], frozenset[int]], ...] = (
 )
 
 
+_SUSPECT = frozenset[int]().union(*(values for _, values in (*_NEVER, *_STUCK)))
 # A sensor that was near one of these values may well have come to it.
 _NEAR_MILLI = 15_000
 
@@ -187,6 +188,8 @@ def meaningless(chip: str, milli: int, last: int | None) -> str:
         milli: thousandths of a degree.
         last: what the sensor said before, if that was to be believed.
     """
+    if milli not in _SUSPECT:
+        return ""
     name = _plain(chip)
     for pattern, values in _NEVER:
         if milli in values and pattern.fullmatch(name):

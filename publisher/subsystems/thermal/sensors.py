@@ -106,6 +106,8 @@ class Temperature:
         self.seen = False
         self.reading = TemperatureReading(label=self._name, chip=chip)
         self._limits: tuple[float | None, float | None] | None = None
+        self._raw: int | None = None
+        self._problem: SourceError | None = None
         self._last: int | None = None
         self._faulty: bool | None = None
 
@@ -117,14 +119,49 @@ class Temperature:
         """
         if self.slow and not slow:
             return None
-        value: float | None = None
-        problem: SourceError | None = None
         try:
-            value = self._value(slow=slow)
-        except ImplausibleError as error:
-            problem = error if self.seen else AbsentError(error.what)
+            raw = self._read()
         except SourceError as error:
-            problem = _no_data(error)
+            self._raw = self._last = None
+            self._take(None)
+            return _no_data(error)
+        if raw == self._raw and not slow:
+            return self._problem
+        self._raw = raw
+        value: float | None = None
+        self._problem = None
+        try:
+            value = None if raw is None else self._judged(raw, slow=slow)
+        except ImplausibleError as error:
+            self._problem = error if self.seen else AbsentError(error.what)
+        self._last = None if value is None else raw
+        self._take(value)
+        return self._problem
+
+    def forget(self) -> None:
+        self._raw = None
+        if self.reading.temperature_celsius is not None:
+            self.reading = TemperatureReading(label=self._name, chip=self.chip)
+
+    def _read(self) -> int | None:
+        source = self.source
+        return source.temperature() if isinstance(source, zones.Zone) else source.value("input")
+
+    def _judged(self, raw: int, *, slow: bool) -> float:
+        """Degrees, if they are to be believed."""
+        source, last = self.source, self._last
+        degrees = plausible(_CELSIUS, raw / 1000)
+        if doubt := meaningless(self.chip, raw, last):
+            raise ImplausibleError(doubt)
+        # The mark is a file of its own: read when it may have changed.
+        stepped = last is not None and abs(raw - last) >= _STEP_MILLI
+        if isinstance(source, hwmon.Channel) and (slow or stepped or self._faulty is None):
+            self._faulty = bool(_maybe(bool, source, "fault"))
+        if self._faulty:
+            raise ImplausibleError("its chip says that this sensor is faulty")
+        return degrees
+
+    def _take(self, value: float | None) -> None:
         if self._limits is None:
             self._limits = _limits(self.source)
         if value != self.reading.temperature_celsius:
@@ -137,29 +174,6 @@ class Temperature:
                 high_celsius=high,
                 critical_celsius=critical,
             )
-        return problem
-
-    def forget(self) -> None:
-        if self.reading.temperature_celsius is not None:
-            self.reading = TemperatureReading(label=self._name, chip=self.chip)
-
-    def _value(self, *, slow: bool) -> float | None:
-        source, last = self.source, self._last
-        self._last = None
-        raw = source.temperature() if isinstance(source, zones.Zone) else source.value("input")
-        if raw is None:
-            return None
-        degrees = plausible(_CELSIUS, raw / 1000)
-        if doubt := meaningless(self.chip, raw, last):
-            raise ImplausibleError(doubt)
-        # The mark is a file of its own: read when it may have changed.
-        stepped = last is not None and abs(raw - last) >= _STEP_MILLI
-        if isinstance(source, hwmon.Channel) and (slow or stepped or self._faulty is None):
-            self._faulty = bool(_maybe(bool, source, "fault"))
-        if self._faulty:
-            raise ImplausibleError("its chip says that this sensor is faulty")
-        self._last = raw
-        return degrees
 
 
 class Fan:
@@ -236,7 +250,8 @@ class Fan:
             speed = self._channel.value("input")
             if speed is None:
                 return None, None
-            _speed(speed)
+            if speed != self.reading.speed_rpm:
+                _speed(speed)
         except ImplausibleError as error:
             return None, error if self.turned else AbsentError(error.what)
         except SourceError as error:
@@ -247,7 +262,7 @@ class Fan:
         """Whether it should turn and does not; ``None`` for what was never seen to turn."""
         if speed:
             self.turned = True
-            self.moves = self._pace.moves(speed)
+            self.moves = self.moves or self._pace.moves(speed)
             if duty is not None:
                 self._least_duty = min(duty, self._least_duty or duty)
             return False

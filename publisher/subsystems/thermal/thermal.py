@@ -124,6 +124,9 @@ class Thermal(Subsystem):
         self._bmc = BmcSensors(sources, self._turned)
         self._of_bmc: list[Temperature | Fan] = []
         self._choices: list[tuple[Choice, list[Temperature]]] = []
+        self._chosen_anew = True
+        self._processor: float | None = None
+        self._loudest: fans.Turning | None = None
         self._said: tuple[Choice, int] | None = None
         self._hot = False
         self._throttling: Throttling | None = None
@@ -148,12 +151,11 @@ class Thermal(Subsystem):
         for zone in self._zones:
             self._note(zone.identity, zone.refresh(slow=slow))
         self._collect()
-        processor = self._processor()
         if not (self._temperatures or self._fans or self._throttled or self._profile):
             raise AbsentError("no sensor of temperature or fan", remedy=self._remedy)
-        loudest = fans.loudest(self._fans, self._turned.moving)
+        loudest = self._loudest
         return ThermalReading(
-            cpu_temperature_celsius=processor,
+            cpu_temperature_celsius=self._processor,
             fan_speed_rpm=loudest.speed_rpm if loudest else None,
             fan_duty_percent=loudest.duty_percent if loudest else None,
             throttled=self._throttled.now if self._throttled else None,
@@ -163,7 +165,7 @@ class Thermal(Subsystem):
             fans=self._fans,
         )
 
-    def _processor(self) -> float | None:
+    def _hottest(self) -> float | None:
         """The processor's temperature, from the best sensors that have ever told one."""
         for choice, sensors in self._choices:
             if not any(sensor.seen for sensor in sensors):
@@ -237,6 +239,7 @@ class Thermal(Subsystem):
         sensors = [sensor for known in self._chips for sensor in known.all]
         sensors += [*self._zones, *self._of_bmc]
         temperatures = [sensor for sensor in sensors if isinstance(sensor, Temperature)]
+        self._chosen_anew = True
         self._choices = [
             (choice, [temperatures[index] for index in choice.sensors])
             for choice in choices(temperatures)
@@ -300,21 +303,30 @@ class Thermal(Subsystem):
         """The readings of every sensor that has ever said something, the same when none changed."""
         temperatures: dict[str, TemperatureReading] = {}
         turning: dict[str, FanReading] = {}
+        news = False
         of_chips = (sensor for known in self._chips for sensor in known.all)
         for sensor in (*of_chips, *self._of_bmc):
             if not sensor.seen:
                 continue
             if isinstance(sensor, Fan):
                 turning[sensor.identity] = sensor.reading
-                if sensor.turned:
-                    self._turned.add(sensor.identity, moves=sensor.moves)
+                news = news or (sensor.moves and sensor.identity not in self._turned.moving)
             else:
                 temperatures[sensor.identity] = sensor.reading
         temperatures |= {zone.identity: zone.reading for zone in self._zones if zone.seen}
-        if temperatures != self._temperatures:
+        if temperatures != self._temperatures or self._chosen_anew:
+            self._chosen_anew = False
             self._temperatures = temperatures
-        if turning != self._fans:
+            self._processor = self._hottest()
+        if turning != self._fans or news:
             self._fans = turning
+            self._remember_fans()
+            self._loudest = fans.loudest(turning, self._turned.moving)
+
+    def _remember_fans(self) -> None:
+        for sensor in (*(each for known in self._chips for each in known.all), *self._of_bmc):
+            if isinstance(sensor, Fan) and sensor.turned:
+                self._turned.add(sensor.identity, moves=sensor.moves)
 
 
 def _refresh(sensor: Temperature | Fan, *, slow: bool, hot: bool) -> SourceError | None:
