@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Container
+from functools import partial
 from typing import TypeVar
 
 from publisher.contract.metric import (
@@ -106,17 +107,23 @@ class Temperature:
         self.seen = False
         self.reading = TemperatureReading(label=self._name, chip=chip)
         self._limits: tuple[float | None, float | None] | None = None
+        self._read: Callable[[], int | None] = (
+            source.temperature if isinstance(source, zones.Zone) else partial(source.value, "input")
+        )
+        self._marked = isinstance(source, hwmon.Channel) and "fault" in source.attributes
         self._raw: int | None = None
         self._problem: SourceError | None = None
         self._last: int | None = None
         self._faulty: bool | None = None
 
-    def refresh(self, *, slow: bool) -> SourceError | None:
+    def refresh(self, *, slow: bool, hot: bool) -> SourceError | None:
         """Reads it; gives what is wrong when it has no temperature now.
 
         Args:
             slow: what seldom changes, too.
+            hot: of no concern here; a fan should turn then.
         """
+        del hot
         if self.slow and not slow:
             return None
         try:
@@ -125,7 +132,7 @@ class Temperature:
             self._raw = self._last = None
             self._take(None)
             return _no_data(error)
-        if raw == self._raw and not slow:
+        if raw == self._raw and not (slow and self._marked):
             return self._problem
         self._raw = raw
         value: float | None = None
@@ -143,10 +150,6 @@ class Temperature:
         if self.reading.temperature_celsius is not None:
             self.reading = TemperatureReading(label=self._name, chip=self.chip)
 
-    def _read(self) -> int | None:
-        source = self.source
-        return source.temperature() if isinstance(source, zones.Zone) else source.value("input")
-
     def _judged(self, raw: int, *, slow: bool) -> float:
         """Degrees, if they are to be believed."""
         source, last = self.source, self._last
@@ -155,7 +158,8 @@ class Temperature:
             raise ImplausibleError(doubt)
         # The mark is a file of its own: read when it may have changed.
         stepped = last is not None and abs(raw - last) >= _STEP_MILLI
-        if isinstance(source, hwmon.Channel) and (slow or stepped or self._faulty is None):
+        unsure = slow or stepped or self._faulty is None
+        if self._marked and unsure and isinstance(source, hwmon.Channel):
             self._faulty = bool(_maybe(bool, source, "fault"))
         if self._faulty:
             raise ImplausibleError("its chip says that this sensor is faulty")
@@ -206,7 +210,7 @@ class Fan:
         self._alarm = False
         self._least_duty: float | None = None
 
-    def refresh(self, *, slow: bool, hot: bool = False) -> SourceError | None:
+    def refresh(self, *, slow: bool, hot: bool) -> SourceError | None:
         """Reads it; gives what is wrong when it has no speed now.
 
         Args:

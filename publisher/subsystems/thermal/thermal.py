@@ -149,7 +149,7 @@ class Thermal(Subsystem):
             self._take_up(self._hwmon.chips(now, again=True))
             self._refresh(now, slow=True)
         for zone in self._zones:
-            self._note(zone.identity, zone.refresh(slow=slow))
+            self._note(zone.identity, zone.refresh(slow=slow, hot=self._hot))
         self._collect()
         if not (self._temperatures or self._fans or self._throttled or self._profile):
             raise AbsentError("no sensor of temperature or fan", remedy=self._remedy)
@@ -210,7 +210,7 @@ class Thermal(Subsystem):
             self._of_bmc = self._bmc.all
             self._choose()
         for sensor in self._of_bmc:
-            self._note(sensor.identity, _refresh(sensor, slow=True, hot=self._hot))
+            self._note(sensor.identity, sensor.refresh(slow=True, hot=self._hot))
 
     def _take_up(self, chips: list[hwmon.Chip]) -> None:
         """Makes sensors of the chips and zones there are, if they are others than before."""
@@ -270,7 +270,7 @@ class Thermal(Subsystem):
                 began = clock()
                 problems = 0
                 for sensor in known.all:
-                    problem = _refresh(sensor, slow=slow, hot=self._hot)
+                    problem = sensor.refresh(slow=slow, hot=self._hot)
                     self._note(sensor.identity, problem)
                     problems += problem is not None
                 chip.was_read(now, clock() - began)
@@ -327,12 +327,6 @@ class Thermal(Subsystem):
         for sensor in (*(each for known in self._chips for each in known.all), *self._of_bmc):
             if isinstance(sensor, Fan) and sensor.turned:
                 self._turned.add(sensor.identity, moves=sensor.moves)
-
-
-def _refresh(sensor: Temperature | Fan, *, slow: bool, hot: bool) -> SourceError | None:
-    if isinstance(sensor, Fan):
-        return sensor.refresh(slow=slow, hot=hot)
-    return sensor.refresh(slow=slow)
 
 
 def _is_hot(sensor: TemperatureReading) -> bool:
