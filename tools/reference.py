@@ -49,7 +49,7 @@ Everything is sent again at the heartbeat.
 ## host/catalogue
 
 The JSON Schema of every topic below, retained: `#/properties/cpu` is the schema of `host/cpu`.
-`x-unit`, `x-precision` and `x-kind` stand beside each field.
+`x-unit`, `x-precision` and `x-kind` stand beside each field, and the range of each number.
 
 ## host/command
 
@@ -149,10 +149,10 @@ def configuration_reference() -> str:
 
 
 def _fields(cls: type[Reading]) -> list[str]:
-    lines = ["| field | what | unit | sends |", "| --- | --- | --- | --- |"]
+    lines = ["| field | what | unit | can be | sends |", "| --- | --- | --- | --- | --- |"]
     lines += [
         f"| `{field.name}` | {_meaning(field)} | {_cell(str(field.metric.unit))} "
-        f"| {_trigger(field)} |"
+        f"| {field.metric.range} | {_trigger(field)} |"
         for field in fields_of(cls)
     ]
     return lines

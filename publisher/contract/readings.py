@@ -78,6 +78,7 @@ ALERTS = (
     "raid_degraded",
     "disk_failing",
     "ups",
+    "fan",
     "oom_kill",
     "cryptomining",
     "unusual",
@@ -121,7 +122,7 @@ class ConsumerReading(Reading):
     category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
     kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
     cpu_percent: float | None = percent(
-        "CPU", "CPU time it used, in percent of one core.", precision=1
+        "CPU", "CPU time it used, in percent of one core.", precision=1, highest=None
     )
     memory_bytes: int | None = size("Memory", "Memory resident for its processes.")
     disk_read_bytes_per_second: float | None = bytes_per_second(
@@ -136,7 +137,9 @@ class ConsumerReading(Reading):
     network_transmit_bytes_per_second: float | None = bytes_per_second(
         "Transmitting", "Bytes it transmitted; absent while little moves on the network."
     )
-    gpu_percent: float | None = percent("GPU", "Share of the GPUs' time it used.", precision=1)
+    gpu_percent: float | None = percent(
+        "GPU", "Share of the GPUs' time it used.", precision=1, highest=None
+    )
     gpu_memory_bytes: int | None = size("GPU memory", "GPU memory it holds.")
     process_count: int | None = gauge("Processes", "Processes in it now.")
     since: str | None = timestamp("Since", "When its oldest process began.")
@@ -167,7 +170,9 @@ class CauseReading(Reading):
     share_percent: float | None = percent(
         "Share", "Its part of all that was used of that resource."
     )
-    cpu_percent: float | None = percent("CPU", "CPU time it used, in percent of one core.")
+    cpu_percent: float | None = percent(
+        "CPU", "CPU time it used, in percent of one core.", highest=None
+    )
     memory_bytes: int | None = size("Memory", "Memory it holds.")
     disk_bytes_per_second: float | None = bytes_per_second("Disk", "Bytes it reads and writes.")
     network_bytes_per_second: float | None = bytes_per_second(
@@ -266,6 +271,8 @@ class EvidenceReading(Reading):
     gpu_headroom_celsius: float | None = celsius(
         "GPU headroom",
         "Degrees until heat slows a GPU down: the fewest of all sensors that have a limit.",
+        lowest=-200,
+        highest=200,
     )
     gpu_throttling: bool | None = flag("GPU throttling", "Heat holds a GPU back.")
     gpu_fan_percent: float | None = percent("GPU fan", "How hard the fastest GPU fan is driven.")
@@ -317,7 +324,10 @@ class ExplanationReading(Reading):
         "Estimate of when the machine will have cooled down, once that has been learned.",
     )
     quiet_in_error_percent: float | None = percent(
-        "Estimate's error", "How far off earlier estimates were, in the median.", diagnostic=True
+        "Estimate's error",
+        "How far off earlier estimates were, in the median.",
+        highest=None,
+        diagnostic=True,
     )
     hint: str | None = text(
         "Hint", "What fits when heat or noise do not come from load; never a certainty."
@@ -373,7 +383,9 @@ class HealthReading(Reading):
 
     state: str | None = choice("State", "How it is.", options=HEALTH_STATES)
     since: str | None = timestamp("Since", "Since when it has been so.")
-    reason: str | None = text("Reason", "Why there is no value.")
+    reason: str | None = text(
+        "Reason", "Why there is no value; where there is one, what it is taken from and why."
+    )
     remedy: str | None = text("Remedy", "What the machine's owner can do about it.")
 
 
@@ -417,6 +429,7 @@ class SelfReading(Reading):
         "CPU",
         "CPU time of the daemon in percent of one core, over the last minute.",
         precision=2,
+        highest=None,
         deadband=0.5,
         diagnostic=True,
         enabled=True,

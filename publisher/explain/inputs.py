@@ -51,6 +51,7 @@ class Signs:
         filesystem_trouble: what is wrong with a file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
         faults: what else is broken of disks, arrays and UPSes.
+        fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
     """
@@ -61,6 +62,7 @@ class Signs:
     filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    fans_stopped: Mapping[str, bool] = field(default_factory=dict)
     upkeep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
 
@@ -106,6 +108,7 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
     filesystems = getattr(disk, "filesystems", {}).values()
     written = [each for each in filesystems if not each.read_only]
     arrays = getattr(disk, "arrays", {}).items()
+    fans = getattr(readings.get("thermal"), "fans", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
         disk_used_percent={
@@ -123,6 +126,12 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
         faults=faults(readings),
+        fans_stopped={
+            printable(f"{each.label or name} ({each.chip})" if each.chip else name): each.kind
+            == "pump"
+            for name, each in fans
+            if each.stopped
+        },
         upkeep=tuple(
             f"{words} ({printable(each.label or name)})"
             for name, each in arrays

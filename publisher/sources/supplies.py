@@ -58,30 +58,33 @@ class Supply:
         return None
 
 
-def read(files: KernelFiles) -> list[Supply]:
-    """Every supply of this machine; batteries of mice and phones are not among them.
+def read(files: KernelFiles) -> tuple[list[Supply], dict[str, SourceError]]:
+    """Every supply of this machine, and by name why one that is there cannot be read.
 
-    Raises:
-        SourceError: a supply is there but cannot be read.
+    Batteries of mice and phones are not among them.
     """
     supplies: list[Supply] = []
+    failed: dict[str, SourceError] = {}
     for name in files.names(CLASS):
-        path = f"{CLASS}/{name}"
         try:
-            content = files.text(f"{path}/uevent")
+            supply = _read(files, name)
         except AbsentError:
             continue  # unplugged since it was listed
-        properties = {
-            key.removeprefix(_PREFIX): value
-            for key, _, value in (line.partition("=") for line in content.splitlines())
-        }
-        kind = properties.get("TYPE", "")
-        if not kind:  # before Linux 5.11
-            try:
-                kind = files.text(f"{path}/type", keep=False)
-            except SourceError:
-                continue
-        if properties.get("SCOPE") == "Device" or properties.get("PRESENT") == "0":
+        except SourceError as error:
+            failed[name] = error
             continue
-        supplies.append(Supply(name, kind.lower().partition("_")[0], properties))
-    return supplies
+        if supply.word("SCOPE") != "Device" and supply.word("PRESENT") != "0":
+            supplies.append(supply)
+    return supplies, failed
+
+
+def _read(files: KernelFiles, name: str) -> Supply:
+    path = f"{CLASS}/{name}"
+    content = files.text(f"{path}/uevent")
+    properties = {
+        key.removeprefix(_PREFIX): value
+        for key, _, value in (line.partition("=") for line in content.splitlines())
+    }
+    # Before Linux 5.11 it stands in a file of its own only.
+    kind = properties.get("TYPE") or files.text(f"{path}/type", keep=False)
+    return Supply(name, kind.lower().partition("_")[0], properties)

@@ -45,6 +45,8 @@ class Subsystem(ABC):
             if name.startswith(f"{self.name}.")
         }
         """Parts of this subsystem by name, such as ``cpu.pressure``: what is wrong, or None."""
+        self.chosen: dict[str, str] = {}
+        """Of parts that work: what they are taken from and why, where there was a choice."""
 
     @abstractmethod
     def read(self) -> Reading:

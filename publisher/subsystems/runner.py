@@ -17,6 +17,7 @@ from types import MappingProxyType
 from publisher.config.setting import setting
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
+from publisher.contract.possible import noticing
 from publisher.contract.printable import printable
 from publisher.contract.readings import HealthReading
 from publisher.errors import AbsentError, DeniedError, SourceError
@@ -24,6 +25,7 @@ from publisher.sources import Sources
 from publisher.sources.bounded import NO_THREAD
 from publisher.sources.gpu_use import GpuUse
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.doubts import Doubts
 from publisher.subsystems.gpu import Gpu
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Health:
     Attributes:
         state: one of ``HEALTH_STATES``.
         since: when it became so, in seconds since the epoch.
-        reason: why there is no value.
+        reason: why there is no value; of what works, what was chosen for it and why.
         remedy: what would mend it.
     """
 
@@ -150,21 +152,24 @@ class SubsystemRunner:
     def _note(self, running: RunningSubsystem) -> None:
         self._set(running.name, running.failure, hanging=running.hanging)
         if not running.hanging:
+            chosen = running.subsystem.chosen
             for name, failure in list(running.subsystem.health.items()):
-                self._set(name, failure)
+                self._set(name, failure, chosen=chosen.get(name, ""))
 
     def note(self, health: Mapping[str, SourceError | None]) -> None:
         """Takes in the health of something that is no subsystem, such as the ledger's parts."""
         for name, failure in health.items():
             self._set(name, failure)
 
-    def _set(self, name: str, failure: SourceError | None, *, hanging: bool = False) -> None:
+    def _set(
+        self, name: str, failure: SourceError | None, *, hanging: bool = False, chosen: str = ""
+    ) -> None:
         state = "hanging" if hanging else _state(failure)
-        reason = f"no answer for {DEADLINE_SECONDS:g} s" if hanging else ""
+        reason = f"no answer for {DEADLINE_SECONDS:g} s" if hanging else printable(chosen)
         if failure and not hanging:
             reason = printable(str(failure))  # it may hold a path that a stranger named
         known = self._health.get(name)
-        if known and known.state == state and (state == "ok" or known.reason == reason):
+        if known and known.state == state and known.reason == reason:
             return
         remedy = failure.remedy if failure else ""
         self._health[name] = Health(state, self._sources.wall(), reason, remedy)
@@ -187,6 +192,7 @@ class RunningSubsystem:
         self._next = float("-inf")
         self._failures = 0
         self._began = 0.0
+        self._doubts = Doubts(subsystem.name)
         self._worker: _Worker | None = (
             _Worker(self._attempt, self.name) if subsystem.blocking else None
         )
@@ -227,7 +233,7 @@ class RunningSubsystem:
     def _attempt(self) -> Reading | SourceError:
         began = time.thread_time()
         try:
-            return self.subsystem.read()
+            return self._look()
         except SourceError as error:
             return error
         except Exception as error:  # a mistake of ours in one must not stop the others
@@ -235,6 +241,13 @@ class RunningSubsystem:
             return SourceError(f"unexpected {type(error).__name__}: {error}")
         finally:
             self.cost_microseconds = (time.thread_time() - began) * 1e6
+
+    def _look(self) -> Reading:
+        """A reading, after which ``health`` says what was left out of it."""
+        with noticing() as left_out:
+            reading = self.subsystem.read()
+        self.subsystem.health |= self._doubts.note(reading, left_out, self._began)
+        return reading
 
     def _settle(self, result: Reading | SourceError, now: float) -> None:
         if isinstance(result, SourceError):

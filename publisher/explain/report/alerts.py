@@ -117,6 +117,7 @@ class Alerts:
             *self._untold(window.signs),
             *self._degraded(window.signs.raid_degraded),
             *self._faulty(window.signs.faults),
+            *self._stopped(window.signs.fans_stopped, hot),
             *self._kills(window, memory),
             *self._busy(window.evidence, _causes_of(culprits, LoadKind.CPU)),
             *self._scarce(window.evidence, _causes_of(culprits, LoadKind.MEMORY)),
@@ -158,10 +159,14 @@ class Alerts:
             for each in raised
         ]
 
+    def _told(self, alert: str, subject: str) -> bool:
+        """Whether an alert was raised and is not over."""
+        tracked = self._tracked.get((alert, subject))
+        return tracked is not None and tracked.hysteresis.active
+
     def _slack(self, alert: str, subject: str) -> float:
         """Percent by which what was told has to get better until it is over."""
-        tracked = self._tracked.get((alert, subject))
-        return _SLACK_PERCENT if tracked is not None and tracked.hysteresis.active else 0.0
+        return _SLACK_PERCENT if self._told(alert, subject) else 0.0
 
     def _full(self, disk_used_percent: Mapping[str, float]) -> Iterator[Condition]:
         lasting = self.settings.alert_seconds
@@ -238,6 +243,18 @@ class Alerts:
             milder = self._tracked.get((each.alert, each.milder))
             if milder is not None and milder.hysteresis.active:
                 yield milder.condition
+
+    def _stopped(self, fans: Mapping[str, bool], hot: Sequence[str]) -> Iterator[Condition]:
+        """Fans that should turn; it is grave where the processor is hot already, or is to be."""
+        lasting = self.settings.alert_seconds
+        for fan, pump in fans.items():
+            what = f"{'Pump' if pump else 'Fan'} {fan} stands still"
+            grave = pump or "CPU" in hot
+            if grave:
+                words = f"{what}, and the CPU is hot" if "CPU" in hot else what
+                yield Condition("fan", f"{fan} grave", "critical", words, lasting)
+            if not grave or self._told("fan", fan):
+                yield Condition("fan", fan, "warning", what, lasting)
 
     def _kills(self, window: Window, memory: MemoryStory) -> Iterator[Condition]:
         """Those whom the kernel killed, each group for a while."""

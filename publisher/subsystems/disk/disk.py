@@ -113,6 +113,7 @@ class DeviceReading(Reading):
         "Life used",
         "Part of the write endurance that is used up, by the maker's estimate.",
         deadband=1,
+        highest=255,
         diagnostic=True,
     )
     spare_percent: float | None = percent(

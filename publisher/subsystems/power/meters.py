@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from publisher.config.state_folder import save
+from publisher.contract.possible import POSSIBLE
+from publisher.contract.units import Unit
 from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
-from publisher.sources.hwmon import STRONGEST
 
+_STRONGEST = POSSIBLE[Unit.WATTS][1]
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _FILE = "energy.json"
 _JOULES = 3.6e6  # in a kilowatt-hour
@@ -59,7 +61,7 @@ class Meter:
             grown += span
         watts = grown / 1e6 / (now - at)
         # More than that, or less than nothing: the counter was set to 0, as by a suspend.
-        if 0 <= watts <= STRONGEST:
+        if 0 <= watts <= _STRONGEST:
             self.watts = watts
             self.kilowatt_hours += grown / 1e6 / _JOULES
 

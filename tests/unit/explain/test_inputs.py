@@ -17,7 +17,8 @@ from publisher.subsystems.disk.filesystems import FilesystemReading
 from publisher.subsystems.gpu import GpuDeviceReading, GpuReading
 from publisher.subsystems.memory import MemoryReading
 from publisher.subsystems.power.power import PowerReading
-from publisher.subsystems.thermal.thermal import TemperatureReading, ThermalReading
+from publisher.subsystems.thermal.sensors import FanReading, TemperatureReading
+from publisher.subsystems.thermal.thermal import ThermalReading
 
 READINGS = {cls.name: cls.reading for cls in SUBSYSTEMS}
 
@@ -93,6 +94,17 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
     }  # fmt: skip
     assert found.raid_degraded == ("md0",)
     assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")
+
+
+def test_signs_tell_of_fans_that_stand_still() -> None:
+    fans = {
+        "a/fan1": FanReading(label="fan1", chip="nct6798", kind="fan", stopped=True),
+        "a/pump": FanReading(label="p\nump", chip="z53", kind="pump", stopped=True),
+        "a/fan2": FanReading(label="fan2", chip="nct6798", kind="fan", stopped=False),
+        "a/fan3": FanReading(label="fan3", chip="nct6798", kind="fan"),
+    }
+    found = signs({"thermal": ThermalReading(fans=fans)})
+    assert found.fans_stopped == {"fan1 (nct6798)": False, r"p\nump (z53)": True}
 
 
 def test_every_field_that_is_looked_up_by_name_is_declared() -> None:

@@ -12,6 +12,7 @@ import pytest
 from publisher.errors import SourceError
 from publisher.sources import Sources
 from publisher.sources.files import KernelFiles
+from publisher.sources.recording import Captured
 from publisher.subsystems.power.meters import Meter, Meters
 from publisher.subsystems.power.power import Power
 from publisher.subsystems.power.supply import (
@@ -370,3 +371,56 @@ def test_one_unreadable_meter_does_not_stop_the_others(machine: Machine) -> None
     assert reading.meters["meter-virtual/power2"].power_watts == 5.0
     assert reading.cpu_power_watts == pytest.approx(36.0)
     assert isinstance(power.health["power.meter-virtual/power1"], SourceError)
+
+
+def test_one_battery_that_does_not_answer_leaves_the_other(machine: Machine) -> None:
+    for name, content in (("BAT0", "broken"), ("BAT1", "POWER_SUPPLY_CAPACITY=80")):
+        place = machine.root / "sys/class/power_supply" / name
+        place.mkdir(parents=True)
+        (place / "type").write_text("Battery\n")
+        (place / "uevent").write_text(f"{content}\n")
+    uevent = machine.root / "sys/class/power_supply/BAT0/uevent"
+    uevent.write_text("!EIO\n")
+    power = Power(Sources(files=Captured(machine.root), monotonic=lambda: machine.now, nut=None))
+
+    reading = power.read()
+    assert reading.battery_percent == 80
+    assert reading.supplies.keys() == {"supply/BAT1"}
+    assert isinstance(power.health["power.supply/BAT0"], SourceError)
+
+    uevent.write_text("POWER_SUPPLY_CAPACITY=60\n")
+    machine.run(60)
+    assert power.read().battery_percent == 70
+    assert power.health["power.supply/BAT0"] is None
+
+
+@pytest.mark.parametrize("said", [-1, 127, 255, 65_535])
+def test_a_battery_that_says_what_cannot_be_does_not_spoil_the_mean(
+    machine: Machine, said: int
+) -> None:
+    for name, level in (("BAT0", said), ("BAT1", 80)):
+        place = machine.root / "sys/class/power_supply" / name
+        place.mkdir(parents=True)
+        content = f"POWER_SUPPLY_TYPE=Battery\nPOWER_SUPPLY_CAPACITY={level}\n"
+        (place / "uevent").write_text(content)
+    reading = machine.start().read()
+    assert reading.supplies["supply/BAT0"].charge_percent is None
+    assert reading.battery_percent == 80
+
+
+def test_one_counter_that_does_not_answer_leaves_the_others(machine: Machine) -> None:
+    second = machine.root / "sys/class/powercap/intel-rapl:1"
+    second.mkdir()
+    (second / "name").write_text("package-1\n")
+    (second / "energy_uj").write_text("!EIO\n")
+    power = Power(Sources(files=Captured(machine.root), monotonic=lambda: machine.now, nut=None))
+    power.read()
+    machine.run(2)
+    assert power.read().cpu_power_watts == pytest.approx(36.0)
+    assert isinstance(power.health["power.rapl/package-1"], SourceError)
+    assert power.health["power.rapl"] is None
+
+    (second / "energy_uj").write_text("5\n")
+    machine.run(400)  # looked for again
+    power.read()
+    assert power.health["power.rapl/package-1"] is None

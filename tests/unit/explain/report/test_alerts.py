@@ -287,3 +287,36 @@ def test_what_lies_where_programs_belong_is_not_suspected(
 ) -> None:
     stage.play(make_account("zsvc", 3.8, executable="/opt/zsvc/bin/zsvc"), lasting=200)
     assert told(stage) == []
+
+
+FAN = "fan1 (nct6798)"
+
+
+def test_a_fan_that_stands_still_raises_escalates_and_clears(stage: Stage) -> None:
+    stopped = Signs(fans_stopped={FAN: False})
+    stage.play(lasting=60, signs=stopped)
+    (raised,) = [event for event in stage.events if event.alert]
+    assert (raised.severity, raised.message) == ("warning", f"Fan {FAN} stands still")
+
+    stage.play(lasting=60, signs=stopped, cpu_temperature_celsius=96.0)
+    worse = [event for event in stage.events if event.alert == "fan"][-1]
+    assert (worse.event, worse.severity) == ("alert_raised", "critical")
+    assert worse.message == f"Fan {FAN} stands still, and the CPU is hot"
+
+    stage.play(lasting=200, cpu_temperature_celsius=50.0)
+    fans = [event.event for event in stage.events if event.alert == "fan"]
+    assert fans == ["alert_raised"] * 2 + ["alert_cleared"] * 2
+
+
+def test_a_pump_that_stands_still_is_grave_at_once(stage: Stage) -> None:
+    stage.play(lasting=60, signs=Signs(fans_stopped={"AIO_PUMP (nct6798)": True}))
+    (raised,) = [event for event in stage.events if event.alert]
+    told = (raised.severity, raised.message)
+    assert told == ("critical", "Pump AIO_PUMP (nct6798) stands still")
+
+
+def test_one_flicker_of_a_tachometer_is_no_alert(stage: Stage) -> None:
+    for _ in range(5):
+        stage.play(lasting=4, signs=Signs(fans_stopped={FAN: False}))
+        stage.play(lasting=20)
+    assert told(stage) == []
