@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from publisher.config.paths import CONFIG_VARIABLE, expanded
-from publisher.config.walk import ENVIRONMENT_PREFIX, KeyPath, bare, declared
+from publisher.config.walk import ENVIRONMENT_PREFIX, KeyPath, bare, declared, element
 from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 
@@ -99,7 +99,7 @@ def from_environment(cls: type, environment: Mapping[str, str]) -> Layer:
         path = short.get(name) or tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
         kind = kinds.get(path)
         if kind is None and path[:-1] in kinds:  # an entry of a table
-            kind = float
+            kind = element(kinds[path[:-1]])
         _put(tree, path, raw if kind is None else _from_text(raw, kind))
         names[path] = variable
     return Layer("environment", _anchored(tree, Path.cwd()), names)

@@ -59,6 +59,9 @@ class GpuDeviceReading(Reading):
         options=(ACTIVE, RESTING, ASLEEP, LOST, UNREACHABLE),
         icon="mdi:expansion-card",
     )
+    label: str | None = text(
+        "Label", "What the configuration calls it; absent where it does not.", triggers=False
+    )
     name: str | None = text("Name", "The product's name.", diagnostic=True)
     vendor: str | None = text("Vendor", "Who made the GPU.", diagnostic=True)
     driver: str | None = text("Driver", "The kernel driver, with its version.", diagnostic=True)
@@ -223,6 +226,7 @@ class Gpu(Subsystem):
         except SourceError as error:
             nvidia = error
         looks |= self._cards.look(skip=tuple(looks))
+        looks = self._wanted(looks)
         if not looks:
             self._users = (self.sources.monotonic(), {})
             raise self._nothing(nvidia)
@@ -234,6 +238,14 @@ class Gpu(Subsystem):
         self._users = (self.sources.monotonic(), by_pid(shared))
         devices = {address: GpuDeviceReading(**look.facts) for address, look in looks.items()}
         return _together(devices)
+
+    def _wanted(self, looks: dict[str, GpuLook]) -> dict[str, GpuLook]:
+        wanted = self.selection.wanted
+        return {
+            address: look
+            for address, look in looks.items()
+            if wanted("gpus", address, look.facts.get("name"), look.facts.get("uuid"))
+        }
 
     def users(self) -> Mapping[int, GpuUse]:
         """What each process uses of the GPUs, as of the last read; empty when that is long ago."""

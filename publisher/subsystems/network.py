@@ -7,6 +7,7 @@ not read at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publisher.contract.metric import (
@@ -207,6 +208,7 @@ class Network(Subsystem):
         self._before: dict[str, tuple[bytes, Traffic]] = {}
         self._read_at = float("-inf")
         self._cards: list[Interface] = []
+        self._left_alone: set[str] = set()
         self._told: dict[str, tuple[tuple[Flow, Link, float | None], InterfaceReading]] = {}
         self._links: dict[str, Link] = {}
         self._signals: dict[str, float] = {}
@@ -254,7 +256,7 @@ class Network(Subsystem):
         seconds, self._read_at = now - self._read_at, now
         if before.keys() != lines.keys():
             known = {card.name: card.identity for card in self._cards}
-            self._cards = interfaces.cards(self.files, lines)
+            self._cards, self._left_alone = self._choose(lines)
             self._links, self._told = {}, {}
             for card in self._cards:
                 if known.get(card.name, card.identity) != card.identity:
@@ -270,7 +272,24 @@ class Network(Subsystem):
             after[name] = line, counts
             flows[name] = Flow.between(earlier[1], counts, seconds) if earlier else _UNKNOWN
         self._before = after
+        for name in self._left_alone:
+            flows.pop(name, None)
         return flows
+
+    def _choose(self, names: Iterable[str]) -> tuple[list[Interface], set[str]]:
+        """The cards that are wanted, and the names of all interfaces that are not."""
+        cards = {card.name: card for card in interfaces.cards(self.files, names)}
+        alone = {
+            name
+            for name in names
+            if not self.selection.wanted(
+                "interfaces",
+                cards[name].identity if name in cards else name,
+                name,
+                listed=name in cards,
+            )
+        }
+        return [card for card in cards.values() if card.name not in alone], alone
 
     def _interface(self, name: str, flow: Flow) -> InterfaceReading:
         link = self._link(name)

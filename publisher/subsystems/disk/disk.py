@@ -316,7 +316,11 @@ class Disk(Subsystem):
         if names != self._names or self._fresh:
             self._fresh = names != self._names  # once more, when udev has had its say
             self._names = names
-            disks = block.disks(self.files)
+            disks = [
+                disk
+                for disk in block.disks(self.files)
+                if self.selection.wanted("disks", disk.identity, disk.label, disk.name)
+            ]
             known = {(item.disk.identity, item.disk.name): item for item in self._watched}
             self._watched = [
                 known.get((disk.identity, disk.name)) or _DiskState(disk) for disk in disks

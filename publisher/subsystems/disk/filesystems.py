@@ -189,7 +189,10 @@ class Filesystems:
         disks = block.disks(self._files)
         named: dict[str, mounts.Mount] = {}
         for mount in found:
-            named.setdefault(self._identity(mount, uuids, disks), mount)
+            identity = self._identity(mount, uuids, disks)
+            names = (mount.point, mount.source, mount.type)
+            if self._subsystem.selection.wanted("filesystems", identity, *names):
+                named.setdefault(identity, mount)
         return named
 
     def _identity(

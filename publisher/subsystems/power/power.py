@@ -284,7 +284,13 @@ class Power(Subsystem):
             return
         # Samples come a little early or late.
         self._supplies_at = now + _SUPPLY_SECONDS * 0.95
-        self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
+        self._supplies = [
+            supply
+            for supply in self.part("supplies", lambda: supplies.read(self.files)) or []
+            if self.selection.wanted(
+                "supplies", f"supply/{supply.name}", supply.word("MODEL_NAME"), supply.name
+            )
+        ]
         self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
 
     def _voltage(self, chips: list[hwmon.Chip]) -> bool | None:
@@ -311,6 +317,8 @@ class Power(Subsystem):
         readings: dict[str, SupplyReading] = {}
         for name, variables in found.items():
             identity = f"nut/{hwmon.slug(name)}"
+            if not self.selection.wanted("supplies", identity, name, variables.get("device.model")):
+                continue
             meter = self._meters.of(identity)
             meter.integrate(ups_watts(variables), now)
             readings[identity] = ups_reading(name, variables, meter)

@@ -26,10 +26,12 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, zones
 from publisher.sources.identity import hypervisor
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.selection import names_of
 from publisher.subsystems.thermal.chips import PACKAGE
 from publisher.subsystems.thermal.throttling import Throttled, Throttling
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound="_Temperature | _Fan")
 
 # Of a processor's single cores (each look wakes the core), targets, faults and counters.
 _SLOW_SECONDS = 10.0
@@ -297,7 +299,7 @@ class Thermal(Subsystem):
             if sensor.reading.temperature_celsius is not None
         ]
         fastest = max(
-            self._fans.values(),
+            (self.selection.chosen("fan", self._fans) or self._fans).values(),
             key=lambda fan: (fan.speed_rpm or 0, fan.duty_percent or 0.0),
             default=None,
         )
@@ -320,27 +322,36 @@ class Thermal(Subsystem):
         self._chips = [
             _Sensors(
                 chip,
-                [
-                    *(_Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
-                    *_fans(chip),
-                ],
+                self._wanted(
+                    [
+                        *(_Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
+                        *_fans(chip),
+                    ]
+                ),
             )
             for chip in chips
             if not chip.graphics
         ]
-        self._zones = [
-            _Temperature(zone, zone.kind)
-            for zone in zones.find(self.files, [chip.name for chip in chips])
-        ]
+        self._zones = self._wanted(
+            [
+                _Temperature(zone, zone.kind)
+                for zone in zones.find(self.files, [chip.name for chip in chips])
+            ]
+        )
         sensors = [sensor for known in self._chips for sensor in known.all] + self._zones
         temperatures = [sensor for sensor in sensors if isinstance(sensor, _Temperature)]
-        self._package = next(
-            (
-                fit
-                for rule in PACKAGE
-                if (fit := [s for s in temperatures if rule.fits(s.chip, s.label)])
-            ),
-            [],
+        chosen = self.selection.chosen("cpu_sensor", {s.identity: s for s in temperatures})
+        self._package = (
+            [*chosen.values()]
+            if chosen
+            else next(
+                (
+                    fit
+                    for rule in PACKAGE
+                    if (fit := [s for s in temperatures if rule.fits(s.chip, s.label)])
+                ),
+                [],
+            )
         )
         self._note(
             "cpu_temperature",
@@ -361,6 +372,17 @@ class Thermal(Subsystem):
         for name in self.health:
             if "/" in name and name.removeprefix(f"{self.name}.") not in present:
                 self.health[name] = None
+
+    def _wanted(self, sensors: list[_S]) -> list[_S]:
+        """Those that the user does not want to be left alone."""
+        return [
+            sensor
+            for sensor in sensors
+            if self.selection.wanted(
+                "fans" if isinstance(sensor, _Fan) else "sensors",
+                *names_of(sensor.identity, sensor.reading),
+            )
+        ]
 
     def _refresh(self, now: float, *, slow: bool) -> bool:
         """Reads every chip whose time has come; false when one of them has gone."""
