@@ -129,11 +129,11 @@ class Spared:
 
 
 def names_of(account: Account, found: Classification) -> tuple[str, ...]:
-    """What a group goes by: as the sentence calls it, its program, script, unit, container."""
+    """What a group goes by: its own name, what the sentence calls it, its program, unit, …"""
     clues = account.clues
     names = (
-        found.label,
         account.group.label,
+        found.label,
         clues.program,
         clues.script,
         clues.script.rpartition("/")[2],
