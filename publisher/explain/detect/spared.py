@@ -129,7 +129,7 @@ class Spared:
 
 
 def names_of(account: Account, found: Classification) -> tuple[str, ...]:
-    """What a group goes by: its own name, what the sentence calls it, its program, unit, …"""
+    """What a group goes by: its own name, what the sentence calls it, its program and its unit."""
     clues = account.clues
     names = (
         account.group.label,
