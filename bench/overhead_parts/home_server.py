@@ -95,8 +95,7 @@ def home_server(size: Size, guests: Path, folder: Path) -> Iterator[None]:
     """
     _own_sysfs(folder)
     _interfaces(size.interfaces)
-    _mounts(size.mounts, folder)
-    with _disks(size.disks), _containers(size, guests):
+    with _mounts(size.mounts, folder), _disks(size.disks), _containers(size, guests):
         yield
 
 
@@ -119,7 +118,8 @@ def _interfaces(count: int) -> None:
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines).encode(), check=True)
 
 
-def _mounts(count: int, folder: Path) -> None:
+@contextlib.contextmanager
+def _mounts(count: int, folder: Path) -> Iterator[None]:
     base = folder / "mounts"
     base.mkdir()
     _run("mount", "-t", "tmpfs", "base", str(base))
@@ -134,6 +134,10 @@ def _mounts(count: int, folder: Path) -> None:
             lower, upper, work, merged = map(str, parts)
             layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
             _run("mount", "-t", "overlay", "overlay", "-o", layers, merged)
+    try:
+        yield
+    finally:
+        _run("umount", "--recursive", str(base))
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ Names = Mapping[str, Sequence[tuple[str, ...]]]
 """What each thing of a kind goes by, its identity first."""
 
 # Fields of readings whose devices have a kind of their own, under which they are told.
-_TOLD = ("devices", "filesystems", "interfaces", "temperatures", "fans", "supplies")
+_TOLD = ("devices", "filesystems", "arrays", "interfaces", "temperatures", "fans", "supplies")
 
 
 def nameable(seen: Look, settings: ExplainSettings) -> Names:

@@ -44,6 +44,9 @@ class IgnoreSettings:
         "File systems by mount point, source, type or identity, likewise.",
         example='["/mnt/backup*", "nfs4"]',
     )
+    arrays: tuple[str, ...] = setting(
+        (), "Arrays of md, ZFS or btrfs by name or identity, likewise.", example='["md0", "md1"]'
+    )
     interfaces: tuple[str, ...] = setting(
         (), "Network interfaces by name or identity, likewise.", example='["wlan0"]'
     )
@@ -86,6 +89,7 @@ KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
         "fans": _Kind("fan", "thermal"),
         "disks": _Kind("disk", "disk"),
         "filesystems": _Kind("file system", "disk"),
+        "arrays": _Kind("array", "disk"),
         "interfaces": _Kind("interface", "network"),
         "gpus": _Kind("GPU", "gpu"),
         "supplies": _Kind("battery, adapter or UPS", "power"),

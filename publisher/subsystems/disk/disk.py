@@ -263,7 +263,11 @@ class Disk(Subsystem):
         self._smart.read(busy, now)
         devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
         filesystems = self._filesystems.read(now)
-        arrays = self._arrays.read(now, at_work=bool(busy))
+        arrays = {
+            identity: array
+            for identity, array in self._arrays.read(now, at_work=bool(busy)).items()
+            if self.selection.wanted("arrays", identity, array.label)
+        }
         some, full = self._pressure.read(now)
         return DiskReading(
             busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),

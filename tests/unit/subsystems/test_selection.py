@@ -109,6 +109,32 @@ def test_disks_and_file_systems() -> None:
     assert machine.told == {}
 
 
+def test_an_array_that_is_ignored_is_degraded_for_nobody() -> None:
+    machine = Machine(_FIXTURES / "disk/zfs", ignore=IgnoreSettings(arrays=("tank",)))
+    assert machine.look()["disk"]["arrays"] == {}
+    assert machine.told == {}
+
+
+def test_batteries(tmp_path: Path) -> None:
+    root = shutil.copytree(_FIXTURES / "machines/laptop", tmp_path / "power/case", symlinks=True)
+    everything = Machine(root).look()["power"]["supplies"]
+    battery = next(key for key, each in everything.items() if each["kind"] == "battery")
+    ignore = IgnoreSettings(supplies=(everything[battery]["label"],))
+    power = Machine(root, ignore=ignore).look()["power"]
+    assert power["supplies"].keys() == everything.keys() - {battery}
+    assert "battery_percent" not in power
+
+
+def test_graphics_cards_by_product_and_by_place(tmp_path: Path) -> None:
+    root = shutil.copytree(_FIXTURES / "gpu/amdgpu", tmp_path / "gpu/case", symlinks=True)
+    gpu = Machine(root).look()["gpu"]
+    place, *others = gpu["devices"]
+    ignored = Machine(root, ignore=IgnoreSettings(gpus=(place,)))
+    assert list(ignored.look().get("gpu", {"devices": {}})["devices"]) == others
+    named = Machine(root, names={place: "Render card"}).look()["gpu"]
+    assert named["devices"][place] == gpu["devices"][place] | {"label": "Render card"}
+
+
 def test_a_card_that_is_ignored_is_in_no_sum_and_no_virtual_one_either(tmp_path: Path) -> None:
     everything = replay(_NETWORK / "1", ["network"]) if (_NETWORK / "1").is_dir() else None
     everything = everything or replay(_NETWORK, ["network"])
