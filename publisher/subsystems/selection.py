@@ -170,8 +170,6 @@ class Selection:
             for identity, device in devices.items()
             if pattern.fits(seen.get(identity, (identity,)))
         }
-        if found:
-            self._matched.add((key, pattern.text))
         return found or None
 
     def named(self, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
@@ -228,8 +226,10 @@ class Selection:
                 texts = [pattern.text for pattern in patterns]
                 yield from self._miss(f"ignore.{kind}", kind, kind, texts)
         for key, pattern in self._choose.items():
-            if KINDS[_CHOSEN[key]].subsystem in looked:
-                yield from self._miss(f"choose.{key}", key, _CHOSEN[key], [pattern.text])
+            kind = _CHOSEN[key]
+            there = any(map(pattern.fits, self.names(kind)))
+            if KINDS[kind].subsystem in looked and not there:
+                yield from self._miss(f"choose.{key}", key, kind, [pattern.text])
         texts = [known for known, _ in self._names.values()]
         yield from self._miss("names", "names", "", texts)
 
