@@ -43,6 +43,7 @@ _HELD_SECONDS = 60
 # A replay's clocks stand here at its first sample.
 _MONOTONIC, _WALL = 1_000.0, 1_750_000_000.0
 _LOST_LINK = re.compile(rb"\.\.(/[^/\n]+)*")
+_OF_A_PROCESS = re.compile(r"/proc/\d+/(exe|cwd|fd/\d+)$")
 _LONGEST_LINK = 4096  # PATH_MAX in linux/limits.h
 
 
@@ -158,8 +159,10 @@ class Played:
 
     def document(self) -> dict[str, Any]:
         """The payload of every topic; under ``senses`` what cannot be read; what that means."""
-        topics = {leaf: to_json(reading) for leaf, reading in self.readings.items()}
-        document = topics | {"senses": dict(self.unreadable)}
+        document: dict[str, Any] = {
+            leaf: to_json(reading) for leaf, reading in self.readings.items()
+        }
+        document |= {"senses": dict(self.unreadable)}
         if self.verdict:
             document |= {EXPLANATION: to_json(self.verdict), "alerts": list(self.alerts)}
         return document
@@ -325,20 +328,21 @@ def _mend_links(tree: Path) -> None:
 def _belongs(path: Path, base: str) -> bool:
     """Whether it can be read here: a pipe, socket or device would never end.
 
-    A link that leads out of the tree would show a file of our own machine. What a process runs and
-    where is told by links that are read, and not followed.
+    A link that leads out of the tree would show a file of our own machine. What a process runs,
+    where, and what it has open is told by links that are read, and not followed.
     """
     kind = stat.S_IFMT(path.lstat().st_mode)
     if kind != stat.S_IFLNK:
         return kind in (stat.S_IFREG, stat.S_IFDIR)
-    if path.name in ("exe", "cwd") and path.parent.name.isdigit():
+    if _OF_A_PROCESS.search(str(path)):
         return True
     return _inside(path, str(path.readlink()), base)
 
 
 def _inside(link: Path, goal: str, base: str) -> bool:
     """Whether a link leads to a place below ``base``."""
-    return os.path.commonpath([os.path.normpath(link.parent / goal), base]) == base
+    place, base = os.path.abspath(link.parent / goal), os.path.abspath(base)  # noqa: PTH100  # not resolve: links stay
+    return os.path.commonpath([place, base]) == base
 
 
 def _overlay(changed: Path, tree: Path) -> None:

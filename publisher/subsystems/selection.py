@@ -8,7 +8,6 @@ the terminal, alerts and the verdict are all of the same devices under the same 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,6 +24,8 @@ _T = TypeVar("_T")
 # Of a machine where devices come and go without an end, the last so many are remembered.
 _MOST_SEEN: Final = 512
 _MOST_TOLD: Final = 5
+# The fields by which readings tell what a device is called.
+_CALLED: Final = ("label", "device", "name", "source", "chip")
 _HOW: Final = "Patterns, `*` stands for anything; `fanwhy-pub doctor` lists the names."
 
 
@@ -35,7 +36,9 @@ class IgnoreSettings:
     sensors: tuple[str, ...] = setting(
         (), f"Temperature sensors. {_HOW}", example='["acpitz*", "nct6798 AUXTIN*"]'
     )
-    fans: tuple[str, ...] = setting((), "Fans, likewise.", example='["nct6798 fan7"]')
+    fans: tuple[str, ...] = setting(
+        (), "Fans, by chip and label, likewise.", example='["nct6798 fan7"]'
+    )
     disks: tuple[str, ...] = setting(
         (), "Disks by model, identity or device, likewise.", example='["sr0", "*Card Reader*"]'
     )
@@ -126,6 +129,7 @@ class Selection:
         self._matched: set[tuple[str, str]] = set()
         self._called: dict[tuple[str, str, str], tuple[Reading, Reading]] = {}
         self._labels: dict[str, tuple[str, ...]] = {}
+        self._fields: dict[str, tuple[str, ...]] = {}
         self._hints: dict[tuple[str, str], str] = {}
         self.changed = True
         """Whether ``misses`` may give something else than it did; set to false by who asks."""
@@ -180,7 +184,9 @@ class Selection:
 
     def _renamed(self, topic: str, reading: Reading) -> Reading:
         changes: dict[str, Any] = {}
-        for field in _of_devices(type(reading)):
+        if topic not in self._fields:
+            self._fields[topic] = _of_devices(type(reading))
+        for field in self._fields[topic]:
             devices: Mapping[str, Reading] = getattr(reading, field)
             called = {
                 identity: self._device(topic, field, identity, device)
@@ -255,11 +261,8 @@ class Selection:
 
 def names_of(identity: str, device: Reading) -> tuple[str, ...]:
     """What a device goes by: its identity, and what its reading calls it."""
-    words = {
-        key: value
-        for key in ("label", "device", "name", "source", "chip")
-        if isinstance(value := getattr(device, key, None), str) and value
-    }
+    told = {key: getattr(device, key, None) for key in _CALLED}
+    words = {key: str(value) for key, value in told.items() if value}
     chip = words.pop("chip", "")
     both = [f"{chip} {words['label']}"] if chip and "label" in words else []
     return (identity, *both, *words.values(), *([chip] if chip else []))
@@ -283,16 +286,17 @@ def _hint(text: str, found: Iterable[tuple[str, ...]], what: str) -> str:
     return f"{shown} fits no {what} here"
 
 
-@functools.cache
 def _of_devices(cls: type[Reading]) -> tuple[str, ...]:
     """The fields of a reading that hold devices which can be called something."""
     return tuple(
         field.name
         for field in fields_of(cls)
-        if field.metric.kind is Kind.INSTANCES
-        and field.metric.of
-        and any(inner.name == "label" for inner in fields_of(field.metric.of))
+        if field.metric.kind is Kind.INSTANCES and field.metric.of and _is_called(field.metric.of)
     )
+
+
+def _is_called(cls: type[Reading]) -> bool:
+    return any(field.name == "label" for field in fields_of(cls))
 
 
 def _remember(known: dict[Any, Any], key: object, value: object) -> None:

@@ -9,6 +9,8 @@ from unit.explain.stage import MAKE, NORMAL, SENTENCE, Stage, account
 
 from publisher.explain.explain_settings import ExplainSettings
 
+_BUILD: dict[str, Any] = MAKE
+
 
 def _stage(**settings: Any) -> Stage:
     return Stage(settings=ExplainSettings(learn=False, **settings))
@@ -28,7 +30,7 @@ def test_never_blamed_work_is_no_load_by_whatever_name_it_goes(name: str) -> Non
 
 def test_what_works_beside_it_is_blamed_as_if_it_were_alone() -> None:
     stage = _stage(never_blame=("boinc",))
-    verdict = stage.play(account("boinc", 3.0), account("cc1", 0.9, **MAKE), lasting=20)
+    verdict = stage.play(account("boinc", 3.0), account("cc1", 0.9, **_BUILD), lasting=20)
     assert verdict.state == "busy"
     assert [cause.label for cause in verdict.causes] == ["Software build"]
     assert "boinc" not in (verdict.headline or "").lower()
@@ -73,9 +75,9 @@ def test_want_of_memory_is_told_and_not_by_its_name() -> None:
 
 def test_only_above_so_much() -> None:
     stage = _stage(blame_above_percent={"make*": 50.0})
-    verdict = stage.play(account("cc1", 1.6, **MAKE), lasting=20)
+    verdict = stage.play(account("cc1", 1.6, **_BUILD), lasting=20)
     assert (verdict.state, verdict.headline) == ("quiet", NORMAL)
-    verdict = stage.play(account("cc1", 3.4, **MAKE), lasting=20)
+    verdict = stage.play(account("cc1", 3.4, **_BUILD), lasting=20)
     assert (verdict.state, verdict.headline) == ("busy", SENTENCE)
 
 
@@ -96,5 +98,5 @@ def test_a_miner_or_an_impostor_is_not_spared(more: dict[str, Any]) -> None:
 
 def test_what_is_not_meant_is_blamed_as_ever() -> None:
     stage = _stage(never_blame=("boinc", "mak"))
-    verdict = stage.play(account("cc1", 3.4, **MAKE), lasting=20)
+    verdict = stage.play(account("cc1", 3.4, **_BUILD), lasting=20)
     assert verdict.headline == SENTENCE
