@@ -19,6 +19,7 @@ from types import FrameType
 
 FILE = "BENCH_LAYERS"
 _EVERY_SECONDS = 0.002
+_MOST = 25
 _PACKAGE = f"{os.sep}publisher{os.sep}"
 # What serves all layers counts for the one that called it.
 _SHARED = ("contract", "config", "errors")
@@ -35,24 +36,24 @@ if "publisher.daemon" in sys.orig_argv:
 """
 
 
-def layer_of(frame: FrameType | None) -> str:
-    """The innermost layer that a stack is in."""
+def place_of(frame: FrameType | None) -> tuple[str, str]:
+    """The innermost layer that a stack is in, and the function."""
     while frame is not None:
-        _, found, rest = frame.f_code.co_filename.rpartition(_PACKAGE)
+        code = frame.f_code
+        _, found, rest = code.co_filename.rpartition(_PACKAGE)
         room = rest.partition(os.sep)[0].removesuffix(".py") if found else ""
+        room = {"pipeline": "daemon"}.get(room, room)
         if room in LAYERS:
-            return room
-        if room == "pipeline":
-            return "daemon"
-        if "paho" in frame.f_code.co_filename:
-            return "mqtt"
+            return room, f"{rest}:{code.co_qualname}"
+        if "paho" in code.co_filename:
+            return "mqtt", "paho"
         frame = frame.f_back
-    return "others"
+    return "others", "others"
 
 
 def begin() -> None:
     """Watches this process from now on; what was found is written at its end."""
-    spent: Counter[str] = Counter()
+    spent: dict[str, Counter[str]] = {"layers": Counter(), "functions": Counter()}
     known: dict[int, float] = {}
 
     def look(_: int, main: FrameType | None) -> None:
@@ -62,14 +63,16 @@ def begin() -> None:
             used = now - known.get(thread.ident or 0, 0.0)
             known[thread.ident or 0] = now
             here = main if thread is threading.main_thread() else frames.get(thread.ident or 0)
-            layer = layer_of(here)
+            layer, function = place_of(here)
             if layer == "others" and thread.name.startswith("subsystem-"):
                 layer = "subsystems"
-            spent[layer] += round(used * 1e9)
+            spent["layers"][layer] += round(used * 1e9)
+            spent["functions"][function] += round(used * 1e9)
 
     def start() -> None:
         known.update({thread.ident or 0: _clock(thread) for thread in threading.enumerate()})
-        spent.clear()
+        for counted in spent.values():
+            counted.clear()
 
     signal.signal(signal.SIGPROF, look)
     signal.signal(signal.SIGUSR2, lambda *_: start())  # what came before was the start
@@ -85,8 +88,11 @@ def _clock(thread: threading.Thread) -> float:
         return 0.0
 
 
-def read(path: Path) -> dict[str, float]:
-    """The share of each layer, 0 to 100, the greatest first."""
-    spent: dict[str, int] = json.loads(path.read_text())
-    every = sum(spent.values()) or 1
-    return {name: 100 * part / every for name, part in Counter(spent).most_common()}
+def read(path: Path) -> dict[str, dict[str, float]]:
+    """The shares of ``layers``, and of the greatest ``functions``, 0 to 100, the greatest first."""
+    spent: dict[str, dict[str, int]] = json.loads(path.read_text())
+    every = sum(spent["layers"].values()) or 1
+    return {
+        kind: {name: 100 * part / every for name, part in Counter(parts).most_common(_MOST)}
+        for kind, parts in spent.items()
+    }
