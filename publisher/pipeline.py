@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 # From the sample that opens the books to the first that tells something.
 OPENING_SECONDS = 1.0
-# Samples until the slow subsystems have found their devices, too.
+# Samples until those devices are found, too, that show a moment later than others.
 _LOOKED_FOR = 2
 # Time spent waiting for memory, or memory in use, from which on limits on it are looked at.
 _WAITING_PERCENT = 1.0
@@ -127,6 +127,7 @@ class Pipeline:
         self._explainer = explainer
         self._watcher = ProcessWatcher(sources.files)
         self._samples = 0
+        self._looked: set[str] = set()
         self._unmatched: dict[str, SourceError] = {}
         parts = {LEDGER: ledger, EXPLANATION: explainer}
         runner.note({name: None for name, part in parts.items() if part is not None})
@@ -170,7 +171,7 @@ class Pipeline:
         now, wall = self.sources.monotonic(), self.sources.wall()
         read = self._runner.read()
         readings = self.selection.named(read)
-        self._tell_unmatched()
+        self._tell_unmatched(read)
         balance = self.guarded(LEDGER, lambda: self._balance(readings)) if self._ledger else None
         if balance is None:
             return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
@@ -244,13 +245,19 @@ class Pipeline:
             self._ledger.close()
         self.sources.files.close()
 
-    def _tell_unmatched(self) -> None:
-        """What of the configuration fits no device, once all have been looked for."""
-        self._samples += 1
-        if self._samples < _LOOKED_FOR or not self.selection.changed:
+    def _tell_unmatched(self, read: Mapping[str, Reading]) -> None:
+        """What of the configuration fits no device of the subsystems that have looked."""
+        if not self.selection.configured:
             return
-        self.selection.changed = False
-        misses = dict(self.selection.misses(self.subsystems))
+        health = self.health
+        looked = {name for name in self.subsystems if name in read or health[name].state != "ok"}
+        self._samples += 1
+        if self._samples < _LOOKED_FOR or not (self.selection.changed or looked != self._looked):
+            return
+        self.selection.changed, self._looked = False, looked
+        misses = dict(self.selection.misses(looked))
+        if looked != self.subsystems:
+            misses.pop("names", None)  # it may be that of a device which is still looked for
         for name in misses.keys() - self._unmatched.keys():
             log.warning("%s: %s", name, misses[name])
         self._runner.note(dict.fromkeys(self._unmatched) | misses)

@@ -134,6 +134,11 @@ class Selection:
         self.changed = True
         """Whether ``misses`` may give something else than it did; set to false by who asks."""
 
+    @property
+    def configured(self) -> bool:
+        """Whether the user has said anything."""
+        return bool(self._names or self._choose or any(self._ignore.values()))
+
     def wanted(self, kind: str, identity: str, *names: str | None, listed: bool = True) -> bool:
         """Whether a device is to be looked at.
 

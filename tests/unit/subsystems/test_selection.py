@@ -12,6 +12,7 @@ import pytest
 from publisher.cli.replay import replay
 from publisher.contract.payload import to_json
 from publisher.daemon.settings import Settings
+from publisher.explain.inputs import signs
 from publisher.pipeline import Pipeline
 from publisher.sources import Sources
 from publisher.sources.recording import Captured
@@ -188,6 +189,19 @@ def test_a_near_miss_is_told_once_with_the_nearest_names(
     assert machine.pipeline.health[setting].state == "absent"
     said = [record for record in caplog.records if setting in record.getMessage()]
     assert [record.levelname for record in said if record.levelname != "DEBUG"] == ["WARNING"]
+
+
+def test_two_file_systems_of_one_name_are_both_watched() -> None:
+    points = [each["label"] for each in replay(_NAS, ["disk"])["disk"]["filesystems"].values()]
+    machine = Machine(_NAS, names=dict.fromkeys(points, "Data"))
+    sample = machine.pipeline.sample()
+    machine.pipeline.close()
+    writable = [
+        each
+        for each in sample.readings["disk"].filesystems.values()  # type: ignore[attr-defined]
+        if each.used_percent is not None and not each.read_only
+    ]
+    assert len(signs(sample.readings).disk_used_percent) == len(writable) > 1
 
 
 def test_of_subsystems_that_do_not_run_nothing_is_missed() -> None:
