@@ -124,6 +124,11 @@ def check(directory: Path) -> None:
     raise ConfigError(f"{shown}: holds no proc and no sys, as a captured machine does{hint}")
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether it is one itself, and no link to one of our own."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def _is_machine(tree: Path) -> bool:
     return any((tree / name).is_dir() for name in ("proc", "sys"))
 
@@ -137,7 +142,7 @@ def seen_by(case: Path) -> list[str]:
 
 def steps(case: Path) -> list[Path]:
     """The trees of a case, in order of time."""
-    numbered = [path for path in case.iterdir() if path.name.isdecimal()]
+    numbered = [path for path in case.iterdir() if path.name.isdecimal() and _is_folder(path)]
     return sorted(numbered, key=lambda path: int(path.name)) or [case]
 
 
@@ -269,7 +274,7 @@ def _changes(case: Path, files: Captured, scratch: Path) -> Iterator[None]:
         files.close()
         files.root = str(_copy(tree, scratch / str(number)))
         yield
-    if (case / SECOND).is_dir():
+    if _is_folder(case / SECOND):
         _overlay(case / SECOND, Path(files.root))
         yield
 
@@ -277,6 +282,7 @@ def _changes(case: Path, files: Captured, scratch: Path) -> Iterator[None]:
 def write_expected(case: Path, result: dict[str, Any]) -> None:
     """Keeps what a replay gave as what later ones are to give."""
     text = json.dumps(result, indent=2, ensure_ascii=False)
+    (case / EXPECTED).unlink(missing_ok=True)  # a link would lead to a file of our own
     (case / EXPECTED).write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -348,7 +354,7 @@ def _inside(link: Path, goal: str, base: str) -> bool:
 def _overlay(changed: Path, tree: Path) -> None:
     """Writes changed contents into the files that are there, whose descriptors stay open."""
     for path in changed.rglob("*"):
-        if path.is_symlink() or path.is_dir():
+        if not stat.S_ISREG(path.lstat().st_mode):
             continue
         target = tree / path.relative_to(changed)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -146,6 +146,24 @@ def test_no_link_leads_to_a_file_of_our_own(
     assert device.get("label") in (None, "sda", goal if kind == "file" else None)
 
 
+def test_no_step_is_a_folder_of_our_own(machine: Path, tmp_path: Path) -> None:
+    _write(tmp_path / "own/sys/devices/virtual/disk/sda/device/model", "Secret\n")
+    os.mkfifo(machine / "1/pipe")
+    (machine / "3").symlink_to(tmp_path / "own")
+    (machine / "second").symlink_to(tmp_path / "own")
+    result = replay(machine, ["disk"])
+    assert "Secret" not in json.dumps(result)
+    assert result["disk"]["read_bytes_per_second"] == 2048 * 512 / 2
+
+
+def test_what_is_kept_is_kept_in_the_folder(fanwhy: Program, machine: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("mine")
+    (machine / "expected.json").symlink_to(tmp_path / "own")
+    assert fanwhy("replay", str(machine), "--write").code == 0
+    assert (tmp_path / "own").read_text() == "mine"
+    assert json.loads((machine / "expected.json").read_text())["disk"]
+
+
 def test_a_pipe_in_the_tree_is_passed_over(tmp_path: Path) -> None:
     """It would be read for ever."""
     case = shutil.copytree(_MEMORY, tmp_path / "memory" / "case", symlinks=True)
