@@ -153,15 +153,15 @@ class Pipeline:
             explainer: makes the verdict, which needs a ledger.
             patient: wait for slow subsystems, and ask those again that failed, in each sample.
         """
-        where = sources or Sources(files=machine_files(settings.root))
         selection = Selection(settings.ignore, settings.choose, settings.names)
+        where = sources or Sources(files=machine_files(settings.root))
         runner = SubsystemRunner(
             where,
             subsystems,
             disabled=settings.senses.disabled,
             options={"disk": settings.smart},
-            selection=selection,
             patient=patient,
+            selection=selection,
         )
         books = open_ledger(where, settings.ledger) if ledger else None
         return cls(where, runner, books, explainer, selection)

@@ -88,12 +88,17 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         readings: the newest ones.
         kernel: the same under the kernel's names, which commands take, where people gave others.
     """
-    disk = readings.get("disk")
-    arrays = getattr(disk, "arrays", {}).items()
     as_named = getattr((kernel or readings).get("disk"), "arrays", {})
+    disk = readings.get("disk")
+    filesystems = getattr(disk, "filesystems", {}).values()
+    arrays = getattr(disk, "arrays", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
-        disk_used_percent=_fullness(getattr(disk, "filesystems", {})),
+        disk_used_percent={
+            each.label or "": each.used_percent
+            for each in filesystems
+            if each.used_percent is not None and not each.read_only
+        },
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
@@ -104,16 +109,6 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         ),
         pauses=tuple(filter(None, map(_pause, as_named.values()))),
     )
-
-
-def _fullness(filesystems: Mapping[str, Any]) -> dict[str, float]:
-    """By mount point, or what people call it; by identity as well where two go by one name."""
-    found: dict[str, float] = {}
-    for identity, each in filesystems.items():
-        if each.used_percent is not None and not each.read_only:
-            label = each.label or ""
-            found[f"{label} ({identity})" if label in found else label] = each.used_percent
-    return found
 
 
 def _pause(array: Any) -> str | None:

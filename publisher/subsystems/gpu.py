@@ -226,10 +226,10 @@ class Gpu(Subsystem):
         except SourceError as error:
             nvidia = error
         looks |= self._cards.look(skip=tuple(looks))
-        looks = self._wanted(looks)
         if not looks:
             self._users = (self.sources.monotonic(), {})
             raise self._nothing(nvidia)
+        looks = self._wanted(looks)
         self.health["gpu.nvidia"] = nvidia
         if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
             del self.health["gpu.nvidia"]  # these GPUs are of another maker
@@ -240,12 +240,21 @@ class Gpu(Subsystem):
         return _together(devices)
 
     def _wanted(self, looks: dict[str, GpuLook]) -> dict[str, GpuLook]:
+        """Those that the user does not want to be left alone.
+
+        Raises:
+            AbsentError: there is none of them.
+        """
         wanted = self.selection.wanted
-        return {
+        found = {
             address: look
             for address, look in looks.items()
             if wanted("gpus", address, look.facts.get("name"), look.facts.get("uuid"))
         }
+        if not found:
+            self._users = (self.sources.monotonic(), {})
+            raise AbsentError("every GPU is ignored by the configuration")
+        return found
 
     def users(self) -> Mapping[int, GpuUse]:
         """What each process uses of the GPUs, as of the last read; empty when that is long ago."""

@@ -7,7 +7,6 @@ not read at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publisher.contract.metric import (
@@ -208,7 +207,6 @@ class Network(Subsystem):
         self._before: dict[str, tuple[bytes, Traffic]] = {}
         self._read_at = float("-inf")
         self._cards: list[Interface] = []
-        self._left_alone: set[str] = set()
         self._told: dict[str, tuple[tuple[Flow, Link, float | None], InterfaceReading]] = {}
         self._links: dict[str, Link] = {}
         self._signals: dict[str, float] = {}
@@ -230,7 +228,8 @@ class Network(Subsystem):
             self._sockets = self.part(
                 "connections", lambda: interfaces.sockets(self.files, self._folder)
             )
-        cards = {card.name: flows.pop(card.name) for card in self._cards}
+        self._leave_alone(flows)
+        cards = {card.name: flows.pop(card.name) for card in self._cards if card.name in flows}
         counts = self._sockets or _UNCOUNTED
         return NetworkReading(
             receive_bytes_per_second=total(flow.received_bytes for flow in cards.values()),
@@ -241,7 +240,9 @@ class Network(Subsystem):
             tcp_sockets=counts.tcp,
             udp_sockets=counts.udp,
             interfaces={
-                card.identity: self._interface(card.name, cards[card.name]) for card in self._cards
+                card.identity: self._interface(card.name, cards[card.name])
+                for card in self._cards
+                if card.name in cards
             },
             virtual=VirtualReading(
                 count=len(flows),
@@ -256,7 +257,7 @@ class Network(Subsystem):
         seconds, self._read_at = now - self._read_at, now
         if before.keys() != lines.keys():
             known = {card.name: card.identity for card in self._cards}
-            self._cards, self._left_alone = self._choose(lines)
+            self._cards = interfaces.cards(self.files, lines)
             self._links, self._told = {}, {}
             for card in self._cards:
                 if known.get(card.name, card.identity) != card.identity:
@@ -272,24 +273,18 @@ class Network(Subsystem):
             after[name] = line, counts
             flows[name] = Flow.between(earlier[1], counts, seconds) if earlier else _UNKNOWN
         self._before = after
-        for name in self._left_alone:
-            flows.pop(name, None)
         return flows
 
-    def _choose(self, names: Iterable[str]) -> tuple[list[Interface], set[str]]:
-        """The cards that are wanted, and the names of all interfaces that are not."""
-        cards = {card.name: card for card in interfaces.cards(self.files, names)}
-        alone = {
-            name
-            for name in names
-            if not self.selection.wanted(
-                "interfaces",
-                cards[name].identity if name in cards else name,
-                name,
-                listed=name in cards,
-            )
-        }
-        return [card for card in cards.values() if card.name not in alone], alone
+    def _leave_alone(self, flows: dict[str, Flow]) -> None:
+        """Takes out the interfaces that the user does not want, those that are software, too."""
+        wanted = self.selection.wanted
+        cards = {card.name: card.identity for card in self._cards}
+        alone = [name for name, place in cards.items() if not wanted("interfaces", place, name)]
+        if self.selection.ignores("interfaces"):
+            others = (name for name in flows if name not in cards)
+            alone += [name for name in others if not wanted("interfaces", name, listed=False)]
+        for name in alone:
+            flows.pop(name, None)
 
     def _interface(self, name: str, flow: Flow) -> InterfaceReading:
         link = self._link(name)

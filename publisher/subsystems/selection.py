@@ -128,6 +128,7 @@ class Selection:
         self._verdicts: dict[tuple[str, str], bool] = {}
         self._matched: set[tuple[str, str]] = set()
         self._called: dict[tuple[str, str, str], tuple[Reading, Reading]] = {}
+        self._given: dict[tuple[str, str, str], str] = {}
         self._labels: dict[str, tuple[str, ...]] = {}
         self._fields: dict[str, tuple[str, ...]] = {}
         self._hints: dict[tuple[str, str], str] = {}
@@ -139,6 +140,10 @@ class Selection:
         """Whether the user has said anything."""
         return bool(self._names or self._choose or any(self._ignore.values()))
 
+    def ignores(self, kind: str) -> bool:
+        """Whether anything of a kind is to be ignored."""
+        return bool(self._ignore[kind])
+
     def wanted(self, kind: str, identity: str, *names: str | None, listed: bool = True) -> bool:
         """Whether a device is to be looked at.
 
@@ -148,8 +153,6 @@ class Selection:
             names: what else it may go by.
             listed: a person would name it; false for what comes and goes by the hundred.
         """
-        if not (listed or self._ignore[kind]):
-            return True
         key = (kind, identity)
         verdict = self._verdicts.get(key)
         every = (identity, *(name for name in names if name))
@@ -213,6 +216,8 @@ class Selection:
         for name in map(plain, names):
             if name in self._names:
                 label = self._names[name][1]
+                if self._given.setdefault((topic, field, label), identity) != identity:
+                    label = f"{label} ({names[1] if names[1:] else identity})"  # two of one name
                 self._matched.add(("names", self._names[name][0]))
                 result: Reading = dataclasses.replace(device, label=label)  # type: ignore[type-var]
                 break

@@ -263,11 +263,7 @@ class Disk(Subsystem):
         self._smart.read(busy, now)
         devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
         filesystems = self._filesystems.read(now)
-        arrays = {
-            identity: array
-            for identity, array in self._arrays.read(now, at_work=bool(busy)).items()
-            if self.selection.wanted("arrays", identity, array.label)
-        }
+        arrays = self._arrays.read(now, at_work=bool(busy))
         some, full = self._pressure.read(now)
         return DiskReading(
             busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),
@@ -281,7 +277,11 @@ class Disk(Subsystem):
             pressure_full_percent=full,
             devices=devices,
             filesystems=filesystems,
-            arrays=arrays,
+            arrays={
+                identity: array
+                for identity, array in arrays.items()
+                if self.selection.wanted("arrays", identity, array.label)
+            },
         )
 
     def close(self) -> None:

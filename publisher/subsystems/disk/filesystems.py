@@ -173,6 +173,7 @@ class Filesystems:
         if table is self._table:
             return
         self._table = table
+        table.mounts = self._wanted(table.mounts)
         slow = {
             identity for identity, mount in table.mounts.items() if mount.slow and self._files.live
         }
@@ -184,15 +185,20 @@ class Filesystems:
             self._slow.setdefault(identity, _Slow())
         self._tell()
 
+    def _wanted(self, found: dict[str, mounts.Mount]) -> dict[str, mounts.Mount]:
+        wanted = self._subsystem.selection.wanted
+        return {
+            identity: mount
+            for identity, mount in found.items()
+            if wanted("filesystems", identity, mount.point, mount.source, mount.type)
+        }
+
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
         uuids = block.uuids(self._files)
         disks = block.disks(self._files)
         named: dict[str, mounts.Mount] = {}
         for mount in found:
-            identity = self._identity(mount, uuids, disks)
-            names = (mount.point, mount.source, mount.type)
-            if self._subsystem.selection.wanted("filesystems", identity, *names):
-                named.setdefault(identity, mount)
+            named.setdefault(self._identity(mount, uuids, disks), mount)
         return named
 
     def _identity(

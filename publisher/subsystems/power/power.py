@@ -165,10 +165,25 @@ class Power(Subsystem):
         if not (self._parts or self._supplies or self._upses or self._under_voltage is not None):
             raise self._nothing()
         self._save_meters(now)
+        self._leave_alone()
         return self._reading()
 
     def close(self) -> None:
         self._meters.save(self.sources.monotonic(), due=True)
+
+    def _leave_alone(self) -> None:
+        """Drops the supplies that the user does not want to see."""
+        wanted = self.selection.wanted
+        self._supplies = [
+            each
+            for each in self._supplies
+            if wanted("supplies", f"supply/{each.name}", each.word("MODEL_NAME"), each.name)
+        ]
+        self._upses = {
+            identity: each
+            for identity, each in self._upses.items()
+            if wanted("supplies", identity, each.label)
+        }
 
     def _reading(self) -> PowerReading:
         processors = [part.meter for part in self._processors()]
@@ -284,13 +299,7 @@ class Power(Subsystem):
             return
         # Samples come a little early or late.
         self._supplies_at = now + _SUPPLY_SECONDS * 0.95
-        self._supplies = [
-            supply
-            for supply in self.part("supplies", lambda: supplies.read(self.files)) or []
-            if self.selection.wanted(
-                "supplies", f"supply/{supply.name}", supply.word("MODEL_NAME"), supply.name
-            )
-        ]
+        self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
         self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
 
     def _voltage(self, chips: list[hwmon.Chip]) -> bool | None:
@@ -317,8 +326,6 @@ class Power(Subsystem):
         readings: dict[str, SupplyReading] = {}
         for name, variables in found.items():
             identity = f"nut/{hwmon.slug(name)}"
-            if not self.selection.wanted("supplies", identity, name, variables.get("device.model")):
-                continue
             meter = self._meters.of(identity)
             meter.integrate(ups_watts(variables), now)
             readings[identity] = ups_reading(name, variables, meter)

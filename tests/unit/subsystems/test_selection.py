@@ -191,6 +191,13 @@ def test_a_near_miss_is_told_once_with_the_nearest_names(
     assert [record.levelname for record in said if record.levelname != "DEBUG"] == ["WARNING"]
 
 
+def test_every_graphics_card_ignored_is_none_at_all(tmp_path: Path) -> None:
+    root = shutil.copytree(_FIXTURES / "gpu/amdgpu", tmp_path / "gpu/case", symlinks=True)
+    machine = Machine(root, ignore=IgnoreSettings(gpus=("*",)))
+    assert machine.look() == {}
+    assert machine.pipeline.health["gpu"].reason == "every GPU is ignored by the configuration"
+
+
 def test_two_file_systems_of_one_name_are_both_watched() -> None:
     points = [each["label"] for each in replay(_NAS, ["disk"])["disk"]["filesystems"].values()]
     machine = Machine(_NAS, names=dict.fromkeys(points, "Data"))
