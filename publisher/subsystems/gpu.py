@@ -229,8 +229,8 @@ class Gpu(Subsystem):
         if not looks:
             self._users = (self.sources.monotonic(), {})
             raise self._nothing(nvidia)
-        looks = self._wanted(looks)
         self.health["gpu.nvidia"] = nvidia
+        looks = self._wanted(looks)
         if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
             del self.health["gpu.nvidia"]  # these GPUs are of another maker
         self._report(looks)

@@ -167,13 +167,13 @@ class Filesystems:
         content = mounts.table(self._files)
         if content == self._table.content:
             return self._table
-        return _Table(content, self._identified(mounts.data(mounts.parse(content))))
+        found = mounts.data(mounts.parse(content))
+        return _Table(content, self._wanted(self._identified(found)))
 
     def _take(self, table: _Table) -> None:
         if table is self._table:
             return
         self._table = table
-        table.mounts = self._wanted(table.mounts)
         slow = {
             identity for identity, mount in table.mounts.items() if mount.slow and self._files.live
         }
