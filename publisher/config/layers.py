@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from publisher.config.paths import CONFIG_VARIABLE, expanded
-from publisher.config.walk import ENVIRONMENT_PREFIX, Declared, KeyPath, bare, declared
+from publisher.config.walk import ENVIRONMENT_PREFIX, Declared, KeyPath, bare, declared, element
 from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 
@@ -101,7 +101,7 @@ def from_environment(cls: type, environment: Mapping[str, str]) -> Layer:
             continue
         kind = kinds.get(path)
         if kind is None and path[:-1] in kinds:  # an entry of a table
-            kind = float
+            kind = element(kinds[path[:-1]])
         _put(tree, path, raw if kind is None else _from_text(raw, kind))
         names[path] = variable
     return Layer("environment", _anchored(tree, Path.cwd()), names)

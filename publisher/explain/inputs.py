@@ -102,8 +102,14 @@ def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
     )
 
 
-def signs(readings: Mapping[str, Reading]) -> Signs:
-    """What else deserves an alert, or explains why disks are at work."""
+def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | None = None) -> Signs:
+    """What else deserves an alert, or explains why disks are at work.
+
+    Args:
+        readings: the newest ones.
+        kernel: the same under the kernel's names, which commands take, where people gave others.
+    """
+    as_named = getattr((kernel or readings).get("disk"), "arrays", {})
     disk = readings.get("disk")
     filesystems = getattr(disk, "filesystems", {}).values()
     written = [each for each in filesystems if not each.read_only]
@@ -137,7 +143,7 @@ def signs(readings: Mapping[str, Reading]) -> Signs:
             for name, each in arrays
             if (words := _UPKEEP.get((each.kind, each.activity)))
         ),
-        pauses=tuple(filter(None, (_pause(each) for _, each in arrays))),
+        pauses=tuple(filter(None, map(_pause, as_named.values()))),
     )
 
 

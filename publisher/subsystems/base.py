@@ -14,6 +14,7 @@ from typing import ClassVar, TypeVar
 from publisher.contract.metric import Reading
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
+from publisher.subsystems.selection import Selection
 
 _T = TypeVar("_T")
 
@@ -39,6 +40,8 @@ class Subsystem(ABC):
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.files = sources.files
+        self.selection = Selection()
+        """Which of its devices the user wants; the runner puts the configured one in place."""
         self.health: dict[str, SourceError | None] = {
             name: AbsentError(reason)
             for name, reason in self.files.untold.items()

@@ -219,6 +219,7 @@ class Network(Subsystem):
         if not self._folder:
             self._folder = interfaces.folder(self.files)
         flows = self._flows(now)
+        self._leave_alone(flows)
         if now >= self._slow_at:
             self._slow_at = now + _SLOW_PERIOD
             self._links = {}
@@ -228,7 +229,7 @@ class Network(Subsystem):
             self._sockets = self.part(
                 "connections", lambda: interfaces.sockets(self.files, self._folder)
             )
-        cards = {card.name: flows.pop(card.name) for card in self._cards}
+        cards = {card.name: flows.pop(card.name) for card in self._cards if card.name in flows}
         counts = self._sockets or _UNCOUNTED
         return NetworkReading(
             receive_bytes_per_second=total(flow.received_bytes for flow in cards.values()),
@@ -239,7 +240,9 @@ class Network(Subsystem):
             tcp_sockets=counts.tcp,
             udp_sockets=counts.udp,
             interfaces={
-                card.identity: self._interface(card.name, cards[card.name]) for card in self._cards
+                card.identity: self._interface(card.name, cards[card.name])
+                for card in self._cards
+                if card.name in cards
             },
             virtual=VirtualReading(
                 count=len(flows),
@@ -322,6 +325,17 @@ class Network(Subsystem):
             return None
         # -1, also as 32 bits without a sign, and 65535 once, mean unknown
         return float(speed) if 0 < speed < 10_000_000 and speed != 65535 else None
+
+    def _leave_alone(self, flows: dict[str, Flow]) -> None:
+        """Takes out the interfaces that the user does not want, those that are software, too."""
+        wanted = self.selection.wanted
+        cards = {card.name: card.identity for card in self._cards}
+        alone = [name for name, place in cards.items() if not wanted("interfaces", place, name)]
+        if self.selection.ignores("interfaces"):
+            others = (name for name in flows if name not in cards)
+            alone += [name for name in others if not wanted("interfaces", name, listed=False)]
+        for name in alone:
+            flows.pop(name, None)
 
     def _duplex(self, name: str) -> str | None:
         try:

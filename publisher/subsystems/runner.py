@@ -27,6 +27,7 @@ from publisher.sources.gpu_use import GpuUse
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.doubts import Doubts
 from publisher.subsystems.gpu import Gpu
+from publisher.subsystems.selection import Selection
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class SubsystemRunner:
         subsystems: the classes to run.
         disabled: names that the user switched off.
         options: what single subsystems take besides their sources, by name.
+        selection: which devices are wanted; ``None``: all of them.
         patient: wait for the slow ones until the deadline, and read each one in every sample,
             whatever its period and however often it failed: for commands, which look but twice.
     """
@@ -96,6 +98,7 @@ class SubsystemRunner:
         *,
         disabled: Iterable[str] = (),
         options: Mapping[str, object] = MappingProxyType({}),
+        selection: Selection | None = None,
         patient: bool = False,
     ) -> None:
         off = frozenset(disabled)
@@ -108,6 +111,9 @@ class SubsystemRunner:
             for cls in subsystems
             if cls.name not in off
         ]
+        if selection is not None:
+            for running in self._running:
+                running.subsystem.selection = selection
         self._health: dict[str, Health] = {}
         self.changed = True
         """Whether any health has changed since this was last set to false."""

@@ -5,7 +5,7 @@ What is usual is no alert; what is rare and grave, such as a suspected miner, is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,7 +24,7 @@ from publisher.explain.report.headline import joined
 from publisher.explain.report.memory_story import NOBODY, MemoryStory
 from publisher.explain.report.writers import Writers
 from publisher.explain.window import Window
-from publisher.ledger.accounts import Balance
+from publisher.ledger.accounts import Account, Balance
 
 _OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
@@ -80,14 +80,17 @@ class Alerts:
 
     Args:
         classify: tells what kind of work an account's group does.
+        writers: who has written how much.
+        is_spared: whether an account is not to be blamed for anything.
     """
 
     settings: ExplainSettings
     classify: Classify
+    writers: Writers
+    is_spared: Callable[[Account], bool]
     _tracked: dict[tuple[str, str], _Tracked] = field(default_factory=dict)
     _oom_kills: int | None = None
     _killed: dict[str, tuple[Condition, float]] = field(default_factory=dict)
-    _writers: Writers = field(default_factory=Writers)
 
     def judge(
         self,
@@ -109,7 +112,6 @@ class Alerts:
         """
         if not self.settings.alerts:
             return []
-        self._writers.observe(window)
         conditions = [
             *self._full(window.signs.disk_used_percent),
             *self._out_of_inodes(window.signs),
@@ -218,8 +220,8 @@ class Alerts:
 
     def _written(self, condition: Condition) -> Condition:
         """With who has written the most lately, if that is clear."""
-        account = self._writers.greatest
-        if account is None:
+        account = self.writers.greatest
+        if account is None or self.is_spared(account):
             return condition
         found = self.classify(account)
         named = Named.of(account, found)

@@ -298,7 +298,11 @@ class Disk(Subsystem):
             pressure_full_percent=full,
             devices=devices,
             filesystems=filesystems,
-            arrays=arrays,
+            arrays={
+                identity: array
+                for identity, array in arrays.items()
+                if self.selection.wanted("arrays", identity, array.label)
+            },
         )
 
     def close(self) -> None:
@@ -336,11 +340,16 @@ class Disk(Subsystem):
         if names != self._names or self._fresh:
             self._fresh = names != self._names  # once more, when udev has had its say
             self._names = names
-            disks = block.disks(self.files)
+            every = block.disks(self.files)
+            disks = [
+                disk
+                for disk in every
+                if self.selection.wanted("disks", disk.identity, disk.label, disk.name)
+            ]
             known = {_counted_as(item.disk): item for item in self._watched}
             self._watched = [known.get(_counted_as(disk)) or _DiskState(disk) for disk in disks]
             self._smart.watch(disks, now)
-            self._arrays.watch(disks)
+            self._arrays.watch(every)
         if not self._watched:
             raise AbsentError("no disks to be seen", path="/sys/block")
 
@@ -382,7 +391,11 @@ class Disk(Subsystem):
         if self._hidden is not self._smart.hidden:
             self._hidden = self._smart.hidden
             self._hidden_readings = {
-                identity: _hidden_reading(disk) for identity, disk in self._hidden.items()
+                identity: _hidden_reading(disk)
+                for identity, disk in self._hidden.items()
+                if self.selection.wanted(
+                    "disks", identity, disk.who.label if disk.who else None, disk.name
+                )
             }
         return self._hidden_readings
 

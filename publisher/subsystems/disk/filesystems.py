@@ -237,7 +237,7 @@ class Filesystems:
         if content == before.content and not before.new and hidden == before.hidden:
             return before
         found = mounts.data(mounts.parse(content))
-        named = self._identified(mounts.failures(self._files, found))
+        named = self._wanted(self._identified(mounts.failures(self._files, found)))
         new: frozenset[str] = frozenset()
         if before.content:
             new = frozenset(named.keys() - before.mounts.keys() - before.new)
@@ -265,6 +265,14 @@ class Filesystems:
             on_demand = any(table.mounts[identity].on_demand for identity in members)
             slow.period = _ON_DEMAND_PERIOD if on_demand else _SLOW_PERIOD
         self._tell()
+
+    def _wanted(self, found: dict[str, mounts.Mount]) -> dict[str, mounts.Mount]:
+        wanted = self._subsystem.selection.wanted
+        return {
+            identity: mount
+            for identity, mount in found.items()
+            if wanted("filesystems", identity, mount.point, mount.source, mount.type)
+        }
 
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
         """By identity; those that are known already keep theirs."""

@@ -190,6 +190,7 @@ class Power(Subsystem):
         if not (self._parts or self._supplies or self._upses or self._under_voltage is not None):
             raise self._nothing()
         self._save_meters(now)
+        self._leave_alone()
         return self._reading()
 
     def _ask_bmc(self, now: float) -> None:
@@ -208,6 +209,20 @@ class Power(Subsystem):
 
     def close(self) -> None:
         self._meters.save(self.sources.monotonic(), due=True)
+
+    def _leave_alone(self) -> None:
+        """Drops the supplies that the user does not want to see."""
+        wanted = self.selection.wanted
+        self._supplies = [
+            each
+            for each in self._supplies
+            if wanted("supplies", f"supply/{each.name}", each.word("MODEL_NAME"), each.name)
+        ]
+        self._upses = {
+            identity: each
+            for identity, each in self._upses.items()
+            if wanted("supplies", identity, each.label)
+        }
 
     def _reading(self) -> PowerReading:
         processors = self._processors()

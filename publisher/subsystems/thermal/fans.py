@@ -9,7 +9,7 @@ A power supply's fan follows the supply's own heat.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Protocol
 
 FAN, SUPPLY, SMALL, PUMP = "fan", "power_supply", "small", "pump"
@@ -96,8 +96,10 @@ def loudest(fans: Mapping[str, Turning], moving: Container[str]) -> Turning | No
             real = [fan for _, fan in alike if fan.speed_rpm is None or fan.stopped is not None]
             lively = [fan for name, fan in alike if name in moving]
             every = [fan for _, fan in alike]
-            return max(
-                lively or real or every,
-                key=lambda fan: (fan.speed_rpm or 0, fan.duty_percent or 0.0),
-            )
+            return fastest(lively or real or every)
     return None
+
+
+def fastest(fans: Iterable[Turning]) -> Turning:
+    """The fan that turns fastest; of those that tell no speed, the one driven most."""
+    return max(fans, key=lambda fan: (fan.speed_rpm or 0, fan.duty_percent or 0.0))

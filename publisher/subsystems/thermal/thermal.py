@@ -7,7 +7,9 @@ Sensors of graphics cards are the gpu topic's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from publisher.contract.metric import (
     Reading,
@@ -24,6 +26,7 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, zones
 from publisher.sources.identity import hypervisor
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.selection import names_of
 from publisher.subsystems.thermal import fans
 from publisher.subsystems.thermal.bmc import BmcSensors
 from publisher.subsystems.thermal.chips import Choice, choices
@@ -36,6 +39,8 @@ from publisher.subsystems.thermal.sensors import (
 )
 from publisher.subsystems.thermal.throttling import Throttled, Throttling
 from publisher.subsystems.thermal.turned import Turned
+
+_S = TypeVar("_S", bound=Temperature | Fan)
 
 # Of a processor's single cores (each look wakes the core), targets, faults and counters.
 _SLOW_SECONDS = 10.0
@@ -123,6 +128,7 @@ class Thermal(Subsystem):
         self._turned = Turned(sources.state_dir)
         self._bmc = BmcSensors(sources, self._turned)
         self._of_bmc: list[Temperature | Fan] = []
+        self._bmc_told: list[Temperature | Fan] = []
         self._choices: list[tuple[Choice, list[Temperature]]] = []
         self._chosen_anew = True
         self._processor: float | None = None
@@ -206,8 +212,9 @@ class Thermal(Subsystem):
         there = self.files.live and self.sources.bmc.there(now)
         if not (there and self.part("bmc", lambda: self._bmc.look(now))):
             return
-        if self._of_bmc is not self._bmc.all:
-            self._of_bmc = self._bmc.all
+        if self._bmc_told is not self._bmc.all:
+            self._bmc_told = self._bmc.all
+            self._of_bmc = self._wanted(self._bmc.all)
             self._choose()
         for sensor in self._of_bmc:
             self._note(sensor.identity, sensor.refresh(slow=True, hot=self._hot))
@@ -220,18 +227,22 @@ class Thermal(Subsystem):
         self._chips = [
             _Sensors(
                 chip,
-                [
-                    *(Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
-                    *fans_of(chip, self._turned),
-                ],
+                self._wanted(
+                    [
+                        *(Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
+                        *fans_of(chip, self._turned),
+                    ]
+                ),
             )
             for chip in chips
             if not chip.graphics
         ]
-        self._zones = [
-            Temperature(zone, zone.kind)
-            for zone in zones.find(self.files, [chip.name for chip in chips])
-        ]
+        self._zones = self._wanted(
+            [
+                Temperature(zone, zone.kind)
+                for zone in zones.find(self.files, [chip.name for chip in chips])
+            ]
+        )
         self._choose()
 
     def _choose(self) -> None:
@@ -240,10 +251,15 @@ class Thermal(Subsystem):
         sensors += [*self._zones, *self._of_bmc]
         temperatures = [sensor for sensor in sensors if isinstance(sensor, Temperature)]
         self._chosen_anew = True
-        self._choices = [
-            (choice, [temperatures[index] for index in choice.sensors])
-            for choice in choices(temperatures)
-        ]
+        picked = self.selection.chosen("cpu_sensor", {each.identity: each for each in temperatures})
+        if picked:
+            chosen = Choice(tuple(range(len(picked))), "the configuration says so")
+            self._choices = [(chosen, list(picked.values()))]
+        else:
+            self._choices = [
+                (choice, [temperatures[index] for index in choice.sensors])
+                for choice in choices(temperatures)
+            ]
         self._note(
             "fans",
             None
@@ -255,6 +271,17 @@ class Thermal(Subsystem):
         for name in self.health:
             if "/" in name and name.removeprefix(f"{self.name}.") not in present:
                 self.health[name] = None
+
+    def _wanted(self, sensors: Sequence[_S]) -> list[_S]:
+        """Those that the user does not want to be left alone."""
+        return [
+            sensor
+            for sensor in sensors
+            if self.selection.wanted(
+                "fans" if isinstance(sensor, Fan) else "sensors",
+                *names_of(sensor.identity, sensor.reading),
+            )
+        ]
 
     def _refresh(self, now: float, *, slow: bool) -> bool:
         """Reads every chip whose time has come; false when one of them has gone."""
@@ -321,7 +348,12 @@ class Thermal(Subsystem):
         if turning != self._fans or news:
             self._fans = turning
             self._remember_fans()
-            self._loudest = fans.loudest(turning, self._turned.moving)
+            chosen = self.selection.chosen("fan", turning)
+            self._loudest = (
+                fans.fastest(chosen.values())
+                if chosen
+                else fans.loudest(turning, self._turned.moving)
+            )
 
     def _remember_fans(self) -> None:
         for sensor in (*(each for known in self._chips for each in known.all), *self._of_bmc):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.cli.program import Program
 
 from publisher.cli.capture import capture
 from publisher.cli.capture import command as capture_command
@@ -31,6 +32,19 @@ def test_this_machine_captured_gives_what_a_replay_of_it_gives(tmp_path: Path) -
 
     assert replay(tmp_path / "case", ["cpu", "memory"])["cpu"] == expected["cpu"]
     assert expected["memory"]["total_bytes"] > 0
+
+
+def test_a_capture_holds_what_is_ignored_here(fanwhy: Program, tmp_path: Path) -> None:
+    """Whoever reads it there has another configuration."""
+    settings = {
+        "FANWHY_ROOT": str(_MACHINES / "intel_desktop"),
+        "FANWHY_IGNORE__FANS": "*",
+        "FANWHY_NAMES": '{ "nct6798 CPUTIN" = "Socket" }',
+    }
+    assert fanwhy("capture", str(tmp_path / "case"), **settings).code == 0
+    thermal = json.loads((tmp_path / "case/expected.json").read_text())["thermal"]
+    assert thermal["fans"]
+    assert "Socket" not in json.dumps(thermal)
 
 
 @pytest.mark.parametrize("machine", ["intel_desktop", "laptop", "nas", "raspberry_pi"])

@@ -81,6 +81,15 @@ def test_sections_are_merged_setting_by_setting(tmp_path: Path) -> None:
         ("FANWHY_PUBLISHING__HEARTBEATS", "{ cpu = 60 }", "publishing", "heartbeats", {"cpu": 60}),
         ("FANWHY_PUBLISHING__HEARTBEATS__CPU", "60", "publishing", "heartbeats", {"cpu": 60}),
         ("FANWHY_PUBLISHING__HEARTBEAT_SECONDS", "", "publishing", "heartbeat_seconds", 300),
+        ("FANWHY_IGNORE__FANS", "nct6798 fan2, cpu*", "ignore", "fans", ("nct6798 fan2", "cpu*")),
+        ("FANWHY_CHOOSE__FAN", "nct6798 fan2", "choose", "fan", "nct6798 fan2"),
+        (
+            "FANWHY_EXPLAIN__BLAME_ABOVE_PERCENT",
+            '{ "rest*" = 80 }',
+            "explain",
+            "blame_above_percent",
+            {"rest*": 80},
+        ),
     ],
 )
 def test_environment(  # noqa: PLR0917  # a table has columns
@@ -88,6 +97,24 @@ def test_environment(  # noqa: PLR0917  # a table has columns
 ) -> None:
     found = _load(tmp_path, environment={variable: text, "PATH": "/bin"}).settings
     assert getattr(getattr(found, section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ('[names]\n"nct6798 fan2" = "Rear fan"\nsda = "Old disk"', {}),
+        ("", {"FANWHY_NAMES": '{ "nct6798 fan2" = "Rear fan", sda = "Old disk" }'}),
+    ],
+)
+def test_names_of_devices(tmp_path: Path, text: str, environment: dict[str, str]) -> None:
+    found = _load(tmp_path, text, environment=environment).settings
+    assert found.names == {"nct6798 fan2": "Rear fan", "sda": "Old disk"}
+
+
+def test_a_name_from_the_environment_alone(tmp_path: Path) -> None:
+    assert _load(tmp_path, environment={"FANWHY_NAMES__SDA": "Old disk"}).settings.names == {
+        "sda": "Old disk"
+    }
 
 
 def test_the_first_file_found_is_the_one(tmp_path: Path) -> None:
@@ -201,6 +228,13 @@ def test_but_not_over_a_typing_mistake_in_what_is_its_own(tmp_path: Path) -> Non
         ('broker = "mqtt://u:hunter2@h"', "broker: expected a table of settings, found text"),
         ("hostname = 2024-01-01", "hostname: expected text, found a date or time"),
         ('[senses]\ndisabled = "gpu"', 'senses.disabled: expected a list of words, found "gpu"'),
+        ("[names]\nsda = 3", "names.sda: expected text, found 3"),
+        ('names = "x"', 'names: expected a table of words, found "x"'),
+        (
+            "[explain.blame_above_percent]\nplex = 120",
+            "explain.blame_above_percent.plex: expected a number from 0 to 100, found 120",
+        ),
+        ("[ignore]\ndisc = []", "ignore.disc: no such setting; did you mean ignore.disks?"),
         ("[senses]\ndisabled = [3]", "senses.disabled: expected text, found 3"),
         ('[senses]\ndisabled = ["cpus"]', "senses.disabled: no subsystem cpus; did you mean cpu?"),
         (
