@@ -81,8 +81,8 @@ class Clocks:
         try:
             return self._from_cpuinfo()
         except SourceError:
-            for error in failures.values():
-                raise error from None
+            for failure in failures.values():
+                raise failure from None
             raise
 
     def _speed(self, folder: str) -> int:

@@ -163,7 +163,7 @@ class Clients:
             return False
         known = self._descriptors
         self._walk(now)
-        return self.complete and all(
+        return not self._denied and all(
             opened.keys() <= known.get(pid, {}).keys() for pid, opened in self._descriptors.items()
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
@@ -137,7 +137,7 @@ def cards(files: KernelFiles, names: Iterable[str]) -> list[Interface]:
     return sorted(named, key=lambda card: (places[card.name], card.name))
 
 
-def _within(files: KernelFiles, hardware: Collection[str]) -> set[str]:
+def _within(files: KernelFiles, hardware: set[str]) -> set[str]:
     """Those whose traffic is that of another interface with hardware, or not this machine's."""
     found: set[str] = set()
     ports: set[str] = set()  # numbers of what switch ports stand on

@@ -97,7 +97,7 @@ class Device:
         self._failing: dict[tuple[Any, ...], _Failing] = {}
         self._missing: set[str] = set()
         self._answers = 0
-        self._error: Exception | None = None
+        self._errors: list[Exception] = []
         self._facts: Facts = {"vendor": "NVIDIA", "state": gpu.ACTIVE}
         self._slow: Facts = {}
         self._users: dict[int, GpuUse] = {}
@@ -134,7 +134,7 @@ class Device:
         unchanged, self._opens = opens is not None and opens == self._opens, opens
         if alone and unchanged and not self._cadence.all_due(now, busy=False):
             return self._look()
-        self._answers, self._error = 0, None
+        self._answers, self._errors = 0, []
         rates = self._ask("utilization", ("nvmlDeviceGetUtilizationRates",))
         usage = None if rates is None else _share(rates.gpu)
         self._facts["usage_percent"] = usage
@@ -147,8 +147,8 @@ class Device:
             self._facts |= self._read_all() | self._slow
             self._users = self._read_users(now, usage)
             self._cadence.all_read(now, self._facts.get("temperature_celsius"))
-        if self._error is not None and not self._answers:
-            raise self._error
+        if self._errors and not self._answers:
+            raise self._errors[0]
         return self._look()
 
     def _look(self) -> GpuLook:
@@ -212,7 +212,7 @@ class Device:
         pause = 1.0 if known is None else min(2 * known.pause, _UNSUPPORTED_SECONDS)
         self._failing[question] = _Failing(word, str(error), pause)
         self._refused[question] = now + pause
-        self._error = error
+        self._errors.append(error)
 
     def _read_all(self) -> Facts:
         memory = self._ask(
