@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.contract.metric import (
     Reading,
@@ -157,8 +158,7 @@ class NetworkReading(Reading):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """What an interface carried between two reads, a second."""
 
     received_bytes: float | None = None
@@ -278,9 +278,11 @@ class Network(Subsystem):
                 flows[name] = _UNKNOWN
                 malformed.append(error)
                 continue
-            after[name], flows[name] = (line, counts), _UNKNOWN
-            if earlier and self._goes_on(name, earlier[1], counts, fell):
-                flows[name] = Flow.between(earlier[1], counts, seconds)
+            after[name] = line, counts
+            known = earlier[1] if earlier else None
+            if known and (self._fallen or counts.received_packets < known.received_packets):
+                known = known if self._goes_on(name, known, counts, fell) else None
+            flows[name] = Flow.between(known, counts, seconds) if known else _UNKNOWN
         if malformed and not after:
             raise malformed[0]
         if malformed or "network.interfaces" in self.health:
