@@ -30,22 +30,12 @@ class Clocks:
         self._limits: dict[str, tuple[float | None, float | None]] = {}
         self._fastest = 0.0
         self._measured: bool | None = None
+        self.lowest: float | None = None
+        """Slowest speed that any core's hardware offers, in MHz."""
+        self.highest: float | None = None
+        """Fastest speed that any core's hardware offers, in MHz."""
         self.failure: SourceError | None = None
         """Why some processor's speed is not told while that of others is."""
-
-    @property
-    def lowest(self) -> float | None:
-        """Slowest speed that any core's hardware offers, in MHz."""
-        return min((low for low, _ in self._limits.values() if low), default=None)
-
-    @property
-    def highest(self) -> float | None:
-        """Fastest speed that any core's hardware offers, in MHz.
-
-        Drivers that know no boost name a limit below what their cores reach.
-        """
-        told = max((high for _, high in self._limits.values() if high), default=None)
-        return told if told is None or self._fastest <= told * _TOLERANCE else self._fastest
 
     def read(self, online: Collection[str]) -> Mapping[str, float]:
         """The speed of every processor that tells one, in MHz, by name (``cpu3``).
@@ -98,12 +88,17 @@ class Clocks:
 
     def _look_at_limits(self, names: Collection[str]) -> None:
         for name in names:
-            if name not in self._limits:
+            if None in self._limits.get(name, (None, None)):
                 limits = tuple(
                     self._limit(f"{DEVICES}/{name}/cpufreq/cpuinfo_{which}_freq")
                     for which in ("min", "max")
                 )
                 self._limits[name] = limits[0], limits[1]
+        self.lowest = min((low for low, _ in self._limits.values() if low), default=None)
+        told = max((high for _, high in self._limits.values() if high), default=None)
+        # Drivers that know no boost name a limit below what their cores reach.
+        above = told is not None and self._fastest > told * _TOLERANCE
+        self.highest = self._fastest if above else told
 
     def _limit(self, path: str) -> float | None:
         with suppress(SourceError):

@@ -6,7 +6,8 @@ Sources: ``/proc/stat`` and ``/proc/loadavg`` (man 5 proc_stat, proc_loadavg), c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -195,10 +196,6 @@ def split(before: Times, after: Times) -> Split[float] | None:
     )
 
 
-def _since(before: Times | None, after: Times) -> Split[float] | None:
-    return split(before, after) if before else None
-
-
 def by_core(cores: Sequence[Split[float]]) -> Split[list[float]] | Split[None]:
     """The same parts as lists over all cores."""
     return Split(*map(list, zip(*cores, strict=True))) if cores else _UNKNOWN
@@ -215,9 +212,10 @@ class Cpu(Subsystem):
         self._pressure = Pressure(self, "cpu")
         self._before: dict[bytes, Times] = {}
         self._clocks = cpufreq.Clocks(self.files)
-        self._speeds: Mapping[str, float] = {}
+        self._mean_mhz: float | None = None
+        self._per_core_mhz: list[float] | None = None
         self._speeds_at = float("-inf")
-        self._online: dict[bytes, str] = {}
+        self._online: AbstractSet[bytes] = frozenset()
         self._topology: tuple[int, int] = (0, 0)
         self._told = 0  # numbers in a line of times
 
@@ -226,13 +224,14 @@ class Cpu(Subsystem):
         times, facts = self._stat()
         whole, cores = self._split(times)
         load = self.part("load", self._load)
-        if times.keys() != self._online.keys():
-            self._online = {name: name.decode() for name in times}
+        if times.keys() != self._online:
+            self._online = times.keys()
+            self._speeds_at = float("-inf")
             self._look_at_topology()
-        names = [self._online[name] for name in times if name != b"cpu"]
-        self._look_at_speeds(now, names)
+        if now - self._speeds_at >= _FREQUENCY_PERIOD:
+            self._speeds_at = now
+            self._look_at_speeds([name.decode() for name in times if name != b"cpu"])
         some, _ = self._pressure.read(now)
-        mhz = self._speeds
         running = facts.get(b"procs_running")
         reading = CpuReading(
             usage_percent=whole.usage,
@@ -251,13 +250,10 @@ class Cpu(Subsystem):
             per_core_guest_percent=cores.guest,
             physical_cores=self._topology[1] or None,
             logical_cores=len(times) - 1,
-            frequency_mhz=sum(mhz.values()) / len(mhz) if mhz else None,
+            frequency_mhz=self._mean_mhz,
             frequency_min_mhz=self._clocks.lowest,
             frequency_max_mhz=self._clocks.highest,
-            # One number may stand for all cores.
-            per_core_frequency_mhz=[mhz[name] for name in names]
-            if mhz.keys() >= set(names)
-            else None,
+            per_core_frequency_mhz=self._per_core_mhz,
             load_average=load,
             running_tasks=None if running is None else max(running - 1, 0),
             blocked_tasks=facts.get(b"procs_blocked"),
@@ -280,12 +276,17 @@ class Cpu(Subsystem):
     ) -> tuple[Split[float] | Split[None], Split[list[float]] | Split[None]]:
         """Where the time since the last sample went: of all processors, and core by core."""
         before, self._before = self._before, times
-        whole = _since(before.get(b"cpu"), times[b"cpu"])
-        cores = [name for name in times if name != b"cpu"]
+        whole = split(before[b"cpu"], times[b"cpu"]) if before else None
         # A core that has just come has no past, and a shorter list would be that of others.
-        if whole is None or any(name not in before for name in cores):
+        if whole is None or not times.keys() <= before.keys():
             return whole or _UNKNOWN, _UNKNOWN
-        return whole, by_core([_since(before[name], times[name]) or _STILL for name in cores])
+        return whole, by_core(
+            [
+                split(before[name], after) or _STILL
+                for name, after in times.items()
+                if name != b"cpu"
+            ]
+        )
 
     def _stat(self) -> tuple[dict[bytes, Times], dict[bytes, int]]:
         content = self.files.read("/proc/stat")
@@ -325,13 +326,14 @@ class Cpu(Subsystem):
         except ValueError:
             raise SourceError(f"no load averages: {content[:40]!r}", path="/proc/loadavg") from None
 
-    def _look_at_speeds(self, now: float, online: Collection[str]) -> None:
-        if now - self._speeds_at < _FREQUENCY_PERIOD:
-            return
-        self._speeds_at = now
-        self._speeds = self.part("frequency", lambda: self._clocks.read(online)) or {}
-        if self._speeds:
+    def _look_at_speeds(self, online: Sequence[str]) -> None:
+        speeds = self.part("frequency", lambda: self._clocks.read(online)) or {}
+        if speeds:
             self.health["cpu.frequency"] = self._clocks.failure
+        self._mean_mhz = sum(speeds.values()) / len(speeds) if speeds else None
+        # One number may stand for all cores.
+        told = all(name in speeds for name in online)
+        self._per_core_mhz = [speeds[name] for name in online] if told else None
 
     def _look_at_topology(self) -> None:
         """Counts cores by their thread siblings, which one that is switched off does not tell.

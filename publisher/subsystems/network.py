@@ -288,7 +288,7 @@ class Network(Subsystem):
         if malformed or "network.interfaces" in self.health:
             self.health["network.interfaces"] = malformed[0] if malformed else None
         self._before = after
-        if not fell.isdisjoint(card.name for card in self._cards):
+        if fell and any(card.name in fell for card in self._cards):
             for name in self._look_for_cards(lines):
                 flows[name] = _UNKNOWN
         return flows

@@ -79,6 +79,16 @@ def test_limits_are_those_of_all_cores(
     assert cores.clocks.highest == highest
 
 
+def test_a_limit_that_failed_is_asked_again(cores: Cores) -> None:
+    cores.put(0, scaling_cur_freq=800000, cpuinfo_min_freq="!EBUSY", cpuinfo_max_freq=1800000)
+    cores.read(0)
+    assert cores.clocks.lowest is None
+
+    cores.put(0, cpuinfo_min_freq=408000)
+    cores.read(0)
+    assert cores.clocks.lowest == 408
+
+
 def test_a_core_that_runs_above_its_limit_has_a_boost(cores: Cores) -> None:
     cores.put(0, scaling_cur_freq=3720000, cpuinfo_min_freq=2200000, cpuinfo_max_freq=3700000)
     cores.read(0)
