@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import gpu_use as gpu
+from publisher.sources.bounded import Bounded
 from publisher.sources.drm_cards import CLASS, Card, card_of
 from publisher.sources.drm_clients import Clients
 from publisher.sources.files import KernelFiles
@@ -31,6 +32,7 @@ _NO_ENGINE = {"nvidia", "ast", "mgag200", "bochs-drm", "virtio-pci", "vmwgfx", "
 _PARTITION = "amdgpu_xcp"
 _DISPLAY_CLASS = "0x03"
 _RESCAN_SECONDS = 30.0
+_DEADLINE = 1.5  # seconds for one card: two may hang while a third is told
 # From here on a counter may be stuck; less than half of it explained, it is.
 _FULL = 95.0
 # So long a contradiction is worth words: bursts of work are none.
@@ -56,6 +58,8 @@ class Cards:
         self._stuck: dict[str, float] = {}
         self._rested: dict[str, float] = {}
         self._opens: dict[str, int | None] = {}
+        self._workers: dict[str, Bounded] = {}
+        self._states: dict[str, str] = {}
         self.clients = Clients(files)
 
     def look(self, *, skip: Sequence[str] = ()) -> dict[str, GpuLook]:
@@ -67,7 +71,13 @@ class Cards:
         now = self._clock()
         self._find(now)
         cards = {name: card for name, card in self._cards.items() if name not in skip}
-        looks = {identity: self._look_at(card, now) for identity, card in cards.items()}
+        alone = len(cards) + len(skip) == 1
+        looks: dict[str, GpuLook] = {}
+        for name, card in cards.items():
+            # One that slept is asked no more than whether it still does.
+            inline = alone or self._states.get(name, gpu.ACTIVE) in (gpu.ASLEEP, gpu.RESTING)
+            looks[name] = self._look_at(name, card, now, inline=inline)
+            self._states[name] = looks[name].facts["state"]
         active = [name for name, look in looks.items() if look.facts["state"] == gpu.ACTIVE]
         # Not a 0 by its own counter, so somebody may be at work.
         working = {
@@ -87,10 +97,26 @@ class Cards:
             cards[identity].rest.let_go()
         return looks
 
-    def _look_at(self, card: Card, now: float) -> GpuLook:
-        """One card; what is wrong with it takes no other down."""
+    def close(self) -> None:
+        """Ends the threads; one that is stuck in a driver is left behind."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+
+    def _look_at(self, identity: str, card: Card, now: float, *, inline: bool) -> GpuLook:
+        """One card; what is wrong with it takes no other down.
+
+        A driver whose GPU does not come back from a reset may never answer: where there are
+        others, each is asked in a thread of its own.
+        """
         try:
-            return GpuLook(card.look(now), failure=card.failure)
+            if inline:
+                return GpuLook(card.look(now), failure=card.failure)
+            worker = self._workers.get(identity)
+            if worker is None:
+                worker = Bounded(f"gpu-{identity}", f"{card.driver}'s GPU", _DEADLINE, self._clock)
+                self._workers[identity] = worker
+            return GpuLook(worker.run(lambda: card.look(now)), failure=card.failure)
         except SourceError as error:
             return GpuLook({"driver": card.driver, "state": gpu.UNREACHABLE}, failure=error)
 
@@ -221,6 +247,10 @@ class Cards:
             cards[identity] = self._cards.get(identity) or card_of(
                 self._files, name, device, driver
             )
+        for identity in self._cards.keys() - cards.keys():
+            self._states.pop(identity, None)
+            if worker := self._workers.pop(identity, None):
+                worker.close()
         self._cards = cards
 
 

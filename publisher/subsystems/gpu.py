@@ -248,6 +248,7 @@ class Gpu(Subsystem):
 
     def close(self) -> None:
         self._nvidia.close()
+        self._cards.close()
 
     def _share(self, address: str, look: GpuLook) -> GpuLook:
         share = self._shares.setdefault(address, Shares(address))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unit.sources.gpu.boxes import Box
+from unit.sources.gpu.boxes import FIXTURES, Box
 
 from publisher.contract.metric import fields_of
 
@@ -251,6 +251,31 @@ def test_a_failing_value_is_said_and_read_again(tmp_path: Path) -> None:
 
     assert box.gpu.read().temperature_celsius == 61
     assert box.gpu.health["gpu.0000:0c:00.0"] is None
+
+
+def test_a_driver_that_never_answers_leaves_the_other_cards(tmp_path: Path) -> None:
+    box = Box("laptop-asleep", tmp_path)
+    shutil.copytree(
+        FIXTURES / "vega-apu-stuck/sys", box.root / "sys", symlinks=True, dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("card0"),
+    )  # fmt: skip
+    device = box.root / f"sys/devices/pci0000:00/0000:00:08.1/{APU}"
+    (device / "drm/card7").mkdir()
+    (device / "drm/card7/device").symlink_to("../..")
+    (box.root / "sys/class/drm/card7").symlink_to(
+        f"../../devices/pci0000:00/0000:00:08.1/{APU}/drm/card7"
+    )
+    silent = device / "gpu_busy_percent"
+    silent.unlink()
+    os.mkfifo(silent)  # whoever opens it waits for ever
+
+    states = {name: card.state for name, card in box.gpu.read().devices.items()}
+    failure = box.gpu.health[f"gpu.{APU}"]
+    with silent.open("w"):  # for as long as somebody writes
+        box.gpu.close()
+
+    assert states == {"0000:00:02.0": "active", "0000:01:00.0": "asleep", APU: "unreachable"}
+    assert "has not answered" in str(failure)
 
 
 def test_a_card_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
