@@ -214,6 +214,7 @@ class Network(Subsystem):
         self._folder = ""
         self._before: dict[str, tuple[bytes, Traffic]] = {}
         self._read_at = float("-inf")
+        self._settled_at = float("inf")
         self._fallen: dict[str, Traffic] = {}
         self._cards: list[Interface] = []
         self._told: dict[str, tuple[tuple[Flow, Link, float | None], InterfaceReading]] = {}
@@ -260,7 +261,10 @@ class Network(Subsystem):
         """What each interface carried since the last read, by name."""
         before, lines = self._before, interfaces.lines(self.files.read(f"{self._folder}/dev"))
         seconds, self._read_at = now - self._read_at, now
-        if before.keys() != lines.keys():
+        changed = before.keys() != lines.keys() and self._may_be_cards(before, lines)
+        if changed or now >= self._settled_at:
+            # A cloud's function gets its place below another card a moment after it came.
+            self._settled_at = now + _SLOW_PERIOD if changed else float("inf")
             for name in self._look_for_cards(lines):
                 before.pop(name, None)
         after: dict[str, tuple[bytes, Traffic]] = {}
@@ -306,12 +310,25 @@ class Network(Subsystem):
         high = self._fallen.pop(name, None)
         return high is None or after.received_packets < high.received_packets
 
+    def _may_be_cards(self, before: Collection[str], names: Collection[str]) -> bool:
+        """Whether those that came or went may be cards: where there are many, they are not."""
+
+        def hardware(name: str) -> bool:
+            return self.files.exists(f"/sys/class/net/{name}/device")
+
+        if not self._cards or not hardware(self._cards[0].name):
+            return True
+        gone = any(card.name not in names for card in self._cards)
+        return gone or any(hardware(name) for name in names if name not in before)
+
     def _look_for_cards(self, names: Collection[str]) -> set[str]:
         """Looks which interfaces are cards, and gives the names that are another card's now."""
-        known = {card.name: card.identity for card in self._cards}
-        self._cards = interfaces.cards(self.files, names)
-        self._links, self._told = {}, {}
         self._fallen = {name: high for name, high in self._fallen.items() if name in names}
+        known = {card.name: card.identity for card in self._cards}
+        found = interfaces.cards(self.files, names)
+        if found == self._cards:
+            return set()
+        self._cards, self._links, self._told = found, {}, {}
         return {
             card.name
             for card in self._cards

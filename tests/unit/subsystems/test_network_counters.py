@@ -30,7 +30,7 @@ class Machine:
     def write(self, path: str, content: str) -> None:
         (self.root / path).write_text(content)
 
-    def read(self, after: float = 2.0, **counts: Counts) -> NetworkReading:
+    def read(self, after: float = 2.0, /, **counts: Counts) -> NetworkReading:
         lines = [f"{name}: {a} {b} 0 0 0 0 0 0 {c} {d} 0 0 0 0 0 0\n"
                  for name, (a, b, c, d) in counts.items()]  # fmt: skip
         self.write("proc/net/dev", _HEAD + "".join(lines))
@@ -114,6 +114,44 @@ def test_cards_that_swap_their_names_are_told_apart(machine: Machine) -> None:
     }
     assert (_received(swapped), _received(swapped, _SECOND)) == (None, None)
     assert (_received(later), _received(later, _SECOND)) == (200_000, 0)
+
+
+def test_a_function_that_finds_its_place_late_is_counted_no_more(machine: Machine) -> None:
+    """hv_netvsc takes its virtual function a moment after that has come."""
+    machine.read(eth0=(0, 0, 0, 0), eth1=(0, 0, 0, 0))
+    both = machine.read(eth0=(2_000, 2, 0, 0), eth1=(2_000, 2, 0, 0))
+    net = machine.root / "sys/class/net"
+    (net / "eth1/master").symlink_to((net / "eth0").resolve())
+    later = machine.read(30.0, eth0=(2_000, 2, 0, 0), eth1=(2_000, 2, 0, 0))
+
+    assert both.receive_bytes_per_second == 2_000
+    assert later.interfaces.keys() == {_FIRST}
+
+
+class _Counted(Captured):
+    """Files that count how often it is asked whether one is there."""
+
+    asked = 0
+
+    def exists(self, path: str) -> bool:
+        self.asked += 1
+        return super().exists(path)
+
+
+def test_a_container_that_starts_asks_about_its_own_ends_only(tmp_path: Path) -> None:
+    shutil.copytree(_DESKTOP, tmp_path / "desktop", symlinks=True)
+    machine = Machine(tmp_path / "desktop")
+    files = _Counted(machine.root)
+    machine.network = Network(Sources(files=files, monotonic=lambda: machine.now))
+    many: dict[str, Counts] = {f"veth{number}": (1, 1, 1, 1) for number in range(300)}
+    machine.read(eth0=(1, 1, 1, 1), **many)
+    before = files.asked
+
+    reading = machine.read(eth0=(1, 1, 1, 1), **many, vethnew=(1, 1, 1, 1))
+
+    assert reading.virtual is not None
+    assert reading.virtual.count == 301
+    assert files.asked - before == 2
 
 
 def test_a_line_that_cannot_be_read_is_left_out_alone(machine: Machine) -> None:
