@@ -37,8 +37,16 @@ _DEADLINE = 1.5  # seconds for one card: two may hang while a third is told
 _FULL = 95.0
 # So long a contradiction is worth words: bursts of work are none.
 _STUCK_SECONDS = 10.0
+# A stuck GPU at its lowest clock, of which its users told less than this, is asked for later.
+_LITTLE = 5.0
+_CALM_SECONDS = 29.0
 # Without a view of all users, a GPU that says 100 % at its lowest clock for so long is stuck.
 _RESTED_SECONDS = 30.0
+
+_STUCK = AbsentError(
+    "its own counter stands at 100 %, which nobody's engine time explains: what its users tell is "
+    "taken instead"
+)
 
 
 class Cards:
@@ -60,6 +68,9 @@ class Cards:
         self._opens: dict[str, int | None] = {}
         self._workers: dict[str, Bounded] = {}
         self._states: dict[str, str] = {}
+        self._told: dict[str, GpuLook] = {}
+        self._asked_at = float("-inf")
+        self._came_at = float("-inf")
         self.clients = Clients(files)
 
     def look(self, *, skip: Sequence[str] = ()) -> dict[str, GpuLook]:
@@ -85,17 +96,45 @@ class Cards:
             for name in active
             if looks[name].facts.get("usage_percent") != 0
         }
-        users = (
-            self.clients.look(now, {name: self._expected(name, working[name]) for name in working})
-            if working
-            else self.clients.forget()
-        )
-        for identity in working:
-            looks[identity] = self._with_users(identity, looks[identity], users, now)
+        if working and all(self._calm(name, usage, now) for name, usage in working.items()):
+            for identity in working:
+                looks[identity] = self._as_before(identity, looks[identity], now)
+        else:
+            expected = {name: self._expected(name, working[name], now) for name in working}
+            users = self.clients.look(now, expected) if working else self.clients.forget()
+            self._asked_at = now
+            for identity in working:
+                looks[identity] = self._with_users(identity, looks[identity], users, now)
+                self._told[identity] = looks[identity]
+                cards[identity].calm = identity in self._stuck and self._little(identity)
         for identity in active:
             cards[identity].rest.note(now, idle=looks[identity].facts.get("usage_percent") == 0)
             cards[identity].rest.let_go()
         return looks
+
+    def _little(self, identity: str) -> bool:
+        told = self._told.get(identity)
+        return told is not None and (told.facts.get("usage_percent") or 0.0) < _LITTLE
+
+    def _calm(self, identity: str, usage: float | None, now: float) -> bool:
+        """Whether a GPU whose counter is stuck goes on doing nothing: so say clock and opens."""
+        if identity not in self._stuck or usage is None or usage < _FULL:
+            return False
+        if now - self._asked_at >= _CALM_SECONDS or now - self._came_at < _STUCK_SECONDS:
+            return False
+        card = self._cards[identity]
+        opens = gpu.opens(self._files, card.driver)
+        known = opens is not None and self._opens.get(card.driver) == opens
+        return known and self._little(identity) and card.slowest()
+
+    def _as_before(self, identity: str, look: GpuLook, now: float) -> GpuLook:
+        told = self._told[identity]
+        facts = look.facts | {
+            name: told.facts[name]
+            for name in ("usage_percent", "process_count")
+            if name in told.facts
+        }
+        return GpuLook(facts, told.users, failure=look.failure or self._said(identity, now))
 
     def close(self) -> None:
         """Ends the threads; one that is stuck in a driver is left behind."""
@@ -120,7 +159,7 @@ class Cards:
         except SourceError as error:
             return GpuLook({"driver": card.driver, "state": gpu.UNREACHABLE}, failure=error)
 
-    def _expected(self, identity: str, usage: float | None) -> float | None:
+    def _expected(self, identity: str, usage: float | None, now: float) -> float | None:
         """How much work its users should explain: as much as its counter says, if it is believed.
 
         Users of one that is not are looked for when somebody opens the driver.
@@ -131,6 +170,7 @@ class Cards:
             return usage
         if self._opens.get(driver) != opens:
             self._opens[driver] = opens
+            self._came_at = now
             self.clients.search()
         return 0.0
 
@@ -152,8 +192,7 @@ class Cards:
             facts.pop("usage_percent", None)
             if self.clients.complete:
                 facts["usage_percent"] = min(explained, 100.0)
-            if now - self._stuck.get(identity, float("-inf")) >= _STUCK_SECONDS:
-                failure = failure or doubt
+            failure = failure or (self._said(identity, now) if identity in self._stuck else doubt)
         elif card.driver == "amdgpu":
             of_it = _with_compute(of_it, self.clients.computing, usage)
         done = card.used_by(facts, of_it, complete=self.clients.complete)
@@ -181,10 +220,11 @@ class Cards:
         ):
             return None
         self._stuck.setdefault(identity, now)
-        return AbsentError(
-            f"its own counter stands at {usage:.0f} %, which nobody's engine time explains: what "
-            "its users tell is taken instead"
-        )
+        return _STUCK
+
+    def _said(self, identity: str, now: float) -> SourceError | None:
+        """Why its counter is not believed, once that has lasted."""
+        return _STUCK if now - self._stuck[identity] >= _STUCK_SECONDS else None
 
     def _rests(
         self, identity: str, card: Card, usage: float, explained: float, now: float

@@ -42,6 +42,8 @@ class Card:
         self._energy: dict[str, tuple[float, int]] = {}
         self._limits: dict[tuple[str, str], int | None] = {}
         self._failing: dict[str, str] = {}
+        self.calm = False
+        """It does next to nothing, whatever its counter says."""
 
     @property
     def failure(self) -> SourceError | None:
@@ -69,7 +71,7 @@ class Card:
             self._facts = {}
             return self.identity | {"state": state}
         usage = self.usage(now)
-        if self.cadence.all_due(now, busy=usage is None or usage > 0):
+        if self.cadence.all_due(now, busy=not self.calm and (usage is None or usage > 0)):
             if self.cadence.slow_due(now):
                 self._slow = self.slow()
                 self.cadence.slow_read(now)

@@ -19,6 +19,14 @@ class WatchedFiles(Captured):
     walks = 0
     refused = ""
 
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.asked: list[str] = []
+
+    def read(self, path: str, *, keep: bool = True) -> bytes:
+        self.asked.append(path)
+        return super().read(path, keep=keep)
+
     def names(self, path: str) -> list[str]:
         if path == self.refused:
             raise DeniedError("this user may not list it", path=path)

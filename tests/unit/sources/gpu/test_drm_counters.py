@@ -27,12 +27,17 @@ class Apu(Box):
     def __init__(self, folder: Path) -> None:
         super().__init__("vega-apu-stuck", folder)
         self.worked = 481_200_300_400
+        self.clocked = True
         self.text = (self.root / COMPOSITOR).read_text()
 
     def after(self, seconds: float = 2.0, *, share: float = 0.01) -> float | None:
         """The use of the GPU, some seconds later, in which the compositor worked for a share."""
         self.seconds += seconds
         self.worked += int(seconds * share * 1e9)
+        if share > 0.1:
+            self.put(f"{DEVICE}/pp_dpm_sclk", "0: 200Mhz \n1: 400Mhz \n2: 1200Mhz *")
+        elif self.clocked:
+            self.put(f"{DEVICE}/pp_dpm_sclk", "0: 200Mhz *\n1: 400Mhz \n2: 1200Mhz ")
         if (self.root / COMPOSITOR).exists():
             text = self.text.replace("481200300400", str(self.worked))
             (self.root / COMPOSITOR).write_text(text)
@@ -100,6 +105,18 @@ def test_a_machine_whose_gpu_nobody_has_open_is_idle(apu: Apu) -> None:
     assert apu.files.walks <= 8  # one a minute, one when it was seen to be stuck
 
 
+def test_a_stuck_gpu_at_rest_is_left_alone(apu: Apu) -> None:
+    apu.gpu.read()
+    for _ in range(10):
+        apu.after()
+    apu.files.asked.clear()
+    for _ in range(30):
+        apu.after()
+
+    asked = [path for path in apu.files.asked if "fdinfo" in path or "temp1" in path]
+    assert len(asked) <= 2 * 3 + 3  # two users and the sensor, twice or three times a minute
+
+
 def test_who_comes_to_a_stuck_gpu_is_seen_at_once(apu: Apu) -> None:
     apu.gpu.read()
     for _ in range(10):
@@ -130,6 +147,7 @@ def _of_a_driver_without_time(apu: Apu) -> None:
 def _of_another_namespace(apu: Apu) -> None:
     (apu.root / "proc/self/ns").mkdir(parents=True)
     (apu.root / "proc/self/ns/pid").symlink_to("pid:[4026532281]")
+    apu.clocked = False
     apu.put(f"{DEVICE}/pp_dpm_sclk", "0: 200Mhz \n1: 400Mhz \n2: 1200Mhz *")
 
 
