@@ -3,10 +3,7 @@
 Values come from the driver's files in sysfs (kernel documentation, gpu/amdgpu/thermal,
 ABI/testing/sysfs-driver-intel-i915-hwmon, sysfs-driver-intel-xe-hwmon, and the drivers' sources)
 and its sensor chip (``drm_cards``); who uses the GPU comes from ``fdinfo`` (``drm_clients``).
-
-Some drivers' counters stand at 100 for ever: on Vega and Raven (drm/amd issue 1932), on the
-BC-250, on an Intel GPU whose RC6 is switched off. A counter that nobody's engine time explains,
-although everybody can be seen, is not believed.
+Not every driver's own counter is believed (``drm_doubts``).
 """
 
 from __future__ import annotations
@@ -15,11 +12,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import SourceError
 from publisher.sources import gpu_use as gpu
 from publisher.sources.bounded import Bounded
 from publisher.sources.drm_cards import CLASS, Card, card_of
 from publisher.sources.drm_clients import Clients
+from publisher.sources.drm_doubts import Doubts
 from publisher.sources.files import KernelFiles
 from publisher.sources.gpu_use import GpuLook, GpuUse
 
@@ -33,20 +31,6 @@ _PARTITION = "amdgpu_xcp"
 _DISPLAY_CLASS = "0x03"
 _RESCAN_SECONDS = 30.0
 _DEADLINE = 1.5  # seconds for one card: two may hang while a third is told
-# From here on a counter may be stuck; less than half of it explained, it is.
-_FULL = 95.0
-# So long a contradiction is worth words: bursts of work are none.
-_STUCK_SECONDS = 10.0
-# A stuck GPU at its lowest clock, of which its users told less than this, is asked for later.
-_LITTLE = 5.0
-_CALM_SECONDS = 29.0
-# Without a view of all users, a GPU that says 100 % at its lowest clock for so long is stuck.
-_RESTED_SECONDS = 30.0
-
-_STUCK = AbsentError(
-    "its own counter stands at 100 %, which nobody's engine time explains: what its users tell is "
-    "taken instead"
-)
 
 
 class Cards:
@@ -63,15 +47,10 @@ class Cards:
         self._cards: dict[str, Card] = {}
         self._names: list[str] | None = None
         self._looked_at = float("-inf")
-        self._stuck: dict[str, float] = {}
-        self._rested: dict[str, float] = {}
-        self._opens: dict[str, int | None] = {}
         self._workers: dict[str, Bounded] = {}
         self._states: dict[str, str] = {}
-        self._told: dict[str, GpuLook] = {}
-        self._asked_at = float("-inf")
-        self._came_at = float("-inf")
         self.clients = Clients(files)
+        self._doubts = Doubts(files, self.clients)
 
     def look(self, *, skip: Sequence[str] = ()) -> dict[str, GpuLook]:
         """One look at every GPU, by PCI address, else by the name of its device.
@@ -96,45 +75,22 @@ class Cards:
             for name in active
             if looks[name].facts.get("usage_percent") != 0
         }
-        if working and all(self._calm(name, usage, now) for name, usage in working.items()):
-            for identity in working:
-                looks[identity] = self._as_before(identity, looks[identity], now)
+        doubts = self._doubts
+        if working and all(doubts.calm(cards[name], working[name], now) for name in working):
+            for name in working:
+                looks[name] = doubts.as_before(cards[name], looks[name], now)
         else:
-            expected = {name: self._expected(name, working[name], now) for name in working}
+            expected = {
+                name: doubts.expected(cards[name], usage, now) for name, usage in working.items()
+            }
             users = self.clients.look(now, expected) if working else self.clients.forget()
-            self._asked_at = now
-            for identity in working:
-                looks[identity] = self._with_users(identity, looks[identity], users, now)
-                self._told[identity] = looks[identity]
-                cards[identity].calm = identity in self._stuck and self._little(identity)
+            for name in working:
+                looks[name] = self._with_users(name, looks[name], users, now)
+                doubts.keep(cards[name], looks[name], now)
         for identity in active:
             cards[identity].rest.note(now, idle=looks[identity].facts.get("usage_percent") == 0)
             cards[identity].rest.let_go()
         return looks
-
-    def _little(self, identity: str) -> bool:
-        told = self._told.get(identity)
-        return told is not None and (told.facts.get("usage_percent") or 0.0) < _LITTLE
-
-    def _calm(self, identity: str, usage: float | None, now: float) -> bool:
-        """Whether a GPU whose counter is stuck goes on doing nothing: so say clock and opens."""
-        if identity not in self._stuck or usage is None or usage < _FULL:
-            return False
-        if now - self._asked_at >= _CALM_SECONDS or now - self._came_at < _STUCK_SECONDS:
-            return False
-        card = self._cards[identity]
-        opens = gpu.opens(self._files, card.driver)
-        known = opens is not None and self._opens.get(card.driver) == opens
-        return known and self._little(identity) and card.slowest()
-
-    def _as_before(self, identity: str, look: GpuLook, now: float) -> GpuLook:
-        told = self._told[identity]
-        facts = look.facts | {
-            name: told.facts[name]
-            for name in ("usage_percent", "process_count")
-            if name in told.facts
-        }
-        return GpuLook(facts, told.users, failure=look.failure or self._said(identity, now))
 
     def close(self) -> None:
         """Ends the threads; one that is stuck in a driver is left behind."""
@@ -157,22 +113,7 @@ class Cards:
                 self._workers[identity] = worker
             return GpuLook(worker.run(lambda: card.look(now)), failure=card.failure)
         except SourceError as error:
-            return GpuLook({"driver": card.driver, "state": gpu.UNREACHABLE}, failure=error)
-
-    def _expected(self, identity: str, usage: float | None, now: float) -> float | None:
-        """How much work its users should explain: as much as its counter says, if it is believed.
-
-        Users of one that is not are looked for when somebody opens the driver.
-        """
-        driver = self._cards[identity].driver
-        opens = gpu.opens(self._files, driver) if identity in self._stuck else None
-        if opens is None:
-            return usage
-        if self._opens.get(driver) != opens:
-            self._opens[driver] = opens
-            self._came_at = now
-            self.clients.search()
-        return 0.0
+            return GpuLook(card.known | {"state": gpu.UNREACHABLE}, failure=error)
 
     def _with_users(
         self,
@@ -187,12 +128,12 @@ class Cards:
         of_it = dict(users.get(known_as, {}))
         explained = sum(use.percent or 0.0 for use in of_it.values())
         usage = facts.get("usage_percent")
-        doubt = self._doubt(identity, known_as, usage, explained, now)
+        doubt = self._doubts.doubt(card, known_as, explained, usage, now)
         if doubt is not None:
             facts.pop("usage_percent", None)
             if self.clients.complete:
                 facts["usage_percent"] = min(explained, 100.0)
-            failure = failure or (self._said(identity, now) if identity in self._stuck else doubt)
+            failure = failure or self._doubts.reason(card, doubt, now)
         elif card.driver == "amdgpu":
             of_it = _with_compute(of_it, self.clients.computing, usage)
         done = card.used_by(facts, of_it, complete=self.clients.complete)
@@ -201,47 +142,6 @@ class Cards:
         if "usage_percent" not in done.facts and failure is None:
             failure = card.untold()
         return replace(done, failure=failure)
-
-    def _doubt(
-        self, identity: str, known_as: str, usage: float | None, explained: float, now: float
-    ) -> SourceError | None:
-        """Why the GPU's own counter is not believed, if it is not."""
-        card = self._cards[identity]
-        computing = self.clients.computing and card.driver == "amdgpu"
-        if usage is None or usage < _FULL or computing:
-            self._stuck.pop(identity, None)
-            self._rested.pop(identity, None)
-            return None
-        if not self.clients.complete:
-            self._stuck.pop(identity, None)
-            return self._rests(identity, card, usage, explained, now)
-        if identity not in self._stuck and (
-            explained >= usage / 2 or not self.clients.certain(known_as, self._nodes(card), now)
-        ):
-            return None
-        self._stuck.setdefault(identity, now)
-        return _STUCK
-
-    def _said(self, identity: str, now: float) -> SourceError | None:
-        """Why its counter is not believed, once that has lasted."""
-        return _STUCK if now - self._stuck[identity] >= _STUCK_SECONDS else None
-
-    def _rests(
-        self, identity: str, card: Card, usage: float, explained: float, now: float
-    ) -> SourceError | None:
-        """As seen by somebody who may not look into all processes."""
-        if explained >= usage / 2 or not card.slowest():
-            self._rested.pop(identity, None)
-            return None
-        if now - self._rested.setdefault(identity, now) < _RESTED_SECONDS:
-            return None
-        return AbsentError(
-            f"its own counter stands at {usage:.0f} % while its clock stands at its lowest",
-            remedy="run fanwhy as root, or give it CAP_SYS_PTRACE: it then asks the GPU's users",
-        )
-
-    def _nodes(self, card: Card) -> list[str]:
-        return self._files.names(f"{card.device}/drm")
 
     def without_driver(self) -> list[str]:
         """What is known of display adapters that no driver of ours looks after, in words."""
@@ -289,6 +189,7 @@ class Cards:
             )
         for identity in self._cards.keys() - cards.keys():
             self._states.pop(identity, None)
+            self._doubts.forget(self._cards[identity])
             if worker := self._workers.pop(identity, None):
                 worker.close()
         self._cards = cards

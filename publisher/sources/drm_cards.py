@@ -32,6 +32,7 @@ class Card:
         self.files = files
         self.card = f"{CLASS}/{name}"
         self.device = device
+        self.name = device.rpartition("/")[2]
         self.rest = Rest(files, device, driver)
         self.cadence = Cadence()
         self.driver = driver
@@ -56,6 +57,16 @@ class Card:
             path=self.device,
             remedy="see the kernel's log (dmesg); it is asked again by itself",
         )
+
+    @property
+    def nodes(self) -> list[str]:
+        """Its device files, such as ``renderD128``."""
+        return self.files.names(f"{self.device}/drm")
+
+    @property
+    def known(self) -> Facts:
+        """Who it is, without a look."""
+        return {"driver": self.driver} | (self._identity or {})
 
     @property
     def identity(self) -> Facts:
