@@ -141,8 +141,13 @@ class Clients:
                 here = os.readlink(f"{self._files.root}/proc/self/ns/pid")  # noqa: PTH115  # no path
             except OSError:
                 here = _ALL_PROCESSES
-            self._alone = here != _ALL_PROCESSES
+            self._alone = here != _ALL_PROCESSES or self._hidden()
         return not self._denied and not self._alone
+
+    def _hidden(self) -> bool:
+        """Whether ``/proc`` is mounted with ``hidepid``: others see not even the first process."""
+        files = self._files
+        return files.live and files.exists("/proc/self") and not files.exists("/proc/1")
 
     def certain(self, device: str, nodes: Iterable[str], now: float) -> bool:
         """Whether all that was done with a GPU since the last look is known.

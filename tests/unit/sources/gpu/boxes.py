@@ -16,6 +16,7 @@ FIXTURES = Path(__file__).parents[3] / "fixtures" / "gpu"
 class WatchedFiles(Captured):
     """Kernel files that count how often all processes are walked, and may keep a folder closed."""
 
+    live = True
     walks = 0
     refused = ""
 

@@ -151,8 +151,21 @@ def _of_another_namespace(apu: Apu) -> None:
     apu.put(f"{DEVICE}/pp_dpm_sclk", "0: 200Mhz \n1: 400Mhz \n2: 1200Mhz *")
 
 
+def _of_a_mount_that_hides_others(apu: Apu) -> None:
+    (apu.root / "proc/self").mkdir()
+    apu.clocked = False
+    apu.put(f"{DEVICE}/pp_dpm_sclk", "0: 200Mhz \n1: 400Mhz \n2: 1200Mhz *")
+
+
 @pytest.mark.parametrize(
-    "hidden", [_of_rocm, _of_an_old_kernel, _of_a_driver_without_time, _of_another_namespace]
+    "hidden",
+    [
+        _of_rocm,
+        _of_an_old_kernel,
+        _of_a_driver_without_time,
+        _of_another_namespace,
+        _of_a_mount_that_hides_others,
+    ],
 )
 def test_work_that_cannot_be_seen_may_be_there(apu: Apu, hidden: Callable[[Apu], None]) -> None:
     hidden(apu)
