@@ -322,7 +322,7 @@ class Intel(Card):
     def _awake(self, path: str, now: float) -> float | None:
         idle = self.number(path)
         before = self._residencies.get(path)
-        if idle is None:
+        if not idle:  # one that has never slept cannot: RC6 is switched off, or not counted
             return None
         self._residencies[path] = (now, idle)
         if before is None or now <= before[0] or idle < before[1]:

@@ -22,7 +22,8 @@ _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
 _BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
 _USB = re.compile(r"\d+-[\d.]+:\d+\.\d+")  # bus, ports, configuration, interface
 _CLASS = "/sys/class/net"
-_ETHERNET = 1  # ARPHRD_ETHER
+# ARPHRD_ETHER, ARPHRD_INFINIBAND, and ARPHRD_VOID, which is a container's of OpenVZ
+_ETHERNET, _INFINIBAND, _VENET = "1", "32", "65535"
 # Interfaces that listen to what others send (ARPHRD_IEEE80211 and the like): what they see is no
 # traffic of this machine, and the card has counted its own.
 _MONITORS = {"801", "802", "803", "805"}
@@ -140,7 +141,8 @@ def cards(files: KernelFiles, names: Iterable[str]) -> list[Interface]:
 def _within(files: KernelFiles, hardware: set[str]) -> set[str]:
     """Those whose traffic is that of another interface with hardware, or not this machine's."""
     found: set[str] = set()
-    ports: set[str] = set()  # numbers of what switch ports stand on
+    numbers = {name: files.hint(f"{_CLASS}/{name}/ifindex") for name in hardware}
+    below: set[str] = set()  # numbers of what others, such as a switch's ports, stand on
     for name in hardware:
         folder = f"{_CLASS}/{name}"
         listed = _listed(files, folder)
@@ -151,11 +153,11 @@ def _within(files: KernelFiles, hardware: set[str]) -> set[str]:
         found |= {entry[6:] for entry in listed if entry.startswith("lower_")} & hardware
         if uppers & hardware or "dsa" in listed or _of_others(files, folder):
             found.add(name)
-        if "DEVTYPE=dsa" in files.hint(f"{folder}/uevent").split():
-            ports.add(files.hint(f"{folder}/iflink"))
-    if ports:
-        found |= {name for name in hardware if files.hint(f"{_CLASS}/{name}/ifindex") in ports}
-    return found
+        number = files.hint(f"{folder}/iflink")
+        # InfiniBand's children count for themselves.
+        if number not in ("", numbers[name]) and files.hint(f"{folder}/type") != _INFINIBAND:
+            below.add(number)
+    return found | {name for name in hardware if numbers[name] in below}
 
 
 def _listed(files: KernelFiles, folder: str) -> list[str]:
@@ -293,13 +295,14 @@ def _plus(one: int | None, other: int | None) -> int | None:
 
 
 def _looks_like_a_card(files: KernelFiles, name: str) -> bool:
-    """Ethernet by type, nothing that is made of software here, and not by a pretender's name.
+    """Ethernet or OpenVZ's by type, nothing that is made of software here, and not by a pretender's name.
 
     A VLAN's name has a dot. What stands on another interface of the same network is no card of
     its own; a container's MACVLAN or VLAN is, since what it stands on is the host's.
     """
     folder = f"{_CLASS}/{name}"
-    if _PRETENDERS.match(name) or "." in name or files.hint(f"{folder}/type") != str(_ETHERNET):
+    kind = files.hint(f"{folder}/type")
+    if _PRETENDERS.match(name) or "." in name or kind not in (_ETHERNET, _VENET):
         return False
     listed = _listed(files, folder)
     if any(entry in _SOFTWARE_FILES or entry.startswith("lower_") for entry in listed):

@@ -216,6 +216,14 @@ def test_a_containers_card_may_stand_on_the_hosts(machine: Machine, kind: str) -
     assert machine.cards() == {"eth0": "eth0"}
 
 
+def test_a_container_of_openvz_has_a_card_without_ethernet(machine: Machine) -> None:
+    machine.add("lo", type="772")
+    machine.add("venet0", type="65535")
+    machine.add("tun0", type="65534")
+
+    assert machine.cards() == {"venet0": "venet0"}
+
+
 def test_an_interface_that_goes_while_it_is_looked_at_is_left_out(machine: Machine) -> None:
     machine.add("eth0", "pci0000:00/0000:01:00.0")
     machine.names.append("usb0")

@@ -196,6 +196,16 @@ def test_an_intel_gpu_that_never_sleeps_is_as_busy_as_its_users(tmp_path: Path) 
     assert told == [None, 0, 0, 0]
 
 
+def test_an_intel_gpu_that_cannot_sleep_has_no_counter(tmp_path: Path) -> None:
+    box = Box("i915", tmp_path)
+    for path in box.root.glob("sys/devices/**/rc6_residency_ms"):
+        path.write_text("0\n")
+    box.gpu.read()
+
+    # What its users did is known all the same.
+    assert box.later().usage_percent == pytest.approx(35)
+
+
 def test_arms_drivers_say_what_makes_them_tell(tmp_path: Path) -> None:
     box = Box("panfrost", tmp_path)
     box.put("sys/devices/platform/soc/ffe40000.gpu/profiling", 0)
