@@ -295,7 +295,7 @@ def _plus(one: int | None, other: int | None) -> int | None:
 
 
 def _looks_like_a_card(files: KernelFiles, name: str) -> bool:
-    """Ethernet or OpenVZ's by type, nothing that is made of software here, and not by a pretender's name.
+    """Ethernet or OpenVZ's by type, not made of software here, and not by a pretender's name.
 
     A VLAN's name has a dot. What stands on another interface of the same network is no card of
     its own; a container's MACVLAN or VLAN is, since what it stands on is the host's.
