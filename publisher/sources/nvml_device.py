@@ -105,8 +105,7 @@ class Device:
         self._newest = self._lately()
         self._opens: int | None = None
         self._fans = 1
-        self._facts["name"] = self._ask("name", ("nvmlDeviceGetName",))
-        self._facts["uuid"] = self._ask("UUID", ("nvmlDeviceGetUUID",))
+        self._identify()
 
     def identity(self, index: int) -> str:
         """Its PCI address as the kernel writes it, else its UUID, else its number."""
@@ -153,8 +152,12 @@ class Device:
 
     def _look(self) -> GpuLook:
         facts = {key: value for key, value in self._facts.items() if value is not None}
-        facts["process_count"] = len(self._users)
+        if not self._fails(*_LISTS):
+            facts["process_count"] = len(self._users)
         return GpuLook(facts, self._users, frozenset(self._missing), self._failure())
+
+    def _fails(self, *words: str) -> bool:
+        return any(failing.word in words for failing in self._failing.values())
 
     def _failure(self) -> SourceError | None:
         """What it fails to tell while it tells the rest."""
@@ -196,7 +199,9 @@ class Device:
             except (AttributeError, ValueError):  # a binding older than the driver; no UTF-8
                 pass
             else:
-                self._failing.pop(question, None)
+                if self._failing:  # another question for the same may have failed
+                    for item in questions:
+                        self._failing.pop(item, None)
                 self._missing.discard(word)
                 self._answers += word not in _SAYING_NOTHING
                 return None if isinstance(answer, int) and answer in _NOT_AVAILABLE else answer
@@ -251,7 +256,17 @@ class Device:
             | self._read_fans()
         )
 
+    def _identify(self) -> None:
+        """Asks who it is, as long as it has not said."""
+        for field, word, name in (
+            ("name", "name", "nvmlDeviceGetName"),
+            ("uuid", "UUID", "nvmlDeviceGetUUID"),
+        ):
+            if self._facts.get(field) is None:
+                self._facts[field] = self._ask(word, (name,))
+
     def _read_slow(self) -> Facts:
+        self._identify()
         limit = self._ask("power limit", ("nvmlDeviceGetEnforcedPowerLimit",))
         mig = self._ask("MIG mode", ("nvmlDeviceGetMigMode",))
         self._fans = self._ask("number of fans", ("nvmlDeviceGetNumFans",)) or 1
@@ -292,7 +307,7 @@ class Device:
                 memory[process.pid] = max(process.usedGpuMemory or 0, held or 0) or None
         self._take_samples(now)
         users = {pid: GpuUse(memory_bytes=held) for pid, held in memory.items()}
-        if self._tells_shares():
+        if _SHARES not in self._missing and not self._fails(_SHARES):
             self._samples = {
                 pid: sample
                 for pid, sample in self._samples.items()
@@ -311,10 +326,6 @@ class Device:
             ((pid, use),) = users.items()
             users[pid] = GpuUse(percent=float(usage), memory_bytes=use.memory_bytes)
         return users
-
-    def _tells_shares(self) -> bool:
-        failing = any(question.word == _SHARES for question in self._failing.values())
-        return _SHARES not in self._missing and not failing
 
     def _take_samples(self, now: float) -> None:
         """Takes in the newest sample of each process.

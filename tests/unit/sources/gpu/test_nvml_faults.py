@@ -86,6 +86,11 @@ def test_a_question_that_fails_takes_its_own_values_along_and_no_other(
     assert "dmesg" in failure.remedy
     assert f"gpu.{CARD}" not in gpu.health
 
+    machine.say(*ONE, *TWO)
+    machine.seconds += 60
+    gpu.read()
+    assert gpu.health[f"gpu.{SECOND_CARD}"] is None
+
 
 def test_a_fan_that_cannot_be_asked_is_absent_until_it_can(machine: Machine) -> None:
     machine.say(*ONE, *TWO, "error FanSpeed 999")  # nor does the kernel name the cards
@@ -218,6 +223,19 @@ def test_shares_that_fail_are_unknown_and_not_nought(machine: Machine) -> None:
     gpu.read()
 
     assert {pid: use.percent for pid, use in gpu.users().items()} == {4711: None, 1203: None}
+
+
+@pytest.mark.parametrize("kind", ["Compute", "Graphics"])
+def test_users_that_are_not_all_listed_are_not_counted(machine: Machine, kind: str) -> None:
+    machine.card()
+    machine.say(*ONE, f"error {kind}RunningProcesses 999")
+    gpu = machine.gpu()
+
+    assert "process_count" not in _devices(gpu)[CARD]
+
+    machine.say(*ONE)
+    machine.seconds += 2
+    assert _devices(gpu)[CARD]["process_count"] == 2
 
 
 def test_a_library_that_lost_its_start_is_started_anew(machine: Machine) -> None:
