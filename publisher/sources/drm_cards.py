@@ -250,7 +250,7 @@ class Card:
 
     def _limit(self, channel: hwmon.Channel, *attributes: str) -> int | None:
         key = (channel.kind, channel.identity)
-        if key not in self._limits:
+        if self._limits.get(key) is None:
             self._limits[key] = channel.limit(*attributes)
         return self._limits[key]
 

@@ -294,6 +294,18 @@ def test_a_failing_value_is_said_and_read_again(tmp_path: Path) -> None:
     assert box.gpu.health["gpu.0000:0c:00.0"] is None
 
 
+def test_a_limit_that_failed_is_read_again(tmp_path: Path) -> None:
+    box = Box("amdgpu", tmp_path)
+    path = "sys/bus/pci/devices/0000:0c:00.0/hwmon/hwmon2/power1_cap"
+    box.put(path, "!EIO")
+    assert box.gpu.read().devices["0000:0c:00.0"].power_limit_watts is None
+
+    box.put(path, 303_000_000)
+    box.seconds += 2
+
+    assert box.gpu.read().devices["0000:0c:00.0"].power_limit_watts == 303
+
+
 def test_a_driver_that_never_answers_leaves_the_other_cards(tmp_path: Path) -> None:
     box = Box("laptop-asleep", tmp_path)
     shutil.copytree(
