@@ -220,15 +220,21 @@ class Gpu(Subsystem):
     def read(self) -> GpuReading:
         looks: dict[str, GpuLook] = {}
         nvidia: SourceError | None = None
+        cards: SourceError | None = None
         try:
             looks |= self._nvidia.look()
             nvidia = self._nvidia.failure
         except SourceError as error:
             nvidia = error
-        looks |= self._cards.look(skip=tuple(looks))
+        try:
+            looks |= self._cards.look(skip=tuple(looks))
+        except SourceError as error:
+            cards = error
+        if cards is not None or "gpu.cards" in self.health:
+            self.health["gpu.cards"] = cards
         if not looks:
             self._users = (self.sources.monotonic(), {})
-            raise self._nothing(nvidia)
+            raise cards or self._nothing(nvidia)
         self.health["gpu.nvidia"] = nvidia
         looks = self._wanted(looks)
         if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
@@ -263,6 +269,7 @@ class Gpu(Subsystem):
 
     def close(self) -> None:
         self._nvidia.close()
+        self._cards.close()
 
     def _share(self, address: str, look: GpuLook) -> GpuLook:
         share = self._shares.setdefault(address, Shares(address))
