@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from publisher.config.state_folder import memory_dir
 from publisher.contract import topics
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
@@ -23,10 +24,13 @@ from publisher.daemon.wakeup import Wakeup
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.publishing.totals import Totals
 from publisher.sources import machine_files
 from publisher.sources.pressure_triggers import PressureTriggers
 
 log = logging.getLogger(__name__)
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class App:
@@ -50,6 +54,7 @@ class App:
             explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
             timeline=Timeline.open(home),
             self_metrics=SelfMetrics(machine_files("/")),
+            totals=Totals(home, memory_dir(), machine_files("/").hint(_BOOT_ID)),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
 
@@ -170,4 +175,5 @@ class App:
         cycle.presence.close(cycle.outlet.goodbye() if ours else ())
         cycle.pipeline.close()
         self._life.timeline.save(self._life.state_dir)
+        self._life.totals.close()
         self._journal.close()

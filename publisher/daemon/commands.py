@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from publisher.contract import topics
@@ -48,6 +48,7 @@ class CommandHandler:
         homeassistant: whose topics are not to be forged.
         leaves: the last levels of every topic that daemons publish on.
         announce: takes what concerns discovery; whether it did.
+        recall: takes what an earlier run of this machine has left in ``info``.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class CommandHandler:
         homeassistant: HomeAssistantSettings,
         leaves: Collection[str],
         announce: Callable[[Request], bool],
+        recall: Callable[[Mapping[str, object]], None] = lambda _: None,
     ) -> None:
         self._owner = owner
         self._topics = of
@@ -66,6 +68,7 @@ class CommandHandler:
         self._homeassistant = homeassistant
         self._leaves = frozenset(leaves)
         self._announce = announce
+        self._recall = recall
         self._remarked: set[str] = set()
 
     @property
@@ -123,6 +126,7 @@ class CommandHandler:
         except (ValueError, KeyError, TypeError, RecursionError):
             return  # not ours, or withdrawn
         if machine_id == self._machine_id:
+            self._recall(info)
             self._owner.prefix_is_ours()
         else:
             self._owner.prefix_taken(printable(host[:_SHOWN]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from publisher import __version__
@@ -60,6 +60,8 @@ class Presence:
         self._broker: EmbeddedBroker | None = None
         self._session: Session | None = None
         self._listen_until: float | None = None
+        self.recall: Callable[[Mapping[str, object]], None] = lambda _: None
+        """Takes what an earlier run of this machine has left in ``info``, before the first word."""
         host, discovery = discovery_of(settings, launch.identity)
         self.announcer = Announcer(
             host,
@@ -75,6 +77,7 @@ class Presence:
             homeassistant=settings.homeassistant,
             leaves=all_topics().keys(),
             announce=lambda request: self.announcer.heard(request, time.monotonic()),
+            recall=self._recalled,
         )
 
     @staticmethod
@@ -130,6 +133,10 @@ class Presence:
         self.outbox.wake = self._session.wake
         self.outbox.hold()
         self._session.start()
+
+    def _recalled(self, info: Mapping[str, object]) -> None:
+        if self.outbox.held:  # later it is our own
+            self.recall(info)
 
     def tick(self, now: float) -> None:
         """Lets go what was held back, if no other machine has spoken up meanwhile."""

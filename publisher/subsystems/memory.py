@@ -80,7 +80,7 @@ class MemoryReading(Reading):
         "Swap out", "Memory written to swap.", deadband=1 << 20, deadband_percent=25
     )
     oom_kills: int | None = counter(
-        "OOM kills", "Processes that the kernel killed for want of memory, since boot.", deadband=1
+        "OOM kills", "Processes that the kernel killed for want of memory.", deadband=1
     )
     pressure_some_percent: float | None = percent(
         "Pressure", "Time in which some task waited for memory.", precision=1, deadband=5

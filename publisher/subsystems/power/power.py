@@ -171,16 +171,19 @@ class Power(Subsystem):
         self._meters.save(self.sources.monotonic(), due=True)
 
     def _reading(self) -> PowerReading:
-        processors = [part.meter for part in self._processors()]
+        processors = self._processors()
         memory = [part.meter for name, part in self._parts.items() if name.endswith("/dram")]
-        cpu_watts = total(meter.watts for meter in processors)
-        system = self._system(cpu_watts)
+        cpu_watts = total(part.meter.watts for part in processors.values())
+        source = self._system(cpu_watts)
+        system = self._parts[source].meter if source else None
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=total(meter.kilowatt_hours for meter in processors),
+            cpu_energy_kilowatt_hours=self._meters.total("sum/cpu", processors),
             memory_power_watts=total(meter.watts for meter in memory),
             system_power_watts=system.watts if system else drawn(self._supplies),
-            system_energy_kilowatt_hours=system.kilowatt_hours if system else None,
+            system_energy_kilowatt_hours=self._meters.total(
+                "sum/system", [source] if source else []
+            ),
             on_battery=on_battery(self._supplies, self._upses),
             battery_percent=charge(self._supplies),
             under_voltage=self._under_voltage,
@@ -258,25 +261,28 @@ class Power(Subsystem):
         if raw is not None and name not in self._parts:
             self._parts[name] = MeteredPart(f"{chip.name} {channel.label}", meter, chip)
 
-    def _processors(self) -> list[MeteredPart]:
+    def _processors(self) -> dict[str, MeteredPart]:
         """The whole packages, without the domains inside them; else the chips that measure one."""
-        packages = [
-            part
+        packages = {
+            name: part
             for name, part in self._parts.items()
             if name.startswith("rapl/package-") and name.count("/") == 1
-        ]
-        return packages or [
-            part for part in self._parts.values() if part.chip and part.chip.name in _CPU_CHIPS
-        ]
+        }
+        return packages or {
+            name: part
+            for name, part in self._parts.items()
+            if part.chip and part.chip.name in _CPU_CHIPS
+        }
 
-    def _system(self, cpu_watts: float | None) -> Meter | None:
-        for part in self._parts.values():
+    def _system(self, cpu_watts: float | None) -> str | None:
+        """The meter of the whole machine."""
+        for name, part in self._parts.items():
             if part.chip and part.chip.name == _SYSTEM_CHIP:
-                return part.meter
+                return name
         # Boards that do not feed the platform's counter leave it at less than the processor's.
         psys = self._parts.get("rapl/psys")
         if psys and psys.meter.watts and psys.meter.watts >= (cpu_watts or 0.0):
-            return psys.meter
+            return "rapl/psys"
         return None
 
     def _read_supplies(self, chips: list[hwmon.Chip], now: float) -> None:
