@@ -160,7 +160,7 @@ class Totals:
             before = total.last
             if total.of(counter) != counter:
                 changes[name] = total.last
-            if total.limit < 0 or round(before, _DIGITS) != round(total.last, _DIGITS):
+            if total.exceeds or round(before, _DIGITS) != round(total.last, _DIGITS):
                 self._moved = True
         return changes
 

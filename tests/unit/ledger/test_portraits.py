@@ -163,6 +163,8 @@ def test_what_only_calls_itself_a_kernel_thread_is_none() -> None:
     assert str(found.group.kind) == "program"
     assert (found.group.label, found.clues.program) == ("kworker", "kworker")
     assert found.clues.disguise == "calls itself a kernel thread, and is none"
+    emptied = account(("kswapd0", "", "/home/bob/kswapd0"))
+    assert emptied.clues.disguise == "calls itself a kernel thread, and is none"
 
 
 def test_an_executable_that_contradicts_the_name() -> None:
