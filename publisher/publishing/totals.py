@@ -36,6 +36,8 @@ _FILE: Final = "totals.json"
 _AHEAD_SECONDS: Final = 1800.0
 _STARTS: Final = "starts"
 _MOST: Final = 4096  # totals; more are no machine's
+_MOST_ENERGY: Final = 1e6  # kilowatt-hours: no machine draws more in its life
+_MOST_COUNTED: Final = 1e12
 _DIGITS: Final = 3  # what moves less is not published
 
 _R = TypeVar("_R", bound=Reading)
@@ -302,9 +304,11 @@ def _limits(told: object) -> Iterable[tuple[Key, float]]:
         if not isinstance(record, Mapping):
             continue
         parts = str(record.get("label")).split("|")
-        with contextlib.suppress(ValueError, TypeError):
-            if len(parts) == len(Key._fields):
-                yield Key(*parts), _number(record.get("limit"))
+        with contextlib.suppress(ValueError):
+            limit = _number(record.get("limit"))
+            most = _MOST_ENERGY if parts[-1].endswith("_kilowatt_hours") else _MOST_COUNTED
+            if len(parts) == len(Key._fields) and limit <= most:
+                yield Key(*parts), limit
 
 
 def _number(value: Any) -> float:

@@ -162,6 +162,7 @@ def test_what_earlier_runs_said_raises_nothing_that_is_known_better(machine: Mac
         "x", {}, [1], [{}], [{"label": "power||cpu_energy_kilowatt_hours"}],
         [{"label": "power||cpu_energy_kilowatt_hours", "limit": "1"}],
         [{"label": "power||cpu_energy_kilowatt_hours", "limit": 1e300}],
+        [{"label": "power||cpu_energy_kilowatt_hours", "limit": 1e7}],
         [{"label": "power||cpu_energy_kilowatt_hours", "limit": float("nan")}],
         [{"label": 7, "limit": 1}], [{"label": "starts||", "limit": True}],
     ],
