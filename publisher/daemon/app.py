@@ -51,7 +51,9 @@ class App:
         self._reloader = Reloader(self._call, self._apply)
         self._life = Life(
             state_dir=home,
-            explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
+            explainer=Explainer(
+                launch.settings.explain, state_dir=home, memory=memory_dir(), rules=launch.rules
+            ),
             timeline=Timeline.open(home),
             self_metrics=SelfMetrics(machine_files("/")),
             totals=Totals(home, memory_dir(), machine_files("/").hint(_BOOT_ID)),
@@ -152,7 +154,10 @@ class App:
         else:
             cycle.end_explanations(tell=True)
             self._life.explainer = Explainer(
-                after.explain, state_dir=self._life.state_dir, rules=launch.rules
+                after.explain,
+                state_dir=self._life.state_dir,
+                memory=memory_dir(),
+                rules=launch.rules,
             )
         if Presence.place(before) == Presence.place(after):
             self._cycle = Cycle(launch, self._life, cycle.presence)
