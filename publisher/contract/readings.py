@@ -379,7 +379,9 @@ class TotalReading(Reading):
     """How far one total may have gone."""
 
     label: str | None = text("Label", "Topic, device and field.")
-    limit: float | None = gauge("Limit", "What it does not pass before this is said anew.")
+    limit: float | None = gauge(
+        "Limit", "What it does not pass before this is said anew.", precision=3
+    )
 
 
 @reading

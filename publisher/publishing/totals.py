@@ -15,7 +15,6 @@ then on. That is kept in three places, for each has its own way of being lost:
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
 import math
@@ -34,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _FILE: Final = "totals.json"
 _AHEAD_SECONDS: Final = 1800.0
+_MOST_TIMES: Final = 10.0  # as far as it went since the last time: a burst is no pace
 _STARTS: Final = "starts"
 _MOST: Final = 4096  # totals; more are no machine's
 _MOST_ENERGY: Final = 1e6  # kilowatt-hours: no machine draws more in its life
@@ -87,9 +87,12 @@ class _Total:
         ahead, since = 0.0, self.marked_at
         # What grew before that grows seldom: nothing is reserved for it.
         if since is not None and 0 < now - since < 2 * _AHEAD_SECONDS and not self.own:
-            ahead = (self.last - self.marked) * _AHEAD_SECONDS / (now - since)
-        whole = isinstance(self.last, int)
-        self.limit = max(self.limit, self.last + (math.ceil(ahead) if whole else ahead))
+            times = min(_AHEAD_SECONDS / (now - since), _MOST_TIMES)
+            ahead = (self.last - self.marked) * times
+        whole = 1 if isinstance(self.last, int) else 10**_DIGITS
+        # Rounded as it is told, so that what comes back is no other limit.
+        steps = math.ceil((self.last + ahead) * whole)
+        self.limit = max(self.limit, steps if whole == 1 else steps / whole)
         self.marked, self.marked_at = self.last, now
 
 
@@ -245,8 +248,16 @@ class _Plan(NamedTuple):
     devices: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...]
 
 
-@functools.cache
+_PLANS: dict[type[Reading], _Plan | None] = {}
+
+
 def _plan(cls: type[Reading]) -> _Plan | None:
+    if cls not in _PLANS:
+        _PLANS[cls] = _planned(cls)
+    return _PLANS[cls]
+
+
+def _planned(cls: type[Reading]) -> _Plan | None:
     devices = [
         (field.name, _counters(field.metric.of))
         for field in fields_of(cls)
@@ -286,10 +297,9 @@ class _Kept(NamedTuple):
                 starts=int(_number(content["starts"])),
                 ended=content["ended"] is True,
                 totals=tuple(
-                    (Key(str(leaf), str(device), str(field)), *map(_number, figures))
-                    for leaf, device, field, *figures in content["totals"]
-                    if len(figures) == len(("last", "added", "limit"))
-                ),  # type: ignore[arg-type]  # three numbers
+                    (Key(*map(str, names)), _number(last), _number(added), _number(limit))
+                    for *names, last, added, limit in content["totals"]
+                ),
             )
         except FileNotFoundError:
             return cls()

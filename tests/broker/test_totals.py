@@ -35,7 +35,7 @@ class Machine:
         self.boot("first", kills=3)
         self.write(f"{_RAPL}/name", "package-0\n")
         self.write(f"{_RAPL}/max_energy_range_uj", "262143328850\n")
-        self.write(f"{_RAPL}/energy_uj", f"{self.microjoules}\n")
+        self.write(f"{_RAPL}/energy_uj", f"{self.microjoules:015}\n")
         self._thread = threading.Thread(target=self._draw)
         self._thread.start()
 
@@ -52,10 +52,12 @@ class Machine:
 
     def _draw(self) -> None:
         tenths = 0
-        while not self.stopped.wait(0.1):
-            tenths += 1
-            self.microjoules += 1_500_000_000 if tenths // 10 % 2 else 300_000_000
-            self.write(f"{_RAPL}/energy_uj", f"{self.microjoules}\n")
+        with (self.root / _RAPL / "energy_uj").open("r+b", buffering=0) as counter:
+            while not self.stopped.wait(0.1):
+                tenths += 1
+                self.microjoules += 1_500_000_000 if tenths // 10 % 2 else 300_000_000
+                counter.seek(0)  # of one file whatever it says, as the kernel's is
+                counter.write(f"{self.microjoules:015}\n".encode())
 
     def close(self) -> None:
         self.stopped.set()

@@ -111,9 +111,7 @@ def test_a_virtual_machine_that_nobody_may_see_has_the_name_that_its_cluster_tel
     host.cgroup("/qemu.slice/101.scope", 0)
     host.cgroup("/qemu.slice/102.scope", 0)
     host.open()
-    for _ in range(3):
-        host.others += 100
-        host.cgroup("/qemu.slice/101.scope", 100)
-        host.cgroup("/qemu.slice/102.scope", 0)
-        balance = host.sample()
+    host.others += 100
+    host.cgroup("/qemu.slice/101.scope", 100)
+    balance = host.sample()
     assert "truenas" in [account.group.label for account in balance.accounts]
