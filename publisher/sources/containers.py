@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from publisher.errors import SourceError
-from publisher.sources.bounded import Bounded
+from publisher.sources.bounded import Bounded, HangingError
 from publisher.sources.container_names import of_pod, plain_name
 from publisher.sources.files import KernelFiles
 
@@ -38,6 +38,7 @@ _NAMESPACES = ("k8s.io", "default", "moby")
 _LOGS = "/var/log/containers"
 _HOSTNAME = re.compile(r"^lxc\.(?:uts\.name|utsname)\s*=\s*(\S+)", re.MULTILINE)
 _CLUSTER_SECONDS = 0.2  # that Proxmox' file system may take; it answers in much less, or not
+_CLUSTER_SLOW = 0.05
 
 
 class Container(NamedTuple):
@@ -69,6 +70,7 @@ class Runtimes:
         self._files = files
         self._clock = clock
         self._pause_until = float("-inf")
+        self._cluster_from = float("-inf")
         self._cluster = Bounded("cluster", "/etc/pve", _CLUSTER_SECONDS, clock)
 
     def container(self, runtime: str, identity: str) -> Container | None:
@@ -100,18 +102,28 @@ class Runtimes:
             name = told[1] if told else ""
         if not name:
             folder, key = ("lxc", "hostname") if runtime == "lxc" else ("qemu-server", "name")
-            try:
-                path = f"/etc/pve/{folder}/{number}.conf"
-                text = self._cluster.run(lambda: self._files.text(path, keep=False))
-            except SourceError:
-                return None
-            finally:
-                self._cluster.close()
             # What a snapshot was called then stands further down.
-            now = text.partition("\n[")[0]
+            now = self._of_cluster(f"/etc/pve/{folder}/{number}.conf").partition("\n[")[0]
             found = re.search(rf"^{key}:[ \t]*(\S+)", now, re.MULTILINE)
             name = found[1] if found else ""
         return Container(name, "") if name else None
+
+    def _of_cluster(self, path: str) -> str:
+        """A file of Proxmox' cluster; one that is slow or mute keeps us waiting once."""
+        began = self._clock()
+        if began < self._cluster_from:
+            return ""
+        try:
+            return self._cluster.run(lambda: self._files.text(path, keep=False))
+        except HangingError:
+            self._cluster_from = began + _PAUSE
+        except SourceError:
+            pass
+        finally:
+            self._cluster.close()
+            if self._clock() - began >= _CLUSTER_SLOW:
+                self._cluster_from = began + _PAUSE
+        return ""
 
     def _ask(self, resource: str) -> Any:
         """What docker's daemon answers; one that is slow or mute keeps us waiting once."""

@@ -188,12 +188,18 @@ def test_a_cluster_without_quorum_is_waited_for_once(tmp_path: Path) -> None:
     stuck = tmp_path / "etc/pve/lxc/101.conf"
     os.mkfifo(stuck)  # opening it stands still until somebody writes
     tell(tmp_path, "etc/pve/lxc/102.conf", "hostname: mail\n")
-    runtimes = Runtimes(KernelFiles(tmp_path))
+    now = [0.0]
+    runtimes = Runtimes(KernelFiles(tmp_path), lambda: now[0])
+    began = time.monotonic()
     assert runtimes.container("lxc", "101") is None
-    assert runtimes.container("lxc", "102") is None, "the thread is still there"
+    for number in range(50):
+        now[0] += number
+        assert runtimes.container("lxc", "102") is None, "the thread is still there"
+    assert time.monotonic() - began < 5
     stuck.write_text("hostname: web\n")
     deadline = time.monotonic() + 10
     while runtimes.container("lxc", "102") is None and time.monotonic() < deadline:
+        now[0] += 60
         threading.Event().wait(0.01)
     assert runtimes.container("lxc", "102") == Container("mail", "")
 
