@@ -33,7 +33,7 @@ _SPAWNER_NAMES = """
     supervise-daemo supervisord sshd sshd-session dropbear login getty agetty mosh-server
     circusd honcho foreman hivemind overmind goreman monit perpd svscan supervise procs
     cron crond CRON fcron anacron atd run-parts screen SCREEN zellij dtach abduco
-    conmon crio dockerd containerd slurmstepd pbs_mom sge_shepherd condor_starter
+    conmon crio dockerd containerd lxc-start slurmstepd pbs_mom sge_shepherd condor_starter
     orted prted hydra_pmi_proxy synocrond synoscheduled dcron jobber supercronic
     gdm gdm3 gdm-session-wor sddm sddm-helper lightdm gnome-shell gnome-session-b plasmashell
     kwin_wayland kwin_x11 ksmserver xfce4-session xfce4-panel xfdesktop cinnamon mate-session
@@ -304,7 +304,11 @@ class Groups:
         """Calls a guest by what the program that runs it says."""
         if place.runtime == "qemu" and name.guest and not place.inner:
             known: Container | None = Container(name.label, "")
-        elif account in self._nameless and parent is not None and parent.comm == b"conmon":
+        elif (
+            account in self._nameless
+            and parent is not None
+            and (parent.comm == b"conmon" or (place.runtime == "lxc" and "_" in place.identity))
+        ):
             known = monitored(self._processes.command_line(parent.pid), place.identity)
         else:
             return

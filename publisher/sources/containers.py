@@ -37,6 +37,7 @@ _DOCKER_FOLDERS = ("/var/lib/docker", "/var/snap/docker/common/var-lib-docker")
 _NAMESPACES = ("k8s.io", "default", "moby")
 _LOGS = "/var/log/containers"
 _HOSTNAME = re.compile(r"^lxc\.(?:uts\.name|utsname)\s*=\s*(\S+)", re.MULTILINE)
+_LXC_MONITOR = re.compile(r"\[lxc monitor\] \S*/(?:lxd|incus)/")
 _CLUSTER_SECONDS = 0.2  # that Proxmox' file system may take; it answers in much less, or not
 _CLUSTER_SLOW = 0.05
 
@@ -204,12 +205,17 @@ def _logged(files: KernelFiles, identity: str) -> Container | None:
 
 
 def monitored(words: Sequence[str], identity: str) -> Container | None:
-    """What the command line of conmon, podman's and CRI-O's monitor, says of its container.
+    """What the command line of a container's monitor says of it.
+
+    conmon is podman's and CRI-O's. LXC's is no more than a title; that of LXD or Incus puts the
+    project in front of the name, in which there can be no underscore.
 
     Args:
         words: its command line, which anybody may read.
-        identity: the container's id.
+        identity: the container's id or name.
     """
+    if _LXC_MONITOR.match(" ".join(words)):
+        return Container(identity.rpartition("_")[2], "", identity)
     said = dict(pairwise(words))
     name = said.get("-n", "") if said.get("-c") == identity else ""
     return named(name, {}, "") if name else None

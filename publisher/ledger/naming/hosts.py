@@ -18,6 +18,7 @@ _MACHINES = re.compile(
     r"|vmware-vmx"
 )
 _GUEST_OPTIONS = ("-name", "--name", "--comment", "--id")
+_KEEPERS = re.compile(r"/(?:lxd|incus)/")
 _GUEST = re.compile(r"\w[\w .+()#&-]{0,59}")
 _INSTANCES = re.compile(r"anonymous-instance|(?:sandbox|instance)-[0-9a-f]{8,}")
 """Names that a program makes up for a machine without one."""
@@ -51,7 +52,10 @@ def guest_of(program: str, words: Sequence[str]) -> str:
             # A comma within a name is written twice.
             parts = [part.replace("\0", ",") for part in value.replace(",,", "\0").split(",")]
             named = dict(part.partition("=")[::2] for part in parts)
-            return _told(named.get("guest") or parts[0])
+            name = named.get("guest") or parts[0]
+            # LXD and Incus put the project in front of a name, in which there is no underscore.
+            kept = any(_KEEPERS.search(word) for word in words)
+            return _told(name.rpartition("_")[2] if kept else name)
     return ""
 
 

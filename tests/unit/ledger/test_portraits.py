@@ -257,6 +257,25 @@ def test_virtual_machines_below_a_program_are_each_their_own() -> None:
     assert ran.group.label == "run.sh", "that is whose it is"
 
 
+def test_the_project_of_a_container_of_incus_is_no_part_of_its_name() -> None:
+    monitor = "\t[lxc monitor] /var/lib/incus/containers shop_web"
+    init = ("systemd", "/sbin/init", "/usr/lib/systemd/systemd")
+    found = account(("incusd", monitor, "/usr/bin/incusd"), init, place="/lxc.payload.shop_web")
+    assert found.group.label == "web"
+    own = account(
+        ("lxc-start", "\t[lxc monitor] /var/lib/lxc shop_web", "/usr/bin/lxc-start"),
+        init,
+        place="/lxc.payload.shop_web",
+    )
+    assert own.group.label == "shop_web"
+
+
+def test_what_lxc_starts_is_in_its_container_also_when_that_is_no_init() -> None:
+    monitor = ("lxc-start", "/usr/bin/lxc-start -F -n 112", "/usr/bin/lxc-start")
+    found = account(monitor, ("nginx", "nginx", "/usr/sbin/nginx"), place="/lxc/112/ns")
+    assert found.group.key == "container:lxc:112"
+
+
 def test_podmans_monitor_tells_the_name_of_its_container() -> None:
     identity = "ab" * 32
     scope = f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{identity}.scope"

@@ -167,6 +167,8 @@ def test_scripts(command: str, label: str, script: str, interpreter: str) -> Non
         ("/usr/lib/virtualbox/VirtualBoxVM --comment 'lubuntu 21' --startvm 1", "lubuntu 21"),
         ("/usr/local/sbin/qemu -name 'guest=Windows 11,debug-threads=on' -S", "Windows 11"),
         ("/usr/libexec/qemu-kvm -name a,,b", "qemu-kvm"),
+        ("qemu-system-x86_64 -S -name shop_web -readconfig /run/incus/shop_web/qemu.conf", "web"),
+        ("qemu-system-x86_64 -name shop_web", "shop_web"),
         ("qemu-system-x86_64 -name guest=instance-0001f2a3", "qemu-system-x86_64"),
         ("/opt/kata/bin/qemu-system-x86_64 -name sandbox-4f9c2d0e8b7a6c5d", "qemu-system-x86_64"),
         ("firecracker --id=web --api-sock /run/web.sock", "web"),
