@@ -61,6 +61,8 @@ class _Total:
         limit: how far ``last`` may go until the file is written again; below 0 before it was.
         own: its device keeps it, so that nothing is written for its sake.
         marked: what ``last`` was when that was written, at ``marked_at`` monotonic seconds.
+        counter: the counter's own value when last seen.
+        fallen: where it stood before it fell, what was added to it then, and how low it fell.
     """
 
     last: float = 0
@@ -69,12 +71,21 @@ class _Total:
     own: bool = False
     marked: float = 0
     marked_at: float | None = None
+    counter: float = 0
+    fallen: tuple[float, float, float] | None = None
 
     def of(self, counter: float) -> float:
         """What to publish for a counter's value."""
         if counter + self.added < self.last:
+            stood, added, _ = self.fallen or (self.last - self.added, self.added, 0)
+            self.fallen = stood, added, counter
             self.added = self.last - counter
-        self.last = counter + self.added
+        elif self.fallen is not None:
+            stood, added, low = self.fallen
+            # At one go where it was, and further: it had been misread, or had been away.
+            if counter >= stood and counter - self.counter >= (stood - low) / 2:
+                self.added, self.fallen = max(added, self.last - counter), None
+        self.counter, self.last = counter, counter + self.added
         return self.last
 
     @property

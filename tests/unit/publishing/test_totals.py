@@ -67,6 +67,21 @@ def test_a_counter_that_starts_again_is_added_to_what_it_was(machine: Machine) -
     assert [machine.kills(value) for value in (3, 5, 0, 0, 2)] == [3, 5, 5, 5, 7]
 
 
+@pytest.mark.parametrize(
+    ("counted", "shown"),
+    [
+        ((12, 0, 12, 0, 13, 14), [12, 12, 12, 12, 13, 14]),
+        ((12, 0, 3, 0, 12, 16), [12, 12, 15, 15, 15, 19]),
+        ((4, 0, 1, 2, 3, 4, 5), [4, 4, 5, 6, 7, 8, 9]),
+        ((40, 28, 29, 41), [40, 40, 41, 41]),
+    ],
+)
+def test_a_counter_that_comes_back_to_where_it_was_is_not_added_twice(
+    machine: Machine, counted: tuple[int, ...], shown: list[int]
+) -> None:
+    assert [machine.kills(value) for value in counted] == shown
+
+
 def test_whole_numbers_stay_whole(machine: Machine) -> None:
     machine.kills(5)
     machine.reboot()
