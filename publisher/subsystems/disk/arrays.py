@@ -20,6 +20,7 @@ from publisher.contract.metric import (
     Unit,
     bytes_per_second,
     choice,
+    counter,
     gauge,
     percent,
     reading,
@@ -53,10 +54,8 @@ class ArrayReading(Reading):
         "Devices", "Disks that belong to it.", deadband=1, diagnostic=True
     )
     devices_working: int | None = gauge("Working devices", "Disks that do their part.", deadband=1)
-    errors: int | None = gauge(
-        "Errors",
-        "Read, write, flush and corruption errors its disks have met since they were cleared.",
-        deadband=1,
+    errors: int | None = counter(
+        "Errors", "Read, write, flush and corruption errors its disks have met.", deadband=1
     )
     activity: str | None = choice("Activity", "What it is doing to itself.", options=ACTIVITIES)
     progress_percent: float | None = percent(

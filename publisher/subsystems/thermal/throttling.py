@@ -7,7 +7,6 @@ Raspberry Pi the firmware's ``get_throttled`` word (Raspberry Pi documentation, 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from publisher.errors import AbsentError, SourceError
@@ -40,7 +39,6 @@ class Throttling:
     def __init__(self, files: KernelFiles) -> None:
         self._files = files
         self._counters = _counters(files)
-        self._counts: dict[str, int] = {}
         self._firmware = firmware_word(files)
         self._last: int | None = None
 
@@ -58,11 +56,13 @@ class Throttling:
             raise AbsentError(f"on {self._files.foreign} nothing tells it")
         if not self._counters:
             raise AbsentError("this processor does not count it", path=f"{_CPUS}/cpu0")
+        # Processors can be switched off, and take their counters with them.
+        count = 0
         for path in self._counters:
-            # Processors can be switched off, and take their counters with them until they are back.
-            with suppress(AbsentError):
-                self._counts[path] = self._files.integer(path, keep=False)
-        count = sum(self._counts.values())
+            try:
+                count += self._files.integer(path, keep=False)
+            except AbsentError:
+                continue
         last, self._last = self._last, count
         return Throttled(count, None if last is None else count > last)
 

@@ -123,17 +123,6 @@ def test_throttling_is_seen_within_ten_seconds_and_over_after_as_many(laptop: Ma
     assert laptop.read(10).throttled is False
 
 
-def test_a_processor_that_is_switched_off_takes_no_count_with_it(laptop: Machine) -> None:
-    path = "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count"
-    laptop.write(path, 7)
-    laptop.read()
-    (laptop.root / path).unlink()
-    gone = laptop.read(10)
-    laptop.write(path, 7)
-    back = laptop.read(10)
-    assert [(each.throttle_count, each.throttled) for each in (gone, back)] == [(7, False)] * 2
-
-
 def test_nothing_that_sleeps_is_read(laptop: Machine) -> None:
     for _ in range(20):
         laptop.read(2)
