@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 
@@ -59,3 +60,40 @@ def state_dir() -> str | None:
             return None
         base = f"{home}/.local/state"
     return f"{base}/fanwhy"
+
+
+def memory_dir() -> str | None:
+    """A folder of our own that is kept in memory until the machine restarts; ``None`` without one.
+
+    Source: systemd.exec(5) RUNTIME_DIRECTORY; XDG Base Directory Specification; file-hierarchy(7)
+    ``/run`` and ``/dev/shm``, where anybody may put a folder before we do.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    user = os.geteuid()
+    given = (os.environ.get("RUNTIME_DIRECTORY") or "").split(os.pathsep)[0]
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    system = "/run/fanwhy" if user == 0 else ""
+    for folder in (
+        given,
+        system,
+        f"{session}/fanwhy" if session else "",
+        f"/dev/shm/fanwhy-{user}",  # noqa: S108  # it is looked at who owns it
+    ):
+        if folder and _is_ours(folder, user):
+            return folder
+    return None
+
+
+def _is_ours(folder: str, user: int) -> bool:
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)  # noqa: PTH102  # as below
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(found.st_mode)
+        and found.st_uid == user
+        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )

@@ -78,7 +78,7 @@ class Kind(StrEnum):
     """What a field holds, in OpenTelemetry's words where it has them."""
 
     GAUGE = "gauge"  # a number that goes up and down
-    COUNTER = "counter"  # a number that only grows; it restarts at zero with its source
+    COUNTER = "counter"  # a number that only grows, also where its source starts at zero again
     FLAG = "flag"  # true or false
     CHOICE = "choice"  # one of a few known words
     TEXT = "text"  # words
@@ -262,7 +262,10 @@ def counter(
     precision: int | None = None,
     **hints: Unpack[Numeric],
 ) -> Any:
-    """A number that only grows until its source restarts."""
+    """A number that only grows: published, it is never below what it once was.
+
+    Its source may start again; ``publisher.publishing.totals`` makes up for that.
+    """
     hints.setdefault("lowest", 0)
     _bound(unit, hints)
     return _field(

@@ -221,10 +221,10 @@ class EnergyReading(Reading):
     """
 
     label: str | None = text("Label", "The name a person would use for it.")
-    today_joules: float | None = counter(
+    today_joules: float | None = gauge(
         "Energy today", "Energy it used since midnight.", unit=Unit.JOULES, precision=0
     )
-    week_joules: float | None = counter(
+    week_joules: float | None = gauge(
         "Energy this week",
         "Energy it used today and on the six days before.",
         unit=Unit.JOULES,
@@ -390,6 +390,16 @@ class HealthReading(Reading):
 
 
 @reading
+class TotalReading(Reading):
+    """How far one total may have gone."""
+
+    label: str | None = text("Label", "Topic, device and field.")
+    limit: float | None = gauge(
+        "Limit", "What it does not pass before this is said anew.", precision=3
+    )
+
+
+@reading
 class InfoReading(Reading):
     """Who this host is, what it can tell, and what it cannot and why."""
 
@@ -419,6 +429,14 @@ class InfoReading(Reading):
     senses: dict[str, HealthReading] = instances(
         HealthReading, "Senses", "Every subsystem and every part of one, by name, and how it is."
     )
+    totals: tuple[TotalReading, ...] | None = records(
+        TotalReading,
+        "Totals",
+        "How far counters may have gone: none is ever published below what it once was, "
+        "even when fanwhy's own folder is lost or taken from a backup.",
+        triggers=False,
+        default=None,
+    )
 
 
 @reading
@@ -442,18 +460,18 @@ class SelfReading(Reading):
         diagnostic=True,
         enabled=True,
     )
-    samples: int | None = counter("Samples", "Samples taken since the start.", diagnostic=True)
+    samples: int | None = counter("Samples", "Samples taken.", diagnostic=True)
     messages_sent: int | None = counter(
-        "Messages sent", "MQTT messages published since the start.", diagnostic=True
+        "Messages sent", "MQTT messages published.", diagnostic=True
     )
     payload_sent_bytes: int | None = counter(
         "Payload sent",
-        "Bytes of payload published since the start.",
+        "Bytes of payload published.",
         unit=Unit.BYTES,
         diagnostic=True,
     )
     connections: int | None = counter(
-        "Connections", "Times the broker was reached since the start.", diagnostic=True
+        "Connections", "Times the broker was reached.", diagnostic=True
     )
     sample_milliseconds: float | None = milliseconds(
         "Sample", "CPU time of one sample, median of the last ones.", diagnostic=True

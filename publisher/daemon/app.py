@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from publisher.config.state_folder import memory_dir
 from publisher.contract import topics
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
@@ -27,10 +28,13 @@ from publisher.daemon.watchdog import ServiceManager, Watchdog
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.publishing.totals import Totals
 from publisher.sources import machine_files
 from publisher.sources.pressure_triggers import PressureTriggers
 
 log = logging.getLogger(__name__)
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class App:
@@ -65,10 +69,13 @@ class App:
         self._reloader = Reloader(self._call, self._apply)
         self._life = Life(
             state_dir=home,
-            explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
+            explainer=Explainer(
+                launch.settings.explain, state_dir=home, memory=memory_dir(), rules=launch.rules
+            ),
             timeline=Timeline.open(home),
             self_metrics=SelfMetrics(machine_files("/")),
             unfinished=Unfinished(home),
+            totals=Totals(home, memory_dir(), machine_files("/").hint(_BOOT_ID)),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
 
@@ -185,7 +192,10 @@ class App:
         else:
             cycle.end_explanations(tell=True)
             self._life.explainer = Explainer(
-                after.explain, state_dir=self._life.state_dir, rules=launch.rules
+                after.explain,
+                state_dir=self._life.state_dir,
+                memory=memory_dir(),
+                rules=launch.rules,
             )
         if Presence.place(before) == Presence.place(after):
             self._cycle = Cycle(launch, self._life, cycle.presence)
@@ -208,4 +218,5 @@ class App:
         cycle.presence.close(cycle.outlet.goodbye() if ours else ())
         cycle.pipeline.close()
         self._life.timeline.save(self._life.state_dir)
+        self._life.totals.close()
         self._journal.close()

@@ -23,6 +23,7 @@ from publisher.daemon.unfinished import Unfinished
 from publisher.explain.explainer import Explainer
 from publisher.pipeline import EXPLANATION, Pipeline, Sample
 from publisher.publishing.outlet import PUBLISHING, Outlet
+from publisher.publishing.totals import Totals
 from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
 from publisher.sources.load_probe import LoadProbe
@@ -49,6 +50,7 @@ class Life:
         unfinished: what was told to begin and not to end.
         clock: tells when the time of day was set.
         started: seconds since the epoch.
+        totals: what counters are published as.
         absent: the subsystems of which the log has said that this machine has none.
     """
 
@@ -59,6 +61,7 @@ class Life:
     unfinished: Unfinished
     clock: Clock = field(default_factory=Clock)
     started: float = field(default_factory=time.time)
+    totals: Totals = field(default_factory=Totals)
     absent: list[str] = field(default_factory=list)
 
 
@@ -89,7 +92,9 @@ class Cycle:
             put=presence.outbox.put,
             guarded=self.pipeline.guarded,
             wall=sources.wall,
+            totals=life.totals,
         )
+        presence.recall = self.outlet.recall
         self._info_stale = True
         self._info_due = 0.0
         self._samples = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -69,6 +69,8 @@ class Presence:
         self._session: Session | None = None
         self._started = False
         self._waiting = 0
+        self.recall: Callable[[Mapping[str, object]], None] = lambda _: None
+        """Takes what an earlier run of this machine has left in ``info``, before the first word."""
         host, discovery = discovery_of(settings, launch.identity)
         self.announcer = Announcer(
             host,
@@ -83,6 +85,7 @@ class Presence:
             of=settings.topics,
             machine_id=launch.identity.machine_id,
             first=first,
+            recall=self._recalled,
         )
         self._commands = CommandHandler(
             owner,
@@ -197,6 +200,9 @@ class Presence:
     def _take(self, request: Request) -> None:
         self._waiting -= 1
         self._commands.take(request)
+
+    def _recalled(self, info: Mapping[str, object]) -> None:
+        self.recall(info)
 
 
 def discovery_of(settings: Settings, identity: InfoReading) -> tuple[Host, Discovery]:

@@ -40,6 +40,7 @@ class Explainer:
     Args:
         state_dir: where what was learned is kept; ``None`` keeps it in memory only.
         keeps: what is learned is written there; else it is only read.
+        memory: a folder in memory, for what is written too seldom; ``None`` without one.
         rules: the rules, if they were loaded and checked already; else they are loaded when
             a work group is to be named for the first time.
     """
@@ -50,13 +51,14 @@ class Explainer:
         *,
         state_dir: str | None = None,
         keeps: bool = True,
+        memory: str | None = None,
         rules: RuleBook | None = None,
     ) -> None:
         known = state_dir if settings.learn else None
         self._now: float | None = None
         self._classifier = AccountClassifier(settings.rules_file, rules)
         store = LearnedStore.open(known)
-        self._learning = Learning(store, known if keeps else None)
+        self._learning = Learning(store, known if keeps else None, memory)
         self._detector = Detector(settings)
         self._thermal = ThermalModel(settings, store)
         self._spared = Spared(settings, self.classify)

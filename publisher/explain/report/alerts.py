@@ -29,6 +29,7 @@ from publisher.ledger.accounts import Account, Balance
 _OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
 _HIDING_SECONDS: Final = 120.0
+_POSES: Final = "kernel thread"
 _ALL_CORES: Final = 0.8
 _FULL_PERCENT: Final = 99.0
 _SLACK_PERCENT: Final = 1.0
@@ -352,13 +353,18 @@ def _held_by(holding: Sequence[Cause]) -> str:
 
 
 def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
-    """Programs that no rule knows, lie where anyone may put one, and take all of the CPU for long.
+    """Programs that pose as a kernel thread, and unknown ones that take all of the CPU for long.
 
-    Most miners that got into a machine look so. It is a suspicion, never a certainty.
+    Most miners that got into a machine look so, the latter where they lie where anyone may put a
+    program. It is a suspicion, never a certainty.
     """
     much = _ALL_CORES * balance.cores * balance.window_seconds
     for cause in causes:
         account = cause.account
+        if _POSES in account.clues.disguise and not cause.suspicious:
+            words = f"Possibly cryptomining: {cause.named} {account.clues.disguise}"
+            yield _blaming([cause], Condition("cryptomining", cause.key, "warning", words, 0.0))
+            continue
         unknown = cause.classification.category == "unknown"
         if unknown and account.cpu_seconds >= much and hides(account.clues.executable):
             words = (

@@ -77,6 +77,7 @@ class Name:
         line: it is a shell with a line of commands, of which the first that matters is named.
         vague: the script as written, where its name says nothing and its folder is not told.
         path: where the script lies, as far as it is written.
+        guest: it runs a virtual machine, and ``label`` is that one's name.
     """
 
     program: str
@@ -89,6 +90,7 @@ class Name:
     line: bool = False
     vague: str = ""
     path: str = field(default="", compare=False)
+    guest: bool = False
 
 
 class Namer:
@@ -203,7 +205,7 @@ class Namer:
                 shell = interpreter in self.programs.shells
                 return replace(told, command=told.label) if shell else told
         if guest := guest_of(program, words):
-            return Name(program=program, command=program, label=guest)
+            return Name(program=program, command=program, label=clean(guest), guest=True)
         if application := erlang_application(program, words):
             return Name(program, application, program, application, interpreter=program)
         return self._with_subcommands(program, words[1:])

@@ -9,7 +9,7 @@ come round in secret.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,12 @@ class Meter:
         at = self.at
         self.at = now if watts is not None else None
         self.watts = watts
-        if watts is not None and at is not None and 0 < now - at <= _LONGEST_GAP_SECONDS:
+        if (
+            watts is not None
+            and watts >= 0
+            and at is not None
+            and 0 < now - at <= _LONGEST_GAP_SECONDS
+        ):
             self.kilowatt_hours += watts * (now - at) / _JOULES
 
 
@@ -84,7 +89,9 @@ class Meters:
         except SourceError:
             self._boot = ""
         self._meters: dict[str, Meter] = {}
+        self._loaded: dict[str, float] = {}
         self._saved: dict[str, float] = {}
+        self._added: dict[tuple[str, str], float] = {}
         self._save_at: float | None = None
         self.problem: SourceError | None = None
         """Why the counts cannot be kept; ``None`` when they can."""
@@ -93,6 +100,24 @@ class Meters:
     def of(self, identity: str) -> Meter:
         """The meter of a name, at 0 when it was never seen."""
         return self._meters.setdefault(identity, Meter())
+
+    def total(self, identity: str, parts: Iterable[str]) -> float | None:
+        """Kilowatt-hours that parts have counted together; those that are gone keep theirs.
+
+        Args:
+            identity: the sum's own meter.
+            parts: the meters that make it up now; ``None`` where there are none.
+        """
+        names = list(parts)
+        if not names:
+            return None
+        meter, since = self.of(identity), self._loaded if identity in self._loaded else {}
+        for name in names:
+            count = self.of(name).kilowatt_hours
+            before = self._added.get((identity, name), since.get(name, 0.0))
+            meter.kilowatt_hours += max(count - before, 0.0)
+            self._added[identity, name] = count
+        return meter.kilowatt_hours
 
     def save(self, now: float, *, due: bool = False) -> None:
         """Writes the counts when half an hour has passed, or at once.
@@ -151,7 +176,8 @@ class Meters:
         except (ValueError, TypeError, KeyError, AttributeError):
             self._meters = {}
             self.problem = SourceError("is damaged; energy counts start at 0", path=self._path)
-        self._saved = {name: meter.kilowatt_hours for name, meter in self._meters.items()}
+        self._loaded = {name: meter.kilowatt_hours for name, meter in self._meters.items()}
+        self._saved = dict(self._loaded)
 
 
 def _meter(kept: Mapping[str, Any], *, same_boot: bool) -> Meter:

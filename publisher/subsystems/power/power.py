@@ -233,12 +233,12 @@ class Power(Subsystem):
         supplied = {f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=_counted(processors),
+            cpu_energy_kilowatt_hours=self._meters.total("sum/cpu", processors),
             memory_power_watts=total(meter.watts for meter in memory),
             system_power_watts=total(part.meter.watts for part in system.values())
             if system
             else drawn(supplied.values()),
-            system_energy_kilowatt_hours=_counted(system),
+            system_energy_kilowatt_hours=self._meters.total("sum/system", system),
             on_battery=on_battery(self._supplies, self._upses),
             battery_percent=charge(self._supplies, supplied.values()),
             under_voltage=self._under_voltage,
@@ -436,10 +436,6 @@ class Power(Subsystem):
             return rapl
         remedy = rapl.remedy if rapl else ""
         return AbsentError("nothing measures power, and there is no battery or UPS", remedy=remedy)
-
-
-def _counted(parts: Mapping[str, MeteredPart]) -> float | None:
-    return total(part.meter.kilowatt_hours for part in parts.values())
 
 
 def _possible(power: float | None, metric: Metric) -> float | None:

@@ -86,7 +86,7 @@ class ThermalReading(Reading):
     )
     throttle_count: int | None = counter(
         "Throttle events",
-        "Times that a core or package was held back for its heat, since boot.",
+        "Times that a core or package was held back for its heat.",
         diagnostic=True,
     )
     platform_profile: str | None = text(

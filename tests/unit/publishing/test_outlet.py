@@ -154,3 +154,19 @@ def test_an_answer_goes_where_it_was_asked_for(correlation: bytes | None) -> Non
     assert (message.topic, message.retain) == ("me/answers", False)
     assert message.correlation_data == correlation
     assert json.loads(message.payload)["headline"] == "Why"
+
+
+def test_what_an_earlier_run_said_of_totals_changes_what_waits_and_is_said_again() -> None:
+    stage = Stage()
+    own = {"info": InfoReading(machine_id="m"), "self": SelfReading(cpu_percent=0.1)}
+    stage.outlet.offer({"memory": MemoryReading(oom_kills=2)}, own, 1.0)
+    first = {message.topic: message.payload for message in stage.sent}
+    limit = {"label": "memory||oom_kills", "limit": 2}
+    assert limit in json.loads(first["host/info"])["totals"]
+    stage.sent.clear()
+    stage.outlet.recall({"totals": [{"label": "memory||oom_kills", "limit": 9}]})
+    told = {message.topic: json.loads(message.payload) for message in stage.sent}
+    assert told["host/memory"]["oom_kills"] == 9
+    assert {"label": "memory||oom_kills", "limit": 9} in told["host/info"]["totals"]
+    topics_in_order = [message.topic for message in stage.sent]
+    assert topics_in_order.index("host/info") < topics_in_order.index("host/memory")

@@ -168,6 +168,33 @@ def test_a_counter_that_comes_round_is_followed() -> None:
     assert meter.watts == pytest.approx(10.0)
 
 
+def test_a_sum_never_falls_and_counts_nothing_twice(tmp_path: Path) -> None:
+    def meters() -> Meters:
+        return Meters(KernelFiles(tmp_path), str(tmp_path / "state"))
+
+    first = meters()
+    first.of("a").kilowatt_hours, first.of("b").kilowatt_hours = 1.0, 2.0
+    assert first.total("sum", ["a", "b"]) == 3.0
+    first.of("a").kilowatt_hours = 1.5
+    assert first.total("sum", ["a"]) == 3.5, "b is gone"
+    first.of("b").kilowatt_hours = 2.25
+    assert first.total("sum", ["a", "b"]) == 3.75, "and there again"
+    assert first.total("sum", []) is None
+    first.save(0.0, due=True)
+    second = meters()
+    second.of("a").kilowatt_hours += 0.25
+    assert second.total("sum", ["a", "b"]) == 4.0, "counted while fanwhy was away"
+    second.of("c").kilowatt_hours = 7.0
+    assert second.total("other", ["c"]) == 7.0
+
+
+def test_power_below_0_takes_nothing_back() -> None:
+    meter = Meter()
+    meter.integrate(100.0, 0.0)
+    meter.integrate(-100.0, 36.0)
+    assert meter.kilowatt_hours == 0
+
+
 def test_a_counter_set_to_0_gives_no_watts_and_no_energy() -> None:
     meter = Meter()
     meter.count(200_000_000_000, 0.0, 262_143_328_850)

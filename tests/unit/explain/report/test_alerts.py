@@ -282,6 +282,18 @@ def test_an_unknown_program_that_hides_and_takes_everything_is_suspected(
     assert alert.message.startswith("Possibly cryptomining: zsvc, an unknown program")
 
 
+def test_who_poses_as_a_kernel_thread_deserves_attention_at_once(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    poses = "calls itself a kernel thread, and is none"
+    stage.play(make_account("kswapd0", 0.9, disguise=poses), lasting=20)
+    (alert,) = [event for event in stage.events if event.event == "alert_raised"]
+    assert (alert.alert, alert.severity) == ("cryptomining", "warning")
+    assert (
+        alert.message == "Possibly cryptomining: kswapd0 calls itself a kernel thread, and is none"
+    )
+
+
 def test_what_lies_where_programs_belong_is_not_suspected(
     stage: Stage, make_account: MakeAccount
 ) -> None:
