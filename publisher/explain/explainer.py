@@ -201,7 +201,7 @@ class Explainer:
         self, window: Window, thermal: ThermalState, state: StateSpan, culprits: Culprits
     ) -> None:
         """Tells which causes ended and began, before the window's energy is booked to them."""
-        if not (culprits.began or culprits.ended):
+        if not (culprits.began or culprits.ended or self._events.holds):
             return
         causes = cause_readings(
             culprits, thermal.after, window.balance, self.classify, window.signs
