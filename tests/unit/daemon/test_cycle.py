@@ -44,7 +44,7 @@ def cycle_of(settings: Settings, state: Path) -> Cycle:
     life = Life(
         state_dir=str(state),
         explainer=Explainer(settings.explain),
-        timeline=Timeline.open(None),
+        timeline=Timeline(),
         self_metrics=SelfMetrics(KernelFiles()),
         unfinished=Unfinished(str(state)),
     )
