@@ -10,7 +10,7 @@ from rich.console import Console
 from publisher.contract import past, topics
 from publisher.contract.payload import rfc3339, to_json
 from publisher.contract.timeline import TimelineReading
-from publisher.contract.when import When, clock, parse
+from publisher.contract.when import When, clock, is_time_of_day, parse
 from publisher.errors import BrokerError, ConfigError
 from subscriber_cli.memories import gather
 from subscriber_cli.model.fleet import KnownHost
@@ -91,13 +91,11 @@ def window(since: str, until: str, now: float) -> tuple[float, float]:
     begin = parse(since, now, option="--since").begin
     if not until:
         return begin, now
-    asked = parse(until, now, option="--until", ahead=True)
-    end = asked.end
-    if end <= begin:  # a time of day: the one after that
-        later = parse(until, begin + _DAY, option="--until", ahead=True)
-        if later == asked:
-            raise ConfigError("--until: that comes before --since")
-        end = later.end
+    # A time of day: the first one after the beginning.
+    reference = begin + _DAY if is_time_of_day(until) else now
+    end = parse(until, reference, option="--until", ahead=True).end
+    if end <= begin:
+        raise ConfigError("--until: that comes before --since")
     return begin, min(end, now)
 
 

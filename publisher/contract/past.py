@@ -17,7 +17,7 @@ from publisher.contract.timeline import (
     SeriesReading,
     TimelineReading,
 )
-from publisher.contract.units import Unit, humanise
+from publisher.contract.units import Unit, duration, humanise
 from publisher.contract.when import When, clock, moment
 
 _Entry = TypeVar("_Entry", PastAlertReading, PastCauseReading, PastStateReading, GapReading)
@@ -173,8 +173,8 @@ def sentences(told: PastMoment, now: float) -> Iterator[str]:
         yield f"alert {span_words(alert, now)}: {alert.message or alert.alert or '?'}"
 
 
-def cause_words(cause: PastCauseReading, now: float) -> str:
-    """One cause on one line."""
+def cause_words(cause: PastCauseReading, now: float, *, dated: bool = True) -> str:
+    """One cause on one line; ``dated`` says from when to when."""
     name = cause.label or cause.group or "?"
     group = cause.group or ""
     parts = [name if group.casefold() in name.casefold() else f"{name} ({group})"]
@@ -182,13 +182,13 @@ def cause_words(cause: PastCauseReading, now: float) -> str:
         parts.append(f"{cause.share_percent:.0f} % {cause.resource or ''}".rstrip())
     elif cause.resource:
         parts.append(cause.resource)
-    parts.append(span_words(cause, now))
+    if dated:
+        parts.append(span_words(cause, now))
     if cause.on_behalf_of:
         parts.append(f"for {cause.on_behalf_of}")
     if cause.energy_joules:
         parts.append(f"{cause.energy_joules / 3600:,.1f} Wh")
-    began, end = moment(cause.ended), moment(cause.blamed_until)
-    if began is not None and end is not None:
+    if (end := moment(cause.blamed_until)) is not None:
         parts.append(f"its heat until {clock(end, now)}")
     if cause.unwatched:
         parts.append("its end was not seen")
@@ -196,8 +196,11 @@ def cause_words(cause: PastCauseReading, now: float) -> str:
 
 
 def gap_words(gap: GapReading) -> str:
-    """Why nothing is known."""
-    return f"not watched: {GAP_WORDS.get(gap.reason or '', 'nobody knows why')}"
+    """Why nothing is known, and for how long."""
+    began, ended = _edges(gap)
+    lasted = (ended or 0.0) - (began or 0.0)
+    words = f"not watched: {GAP_WORDS.get(gap.reason or '', 'for an unknown reason')}"
+    return f"{words} ({duration(lasted)})" if lasted >= 1 else words
 
 
 def span_words(entry: Reading, now: float) -> str:

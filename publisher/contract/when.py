@@ -45,9 +45,14 @@ def moment(text: object) -> float | None:
         stamp = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if not 1970 <= stamp.year < 9999:  # no clock is set so, and no time zone can hold it
+    if not _is_sound(stamp):
         return None
     return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
+
+
+def _is_sound(stamp: datetime) -> bool:
+    """Whether a clock is set so, and every time zone can hold it."""
+    return 1970 <= stamp.year < 9999
 
 
 def parse(text: str, now: float, *, option: str = "--at", ahead: bool = False) -> When:
@@ -76,6 +81,11 @@ def parse(text: str, now: float, *, option: str = "--at", ahead: bool = False) -
             f"{option}: {lies:%Y-%m-%d %H:%M} lies ahead; only what has been is known"
         )
     return found
+
+
+def is_time_of_day(text: str) -> bool:
+    """Whether it names a time and no day: one that comes every day."""
+    return _time_of_day(" ".join(text.casefold().split())) is not None
 
 
 def clock(at: float, now: float) -> str:
@@ -150,6 +160,8 @@ def _iso(words: str) -> When | None:
         stamp = datetime.fromisoformat(words.upper())
         begin = stamp.timestamp()
     except (ValueError, OverflowError, OSError):
+        return None
+    if not _is_sound(stamp):
         return None
     exact = words.replace("t", " ").partition(" ")[2].split("+")[0].count(":") > 1
     return When(begin, 1.0 if exact else 60.0)

@@ -188,11 +188,14 @@ class Cycle:
         )
 
     def end_explanations(self, *, tell: bool) -> None:
-        """Ends what was told as begun; ``tell`` says so."""
-        explainer = self._life.explainer
+        """Ends what was told as begun; ``tell`` says so, and what is remembered of it."""
+        explainer, timeline = self._life.explainer, self._life.timeline
         self._guarded(EXPLANATION, explainer.close)
-        if tell:
-            self._tell(explainer.transitions())
+        if not tell:
+            return
+        self._tell(explainer.transitions())
+        if timeline.looked is not None:
+            self._guarded(topics.TIMELINE, self._tell_timeline)
 
     def tell_what_was_left(self) -> None:
         """Ends what an earlier run of the daemon was killed over."""
@@ -267,6 +270,10 @@ class Cycle:
         settings = self.launch.settings.homeassistant
         return settings.enabled and settings.picture
 
+    def _tell_timeline(self) -> None:
+        wall = self.pipeline.sources.wall()
+        self.outlet.keep(topics.TIMELINE, reading_of(self._life.timeline, wall))
+
     def _remember(self, sample: Sample, *, clock_set: bool) -> None:
         """Takes in a sample, keeps the last 48 hours and sends them and their picture when due."""
         if sample.verdict is None:
@@ -284,10 +291,10 @@ class Cycle:
         if timeline.looked is None:  # the clock is not set yet
             return
         told = timeline.tell_due(now)
-        if told:
-            self.outlet.keep(topics.TIMELINE, reading_of(timeline, sample.wall))
         if told or timeline.save_due(now):
             timeline.saved(now)
-            keep(timeline, self._life.state_dir)
+            keep(timeline, self._life.state_dir)  # first: what is told is not forgotten
+        if told:
+            self._tell_timeline()
         if self._draws and timeline.due(now):
             self.outlet.put(topics.PICTURE, draw(timeline, sample.wall).encode())

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.text import Text
 
 from publisher.contract import past
 from publisher.contract.metric import Reading
 from publisher.contract.timeline import TimelineReading
-from publisher.contract.units import Unit, duration, humanise
+from publisher.contract.units import Unit, humanise
 from publisher.contract.when import clock, moment
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import columns
+from subscriber_cli.render.head import wrap
 
-_SPARK = 48
-_SHOWN = ("cpu_temperature_celsius", "fan_speed_rpm", "power_watts", "cpu_percent")
+_SPARK = 96
 _TITLE = 11
+_KIND = 10
 _NARROW = 80
+_LEAST = 8
+_ENDLESS = 10_000  # columns of what is no terminal
 
 
 def moment_lines(host: str, told: past.PastMoment, now: float) -> Iterator[Text]:
@@ -56,66 +60,98 @@ def history_lines(
         width: columns of the terminal; ``None`` where it is none.
     """
     yield Text.assemble((host, "bold"), (f"  {clock(begin, now)} to {clock(end, now)}", "dim"))
-    yield from _sparks(timeline, begin, end, (width or _NARROW) - 2)
-    rows = sorted(_rows(timeline, now), key=lambda row: row[0])
+    yield from _sparks(timeline, begin, end, width or _NARROW)
+    rows = sorted(_rows(timeline, now), key=lambda row: row.order)
     if not rows:
         since, until = past.covered(timeline)
         words = f"Nothing is known of that time: the memory reaches from {clock(since, now)} to "
         yield Text(f"{words}{clock(until, now)}")
         return
-    edge = max(len(row[1]) for row in rows)
-    for _, span, text in rows:
-        yield Text.assemble((span.ljust(edge), "dim"), "  ", text)
+    edge = max(len(row.span) for row in rows) + 2
+    for row in rows:
+        yield from _shown(row, edge, width)
     if timeline.left_out:
-        yield Text(f"{timeline.left_out} short ones had no room", style="dim")
+        words = f"{timeline.left_out} more had no room: the oldest and shortest go first"
+        yield Text(words, style="dim")
 
 
-def _rows(timeline: TimelineReading, now: float) -> Iterator[tuple[tuple[float, int], str, Text]]:
-    """(when and in which order, from when to when, what)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One thing that happened: the word for its kind, and what it was."""
+
+    order: tuple[float, int]
+    span: str
+    kind: str = ""
+    words: str
+    style: str = ""
+    body: str = ""
+
+
+def _shown(row: _Row, edge: int, width: int | None) -> Iterator[Text]:
+    """A row on as many lines as it takes, its words below each other."""
+    room = _ENDLESS if width is None else max(width - edge - _KIND, _LEAST)
+    span, kind = row.span.ljust(edge), row.kind.ljust(_KIND)
+    for line in wrap(row.words, room, row.body):
+        yield Text.assemble((span, "dim"), (kind, row.style), line)
+        span, kind = " " * edge, " " * _KIND
+
+
+def _rows(timeline: TimelineReading, now: float) -> Iterator[_Row]:
     for state in timeline.states:
-        style = theme.of_state(state.state or "")
-        words = Text.assemble((f"{(state.state or '?').upper():<8}  ", style), state.headline or "")
-        yield _key(state, 0), past.span_words(state, now), words
-    for alert in timeline.alerts:
-        words = Text.assemble(
-            ("ALERT     ", theme.of_severity(alert.severity or "")),
-            alert.message or alert.alert or "?",
+        yield _Row(
+            order=_order(state, 0),
+            span=past.span_words(state, now),
+            kind=(state.state or "?").upper()[: _KIND - 2],
+            words=state.headline or "?",
+            style=theme.of_state(state.state or ""),
         )
-        yield _key(alert, 1), past.span_words(alert, now), words
+    for alert in timeline.alerts:
+        yield _Row(
+            order=_order(alert, 1),
+            span=past.span_words(alert, now),
+            kind="ALERT",
+            words=alert.message or alert.alert or "?",
+            style=theme.of_severity(alert.severity or ""),
+        )
     for cause in timeline.causes:
-        yield _key(cause, 2), past.span_words(cause, now), _cause(past.cause_words(cause, now))
+        yield _Row(
+            order=_order(cause, 2),
+            span=past.span_words(cause, now),
+            words=past.cause_words(cause, now, dated=False),
+            body="dim",
+        )
     for gap in timeline.gaps:
-        began, ended = moment(gap.began), moment(gap.ended)
-        lasted = duration((ended or 0.0) - (began or 0.0))
-        words = Text(f"--        {past.gap_words(gap)} for {lasted}", style="dim")
-        yield _key(gap, 3), past.span_words(gap, now), words
+        yield _Row(
+            order=_order(gap, 3),
+            span=past.span_words(gap, now),
+            kind="--",
+            words=past.gap_words(gap),
+            body="dim",
+        )
 
 
-def _cause(words: str) -> Text:
-    name, _, rest = words.partition(" · ")
-    return Text.assemble("          ", (name, theme.NAME), (f" · {rest}", "dim"))
-
-
-def _key(entry: Reading, order: int) -> tuple[float, int]:
+def _order(entry: Reading, order: int) -> tuple[float, int]:
     return moment(getattr(entry, "began", None)) or 0.0, order
 
 
 def _sparks(timeline: TimelineReading, begin: float, end: float, width: int) -> Iterator[Text]:
-    for name in _SHOWN:
-        found = [each for each in past.values(timeline, name) if each[1] > begin]
-        if not found:
-            continue
+    found: list[tuple[str, list[tuple[float, float, float]], str]] = []
+    for name, (_, unit) in past.MEASURED.items():
+        spans = [each for each in past.values(timeline, name) if each[1] > begin]
+        if spans:
+            found.append((name, spans, _extent([value for _, _, value in spans], unit)))
+    widest = max((len(extent) for _, _, extent in found), default=0)
+    room = max(min(width - _TITLE - widest - 2, _SPARK), _LEAST)
+    for name, spans, extent in found:
         title, unit = past.MEASURED[name]
-        low, high = (pick(value for _, _, value in found) for pick in (min, max))
-        extent = humanise(high, unit, 0)
-        if round(low) != round(high):
-            extent = f"{_number(low)} to {extent}"
-        room = max(min(width - _TITLE - len(extent) - 3, _SPARK * 2), 8)
-        bottom = 0.0 if unit == Unit.PERCENT else low - 0.1 * (high - low)
-        top = 100.0 if unit == Unit.PERCENT else high
-        spark = columns(found, begin, end, room, bottom=bottom, top=top)
+        low, high = (pick(value for _, _, value in spans) for pick in (min, max))
+        # Of other units nobody knows what much is: from the lowest to the highest of that time.
+        bottom, top = (0.0, 100.0) if unit == Unit.PERCENT else (low - 0.1 * (high - low), high)
+        spark = columns(spans, begin, end, room, bottom=bottom, top=top)
         yield Text.assemble((title.ljust(_TITLE), "dim"), (spark, theme.SPARK), f"  {extent}")
 
 
-def _number(value: float) -> str:
-    return humanise(value, Unit.COUNT, 0)
+def _extent(values: list[float], unit: Unit) -> str:
+    low, high = min(values), max(values)
+    most = humanise(high, unit, 0)
+    return most if round(low) == round(high) else f"{humanise(low, Unit.COUNT, 0)} to {most}"
