@@ -27,11 +27,11 @@ _OTHERS = 0.4  # seconds for the rest of what the broker keeps, and for fresher 
 def why(
     *,
     at: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="TIME", help="Tell of then: 03:12, 'yesterday 3am', 2026-11-29T03:12."
         ),
-    ] = "",
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a host: topic and payload.")
     ] = False,
@@ -45,7 +45,7 @@ def why(
     Exits with 1 when no host has one in time.
     """
     settings = load_settings(broker, prefix, config)
-    if at:
+    if at is not None:
         # All readings are declared for it, which nobody else needs.
         from subscriber_cli import then  # noqa: PLC0415
 

@@ -122,6 +122,7 @@ class Timeline:
         points: measurements of five minutes each; ``fine`` of one minute, in the last hour.
         looked: when it last took something in, in seconds since the epoch.
         forgotten: how many spans had no room.
+        unkept: it could not be written down.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -132,6 +133,7 @@ class Timeline:
     fine: Points = field(default_factory=lambda: Points(FINE_SECONDS))
     looked: float | None = None
     forgotten: int = 0
+    unkept: bool = False
     _watching: bool = False  # this run has looked
     _looked_now: float | None = None
     _sent: tuple[Any, ...] | None = None
@@ -351,6 +353,7 @@ class Timeline:
             return
         span = alike[-1]
         span.lasting = False
+        span.unwatched = span.unwatched or event.unwatched is True
         if event.energy_joules is not None:  # a span may hold several turns of one cause
             span.energy = (span.energy or 0.0) + event.energy_joules
 

@@ -30,7 +30,7 @@ _FIELDS: Final = {kind: tuple(each.name for each in fields(kind)) for kind in _K
 
 
 def keep(timeline: Timeline, state_dir: str | None) -> None:
-    """Writes it down; where that cannot be, says so and goes on."""
+    """Writes it down; where that cannot be, says so once and goes on."""
     if state_dir is None:
         return
     body: dict[str, Any] = {
@@ -46,7 +46,11 @@ def keep(timeline: Timeline, state_dir: str | None) -> None:
     try:
         save(path, json.dumps(body, separators=(",", ":")))
     except OSError as error:
-        log.warning("%s: the last two days cannot be kept: %s", path, error.strerror)
+        if not timeline.unkept:
+            log.warning("%s: the last two days cannot be kept: %s", path, error.strerror)
+        timeline.unkept = True
+    else:
+        timeline.unkept = False
 
 
 def recall(state_dir: str | None) -> Timeline:

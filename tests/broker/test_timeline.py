@@ -40,13 +40,18 @@ def daemon(tmp_path: Path, broker: Shipped) -> Iterator[servers.Daemon]:
 
 
 @pytest.fixture
-def load() -> Iterator[int]:
-    """A process that keeps a core busy: without its parent a job of its own, not one of ours."""
-    start = "xz -9e -T1 -c /dev/zero >/dev/null 2>&1 & echo $!"
-    pid = int(subprocess.check_output(["sh", "-c", start], start_new_session=True))
-    yield pid
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def load() -> Iterator[Callable[[], None]]:
+    """Processes that keep the machine busy, without a parent of ours; a call ends them."""
+    one = "xz -9e -T1 -c /dev/zero >/dev/null 2>&1 &"
+    start = f"for _ in 1 2 3 4; do {one} done; echo $$"
+    group = int(subprocess.check_output(["sh", "-c", start], start_new_session=True))
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+    yield end
+    end()
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def of_the_load(watcher: Watcher) -> list[dict[str, Any]]:
 
 
 def test_a_load_a_crash_and_what_is_told_of_them(
-    broker: Shipped, watch: Watch, daemon: servers.Daemon, load: int, ask: Ask
+    broker: Shipped, watch: Watch, daemon: servers.Daemon, load: Callable[[], None], ask: Ask
 ) -> None:
     begun = time.time()
     watcher = watch(broker, "host/timeline")
@@ -94,7 +99,7 @@ def test_a_load_a_crash_and_what_is_told_of_them(
 
     daemon.kill()  # as kill -9
     killed = time.time()
-    os.kill(load, signal.SIGKILL)
+    load()
     wait_until(lambda: time.time() > killed + 12)
     daemon.start()
     watcher.wait(lambda _: remembered(watcher, "gaps"), timeout=90)

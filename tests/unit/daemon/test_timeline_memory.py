@@ -84,6 +84,15 @@ def test_a_cause_has_begin_end_share_and_how_long_its_heat_was_named() -> None:
     assert (told.energy_joules, told.unwatched) == (300.0, None)
 
 
+def test_an_end_that_nobody_saw_is_told_as_that() -> None:
+    memory = Timeline()
+    follow(memory, 6, 60, label="borg")
+    ended = EventReading(event="cause_ended", resource="cpu", label="borg", unwatched=True)
+    memory.note([ended], NOON + 61)
+    (told,) = reading_of(memory, NOON + 61).causes
+    assert (told.ended, told.unwatched) == (rfc3339(NOON + 60), True)
+
+
 def test_what_lasts_has_no_end() -> None:
     memory = Timeline()
     follow(memory, 0, 60, label="borg", state="busy")
@@ -250,6 +259,16 @@ def test_a_file_that_is_spoilt_is_an_empty_memory(tmp_path: Path, change: str) -
 def test_a_file_that_is_something_else(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "day.json").write_bytes(kept)
     assert recall(str(tmp_path)) == Timeline()
+
+
+def test_a_folder_that_cannot_be_written_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").write_text("a file")
+    memory = Timeline()
+    for _ in range(3):
+        keep(memory, str(tmp_path / "state"))
+    assert len(caplog.records) == 1
 
 
 # --- how often, and how large --------------------------------------------------------------------
