@@ -143,8 +143,8 @@ def values(timeline: TimelineReading, name: str) -> list[tuple[float, float, flo
     """(begin, end, value) of one of ``MEASURED``, in the order of time."""
     found = []
     for series in timeline.series:
-        began, step = moment(series.began), series.step_seconds
-        if began is None or not step:
+        began, step = _grid(series)
+        if began is None:
             continue
         for index, value in enumerate(getattr(series, name) or ()):
             found.append((began + index * step, began + (index + 1) * step, value))
@@ -241,8 +241,8 @@ def _measured(
 ) -> tuple[dict[str, float], float | None]:
     """The values at a moment, and how long they stand for."""
     for series in reversed(all_series):
-        began, step = moment(series.began), series.step_seconds
-        if began is None or not step or when.end <= began:
+        began, step = _grid(series)
+        if began is None or when.end <= began:
             continue
         index = int((max(when.begin, began) - began) // step)
         found = {
@@ -274,10 +274,16 @@ def _missing(timeline: TimelineReading, when: When, now: float, last: float) -> 
     )
 
 
+def _grid(series: SeriesReading) -> tuple[float | None, float]:
+    """(begin, step) of a series; there is no begin where it makes no sense."""
+    step = series.step_seconds or 0.0
+    return (moment(series.began) if step >= 1 else None), step
+
+
 def _cut(series: SeriesReading, begin: float, end: float) -> SeriesReading | None:
     """The values that are of a time."""
-    began, step = moment(series.began), series.step_seconds
-    if began is None or not step:
+    began, step = _grid(series)
+    if began is None:
         return None
     first = max(int((begin - began) // step), 0)
     last = max(int((end - began) // step) + 1, 0)

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from publisher.contract import past
 from publisher.contract.payload import rfc3339
+from publisher.contract.reader import read
 from publisher.contract.timeline import (
     GapReading,
     PastAlertReading,
@@ -173,3 +175,23 @@ def test_a_part_of_the_night() -> None:
     assert (len(part.states), len(part.alerts), len(part.gaps)) == (1, 1, 0)
     assert [value for _, _, value in past.values(part, "fan_speed_rpm")] == [1900]
     assert part.series[0].began == rfc3339(parse("03:10", NOW).begin)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"step_seconds": 5e-324},
+        {"step_seconds": 1e10},
+        {"began": "9998-12-31T00:00:00Z"},
+        {"began": "1970-01-01T00:00:00Z", "step_seconds": 1},
+        {"began": "soon"},
+        {"cpu_temperature_celsius": []},
+        {"cpu_temperature_celsius": [1e308] * 9},
+    ],
+)
+def test_series_of_anybody_are_bearable(piece: dict[str, Any]) -> None:
+    series = {"began": today("02:55"), "step_seconds": 300, "cpu_temperature_celsius": [50]}
+    night = read(TimelineReading, {"series": [series | piece], "states": [{"began": "x"}]})
+    told("03:06", night=night)
+    part = past.within(night, NOW - 86400, NOW)
+    past.values(part, "cpu_temperature_celsius")
