@@ -194,6 +194,7 @@ class Cycle:
         if not tell:
             return
         self._tell(explainer.transitions())
+        timeline.interrupted()
         if timeline.looked is not None:
             self._guarded(topics.TIMELINE, self._tell_timeline)
 

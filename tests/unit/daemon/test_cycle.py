@@ -135,3 +135,6 @@ def test_what_was_is_told_and_kept(
     cycle.announce()  # of a new configuration, on a broker that may know nothing
     cycle.sample()
     assert "host/timeline" in waiting(cycle)
+    cycle.end_explanations(tell=True)
+    (last,) = json.loads(waiting(cycle)["host/timeline"].payload)["states"]
+    assert "ended" in last
