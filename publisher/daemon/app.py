@@ -20,7 +20,7 @@ from publisher.daemon.lock import Claim
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
 from publisher.daemon.self_metrics import SelfMetrics
-from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_store import keep, recall
 from publisher.daemon.unfinished import Unfinished
 from publisher.daemon.voice import Voice
 from publisher.daemon.wakeup import Wakeup
@@ -72,7 +72,7 @@ class App:
             explainer=Explainer(
                 launch.settings.explain, state_dir=home, memory=memory_dir(), rules=launch.rules
             ),
-            timeline=Timeline.open(home),
+            timeline=recall(home),
             self_metrics=SelfMetrics(machine_files("/")),
             unfinished=Unfinished(home),
             totals=Totals(home, memory_dir(), machine_files("/").hint(_BOOT_ID)),
@@ -217,6 +217,6 @@ class App:
         cycle.end_explanations(tell=ours)
         cycle.presence.close(cycle.outlet.goodbye() if ours else ())
         cycle.pipeline.close()
-        self._life.timeline.save(self._life.state_dir)
+        keep(self._life.timeline, self._life.state_dir)
         self._life.totals.close()
         self._journal.close()

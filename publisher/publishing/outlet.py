@@ -118,6 +118,10 @@ class Outlet:
             )
         )
 
+    def keep(self, leaf: str, reading: Reading) -> None:
+        """Publishes a reading now, whose time its owner has chosen."""
+        self._put(self._message(leaf, self._payload(reading)))
+
     def put(self, leaf: str, payload: bytes) -> None:
         """Publishes a payload that is no reading."""
         self._put(self._message(leaf, payload))

@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 
 from publisher.contract.messages import Message
-from publisher.contract.readings import InfoReading
+from publisher.contract.readings import ExplanationReading, InfoReading
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_store import recall
 from publisher.daemon.unfinished import Unfinished
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.pipeline import Sample
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.runner import SubsystemSettings
 
@@ -44,7 +46,7 @@ def cycle_of(settings: Settings, state: Path) -> Cycle:
     life = Life(
         state_dir=str(state),
         explainer=Explainer(settings.explain),
-        timeline=Timeline.open(None),
+        timeline=Timeline(),
         self_metrics=SelfMetrics(KernelFiles()),
         unfinished=Unfinished(str(state)),
     )
@@ -115,3 +117,24 @@ def test_what_is_switched_off_leaves_nothing_behind(tmp_path: Path) -> None:
     assert messages["host/gpu"].payload == b""
     assert messages["host/catalogue"].payload == b"{}"
     assert "host/picture" not in messages
+
+
+def test_what_was_is_told_and_kept(
+    tmp_path: Path, cycle: Cycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = ExplanationReading(state="busy", headline="CPU usage high due to: make")
+    sample = Sample(now=time.monotonic(), wall=time.time(), readings={}, verdict=verdict)
+    monkeypatch.setattr(cycle.pipeline, "sample", lambda: sample)
+    cycle.sample()
+    told = json.loads(waiting(cycle)["host/timeline"].payload)
+    assert [state["headline"] for state in told["states"]] == [verdict.headline]
+    (kept,) = recall(str(tmp_path / "state")).states
+    assert kept.headline == verdict.headline
+    cycle.sample()
+    assert "host/timeline" not in waiting(cycle)
+    cycle.announce()  # of a new configuration, on a broker that may know nothing
+    cycle.sample()
+    assert "host/timeline" in waiting(cycle)
+    cycle.end_explanations(tell=True)
+    (last,) = json.loads(waiting(cycle)["host/timeline"].payload)["states"]
+    assert "ended" in last

@@ -12,6 +12,7 @@ from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Reading
 from publisher.contract.readings import EventReading, ExplanationReading, InfoReading, SelfReading
+from publisher.contract.timeline import TimelineReading
 from publisher.contract.topics import TopicAddresses
 from publisher.publishing.outlet import Outlet
 from publisher.publishing.policy import PublishingSettings
@@ -101,6 +102,7 @@ def test_each_message_is_sent_as_its_row_says() -> None:
     stage = Stage(heartbeats={"cpu": 60})
     stage.outlet.put(topics.CATALOGUE, b"{}")
     stage.outlet.put(topics.PICTURE, b"<svg/>")
+    stage.outlet.keep(topics.TIMELINE, TimelineReading())
     stage.outlet.tell([EventReading(id="1")])
     everything: dict[str, Reading] = {
         "cpu": CpuReading(usage_percent=1.0), "explanation": ExplanationReading(state="quiet")
