@@ -33,7 +33,9 @@ def main(launch: Launch) -> int:
     claim: Claim | None = None
     try:
         home = state_dir()
-        claim = Claim(home) if home else None
+        if home:
+            claim = Claim(home)
+            voice.addFilter(claim)
         app = App(launch, home=home, claim=claim, voice=voice)
         signal.set_wakeup_fd(app.wake_descriptor, warn_on_full_buffer=False)
         _on(("SIGTERM", "SIGINT", "SIGBREAK"), app.stop)

@@ -44,6 +44,15 @@ class Claim:
         self._again_at = 0.0
         self._try()
 
+    def filter(self, record: logging.LogRecord) -> bool:
+        """For the log: of a folder of which it was said that it fails nothing more is said.
+
+        Whatever keeps a file there would say it again, each in its own words.
+        """
+        return not (
+            self._failed and record.levelno < logging.ERROR and self._folder in record.getMessage()
+        )
+
     def close(self) -> None:
         """Leaves the folder to others."""
         if self._descriptor is not None:

@@ -96,7 +96,11 @@ def test_a_folder_that_cannot_be_written_is_claimed_by_name_and_tried_again(
     with pytest.raises(FanwhyError, match="runs already"):
         Claim(folder)
     (tmp_path / "state").unlink()
+    said = logging.makeLogRecord({"msg": f"{folder}/learned.json: cannot be kept", "levelno": 30})
+    other = logging.makeLogRecord({"msg": "mqtt://nas: nothing listens there", "levelno": 30})
+    assert (ours.filter(said), ours.filter(other)) == (False, True)
     ours.tick(0.0)
+    assert ours.filter(said)
     with pytest.raises(FanwhyError, match=f"process {os.getpid()}"):
         claim(folder)
     with caplog.at_level(logging.INFO):
