@@ -101,8 +101,11 @@ def claim(folder: str) -> int:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError:
-        descriptor = os.open(path, os.O_RDONLY)  # what cannot be written can be locked
+    except OSError as error:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)  # what cannot be written can be locked
+        except OSError:
+            raise error from None
     try:
         _lock(descriptor)
     except BlockingIOError:
