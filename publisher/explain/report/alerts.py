@@ -362,7 +362,7 @@ def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
     for cause in causes:
         account = cause.account
         if _POSES in account.clues.disguise and not cause.suspicious:
-            words = f"Possibly cryptomining: {cause.named} {account.clues.disguise}"
+            words = f"Possibly cryptomining: {cause.named.label} {account.clues.disguise}"
             yield _blaming([cause], Condition("cryptomining", cause.key, "warning", words, 0.0))
             continue
         unknown = cause.classification.category == "unknown"
