@@ -72,6 +72,12 @@ def test_there_are_enough_shapes() -> None:
         ((230, "Media_Wearout_Indicator", 1, 0x2900140029), None),  # zbx-smartctl/issues/148
         ((248, "Perc_Rated_Life_Remain", 87, 87), 13),
         ((231, "SSD_Life_Left", 253, 0), None),
+        ((202, "Perc_Rated_Life_Used", 97, 3), 3),  # Crucial m4
+        ((231, "Lifetime_Left", 88, 0), 12),
+        ((248, "Remaining_Life", 91, 91), 9),
+        ((248, "PCT_Life_Remaining", 64, 64), 36),
+        ((231, "SSD_Life_Left_Perc", 99, 99), 1),
+        ((177, "DriveLife_Remaining%", 80, 80), 20),
     ],
     ids=lambda case: f"{case[0]} {case[1]} {case[2]}" if isinstance(case, tuple) else str(case),
 )
