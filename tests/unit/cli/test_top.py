@@ -83,7 +83,7 @@ def test_a_pipe_gets_every_column_whole() -> None:
     )
     shown = io.StringIO()
     show(
-        Console(file=shown, width=80),
+        Console(file=shown, width=40),
         Balance(window_seconds=1, cores=4, busy_seconds=1, accounts=(hog,)),
     )
     for part in ("400 MiB", "4.8 MiB/s", "50.0", "waits %"):
