@@ -363,7 +363,7 @@ def _bound(unit: Unit, hints: Numeric) -> None:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) < 1e6 else f"{value:.0e}"
+    return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.0e}"
 
 
 def _field(metric: Metric) -> Any:

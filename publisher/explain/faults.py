@@ -65,8 +65,13 @@ def faults(readings: Mapping[str, Reading]) -> tuple[Fault, ...]:
     )
 
 
+def called(name: str, kind: str | None) -> str:
+    """What people call something that binds disks: *ZFS pool tank*."""
+    return f"{_BINDERS.get(kind or '', 'Array')} {printable(name)}"
+
+
 def _of_array(name: str, array: Any) -> Iterator[Fault]:
-    what = f"{_BINDERS.get(array.kind or '', 'Array')} {printable(name)}"
+    what = called(name, array.kind)
     if array.state == "failed":
         words = f"{what} has failed: too many of its disks are gone or do not answer"
         yield Fault("raid_degraded", f"{name} failed", "critical", words, name)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
-from publisher.explain.faults import Fault, faults
+from publisher.explain.faults import Fault, called, faults
 
 # What arrays do to themselves, by kind and activity.
 _UPKEEP: Final = {
@@ -50,6 +50,7 @@ class Signs:
         inodes_used_percent: likewise, of what files and folders are counted by.
         filesystem_trouble: what is wrong with a file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
+        binders: what such an array is called, by its name.
         faults: what else is broken of disks, arrays and UPSes.
         fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
@@ -61,6 +62,7 @@ class Signs:
     inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
     filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
+    binders: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     fans_stopped: Mapping[str, bool] = field(default_factory=dict)
     upkeep: tuple[str, ...] = ()
@@ -131,6 +133,11 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
+        binders={
+            each.label or name: called(each.label or name, each.kind)
+            for name, each in arrays
+            if each.state == "degraded"
+        },
         faults=faults(readings),
         fans_stopped={
             printable(f"{each.label or name} ({each.chip})" if each.chip else name): each.kind

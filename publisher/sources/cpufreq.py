@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
+from publisher.contract.possible import POSSIBLE
+from publisher.contract.units import Unit
 from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import KernelFiles
 
 DEVICES = "/sys/devices/system/cpu"
 # Clocks are measured over a moment, and so a little wrong.
 _TOLERANCE = 1.02
+_FASTEST_KHZ = POSSIBLE[Unit.MEGAHERTZ][1] * 1000
 
 
 class Clocks:
@@ -83,8 +86,15 @@ class Clocks:
         """
         if self._measured:
             with suppress(SourceError):
-                return self._files.integer(f"{folder}/cpuinfo_avg_freq")
-        return self._files.integer(f"{folder}/scaling_cur_freq")
+                return self._clock(f"{folder}/cpuinfo_avg_freq")
+        return self._clock(f"{folder}/scaling_cur_freq")
+
+    def _clock(self, path: str, *, keep: bool = True) -> int:
+        """A clock in kHz that can be one: a wrong one would spoil the mean of all."""
+        clock = self._files.integer(path, keep=keep)
+        if not 0 <= clock <= _FASTEST_KHZ:
+            raise SourceError(f"{clock / 1000:,.0f} MHz cannot be", path=path)
+        return clock
 
     def _look_at_limits(self, names: Collection[str]) -> None:
         for name in names:
@@ -102,7 +112,7 @@ class Clocks:
 
     def _limit(self, path: str) -> float | None:
         with suppress(SourceError):
-            return self._files.integer(path, keep=False) / 1000
+            return self._clock(path, keep=False) / 1000
         return None
 
     def _from_cpuinfo(self) -> Mapping[str, float]:

@@ -21,6 +21,8 @@ CLASS = "/sys/class/drm"
 _GT = re.compile(r"gt\d+")
 _VENDORS = {"panfrost": "Arm", "panthor": "Arm", "lima": "Arm", "msm": "Qualcomm",
             "v3d": "Broadcom", "etnaviv": "Vivante", "asahi": "Apple"}  # fmt: skip
+# Drivers that tell of no client at all: who has it open does not show, nor whether it works.
+_MUTE = ("radeon",)
 # What drivers answer for what a chip, or its present state, does not have.
 _LACKING = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENODATA, errno.EBUSY, errno.EAGAIN}
 
@@ -130,7 +132,9 @@ class Card:
         """
         facts = dict(facts)
         told = [use.percent for use in users.values() if use.percent is not None]
-        if "usage_percent" not in facts and (told or (complete and not users)):
+        if "usage_percent" not in facts and (
+            told or (complete and not users and self.driver not in _MUTE)
+        ):
             facts["usage_percent"] = min(sum(told), 100.0)
         for field, shares in (
             ("encoder_percent", [use.encode_percent for use in users.values()]),

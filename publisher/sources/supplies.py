@@ -15,6 +15,9 @@ from publisher.sources.files import KernelFiles
 
 CLASS = "/sys/class/power_supply"
 _PREFIX = "POWER_SUPPLY_"
+# What firmware says where it knows nothing (ACPI 6.5, 10.2.2: 0xFFFFFFFF; the Smart Battery Data
+# Specification: 65,535), as it stands and from thousandths.
+_UNKNOWN = frozenset({0xFFFFFFFF, 0xFFFFFFFF * 1000, 0xFFFF * 1000})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,10 @@ class Supply:
         return self._properties.get(name, "")
 
     def micro(self, *names: str) -> float | None:
-        """The first of these properties that there is, from millionths."""
+        """The first of these properties that is known, from millionths."""
         for name in names:
             value = self.number(name)
-            if value is not None:
+            if value is not None and value not in _UNKNOWN:
                 # Some drivers count what flows out as negative; the status tells the direction.
                 return abs(value) / 1e6
         return None

@@ -118,7 +118,7 @@ class Alerts:
             *self._out_of_inodes(window.signs),
             *self._troubled(window.signs.filesystem_trouble),
             *self._untold(window.signs),
-            *self._degraded(window.signs.raid_degraded),
+            *self._degraded(window.signs),
             *self._faulty(window.signs.faults),
             *self._stopped(window.signs.fans_stopped, hot),
             *self._kills(window, memory),
@@ -234,9 +234,9 @@ class Alerts:
             resource=Resource.DISK,
         )
 
-    def _degraded(self, arrays: Sequence[str]) -> Iterator[Condition]:
-        for array in arrays:
-            words = f"RAID array {array} lacks a disk"
+    def _degraded(self, signs: Signs) -> Iterator[Condition]:
+        for array in signs.raid_degraded:
+            words = f"{signs.binders.get(array, f'RAID array {array}')} lacks a disk"
             yield Condition("raid_degraded", array, "critical", words, self.settings.alert_seconds)
 
     def _faulty(self, faults: Sequence[Fault]) -> Iterator[Condition]:
@@ -362,7 +362,7 @@ def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
     for cause in causes:
         account = cause.account
         if _POSES in account.clues.disguise and not cause.suspicious:
-            words = f"Possibly cryptomining: {cause.named} {account.clues.disguise}"
+            words = f"Possibly cryptomining: {cause.named.label} {account.clues.disguise}"
             yield _blaming([cause], Condition("cryptomining", cause.key, "warning", words, 0.0))
             continue
         unknown = cause.classification.category == "unknown"

@@ -120,7 +120,7 @@ class DeviceReading(Reading):
         "Spare", "Spare space that is left.", deadband=1, diagnostic=True
     )
     smart_warning: str | None = text(
-        "SMART warning", "What an NVMe disk or eMMC itself calls critical.", diagnostic=True
+        "SMART warning", "What the disk itself calls critical or failing.", diagnostic=True
     )
     power_on_seconds: int | None = counter(
         "Power-on time", "Time that it has been switched on.", unit=Unit.SECONDS, diagnostic=True

@@ -22,7 +22,9 @@ _MEMBER = re.compile(rb" \S+\[\d+\]((?:\([A-Z]\))*)")
 _COPIES = re.compile(rb"(\d+) (near|far|offset)-copies")
 _PROGRESS = re.compile(rb"(resync|recovery|check|repair|reshape)\s*=\s*([\d.]+)%")
 _REST = re.compile(rb"finish=([\d.]+)min speed=(\d+)K/sec")
-_WAITING = re.compile(rb"(?:resync|recovery|check|repair|reshape)\s*=\s*(?:DELAYED|PENDING|REMOTE)")
+_WAITING = re.compile(
+    rb"(?:resync|recover(?:y)?|check|repair|reshape)\s*=\s*(?:DELAYED|PENDING|REMOTE)"
+)
 # What firmware RAID keeps its description in: never active, and no array.
 _CONTAINER = re.compile(rb"super external:(?!/)")
 # Disks that a level may lack; RAID 10 depends on which.
@@ -80,10 +82,19 @@ def _array(head: re.Match[bytes], entry: bytes, *, system: bool) -> ArrayReading
     )
 
 
+def _flags(entry: bytes) -> list[bytes]:
+    """The flags of each disk."""
+    return _MEMBER.findall(entry.split(b"\n", 1)[0])
+
+
 def _members(entry: bytes) -> list[bytes]:
     """The flags of each disk that holds data or did: no spare, replacement or journal."""
-    line = entry.split(b"\n", 1)[0]
-    return [flags for flags in _MEMBER.findall(line) if not set(flags) & set(b"SRJ")]
+    return [flags for flags in _flags(entry) if not set(flags) & set(b"SRJ")]
+
+
+def _lost_journal(entry: bytes) -> bool:
+    """Whether its journal has failed: the kernel lets nobody write to the array any more."""
+    return any(set(b"JF") <= set(flags) for flags in _flags(entry))
 
 
 def _devices(
@@ -111,7 +122,7 @@ def _state(
         return "failed" if any(b"F" in flags for flags in _members(entry)) else "ok"
     present = [letter != ord("_") for letter in slots[3]]
     if sum(present) >= total:
-        return "degraded" if b"E" in slots[3] else "ok"
+        return "degraded" if b"E" in slots[3] or _lost_journal(entry) else "ok"
     copies = _COPIES.search(entry)
     if level == b"raid10":
         whole = _each_copied(present, copies)
@@ -147,7 +158,10 @@ def _unraid(content: bytes) -> ArrayReading:
         slot
         for slot, status in disks.items()
         if status in _BAD_DISKS
-        or (status == "DISK_NP_DSBL" and _number(told, f"diskSize.{slot}") > 0)
+        or (
+            status == "DISK_NP_DSBL"
+            and (slot not in _PARITY_SLOTS or _number(told, f"diskSize.{slot}") > 0)
+        )
     }
     parity = sum(disks.get(slot) == "DISK_OK" for slot in _PARITY_SLOTS)
     present = [

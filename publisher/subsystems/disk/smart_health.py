@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from publisher.contract.printable import printable
 from publisher.errors import DeniedError, SourceError
 
 # The bits of smartctl's exit status that mean no answer, and the one that means a failing disk
@@ -38,11 +39,17 @@ _LIFE_LEFT = (
     "SSD_Life_Left",
     "Percent_Lifetime_Remain",
     "Percent_Lifetime_Used",
+    "Perc_Rated_Life_Used",
     "Remaining_Lifetime_Perc",
     "Percent_Life_Remaining",
     "Perc_Rated_Life_Remain",
     "Lifetime_Remaining%",
     "Drive_Life_Remaining%",
+    "DriveLife_Remaining%",
+    "PCT_Life_Remaining",
+    "SSD_Life_Left_Perc",
+    "Remaining_Life",
+    "Lifetime_Left",
     "Media_Wearout_Indicator",
     "Wear_Leveling_Count",
     "Ave_Block-Erase_Count",
@@ -109,7 +116,8 @@ def diagnosis(status: int, answer: bytes, *, device: str = "") -> SmartHealth | 
             )
         if "Unable to detect device type" in words or "Unknown USB bridge" in words:
             return None
-        remedy = "name the disks behind it in smart.smart_devices" if "please try" in words else ""
+        behind = "please try" in words or "requires option" in words
+        remedy = "name the disks behind it in smart.smart_devices" if behind else ""
         raise SourceError(words or f"ended with status {status}", path=path, remedy=remedy)
     return _health(told, status)
 
@@ -207,7 +215,7 @@ def _health(told: dict[str, Any], status: int) -> SmartHealth:
             _count(_table(told, "spare_available").get("current_percent")),
         ),
         power_on_seconds=None if hours is None else hours * 3600,
-        warning=_warning(nvme),
+        warning=_warning(nvme) or _at_their_limit(rows),
     )
 
 
@@ -225,6 +233,19 @@ def _passed(told: dict[str, Any], nvme: dict[str, Any], status: int) -> bool | N
 def _warning(nvme: dict[str, Any]) -> str | None:
     bits = _count(nvme.get("critical_warning")) or 0
     return ", ".join(words for bit, words in _WARNINGS.items() if bits & bit) or None
+
+
+def _at_their_limit(rows: list[dict[str, Any]]) -> str | None:
+    """Attributes that have come to what their maker calls a sign of failure, if any.
+
+    The verdict of some disks passes nevertheless (smartctl(8), bit 4 of the exit status).
+    """
+    failing = [
+        printable(str(row.get("name")))
+        for row in rows
+        if row.get("when_failed") == "now" and _table(row, "flags").get("prefailure") is True
+    ]
+    return f"at its maker's limit: {', '.join(failing)}" if failing else None
 
 
 def _worn(rows: list[dict[str, Any]]) -> float | None:

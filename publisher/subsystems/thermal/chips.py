@@ -60,7 +60,7 @@ _CORES = (
     r"apc\d*_cpu\w*|apc\d+_\w+",  # Qualcomm's phones
     r"(big|little|mid)(_?core)?\d*(_thermal(_zone)?)?",  # Rockchip; Exynos: BIG, MID, LITTLE
     r"(core_)?cluster[\d_]*(_thermal)?|cls\d+(_thermal)?",  # NXP, SpacemiT, HiSilicon
-    r"mpu_thermal",  # TI
+    r"mpu\d*_thermal",  # TI
     r"mtktscpu|mtk_?cpu\w*",  # MediaTek
     r"ap_thermal_cpu\d+",  # Marvell
     r"tcpu(_pci)?|b0d4|x86_pkg_temp",  # Intel's zones without the driver of its cores

@@ -36,6 +36,9 @@ class Box(Reading):
     load_percent: float | None = percent("Load", "Of a supply.", highest=200)
     each_percent: list[float] | None = percent("Each", "Of each core.")
     power_watts: float | None = watts("Power", "Of it.")
+    left_seconds: float | None = gauge(
+        "Left", "Of its charge.", unit=Unit.SECONDS, highest=30 * 86_400
+    )
     errors: int | None = counter("Errors", "Since it began.")
     offset: float | None = gauge("Offset", "May be anything.", precision=1)
     signal_dbm: float | None = gauge(
@@ -102,6 +105,7 @@ def test_nobody_need_listen() -> None:
 
 def test_a_range_in_words() -> None:
     assert metric_of(Box, "warmth_celsius").range == "-40 to 125 °C"
+    assert metric_of(Box, "left_seconds").range == "0 to 2,592,000 s"
     assert metric_of(Box, "core_percent").range == "0 % and more"
     assert metric_of(Box, "offset").range == ""
     assert metric_of(Box, "speed_rpm").doubt(65_535) == "65,535 rpm cannot be: 0 to 45,000 rpm"

@@ -33,7 +33,7 @@ def cores(tmp_path: Path) -> Cores:
     return Cores(tmp_path)
 
 
-@pytest.mark.parametrize("error", ["!EBUSY", "!EIO", "<unknown>", ""])
+@pytest.mark.parametrize("error", ["!EBUSY", "!EIO", "<unknown>", "", 4294967295, -1])
 def test_a_core_that_fails_leaves_the_others(cores: Cores, error: str) -> None:
     cores.put(0, scaling_cur_freq=1900000)
     cores.put(1, scaling_cur_freq=error)
@@ -87,6 +87,14 @@ def test_a_limit_that_failed_is_asked_again(cores: Cores) -> None:
     cores.put(0, cpuinfo_min_freq=408000)
     cores.read(0)
     assert cores.clocks.lowest == 408
+
+
+def test_a_limit_that_cannot_be_is_none(cores: Cores) -> None:
+    cores.put(0, scaling_cur_freq=1900000, cpuinfo_min_freq=400000, cpuinfo_max_freq=4294967295)
+    cores.put(1, scaling_cur_freq=1900000, cpuinfo_min_freq=400000, cpuinfo_max_freq=2400000)
+
+    cores.read(0, 1)
+    assert (cores.clocks.lowest, cores.clocks.highest) == (400, 2400)
 
 
 def test_a_core_that_runs_above_its_limit_has_a_boost(cores: Cores) -> None:

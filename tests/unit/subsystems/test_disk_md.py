@@ -66,3 +66,31 @@ def test_unraid_with_words_where_numbers_belong() -> None:
     (array,) = _read("mdState=\nmdNumDisks=many\nrdevStatus.0=\nmdResyncDt=-1\n").values()
 
     assert (array.state, array.devices_total, array.activity) == ("inactive", 0, "idle")
+
+
+def test_an_array_whose_journal_failed_is_not_whole() -> None:
+    (array,) = _read(
+        "Personalities : [raid6] [raid5] [raid4]\n"
+        "md0 : active raid5 sdd1[4](J)(F) sda1[0] sdb1[1] sdc1[2]\n"
+        "      7813529600 blocks super 1.2 level 5, 512k chunk, algorithm 2 [3/3] [UUU]\n"
+    ).values()
+
+    assert (array.state, array.devices_working) == ("degraded", 3)
+
+
+@pytest.mark.parametrize("words", ["recover=REMOTE", "resync=REMOTE", "reshape=REMOTE"])
+def test_what_another_machine_of_a_cluster_does_is_waited_for(words: str) -> None:
+    (array,) = _read(
+        "Personalities : [raid1]\nmd0 : active raid1 sdb1[1] sda1[0]\n"
+        f"      7813529600 blocks super 1.2 [2/2] [UU]\n      \t{words}\n"
+    ).values()
+
+    assert array.activity == "waiting"
+
+
+def test_unraid_lacks_a_disk_that_is_not_there_and_has_no_size() -> None:
+    text = "mdState=STARTED\nmdNumDisks=2\nrdevStatus.0=DISK_OK\n"
+    (lacking,) = _read(f"{text}rdevStatus.1=DISK_NP_DSBL\n").values()
+    (whole,) = _read(f"{text}rdevStatus.1=DISK_OK\nrdevStatus.29=DISK_NP_DSBL\n").values()
+
+    assert (lacking.state, whole.state) == ("degraded", "ok")

@@ -72,6 +72,12 @@ def test_there_are_enough_shapes() -> None:
         ((230, "Media_Wearout_Indicator", 1, 0x2900140029), None),  # zbx-smartctl/issues/148
         ((248, "Perc_Rated_Life_Remain", 87, 87), 13),
         ((231, "SSD_Life_Left", 253, 0), None),
+        ((202, "Perc_Rated_Life_Used", 97, 3), 3),  # Crucial m4
+        ((231, "Lifetime_Left", 88, 0), 12),
+        ((248, "Remaining_Life", 91, 91), 9),
+        ((248, "PCT_Life_Remaining", 64, 64), 36),
+        ((231, "SSD_Life_Left_Perc", 99, 99), 1),
+        ((177, "DriveLife_Remaining%", 80, 80), 20),
     ],
     ids=lambda case: f"{case[0]} {case[1]} {case[2]}" if isinstance(case, tuple) else str(case),
 )
@@ -129,10 +135,36 @@ def test_errors_that_a_scsi_disk_could_not_correct() -> None:
     assert (health.media_errors, health.pending) == (4, 2)
 
 
-def test_a_controller_that_hides_its_disks_says_what_helps() -> None:
-    """The message for HP, Areca and 3ware; https://www.smartmontools.org, os_linux.cpp."""
-    words = "AMCC/3ware controller, please try adding '-d 3ware,N'"
-    with pytest.raises(SourceError, match="3ware") as caught:
+@pytest.mark.parametrize(
+    ("when_failed", "prefailure", "warning"),
+    [
+        ("now", True, "at its maker's limit: Reallocated_Sector_Ct"),
+        ("past", True, None),
+        ("now", False, None),  # an old disk, not a failing one
+        ("", True, None),
+    ],
+)
+def test_a_sign_of_failure_is_told_though_the_verdict_passes(
+    when_failed: str, prefailure: bool, warning: str | None
+) -> None:
+    row = _row(5, "Reallocated_Sector_Ct", 1, 2000)
+    row |= {"when_failed": when_failed, "flags": {"prefailure": prefailure}}
+    health = _diagnosis(16, smart_status={"passed": True}, ata_smart_attributes={"table": [row]})
+
+    assert health
+    assert (health.passed, health.warning) == (True, warning)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "AMCC/3ware controller, please try adding '-d 3ware,N'",
+        "/dev/sda: requires option '-d cciss,N'",
+    ],
+)
+def test_a_controller_that_hides_its_disks_says_what_helps(words: str) -> None:
+    """The messages for HP, Areca and 3ware; https://www.smartmontools.org, os_linux.cpp."""
+    with pytest.raises(SourceError, match="N'") as caught:
         _diagnosis(2, smartctl={"messages": [{"string": words}]})
 
     assert "smart_devices" in caught.value.remedy

@@ -421,6 +421,30 @@ def test_one_battery_that_does_not_answer_leaves_the_other(machine: Machine) -> 
     assert power.health["power.supply/BAT0"] is None
 
 
+@pytest.mark.parametrize(
+    "drain",
+    [
+        "POWER_SUPPLY_POWER_NOW=4294967295",  # what firmware says where it does not know
+        "POWER_SUPPLY_POWER_NOW=4294967295000",
+        "POWER_SUPPLY_POWER_NOW=65535000",
+        "POWER_SUPPLY_CURRENT_NOW=65535000\nPOWER_SUPPLY_VOLTAGE_NOW=12000000",
+    ],
+)
+def test_a_battery_that_does_not_know_its_drain_tells_none(machine: Machine, drain: str) -> None:
+    place = machine.root / "sys/class/power_supply/BAT0"
+    place.mkdir(parents=True)
+    (place / "type").write_text("Battery\n")
+    (place / "uevent").write_text(
+        f"POWER_SUPPLY_STATUS=Discharging\nPOWER_SUPPLY_CAPACITY=50\n{drain}\n"
+    )
+    power = Power(Sources(files=Captured(machine.root), monotonic=lambda: machine.now, nut=None))
+
+    reading = power.read()
+    assert reading.system_power_watts is None
+    assert reading.supplies["supply/BAT0"].power_watts is None
+    assert reading.battery_percent == 50
+
+
 @pytest.mark.parametrize("said", [-1, 127, 255, 65_535])
 def test_a_battery_that_says_what_cannot_be_does_not_spoil_the_mean(
     machine: Machine, said: int

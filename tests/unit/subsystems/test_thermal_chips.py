@@ -69,6 +69,7 @@ def chosen(*sensors: tuple[str, str]) -> list[str]:
         (["core-cluster-thermal"], ["ddr-controller", "ddr-cluster1-thermal", "wriop-thermal"]),
         (["cluster6-7-thermal"], ["ccn-dpaa-tbu-thermal", "ddr-cluster5-thermal"]),
         # TI
+        (["mpu0-thermal", "mpu1-thermal"], ["mcu-thermal"]),  # k3-am654-industrial-thermal.dtsi
         (["mpu-thermal"], ["c7x-thermal", "gpu-thermal", "wkup-thermal", "r5f-thermal"]),
         (["cpu_thermal"], ["gpu_thermal", "core_thermal", "dspeve_thermal", "iva_thermal"]),
         (["main0-thermal", "main1-thermal"], []),

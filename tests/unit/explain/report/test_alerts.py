@@ -196,6 +196,16 @@ def arrays(state: str) -> Signs:
     return signs({"disk": DiskReading(arrays={"md0": ArrayReading(kind="md", state=state)})})
 
 
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [("zfs", "ZFS pool"), ("btrfs", "File system"), ("unraid", "Array"), ("md", "RAID array")],
+)
+def test_what_lacks_a_disk_is_called_what_it_is(stage: Stage, kind: str, called: str) -> None:
+    array = ArrayReading(kind=kind, label="tank", state="degraded")
+    stage.play(lasting=120, signs=signs({"disk": DiskReading(arrays={"any": array})}))
+    assert told_of(stage) == [("alert_raised", f"{called} tank lacks a disk")]
+
+
 def told_of(stage: Stage) -> list[tuple[str | None, str | None]]:
     return [(event.event, event.message) for event in stage.events if event.alert]
 

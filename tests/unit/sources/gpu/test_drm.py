@@ -263,6 +263,18 @@ def test_a_gpu_that_nobody_has_open_does_nothing(tmp_path: Path) -> None:
     assert box.gpu.read().usage_percent == 0
 
 
+def test_a_driver_that_tells_of_no_client_is_not_taken_for_idle(tmp_path: Path) -> None:
+    box = Box("panfrost", tmp_path)
+    shutil.rmtree(box.root / "proc/812")
+    link = box.root / "sys/devices/platform/soc/ffe40000.gpu/driver"
+    link.unlink()
+    (box.root / "sys/bus/pci/drivers/radeon").mkdir(parents=True)
+    link.symlink_to("../../../../bus/pci/drivers/radeon")
+
+    (card,) = box.gpu.read().devices.values()
+    assert (card.driver, card.usage_percent) == ("radeon", None)
+
+
 def test_a_driver_that_tells_no_engine_time_tells_no_usage(tmp_path: Path) -> None:
     box = Box("panfrost", tmp_path)
     fdinfo = box.root / "proc/812/fdinfo/19"
