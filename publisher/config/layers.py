@@ -148,9 +148,10 @@ def _variables(
 
 
 def _is_known(path: KeyPath, kinds: Mapping[KeyPath, Any]) -> bool:
-    """Whether it is a setting, an entry of a table, or a section, which may not be set as such."""
-    section = any(known[: len(path)] == path for known in kinds)
-    return section or (path[:-1] in kinds and typing.get_origin(bare(kinds[path[:-1]])) is Mapping)
+    """Whether it is a setting or an entry of a table; a section as such says nothing."""
+    if path in kinds:
+        return True
+    return path[:-1] in kinds and typing.get_origin(bare(kinds[path[:-1]])) is Mapping
 
 
 def from_file(path: Path) -> Layer:

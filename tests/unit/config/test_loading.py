@@ -286,7 +286,6 @@ def test_wrong_in_the_file(tmp_path: Path, text: str, line: str) -> None:
             {"FANWHY_PUBLISHING__HEARTBEATS__CPU": "no"},
             'FANWHY_PUBLISHING__HEARTBEATS__CPU: expected a number from 5 to 86400, found "no"',
         ),
-        ({"FANWHY_SENSES": "x"}, "FANWHY_SENSES: expected a table of settings, found text"),
         (
             {"FANWHY_SAMPLING__PULSE": "x" * 90},
             'FANWHY_SAMPLING__PULSE: expected true or false, found "' + "x" * 39 + '…"',
@@ -312,6 +311,7 @@ def test_wrong_in_the_environment(tmp_path: Path, environment: dict[str, str], l
         ("FANWHY_ENV_FANWHY_BROKER", "FANWHY_ENV_FANWHY_BROKER: no such setting, passed over; "),
         # services of Kubernetes, called fanwhy or fanwhy-broker
         ("FANWHY_SERVICE_HOST", "FANWHY_SERVICE_HOST: no such setting, passed over; "),
+        ("FANWHY_SENSES", "FANWHY_SENSES: no such setting, passed over; "),  # a section
         ("FANWHY_PORT", "FANWHY_PORT: no such setting, passed over; "),
         ("FANWHY_BROKER_PORT", "FANWHY_BROKER_PORT: no such setting, passed over; "),
         ("FANWHY_PUBLISHING__HEARTBEATS__CPU__X", "no such setting"),
