@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 # The health of subsystems may change several times in a row.
 _INFO_SECONDS = 10.0
+# What waiting for the disk may cost when something has happened; a slow one is not waited for.
+_KEPT_SECONDS = 0.02
 DISCOVERY = "discovery"
 _PREFIX = "prefix"
 
@@ -194,8 +196,11 @@ class Cycle:
         self._tell(self._life.unfinished.left())
 
     def _tell(self, events: Sequence[EventReading]) -> None:
-        self._life.unfinished.note(events)
+        """The journal first: an end that is struck out before it is kept would never be told."""
         self.outlet.tell(events)
+        if events:
+            self.presence.outbox.flush(_KEPT_SECONDS)
+        self._life.unfinished.note(events)
 
     def _guarded(self, name: str, action: Callable[[], None]) -> None:
         self.pipeline.guarded(name, action)

@@ -446,6 +446,26 @@ def test_an_event_that_is_refused_is_offered_again(
     assert len([each for each in caplog.records if "does not take" in each.message]) == 1
 
 
+def test_a_refusal_for_a_reason_that_paho_does_not_know_ends_nothing(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH and len(got.body) > 5000:
+            peer.send(packet(PUBACK, got.packet_id + b"\x95"))  # as mosquitto's message_size_limit
+        else:
+            broker.behave(peer, got)
+
+    broker.handle = refuse
+    one = run(broker.url)
+    one.outbox.put(state("host/catalogue", b"x" * 6000, 1))
+    one.outbox.put(event(1))
+    one.session.start()
+    broker.wait(lambda: broker.topics()[-1:] == ["host/event"])
+    one.session.stop([], timeout=5)
+    assert len(broker.connects) == 1
+    assert "does not take what we publish to host/catalogue" in caplog.text
+
+
 def test_a_message_that_ends_every_connection_is_left_out(
     broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
