@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 _INFO_SECONDS = 10.0
 # What waiting for the disk may cost when something has happened; a slow one is not waited for.
 _KEPT_SECONDS = 0.02
+# By this sample a load that goes on is known again; before it, all looks quiet.
+_SETTLED = 3
 DISCOVERY = "discovery"
 _PREFIX = "prefix"
 
@@ -127,7 +129,7 @@ class Cycle:
         sample = self.pipeline.sample()
         self._tell(sample.events)
         if sample.verdict is not None:
-            if self.verdict is None:
+            if self._samples >= _SETTLED:
                 self._tell(self._life.unfinished.state_now(sample.verdict.state))
             self.verdict = sample.verdict
             self._guarded(topics.PICTURE, lambda: self._draw(sample))

@@ -82,8 +82,7 @@ def test_who_was_long_not_seen_gives_its_name_up(stage: Stage, make_account: Mak
     batch = {"kind": "job", "label": "batch.sh", "script": "batch.sh", "command": "batch.sh"}
     stage.play(make_account("xmrig", 3.5, members=("xmrig", "bash"), **batch), lasting=8)
     others = [make_account(name, 3.5, members=(name,), **batch) for name in ("spin", "whirl")]
-    for _ in range(8):
-        verdict = [stage.step(other) for other in others][-1]
+    verdict = [stage.step(other) for _ in range(8) for other in others][-1]
     assert "miner" not in (verdict.headline or "")
     assert [cause.label for cause in verdict.causes] == ["batch.sh"]
 
