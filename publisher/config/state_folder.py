@@ -29,6 +29,14 @@ def save(path: Path, content: str) -> None:
         raise
 
 
+def is_gone(descriptor: int, path: str | Path) -> bool:
+    """Whether an open file is not the one of that path any more: it, or its folder, was removed."""
+    try:
+        return not os.path.samestat(os.fstat(descriptor), os.stat(path))  # noqa: PTH116
+    except OSError:
+        return True
+
+
 def nameless(name: str) -> int:
     """A descriptor of an empty file that no folder lists, in memory where the system can do that.
 

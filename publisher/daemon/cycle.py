@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 # The health of subsystems may change several times in a row.
 _INFO_SECONDS = 10.0
+# What waiting for the disk may cost when something has happened; a slow one is not waited for.
+_KEPT_SECONDS = 0.02
+# By this sample a load that goes on is known again; before it, all looks quiet.
+_SETTLED = 3
 DISCOVERY = "discovery"
 _PREFIX = "prefix"
 # Without a look for so many periods of sampling nobody has watched.
@@ -131,7 +135,7 @@ class Cycle:
         self._guarded(topics.TIMELINE, lambda: self._remember(sample, clock_set=bool(step)))
         self._tell(sample.events)
         if sample.verdict is not None:
-            if self.verdict is None:
+            if self._samples >= _SETTLED:
                 self._tell(self._life.unfinished.state_now(sample.verdict.state))
             self.verdict = sample.verdict
         if self._samples:  # the first of all has no rates and no books: it is not sent
@@ -203,9 +207,12 @@ class Cycle:
         self._tell(self._life.unfinished.left())
 
     def _tell(self, events: Sequence[EventReading]) -> None:
-        self._life.unfinished.note(events)
+        """The journal first: an end that is struck out before it is kept would never be told."""
         self._life.timeline.note(events, time.time())
         self.outlet.tell(events)
+        if events:
+            self.presence.outbox.flush(_KEPT_SECONDS)
+        self._life.unfinished.note(events)
 
     def _guarded(self, name: str, action: Callable[[], None]) -> None:
         self.pipeline.guarded(name, action)

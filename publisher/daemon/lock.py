@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from publisher.config.state_folder import is_gone
 from publisher.errors import FanwhyError, SourceError
 from publisher.sources.files import KernelFiles
 
@@ -63,13 +64,19 @@ class Claim:
             self._name = None
 
     def tick(self, now: float) -> None:
-        """Tries again, now and then, what has failed.
+        """Tries again, now and then, what has failed; claims a folder anew that was taken away.
 
         Raises:
             FanwhyError: another fanwhy was faster.
         """
-        if self._descriptor is None and now >= self._again_at:
-            self._again_at = now + _RETRY_SECONDS
+        if now < self._again_at:
+            return
+        self._again_at = now + _RETRY_SECONDS
+        if self._descriptor is not None and is_gone(self._descriptor, f"{self._folder}/{_LOCK}"):
+            log.warning("state folder %s was taken away: it is made anew", self._folder)
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self._descriptor is None:
             self._try()
 
     def _try(self) -> None:

@@ -37,7 +37,8 @@ class Unfinished:
 
     def __init__(self, folder: str | None) -> None:
         self._path = Path(folder, _FILE) if folder else None
-        self._open: dict[str, dict[str, Any]] = {}
+        # Several of one key: two that read alike and began together, as all do at the start.
+        self._open: dict[str, list[dict[str, Any]]] = {}
         self._state: str | None = None
         self._state_id = ""
         self._left, self._left_state = self._load()
@@ -54,18 +55,28 @@ class Unfinished:
         changed = False
         for event in events:
             key = _key(event)
-            if event.event in _ENDS and len(self._open) < _MOST:
+            if event.event in _ENDS and sum(map(len, self._open.values())) < _MOST:
                 facts = {name: getattr(event, name) for name in _KEPT}
-                self._open[key] = {k: v for k, v in facts.items() if v is not None}
+                kept = {k: v for k, v in facts.items() if v is not None}
+                # An alert that is raised again, for it is worse by now, is cleared once.
+                self._open[key] = [*([] if event.alert else self._open.get(key, [])), kept]
                 changed = True
             elif event.event in _ENDS.values():
-                self._open.pop(key, None)
+                self._close(key)
                 changed = True
             if event.event == "state_changed":
                 self._state, self._state_id = event.state, str(event.id)
                 self._left_state, changed = None, True
         if changed:
             self._save()
+
+    def _close(self, key: str) -> None:
+        """Forgets what began first of those that have the key."""
+        alike = self._open.get(key)
+        if alike:
+            del alike[0]
+        if not alike:
+            self._open.pop(key, None)
 
     def state_now(self, state: str | None) -> list[EventReading]:
         """That the machine is quiet again, where an earlier run has left it in another state.
@@ -108,7 +119,7 @@ class Unfinished:
             "version": _VERSION,
             "state": self._state,
             "state_id": self._state_id,
-            "open": list(self._open.values()),
+            "open": [began for alike in self._open.values() for began in alike],
         }
         try:
             save(self._path, json.dumps(body, separators=(",", ":")))

@@ -6,6 +6,8 @@ written anew with what still waits. A line that a crash cut short is passed over
 keeps ids sees each event once: after a crash between sending and confirming an event is sent
 again with the same id.
 
+A file that was taken away, folder and all, is made anew with the next event.
+
 A disk that is slow or full delays no event: a thread of its own writes, moments after the
 event. What could not be written is kept in memory, and the file is made anew once it can be.
 """
@@ -21,6 +23,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from publisher.config.state_folder import is_gone
 from publisher.contract.messages import Message
 
 log = logging.getLogger(__name__)
@@ -178,6 +181,10 @@ class Journal:
     def _attempt(self, path: Path, lines: list[str], messages: list[Message]) -> None:
         """Brings the file up to date: adds the lines, or makes it anew of what waits."""
         long = self._lines + len(lines) > 2 * LIMIT
+        if self._file is not None and is_gone(self._file, path):
+            log.warning("%s was taken away: it is made anew", path)
+            os.close(self._file)
+            self._file = None
         try:
             if self._file is None or self._behind or long or not messages:
                 self._renew(path, messages)

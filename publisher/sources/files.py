@@ -13,12 +13,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
 from publisher.errors import AbsentError, DeniedError, SourceError
+
+if sys.platform != "win32":
+    import resource
 
 UNTOLD = b"-"
 """Stands in a row of numbers for one that a system other than Linux does not tell."""
@@ -34,6 +38,8 @@ _ONE_RECORD = re.compile(
 # Bytes that no record of these is longer than. A mount's, a processor's or an array's may be.
 _LONGEST_RECORD = {"dev": 512, "diskstats": 512, "vmstat": 64, "wireless": 512}
 _PATIENCE = 16  # times as many refused as may stay open: more than are read in any sample
+_REST = 48  # descriptors that the broker, the log, the state folder and single reads take
+_FULL = {errno.EMFILE, errno.ENFILE}
 # What a vanished device or process answers through a descriptor that is still open.
 _GONE = {errno.ENODEV, errno.ESRCH, errno.ENXIO, errno.ESTALE, errno.EBADF}
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, *_GONE}
@@ -74,7 +80,7 @@ class KernelFiles:
 
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")
-        self._held = held
+        self._held = held_at_most(held)
         self._descriptors: dict[str, _Open] = {}
         self._used: set[str] = set()
         self._refused = 0
@@ -106,6 +112,8 @@ class KernelFiles:
             descriptor = _Open(os.open(self.root + path, os.O_RDONLY), whole_below(path))
             content = whole(descriptor.number, descriptor.enough)
         except OSError as error:
+            if self._made_room(error):
+                return self.read(path, keep=keep)
             raise translated(error, path) from error
         if keep:
             self._keep(path, descriptor)
@@ -131,6 +139,17 @@ class KernelFiles:
                 return
         # Subsystems that may hang read in threads of their own: the first to open a file wins.
         self._descriptors.setdefault(path, descriptor)
+
+    def _made_room(self, error: OSError) -> bool:
+        """Whether that failed for want of descriptors, and ours were let go: half as many may stay.
+
+        What is held open makes reading cheaper; what cannot be opened is not known at all.
+        """
+        if error.errno not in _FULL or not self._descriptors:
+            return False
+        self._held = len(self._descriptors) // 2
+        self.close()
+        return True
 
     def text(self, path: str, *, keep: bool = True) -> str:
         """The content as text without surrounding white space; undecodable bytes are replaced."""
@@ -168,6 +187,8 @@ class KernelFiles:
         except OSError as error:
             if error.errno in _ABSENT:
                 return []
+            if self._made_room(error):
+                return self.names(path)
             raise translated(error, path) from error
 
     def exists(self, path: str) -> bool:
@@ -196,6 +217,16 @@ class KernelFiles:
         """Closes every held descriptor."""
         self._descriptors.clear()
         self._used.clear()
+
+
+def held_at_most(wanted: int) -> int:
+    """How many descriptors may stay open of so many: two hold some, and the rest needs its own."""
+    if sys.platform == "win32":
+        return wanted
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    return max(min(wanted, (limit - _REST) // 2), 0)
 
 
 def whole_below(path: str) -> int:

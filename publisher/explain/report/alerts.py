@@ -29,7 +29,6 @@ from publisher.ledger.accounts import Account, Balance
 _OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
 _HIDING_SECONDS: Final = 120.0
-_POSES: Final = "kernel thread"
 _ALL_CORES: Final = 0.8
 _FULL_PERCENT: Final = 99.0
 _SLACK_PERCENT: Final = 1.0
@@ -361,7 +360,7 @@ def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
     much = _ALL_CORES * balance.cores * balance.window_seconds
     for cause in causes:
         account = cause.account
-        if _POSES in account.clues.disguise and not cause.suspicious:
+        if cause.poses and not cause.suspicious:
             words = f"Possibly cryptomining: {cause.named.label} {account.clues.disguise}"
             yield _blaming([cause], Condition("cryptomining", cause.key, "warning", words, 0.0))
             continue

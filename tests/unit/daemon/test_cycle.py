@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from publisher.contract.messages import Message
-from publisher.contract.readings import ExplanationReading, InfoReading
+from publisher.contract.readings import EventReading, ExplanationReading, InfoReading
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
@@ -138,3 +138,16 @@ def test_what_was_is_told_and_kept(
     cycle.end_explanations(tell=True)
     (last,) = json.loads(waiting(cycle)["host/timeline"].payload)["states"]
     assert "ended" in last
+
+
+def test_all_that_looks_quiet_at_the_start_is_not_told_as_quiet(tmp_path: Path) -> None:
+    busy = EventReading(id="r-4", event="state_changed", state="busy", previous_state="quiet")
+    Unfinished(str(tmp_path)).note([busy])
+    cycle = cycle_of(Settings(root="/"), tmp_path)
+    told: list[int] = []
+    for number in range(4):
+        cycle.sample()
+        if any(b'"r-4-end"' in each.payload for each in cycle.presence.outbox.take()):
+            told.append(number)
+    cycle.pipeline.close()
+    assert told in ([3], [])  # a machine that is busy meanwhile says so instead

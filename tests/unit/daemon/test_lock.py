@@ -127,3 +127,15 @@ def test_what_can_be_read_alone_can_be_locked(
     with pytest.raises(FanwhyError, match="runs already"):
         claim(str(tmp_path))
     os.close(ours)
+
+
+def test_a_folder_that_was_taken_away_is_claimed_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    ours = Claim(str(folder))
+    (folder / "lock").unlink()
+    folder.rmdir()
+    ours.tick(1000.0)
+    with pytest.raises(FanwhyError, match="runs already"):
+        claim(str(folder))
+    ours.close()
+    os.close(claim(str(folder)))

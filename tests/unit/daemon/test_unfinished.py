@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_what_has_ended_is_not_told_again(tmp_path: Path) -> None:
     first.note([BEGAN])
     first.note([ENDED])
     assert next_start(tmp_path).left() == []
+
+
+def test_two_that_read_alike_and_began_together_both_end(tmp_path: Path) -> None:
+    first = Unfinished(str(tmp_path))
+    twin = replace(BEGAN, id="r-9")
+    first.note([BEGAN, twin])
+    assert [event.id for event in next_start(tmp_path).left()] == ["r-1-end", "r-9-end"]
+    first.note([ENDED])
+    assert [event.id for event in next_start(tmp_path).left()] == ["r-9-end"]
+    first.note([replace(ENDED, id="r-10"), RAISED, replace(RAISED, id="r-11")])
+    assert [event.id for event in next_start(tmp_path).left()] == ["r-11-end"]
 
 
 def test_a_start_that_is_killed_too_says_the_same_words(tmp_path: Path) -> None:

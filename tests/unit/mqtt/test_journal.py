@@ -234,3 +234,21 @@ def test_where_no_thread_can_be_had_to_the_end_all_is_written_then(
     journal.append(event("a"))
     journal.close()
     assert kept(path) == ["a"]
+
+
+def test_a_folder_that_is_taken_away_is_made_anew_with_all_that_waits(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(str(path))
+    journal.append(event("a"))
+    written(journal)
+    path.unlink()
+    path.parent.rmdir()
+    journal.append(event("b"))
+    written(journal)
+    assert kept(path) == ["a", "b"]
+    journal.confirm("a")
+    journal.append(event("c"))
+    written(journal)
+    assert kept(path) == ["b", "c"]
+    assert caplog.text.count("taken away") == 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.sources.files import KernelFiles
+from publisher.sources.files import KernelFiles, held_at_most
 
 
 @pytest.fixture
@@ -210,3 +211,31 @@ def test_links_resolve_within_the_root(root: Path) -> None:
     files = KernelFiles(root)
     assert files.link("/sys/class/nvme0") == "/sys/devices/pci0000:00/nvme0"
     assert files.link("/sys/class/escape") is None
+
+
+def test_where_descriptors_are_few_none_is_kept_from_the_rest(root: Path) -> None:
+    for number in range(8):
+        (root / f"proc/{number}").write_text(f"{number}\n")
+    files = KernelFiles(root)
+    for number in range(7):
+        files.integer(f"/proc/{number}")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+    try:
+        assert files.integer("/proc/7") == 7
+        assert files.names("/proc") == [str(number) for number in range(8)]
+        assert KernelFiles(root, held=100).read("/proc/1") == b"1\n"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize(("limit", "held"), [(1024, 256), (256, 104), (64, 8), (20, 0)])
+def test_the_rest_has_room_beside_what_stays_open(limit: int, held: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+    try:
+        assert held_at_most(256) == held
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
