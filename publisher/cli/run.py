@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from publisher.cli.options import Broker, Config, Prefix, settings_of
+from publisher.cli.options import BROKER_FLAG, Broker, Config, Prefix, settings_of
 from publisher.config.load import Loaded
-from publisher.config.state_folder import state_dir
+from publisher.config.state_folder import keep_private, state_dir
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode
 from publisher.contract.topics import readings_of
@@ -44,7 +44,11 @@ def command(broker: Broker = None, prefix: Prefix = None, config: Config = None)
     if hasattr(signal, "SIGHUP"):
         # Until the daemon is there to obey it there is nothing to read again; it would end us.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    launch = prepare(settings_of(broker, prefix, config), broker, prefix, config)
+    launch = prepare(settings_of(broker, prefix, config), prefix, config)
+    if broker is not None:  # everybody may read command lines, but not the environment
+        os.environ[BROKER_FLAG] = broker
+    if home := state_dir():
+        keep_private(home)
     if sys.platform == "win32" or not sys.executable:
         from publisher.daemon import __main__ as daemon  # noqa: PLC0415  # only where nothing can be executed
 
@@ -60,19 +64,15 @@ def command(broker: Broker = None, prefix: Prefix = None, config: Config = None)
         raise FanwhyError(f"{sys.executable}: cannot be started: {error.strerror}") from error
 
 
-def prepare(
-    loaded: Loaded[Settings], broker: str | None, prefix: str | None, config: str | None
-) -> Launch:
-    """All that the daemon needs.
+def prepare(loaded: Loaded[Settings], prefix: str | None, config: str | None) -> Launch:
+    """All that the daemon needs; what ``--broker`` said stands in the environment by then.
 
     Args:
         loaded: the settings.
-        broker: what ``--broker`` said, for when the daemon reads the configuration again.
-        prefix: likewise ``--prefix``.
+        prefix: what ``--prefix`` said, for when the daemon reads the configuration again.
         config: likewise ``--config``.
     """
-    flags = {"--broker": broker, "--prefix": prefix,
-             "--config": str(Path(config).absolute()) if config else None}  # fmt: skip
+    flags = {"--prefix": prefix, "--config": str(Path(config).absolute()) if config else None}
     given = [word for flag, value in flags.items() if value is not None for word in (flag, value)]
     catalogue = Envelope(loaded.settings.host).wrap(
         json_schema(readings_of(all_topics())), time.time()
