@@ -7,7 +7,6 @@ import os
 import stat
 from pathlib import Path
 
-
 _FOLDER, _FILE = 0o700, 0o600  # what runs here, when, and how warm it gets is our user's alone
 _OURS = "fanwhy"
 FILES = ("events", "day.json", "learned.json", "open.json", "energy.json", "lock", "machine-id")
@@ -43,7 +42,7 @@ def save(path: Path, content: str) -> None:
     os.makedirs(path.parent, _FOLDER, exist_ok=True)  # noqa: PTH103  # not with parents' mode
     draft = path.with_suffix(".new")
     try:
-        with open(draft, "w", encoding="utf-8", opener=_for_us) as file:  # noqa: PTH123
+        with open(draft, "w", encoding="utf-8", opener=_for_us) as file:
             file.write(content)
         os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
     except OSError:
