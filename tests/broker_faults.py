@@ -188,7 +188,8 @@ def _briefly_mute(stage: Stage) -> None:
 def _unacknowledged(stage: Stage) -> None:
     before = stage.proxy.passed.swallowed
     stage.proxy.swallowing = True
-    wait_until(lambda: stage.proxy.passed.swallowed > before, 30)
+    with contextlib.suppress(AssertionError):  # a wary daemon gets no further than its status
+        wait_until(lambda: stage.proxy.passed.swallowed > before)
     stage.proxy.swallowing = False
     stage.proxy.cut()
 

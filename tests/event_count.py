@@ -96,6 +96,14 @@ class Count:
     doubled: int
     disordered: int
 
+    @property
+    def briefly(self) -> str:
+        """While it goes on: what is missing is on its way."""
+        return (
+            f"made {self.made}, seen {self.seen}, on the way {self.made - self.seen}, "
+            f"doubled {self.doubled}, out of order {self.disordered}"
+        )
+
     def __str__(self) -> str:
         return (
             f"made {self.made}, at the broker {self.taken}, at the reader {self.seen}; "

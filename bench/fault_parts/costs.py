@@ -20,7 +20,7 @@ class Figures:
         at: monotonic seconds.
         new_life: it is another process than the last time.
         pss: proportional set size in MB.
-        rss: anonymous resident size in MB.
+        rss: the part of it that is the daemon's alone, in MB: no file's, shared with nobody.
         files: open descriptors.
     """
 
@@ -34,7 +34,7 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{self.pss:6.2f}  {self.rss:6.2f}  {self.files:5}  {self.threads:7}  "
+            f"{self.pss:6.2f}  {self.rss:9.2f}  {self.files:5}  {self.threads:7}  "
             f"{self.cpu_percent:5.2f}"
         )
 

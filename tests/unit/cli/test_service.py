@@ -31,7 +31,9 @@ def test_the_sandbox_hides_nothing_that_is_watched() -> None:
 
 def test_no_right_is_given_that_is_not_asked_for() -> None:
     lines = UNIT.read_text("utf-8").splitlines()
-    given = [line for line in lines if re.match(r"(AmbientCapabilities|CapabilityBoundingSet)=", line)]
+    given = [
+        line for line in lines if re.match(r"(AmbientCapabilities|CapabilityBoundingSet)=", line)
+    ]
     assert given == ["CapabilityBoundingSet="]
     # An empty value takes back what stands before it: it must come first.
     commented = [at for at, line in enumerate(lines) if line.startswith("#CapabilityBoundingSet=")]
