@@ -121,7 +121,7 @@ class OpenAccount:
             self.threads += process.threads - before[1]
 
     def close(self) -> None:
-        """Lets go of its processes, which know it, too: nothing is left for the collector to find."""
+        """Lets go of its processes, which know it, too: that is no work for the collector."""
         self.root = self.most = self.worker = None
         self.processes = {}
 
