@@ -49,7 +49,6 @@ def test_a_full_collection_comes_soon() -> None:
     settle()
     before = gc.get_stats()[2]["collections"]
     young, middle, full = gc.get_threshold()
-    kept: list[list[Knot]] = []
-    for _ in range((middle + 1) * (full + 2)):
-        kept.append([Knot() for _ in range(young + 1)])
+    kept = [[Knot() for _ in range(young + 1)] for _ in range((middle + 1) * (full + 2))]
+    assert len(kept) > full
     assert gc.get_stats()[2]["collections"] > before
