@@ -220,6 +220,7 @@ class Pipeline:
         self._runner.close()
         if self._ledger:
             self._ledger.close()
+        self._watcher.close()
         self.sources.files.close()
 
     def _balance(self, readings: Mapping[str, Reading]) -> Balance | None:
@@ -247,6 +248,10 @@ class ProcessWatcher:
         return Traits(
             libraries=shown.libraries, serves=tuple(sorted(shown.serves)), gpu=shown.computes
         )
+
+    def close(self) -> None:
+        """Lets go of what may wait for a process."""
+        self._memory_locked.close()
 
 
 def _memory_signs(memory: Reading | None) -> MemorySigns:
