@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,18 @@ def _threads() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one.name == "process-memory"]
 
 
+def _wait_for(event: threading.Event) -> bytes:
+    event.wait()
+    return b"late"
+
+
 def test_who_comes_back_late_leaves_no_thread_behind() -> None:
     """A machine that is busy keeps somebody waiting for a moment now and then, all its life."""
     before = len(_threads())
     locked = MemoryLocked()
     for pid in range(4):
         late = threading.Event()
-        assert locked.read(pid, lambda late=late: late.wait() and b"", b"-") == b"-"
+        assert locked.read(pid, partial(_wait_for, late), b"-") == b"-"
         late.set()
         wait_until(lambda: locked.read(99, lambda: b"here", b"-") == b"here")
         wait_until(lambda: len(_threads()) <= before + 2)
@@ -72,7 +78,7 @@ def test_who_comes_back_late_leaves_no_thread_behind() -> None:
 def test_a_thread_that_is_stuck_at_the_end_ends_when_it_comes_back() -> None:
     before = len(_threads())
     locked, late = MemoryLocked(), threading.Event()
-    assert locked.read(7, lambda: late.wait() and b"", b"-") == b"-"
+    assert locked.read(7, partial(_wait_for, late), b"-") == b"-"
     locked.close()
     assert len(_threads()) == before + 1
     late.set()
