@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 
-_FULL_EVERY = 2  # collections of middle age; a full one takes a millisecond
+_FULL_EVERY = 0  # as often as one of middle age; with so little left it takes a millisecond
 
 
 def settle() -> None:
