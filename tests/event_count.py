@@ -133,15 +133,14 @@ class Tally:
         lines = (line.split() for line in self.noted.read_text().splitlines())
         return {key: int(when) / 1e9 for when, key in lines}
 
-    def all_seen(self) -> bool:
-        return self.made().keys() <= self.reader.ids
-
     def settle(self, timeout: float) -> Count:
-        """The count once the reader has everything, or the time is over."""
+        """The count once the reader has all that it can get, or the time is over."""
         deadline = time.monotonic() + timeout
-        while not self.all_seen() and time.monotonic() < deadline:
+        while True:
+            count = self.count()
+            if not (count.lost or count.broker_lost) or time.monotonic() > deadline:
+                return count
             time.sleep(0.1)
-        return self.count()
 
     def count(self) -> Count:
         made, taken, seen = self.made(), self.proxy.passed.taken, self.reader.ids
