@@ -51,13 +51,14 @@ class Reader:
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         content = json.loads(message.payload)
-        key = content.pop("id")
+        key = content["id"]
         if key in self._ids:
             self.repeats += 1
             return
-        said = json.dumps(content, sort_keys=True)
-        self.doubled += said in self._said
-        self._said.add(said)
+        if key.startswith("made-up"):  # of the others two may read alike: two jobs of one name
+            said = content["message"]
+            self.doubled += said in self._said
+            self._said.add(said)
         self._ids.add(key)
         self.order.append(key)
 
@@ -82,7 +83,7 @@ class Count:
         broker_lost: taken by the broker, which has not handed it on.
         unwritten: lost, and made in the moment before the daemon was killed.
         repeats: what came to the reader with an id that it had.
-        doubled: what came to it twice, with two ids.
+        doubled: what came to it twice, with two ids; of those made up, which never read alike.
         disordered: neighbours at the reader that were made the other way round.
     """
 
