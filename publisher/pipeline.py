@@ -244,6 +244,7 @@ class Pipeline:
         self._runner.close()
         if self._ledger:
             self._ledger.close()
+        self._watcher.close()
         self.sources.files.close()
 
     def _tell_unmatched(self, read: Mapping[str, Reading]) -> None:
@@ -289,6 +290,10 @@ class ProcessWatcher:
         return Traits(
             libraries=shown.libraries, serves=tuple(sorted(shown.serves)), gpu=shown.computes
         )
+
+    def close(self) -> None:
+        """Lets go of what may wait for a process."""
+        self._memory_locked.close()
 
 
 def _memory_signs(memory: Reading | None) -> MemorySigns:

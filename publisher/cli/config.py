@@ -23,5 +23,5 @@ def command(
     """Read the configuration for the running daemon."""
     if not resolved or sys.stdout.isatty():
         raise ConfigError("for the daemon's own use; fanwhy-pub check shows what is in force")
-    launch = prepare(settings_of(broker, prefix, config), broker, prefix, config)
+    launch = prepare(settings_of(broker, prefix, config), prefix, config)
     sys.stdout.buffer.write(launch.dump())

@@ -13,12 +13,16 @@ from publisher.contract.printable import printable
 from publisher.daemon.settings import Settings
 
 _PANEL = "Configuration"
+BROKER_FLAG = "_FANWHY_BROKER_FLAG"
+"""The variable in which the daemon hands on what ``--broker`` said, which may hold a password."""
 
 Broker = Annotated[
     str | None,
     typer.Option(
         "--broker",
         metavar="URL",
+        envvar=BROKER_FLAG,
+        show_envvar=False,
         help="Where the broker is: mqtt://host, mqtts://user@host:8883, ws:// or wss://. "
         "Also FANWHY_BROKER.",
         rich_help_panel=_PANEL,

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from publisher.cli.options import Broker, Config, Prefix, settings_of
+from publisher.cli.options import BROKER_FLAG, Broker, Config, Prefix, settings_of
 from publisher.config.load import Loaded
-from publisher.config.state_folder import state_dir
+from publisher.config.state_folder import keep_private, state_dir
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode
 from publisher.contract.topics import readings_of
@@ -40,7 +40,11 @@ def command(broker: Broker = None, prefix: Prefix = None, config: Config = None)
         fanwhy-pub run --broker mqtts://me@broker.local --prefix 'host/{hostname}'
         FANWHY_BROKER=mqtt://nas.local fanwhy-pub run
     """
-    launch = prepare(settings_of(broker, prefix, config), broker, prefix, config)
+    launch = prepare(settings_of(broker, prefix, config), prefix, config)
+    if broker is not None:  # everybody may read command lines, but not the environment
+        os.environ[BROKER_FLAG] = broker
+    if home := state_dir():
+        keep_private(home)
     if sys.platform == "win32" or not sys.executable:
         from publisher.daemon import __main__ as daemon  # noqa: PLC0415  # only where nothing can be executed
 
@@ -56,19 +60,15 @@ def command(broker: Broker = None, prefix: Prefix = None, config: Config = None)
         raise FanwhyError(f"{sys.executable}: cannot be started: {error.strerror}") from error
 
 
-def prepare(
-    loaded: Loaded[Settings], broker: str | None, prefix: str | None, config: str | None
-) -> Launch:
-    """All that the daemon needs.
+def prepare(loaded: Loaded[Settings], prefix: str | None, config: str | None) -> Launch:
+    """All that the daemon needs; what ``--broker`` said stands in the environment by then.
 
     Args:
         loaded: the settings.
-        broker: what ``--broker`` said, for when the daemon reads the configuration again.
-        prefix: likewise ``--prefix``.
+        prefix: what ``--prefix`` said, for when the daemon reads the configuration again.
         config: likewise ``--config``.
     """
-    flags = {"--broker": broker, "--prefix": prefix,
-             "--config": str(Path(config).absolute()) if config else None}  # fmt: skip
+    flags = {"--prefix": prefix, "--config": str(Path(config).absolute()) if config else None}
     given = [word for flag, value in flags.items() if value is not None for word in (flag, value)]
     catalogue = Envelope(loaded.settings.host).wrap(
         json_schema(readings_of(all_topics())), time.time()
@@ -88,17 +88,25 @@ def python() -> list[str]:
     return [sys.executable, "-P"]
 
 
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+"""What has glibc give memory back: one heap, whose end is trimmed, instead of one a thread, and
+limits that stay as they are instead of growing with the largest block ever freed. Python runs one
+thread at a time, so that none waits for another's heap (mallopt(3))."""
+
+
 def environment() -> dict[str, str]:
-    """Ours, with the place of this package where the interpreter would not find it by itself."""
+    """Ours, with how memory is kept, and the place of this package where it would not be found."""
+    inherited = {**_ALLOCATOR, **os.environ}
     home = str(Path(__file__).resolve().parents[2])
     known = {str(Path(path).resolve()) for path in [*site.getsitepackages(), *_user_site()]}
     if home in known:
-        return dict(os.environ)
-    inherited = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([home, *([inherited] if inherited else [])]),
-    }
+        return inherited
+    path = inherited.get("PYTHONPATH")
+    return {**inherited, "PYTHONPATH": os.pathsep.join([home, *([path] if path else [])])}
 
 
 def _user_site() -> list[str]:

@@ -7,6 +7,30 @@ import os
 import stat
 from pathlib import Path
 
+_FOLDER, _FILE = 0o700, 0o600  # what runs here, when, and how warm it gets is our user's alone
+_OURS = "fanwhy"
+FILES = (
+    "events", "day.json", "learned.json", "open.json", "energy.json", "totals.json", "fans.json",
+    "lock", "machine-id",
+)  # fmt: skip
+"""All that is kept in it."""
+
+
+def keep_private(folder: str) -> None:
+    """Makes the folder if it can, and has nobody else read what we keep there, now or before.
+
+    A folder of another name may be somebody's home: of that only our own files are closed.
+    """
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, _FOLDER, exist_ok=True)  # noqa: PTH103  # a word, as state_dir gives it
+    closed = [(f"{folder}/{name}", _FILE) for name in FILES]
+    if os.path.basename(os.path.normpath(folder)) == _OURS:  # noqa: PTH119
+        closed.append((folder, _FOLDER))
+    for path, mode in closed:
+        with contextlib.suppress(OSError):  # not there, another user's, or no modes
+            if os.stat(path).st_mode & 0o077:  # noqa: PTH116
+                os.chmod(path, mode)  # noqa: PTH101
+
 
 def save(path: Path, content: str) -> None:
     """Replaces the file; a reader gets the old content or the new, nothing in between.
@@ -18,10 +42,11 @@ def save(path: Path, content: str) -> None:
     Raises:
         OSError: as the operating system says; the old file is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(path.parent, _FOLDER, exist_ok=True)  # noqa: PTH103  # not with parents' mode
     draft = path.with_suffix(".new")
     try:
-        draft.write_text(content, "utf-8")
+        with open(draft, "w", encoding="utf-8", opener=_for_us) as file:
+            file.write(content)
         os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
     except OSError:
         with contextlib.suppress(OSError):
@@ -35,6 +60,13 @@ def is_gone(descriptor: int, path: str | Path) -> bool:
         return not os.path.samestat(os.fstat(descriptor), os.stat(path))  # noqa: PTH116
     except OSError:
         return True
+
+
+def _for_us(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, _FILE)
+    if os.name == "posix" and stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, _FILE)  # one that a crash has left may have another mode
+    return descriptor
 
 
 def nameless(name: str) -> int:

@@ -37,6 +37,7 @@ def main(launch: Launch) -> int:
             claim = Claim(home)
             voice.addFilter(claim)
         app = App(launch, home=home, claim=claim, voice=voice)
+        del launch  # a reload puts another one in its place
         signal.set_wakeup_fd(app.wake_descriptor, warn_on_full_buffer=False)
         _on(("SIGTERM", "SIGINT", "SIGBREAK"), app.stop)
         _on(("SIGHUP",), app.reload)

@@ -13,6 +13,7 @@ from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
 from publisher.contract.readings import EventReading, ExplanationReading, InfoReading
 from publisher.daemon.clock import Clock
+from publisher.daemon.garbage import settle
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.scheduler import Scheduler
@@ -143,6 +144,7 @@ class Cycle:
         self._samples += 1
         if self._samples == 2:
             self._say_what_is_absent()
+            settle()  # all is loaded and built
         self.presence.poll()
         self.scheduler.sampled(sample.now, again_in=sample.again_in)
         self._life.self_metrics.sampled(time.thread_time() - began)

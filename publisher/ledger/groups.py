@@ -476,6 +476,7 @@ class Groups:
         for account in closed:
             self.accounts.pop(account.group.key, None)
             self._nameless.pop(account, None)
+            account.close()
         self._alike = {comm: kin for comm, kin in self._alike.items() if kin not in closed}
         for path, counter in list(self.counters.items()):
             for account in closed & counter.accounts.keys():

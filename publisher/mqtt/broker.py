@@ -7,6 +7,7 @@ them (1883, 8883, 80, 443); a path only for websockets (``/mqtt`` by default).
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "mqtt://localhost"
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+_FOREIGN = ("http", "https", "ftp", "tcp", "ssl", "tls", "amqp", "amqps", "unix", "file")
+"""Schemes that people try; any other word before ``://`` may be half of a password."""
+_MISSPELT = re.compile(r"(?:mqtts?|wss?):/?(?!/).*[@/]", re.IGNORECASE | re.DOTALL)
+"""``mqtt:/me:secret@host``; ``mqtt:1883`` is a host of that name."""
+_ESCAPES = "in a user name or password write %2F for /, %23 for #, %3F for ?, %40 for @"
+_NO_HOST = "no host name; write mqtt://host or mqtts://user@host:port"
+_WRONG = {
+    "the port": f"the port must be a number from 1 to 65535; {_ESCAPES}",
+    "the address": f"not an address such as mqtts://user@host:8883; {_ESCAPES}, "
+    "and [ ] around an IPv6 address",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,28 +109,35 @@ def parse_url(url: str) -> Endpoint:
 
     Raises:
         ConfigError: unknown scheme, no host, a bad port, or a path without websockets. The
-            message never repeats the URL's password.
+            message repeats nothing of the URL: any part of it may be a password in the wrong place.
     """
-    parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    if _MISSPELT.match(url):
+        raise ConfigError(f"broker: {_NO_HOST}")
+    try:
+        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        wrong = "the port" if "ort" in str(error) else "the address"
+        raise ConfigError(f"broker: {_WRONG[wrong]}") from None
     scheme = parts.scheme.lower()
     if scheme not in _PORTS:
-        raise ConfigError(f"broker: unknown scheme {scheme!r}; use mqtt, mqtts, ws or wss")
-    try:
-        port = parts.port or _PORTS[scheme]
-    except ValueError:
-        raise ConfigError("broker: the port must be a number from 1 to 65535") from None
-    if not parts.hostname:
-        raise ConfigError("broker: no host name; write mqtt://host or mqtts://user@host:port")
+        shown = f" {scheme!r}" if scheme in _FOREIGN else ""
+        raise ConfigError(f"broker: unknown scheme{shown}; use mqtt, mqtts, ws or wss")
+    if port == 0:
+        raise ConfigError(f"broker: {_WRONG['the port']}")
+    if not host or not host.isprintable() or " " in host:
+        raise ConfigError(f"broker: {_NO_HOST}")
+    path = parts.path if parts.path != "/" else ""
     websocket = scheme in ("ws", "wss")
-    if parts.path not in ("", "/") and not websocket:
-        raise ConfigError(f"broker: a path ({parts.path!r}) is only for ws:// and wss://")
+    if parts.query or parts.fragment or "@" in path or (path and ":" in path):
+        raise ConfigError(f"broker: what stands behind the host is no plain path; {_ESCAPES}")
+    if path and not websocket:
+        raise ConfigError(f"broker: a path is only for ws:// and wss://; {_ESCAPES}")
     return Endpoint(
-        host=parts.hostname,
-        port=port,
+        host=host,
+        port=port or _PORTS[scheme],
         tls=scheme in ("mqtts", "wss"),
-        websocket_path=(parts.path if parts.path not in ("", "/") else "/mqtt")
-        if websocket
-        else None,
+        websocket_path=(path or "/mqtt") if websocket else None,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )

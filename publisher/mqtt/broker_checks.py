@@ -58,6 +58,12 @@ def _exposed_passwords(loaded: Loaded[Any]) -> Iterator[str]:
             f"{broker.password_file}: every user of this machine may read this password; "
             f"chmod 600 {broker.password_file}"
         )
+    flag = _endpoint(loaded.layers[0].get("broker", "url"))
+    if flag and flag.password:
+        yield (
+            f"{loaded.where('broker.url')}: every user of this machine may read the password in it "
+            "(ps shows command lines); put it into broker.password_file or FANWHY_BROKER"
+        )
     endpoint = _endpoint(loaded.in_file("broker.url"))
     in_file = loaded.in_file("broker.password") or (endpoint and endpoint.password)
     if loaded.path and in_file and readable_by_all(loaded.path):

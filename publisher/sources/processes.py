@@ -381,6 +381,7 @@ class LinuxProcesses:
 
     def close(self) -> None:
         self.forget(list(self._held))
+        self._memory_locked.close()
 
     def _read_locked(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
         """What the kernel reads from the memory of a process, which a stuck thread may lock."""

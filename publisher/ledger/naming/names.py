@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -25,7 +25,8 @@ from publisher.ledger.naming.words import (
     SCRIPT,
     base,
     clean,
-    harmless,
+    harmless_option,
+    harmless_word,
     presentable,
     program_of,
     program_of_comm,
@@ -98,7 +99,7 @@ class Namer:
 
     Args:
         tables: gives them; asked when the first name is needed.
-        arguments: add further harmless words to commands.
+        arguments: add options, and bare words that are known to be harmless, to commands.
     """
 
     def __init__(
@@ -350,17 +351,22 @@ class Namer:
                 break
         text = " ".join([name, *flags, *kept])
         if self._arguments:
-            shown = [
-                word
-                for before, word in zip(["", *words], words, strict=False)
-                if word not in kept
-                and word not in flags
-                and (word.startswith("-") or program not in self.programs.secretive)
-                and harmless(word)
-                and not _SECRET.search(before)
-            ]
-            text = clean(" ".join([text, *shown]))
+            rest = self._harmless(program, words)
+            text = clean(" ".join([text, *(word for word in rest if word not in kept + flags)]))
         return Name(program=name, command=text, label=clean(text))
+
+    def _harmless(self, program: str, words: list[str]) -> Iterator[str]:
+        """The words behind a program that may be shown to whoever asked for arguments.
+
+        Options by their names; bare words only of programs that take none that is a secret, and
+        none behind an option that may be followed by one.
+        """
+        plain = program in self.programs.plain
+        for before, word in zip(["", *words], words, strict=False):
+            if _SECRET.search(before):
+                continue
+            if harmless_option(word, strung=plain) or (plain and harmless_word(word)):
+                yield word
 
 
 def _path(script: str) -> str:

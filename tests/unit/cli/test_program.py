@@ -18,6 +18,7 @@ import publisher.cli
 from publisher import __version__
 from publisher.cli import COMMANDS, main
 from publisher.cli.loading import load_settings
+from publisher.cli.options import BROKER_FLAG
 from publisher.cli.run import environment, prepare
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
@@ -118,18 +119,20 @@ def test_a_readable_password_is_said_once_and_never_shown(fanwhy: Program, empty
 
 
 def test_the_daemon_is_told_how_to_read_again(empty: Path, tmp_path: Path) -> None:
-    flags = ("mqtt://nas", "lab", str(empty))
-    loaded = load_settings(broker="mqtt://nas", prefix="lab", config=str(empty), environment={})
-    launch = prepare(loaded, *flags)
+    broker = "mqtt://me:271828@nas"
+    loaded = load_settings(broker=broker, prefix="lab", config=str(empty), environment={})
+    launch = prepare(loaded, "lab", str(empty))
     assert launch.config_path == str(empty)
-    assert _reloaded(launch, tmp_path).settings == launch.settings
+    assert not [word for word in launch.reload if "271828" in word], "everybody may read it"
+    flag = {BROKER_FLAG: broker}
+    assert _reloaded(launch, tmp_path, **flag).settings == launch.settings
     empty.write_text("[sampling]\nperiod_seconds = 5\n")
-    assert _reloaded(launch, tmp_path).settings.sampling.period_seconds == 5
+    assert _reloaded(launch, tmp_path, **flag).settings.sampling.period_seconds == 5
 
 
 def test_the_catalogue_is_a_payload(empty: Path) -> None:
     loaded = load_settings(config=str(empty), environment={"FANWHY_HOSTNAME": "nas"})
-    catalogue = json.loads(prepare(loaded, None, None, None).catalogue)
+    catalogue = json.loads(prepare(loaded, None, None).catalogue)
     assert catalogue["host"] == "nas"
     assert catalogue["properties"] == json_schema(readings_of(all_topics()))["properties"]
 
@@ -139,13 +142,13 @@ def test_a_folder_of_the_same_name_is_not_mistaken_for_us(tmp_path: Path, empty:
     package.mkdir()
     (package / "__init__.py").write_text("raise SystemExit('the wrong one')")
     loaded = load_settings(config=str(empty), environment={})
-    launch = prepare(loaded, None, None, str(empty))
+    launch = prepare(loaded, None, str(empty))
     assert _reloaded(launch, tmp_path).settings == launch.settings
 
 
-def _reloaded(launch: Launch, folder: Path) -> Launch:
+def _reloaded(launch: Launch, folder: Path, **variables: str) -> Launch:
     done = subprocess.run(
-        launch.reload, capture_output=True, check=True, cwd=folder, env=environment()
+        launch.reload, capture_output=True, check=True, cwd=folder, env=environment() | variables
     )
     return Launch.parse(done.stdout)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config.state_folder import memory_dir, nameless, save
+from publisher.config.state_folder import FILES, keep_private, memory_dir, nameless, save
 from publisher.daemon.lock import claim
 from publisher.errors import FanwhyError
 
@@ -85,3 +85,43 @@ def test_a_folder_in_memory_that_others_may_write_or_have_laid_there_is_not_ours
     for wrong in ("open", "link", "file", "missing/fanwhy"):
         clean_environment.setenv("RUNTIME_DIRECTORY", str(tmp_path / wrong))
         assert memory_dir() not in (None, str(tmp_path / wrong))
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files mean nothing there")
+class TestPrivacy:
+    """What runs on a machine, and when, is nobody else's business."""
+
+    def test_what_is_saved_is_for_us_alone(self, tmp_path: Path) -> None:
+        left = tmp_path / "fanwhy" / "day.new"
+        left.parent.mkdir()
+        left.touch(0o666)
+        left.chmod(0o666)
+        save(tmp_path / "fanwhy/day.json", "{}")
+        save(tmp_path / "made/fanwhy/day.json", "{}")
+        assert _mode(tmp_path / "fanwhy/day.json") == 0o600
+        assert _mode(tmp_path / "made/fanwhy") == 0o700
+
+    def test_what_was_there_before_is_closed(self, tmp_path: Path) -> None:
+        folder = tmp_path / "fanwhy"
+        folder.mkdir(0o755)
+        for name in (*FILES, "theirs"):
+            folder.joinpath(name).touch(0o644)
+        keep_private(str(folder))
+        assert _mode(folder) == 0o700
+        assert {_mode(folder / name) for name in FILES} == {0o600}
+        assert _mode(folder / "theirs") == 0o644
+
+    def test_a_home_that_is_used_for_it_stays_as_open_as_it_was(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o755)
+        tmp_path.joinpath("learned.json").touch(0o644)
+        keep_private(str(tmp_path))
+        assert _mode(tmp_path) == 0o755
+        assert _mode(tmp_path / "learned.json") == 0o600
+
+    def test_where_there_is_none_it_is_made(self, tmp_path: Path) -> None:
+        keep_private(str(tmp_path / "new/fanwhy"))
+        assert _mode(tmp_path / "new/fanwhy") == 0o700

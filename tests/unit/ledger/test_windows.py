@@ -13,7 +13,7 @@ from unit.ledger.host import KERNEL, MB, Host, labelled
 from publisher.ledger import Balance, LedgerSettings
 from publisher.ledger.cpu.process import Process
 from publisher.ledger.ledger import open_ledger
-from publisher.ledger.open_accounts import CgroupCounter
+from publisher.ledger.open_accounts import CgroupCounter, OpenAccount
 
 T = TypeVar("T")
 
@@ -31,6 +31,28 @@ def alive_objects(kind: type[T]) -> list[T]:
 def counters() -> set[str]:
     """The cgroups whose counters are kept."""
     return {counter.path for counter in alive_objects(CgroupCounter)}
+
+
+def test_what_has_ended_is_free_without_the_collector(host: Host) -> None:
+    """It comes seldom: what waits for it on a machine where everything churns is megabytes."""
+    host.start(10, 1, "sshd", command="/usr/sbin/sshd")
+    host.open()
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, OpenAccount | Process) for one in gc.get_objects())
+        for number in range(100, 140):
+            host.start(number, 10, f"job-{number}", command=f"/opt/job-{number}", own=50)
+            host.start(number + 100, number, "helper", command=f"helper {number}", own=20)
+            host.sample()
+            host.end(number + 100)
+            host.end(number)
+        for _ in range(12):
+            host.sample()
+        after = sum(isinstance(one, OpenAccount | Process) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert after <= before + 4
 
 
 def test_a_kernel_thread_is_what_it_works_for(host: Host) -> None:

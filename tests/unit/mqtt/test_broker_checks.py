@@ -10,7 +10,8 @@ import pytest
 from publisher.cli.loading import load_settings
 from publisher.config.load import Loaded
 from publisher.daemon.settings import Settings
-from publisher.mqtt.broker import resolve_username
+from publisher.errors import ConfigError
+from publisher.mqtt.broker import parse_url, resolve_username
 
 
 def _load(
@@ -77,3 +78,41 @@ class TestExposedPasswords:
         assert warning.endswith(f"chmod 600 {secret}")
         secret.chmod(0o600)
         assert self._warnings(tmp_path, '[broker]\npassword_file = "secret"', 0o644) == ()
+
+    def test_on_the_command_line(self, tmp_path: Path) -> None:
+        (warning,) = _load(tmp_path, "", broker="mqtt://u:271828@h").warnings
+        assert warning.startswith("--broker: every user of this machine may read the password")
+        assert "271828" not in warning
+        assert _load(tmp_path, "", broker="mqtt://u@h").warnings == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mqtt:/me:271828@h", "mqtt://me:99/271828@h", "mqtt:me:271828@h", "271828://h",
+        "ws://me:99/271828@h", "wss:/me:271828@h/mqtt", "mqtt://me:12#271828@h",
+        "mqtt://me:12?271828@h", "mqtt://me:271828", "mqtt://me:271828[@h", "mqtt://[271828",
+        "mqtt://271828]", "mqtt://me:271828/x@h", "mqtt//me:271828@h", "mqtt:///me:271828@h",
+        "mqtt://me;271828@h:x", "mqtt://h/271828", "ws://h/x?token=271828", "http:/271828@h",
+        "mqtt://me:2718\u210028@h", "MQTT:/me:271828@h", "mqtt:\n/me:271828@h",
+        "mqtt://me:1 271828",
+    ],
+)  # fmt: skip
+def test_a_password_in_the_wrong_place_is_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError) as found:
+        _load(tmp_path, "", broker=url)
+    assert "2718" not in str(found.value)
+    assert str(found.value).startswith("--broker: ")
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("mqtt:1883", "mqtt://mqtt:1883"), ("mqtt", "mqtt://mqtt:1883"), ("h", "mqtt://h:1883"),
+        ("me:p@h", "mqtt://h:1883"), ("ws://h/a/b", "ws://h:80/a/b"), ("MQTTS://h/", "mqtts://h:8883"),
+        ("mqtt://me:p%2F%40@[::1]:1884", "mqtt://[::1]:1884"), ("wss://h", "wss://h:443/mqtt"),
+    ],
+)  # fmt: skip
+def test_addresses(url: str, place: str) -> None:
+    assert str(parse_url(url)) == place
