@@ -181,7 +181,7 @@ def _trigger(field: Field) -> str:
     if metric.kind is Kind.INSTANCES:
         return "one came or went"
     if metric.kind is Kind.RECORDS and metric.deadband is not None:
-        return "a new leader"
+        return "who is in it" if metric.members else "a new leader"
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER) or metric.deadband is None:
         return ""
     share = f" and {metric.deadband_percent:g} %" if metric.deadband_percent else ""

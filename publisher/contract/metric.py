@@ -96,6 +96,7 @@ class Metric:
         deadband: the smallest move of a number, in ``unit``, that is worth a message. ``None``: a
             change of this field alone sends nothing; the value rides along with the next message.
             Flags, choices and maps need none: every change of theirs is sent.
+        members: of a ranking, that it is worth a message who is in it, besides who leads.
         deadband_percent: a move must also reach this share of the value last sent.
         precision: decimal places published; ``None`` leaves the number as it is.
         lowest: the least that it can be, in ``unit``; ``None``: there is no such bound.
@@ -126,6 +127,7 @@ class Metric:
     device_class: str | None = None
     icon: str | None = None
     of: type[Reading] | None = None
+    members: bool = False
 
     @property
     def bounded(self) -> bool:
@@ -324,6 +326,7 @@ def records(
     description: str,
     *,
     triggers: bool = True,
+    members: bool = False,
     default: tuple[()] | None = (),
     **hints: Unpack[Hints],
 ) -> Any:
@@ -334,6 +337,7 @@ def records(
         title: what people call it.
         description: what it means.
         triggers: a new leader is worth a message.
+        members: so is whoever comes or goes.
         default: ``()`` is published as an empty list; ``None``, for what may not be known yet,
             as nothing.
         **hints: as for any field.
@@ -343,6 +347,7 @@ def records(
         title=title,
         description=description,
         deadband=0.0 if triggers else None,
+        members=members,
         of=of,
         **hints,
     )

@@ -302,7 +302,7 @@ class ExplanationReading(Reading):
         icon="mdi:magnify",
     )
     causes: tuple[CauseReading, ...] = records(
-        CauseReading, "Causes", "Who is to blame, the most important first.", triggers=False
+        CauseReading, "Causes", "Who is to blame, the most important first.", members=True
     )
     evidence: EvidenceReading | None = group(
         EvidenceReading, "Evidence", "What was measured when the verdict was made."

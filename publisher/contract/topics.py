@@ -81,6 +81,7 @@ ROWS = (
         leaf=EXPLANATION,
         doc="The verdict: state, sentence, causes with shares and confidence, evidence.",
         qos=1,
+        min_interval_seconds=5.0,
         entities=True,
         constant=True,
     ),
