@@ -7,6 +7,12 @@ import sys
 
 def main() -> None:
     """Runs the command line; what it needs is loaded only when it is needed."""
+    if sys.argv[1:2] == ["run"]:
+        # What follows takes a while, and opens files.
+        from publisher.daemon import descriptors, signals  # noqa: PLC0415
+
+        signals.hold()
+        descriptors.fill()
     if sys.argv[1:] == ["--version"]:
         from publisher import version_line  # noqa: PLC0415  # a version should come at once
 

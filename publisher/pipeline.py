@@ -23,7 +23,7 @@ from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.consumers import Classify, with_top
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.ledger.usage.shortage import MemorySigns
-from publisher.sources import Sources, machine_files
+from publisher.sources import Sources, local_time, machine_files
 from publisher.sources.behaviour import Behaviour, behaviour_of
 from publisher.sources.files import KernelFiles
 from publisher.sources.memory_locked import MemoryLocked
@@ -31,6 +31,7 @@ from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.smart import SmartSettings
 from publisher.subsystems.runner import Health, SubsystemRunner, SubsystemSettings
+from publisher.subsystems.selection import ChooseSettings, IgnoreSettings, Selection
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ _T = TypeVar("_T")
 
 # From the sample that opens the books to the first that tells something.
 OPENING_SECONDS = 1.0
+# Samples until those devices are found, too, that show a moment later than others.
+_LOOKED_FOR = 2
 # Time spent waiting for memory, or memory in use, from which on limits on it are looked at.
 _WAITING_PERCENT = 1.0
 _USED_UP_PERCENT = 90.0
@@ -60,6 +63,15 @@ class PipelineSettings(Protocol):
 
     @property
     def ledger(self) -> LedgerSettings: ...
+
+    @property
+    def ignore(self) -> IgnoreSettings: ...
+
+    @property
+    def choose(self) -> ChooseSettings: ...
+
+    @property
+    def names(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +107,8 @@ class Pipeline:
         runner: its subsystems.
         ledger: its accounts; ``None`` asks for none.
         explainer: makes the verdict; it is its owner's to close, since it may outlive this.
+        selection: what the devices are called, and what of the configuration fits none of them;
+            ``None``: nothing was asked for.
     """
 
     def __init__(
@@ -103,13 +117,18 @@ class Pipeline:
         runner: SubsystemRunner,
         ledger: Ledger | None = None,
         explainer: Explainer | None = None,
+        selection: Selection | None = None,
     ) -> None:
         self.sources = sources
+        self.selection = selection or Selection()
         self.ledger_microseconds = 0.0
         self._runner = runner
         self._ledger = ledger
         self._explainer = explainer
         self._watcher = ProcessWatcher(sources.files)
+        self._samples = 0
+        self._looked: set[str] = set()
+        self._unmatched: dict[str, SourceError] = {}
         parts = {LEDGER: ledger, EXPLANATION: explainer}
         runner.note({name: None for name, part in parts.items() if part is not None})
 
@@ -134,21 +153,26 @@ class Pipeline:
             explainer: makes the verdict, which needs a ledger.
             patient: wait for slow subsystems, and ask those again that failed, in each sample.
         """
+        selection = Selection(settings.ignore, settings.choose, settings.names)
         where = sources or Sources(files=machine_files(settings.root))
+        local_time.follow(where.files)
         runner = SubsystemRunner(
             where,
             subsystems,
             disabled=settings.senses.disabled,
-            options={"disk": settings.smart},
+            options={"disk": settings.smart, "power": settings.senses.ups},
             patient=patient,
+            selection=selection,
         )
         books = open_ledger(where, settings.ledger) if ledger else None
-        return cls(where, runner, books, explainer)
+        return cls(where, runner, books, explainer, selection)
 
     def sample(self) -> Sample:
         """Looks once; what cannot be read is missing."""
         now, wall = self.sources.monotonic(), self.sources.wall()
-        readings = self._runner.read()
+        read = self._runner.read()
+        readings = self.selection.named(read)
+        self._tell_unmatched(read)
         balance = self.guarded(LEDGER, lambda: self._balance(readings)) if self._ledger else None
         if balance is None:
             return Sample(now=now, wall=wall, readings=readings, again_in=OPENING_SECONDS)
@@ -164,7 +188,7 @@ class Pipeline:
                 evidence(readings),
                 now=now,
                 wall=wall,
-                signs=signs(readings),
+                signs=signs(readings, kernel=read),
                 peers=self._ledger,
                 watcher=self._watcher,
             ),
@@ -220,7 +244,26 @@ class Pipeline:
         self._runner.close()
         if self._ledger:
             self._ledger.close()
+        self._watcher.close()
         self.sources.files.close()
+
+    def _tell_unmatched(self, read: Mapping[str, Reading]) -> None:
+        """What of the configuration fits no device of the subsystems that have looked."""
+        if not self.selection.configured:
+            return
+        health = self.health
+        looked = {name for name in self.subsystems if name in read or health[name].state != "ok"}
+        self._samples += 1
+        if self._samples < _LOOKED_FOR or not (self.selection.changed or looked != self._looked):
+            return
+        self.selection.changed, self._looked = False, looked
+        misses = dict(self.selection.misses(looked))
+        if looked != self.subsystems:
+            misses.pop("names", None)  # it may be that of a device which is still looked for
+        for name in misses.keys() - self._unmatched.keys():
+            log.warning("%s: %s", name, misses[name])
+        self._runner.note(dict.fromkeys(self._unmatched) | misses)
+        self._unmatched = misses
 
     def _balance(self, readings: Mapping[str, Reading]) -> Balance | None:
         if self._ledger is None:
@@ -247,6 +290,10 @@ class ProcessWatcher:
         return Traits(
             libraries=shown.libraries, serves=tuple(sorted(shown.serves)), gpu=shown.computes
         )
+
+    def close(self) -> None:
+        """Lets go of what may wait for a process."""
+        self._memory_locked.close()
 
 
 def _memory_signs(memory: Reading | None) -> MemorySigns:

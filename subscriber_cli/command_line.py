@@ -11,6 +11,7 @@ import typer
 
 from publisher import version_line
 from publisher.errors import FanwhyError
+from subscriber_cli.history import history
 from subscriber_cli.model.values import clean
 from subscriber_cli.tail import tail
 from subscriber_cli.watch import watch
@@ -63,7 +64,21 @@ app.command(
         "fanwhy-sub tail explanation --json -n 1 | jq .payload.headline",
     )
 )(tail)
-app.command(epilog=_examples("fanwhy-sub why", "fanwhy-sub why --json --timeout 3"))(why)
+app.command(
+    epilog=_examples(
+        "fanwhy-sub why",
+        "fanwhy-sub why --json --timeout 3",
+        "fanwhy-sub why --at 03:12",
+        'fanwhy-sub why --at "yesterday 3am"',
+    )
+)(why)
+app.command(
+    epilog=_examples(
+        "fanwhy-sub history",
+        "fanwhy-sub history nas --since 22:00 --until 07:00",
+        "fanwhy-sub history --json | jq .causes",
+    )
+)(history)
 
 
 def main() -> None:

@@ -26,6 +26,13 @@ _OTHERS = 0.4  # seconds for the rest of what the broker keeps, and for fresher 
 
 
 def why(
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Tell of then: 03:12, 'yesterday 3am', 2026-11-29T03:12."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a host: topic and payload.")
     ] = False,
@@ -34,8 +41,17 @@ def why(
     prefix: Prefix = None,
     config: Config = None,
 ) -> None:
-    """The sentence and its causes, once. Exits with 1 when no host has one in time."""
+    """The sentence and its causes, once: now, or at a time of the last two days.
+
+    Exits with 1 when no host has one in time.
+    """
     settings = load_settings(broker, prefix, config)
+    if at is not None:
+        # All readings are declared for it, which nobody else needs.
+        from subscriber_cli import then  # noqa: PLC0415
+
+        then.tell(settings, make_console(), at, as_json=as_json, timeout=timeout)
+        return
     answer(settings, make_console(), as_json=as_json, timeout=timeout)
 
 

@@ -49,7 +49,7 @@ Everything is sent again at the heartbeat.
 ## host/catalogue
 
 The JSON Schema of every topic below, retained: `#/properties/cpu` is the schema of `host/cpu`.
-`x-unit`, `x-precision` and `x-kind` stand beside each field.
+`x-unit`, `x-precision` and `x-kind` stand beside each field, and the range of each number.
 
 ## host/command
 
@@ -149,10 +149,10 @@ def configuration_reference() -> str:
 
 
 def _fields(cls: type[Reading]) -> list[str]:
-    lines = ["| field | what | unit | sends |", "| --- | --- | --- | --- |"]
+    lines = ["| field | what | unit | can be | sends |", "| --- | --- | --- | --- | --- |"]
     lines += [
         f"| `{field.name}` | {_meaning(field)} | {_cell(str(field.metric.unit))} "
-        f"| {_trigger(field)} |"
+        f"| {field.metric.range} | {_trigger(field)} |"
         for field in fields_of(cls)
     ]
     return lines
@@ -181,7 +181,7 @@ def _trigger(field: Field) -> str:
     if metric.kind is Kind.INSTANCES:
         return "one came or went"
     if metric.kind is Kind.RECORDS and metric.deadband is not None:
-        return "a new leader"
+        return "who is in it" if metric.members else "a new leader"
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER) or metric.deadband is None:
         return ""
     share = f" and {metric.deadband_percent:g} %" if metric.deadband_percent else ""

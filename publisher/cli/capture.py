@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from publisher.pipeline import Pipeline, PipelineSettings
 from publisher.sources import Sources, machine_files
 from publisher.sources.masking import Masker
 from publisher.sources.recording import Recording, write
+from publisher.subsystems.selection import ChooseSettings, IgnoreSettings
 
 
 def command(
@@ -40,7 +42,9 @@ def command(
     if foreign := machine_files(settings.root).foreign:
         raise FanwhyError(f"{foreign} has no kernel files to copy; psutil tells of this machine")
     try:
-        capture(directory, settings)
+        # Who is to read it has another configuration.
+        everything = replace(settings, ignore=IgnoreSettings(), choose=ChooseSettings(), names={})
+        capture(directory, everything)
     except OSError as error:
         raise ConfigError(f"{directory}: cannot be written: {error.strerror or error}") from error
     files = [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]

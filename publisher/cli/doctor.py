@@ -15,6 +15,7 @@ from publisher import __version__
 from publisher.cli.check import print_findings
 from publisher.cli.examination import examine
 from publisher.cli.look import Look, look
+from publisher.cli.nameable import nameable, table, unheard
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import console, print_json
 from publisher.config.state_folder import state_dir
@@ -40,7 +41,8 @@ def command(
     """Say what this machine can tell, what it cannot, and what would help.
 
     A subsystem is ok, absent (this machine has none), denied (this user may not), failing, or
-    hanging (its driver does not answer).
+    hanging (its driver does not answer). Below stand the names by which the configuration can
+    ignore, choose and rename devices, and leave programs out of blame.
 
     Examples:
         fanwhy-pub doctor
@@ -49,9 +51,11 @@ def command(
     loaded = settings_of(broker, prefix, config)
     machine = describe(machine_files(loaded.settings.root), state_dir())
     seen = look(loaded.settings, ledger=True, timings=timings)
+    names = nameable(seen, loaded.settings.explain)
     findings = list(examine(loaded))
     if as_json:
-        print_json(_document(machine, seen) | {"broker": [asdict(item) for item in findings]})
+        more = {"names": names, "broker": [asdict(item) for item in findings]}
+        print_json(_document(machine, seen) | more)
         return
     out = console()
     out.print(Text(printable(_introduction(machine))), soft_wrap=True)
@@ -60,6 +64,11 @@ def command(
     if seen.microseconds:
         out.print()
         out.print(_costs(seen.microseconds))
+    out.print()
+    out.print(Text("Names for [ignore], [choose], [names] and never_blame:"))
+    out.print(table(names))
+    for setting, words in unheard(names, loaded.settings.explain):
+        out.print(Text(f"{setting}: {words}"))
     out.print()
     print_findings(findings)
 

@@ -9,9 +9,11 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from publisher.contract.metric import Reading
+from publisher.ledger.accounts import Balance
 from publisher.pipeline import Pipeline, PipelineSettings
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.runner import Health
+from publisher.subsystems.selection import KINDS
 
 _WINDOW_SECONDS = 1.0
 _TIMED_SAMPLES = 5
@@ -25,6 +27,9 @@ class Look:
     Attributes:
         readings: the newest one by topic.
         health: of every subsystem and its parts, by name.
+        devices: what each device that can be ignored or chosen goes by, by kind, those that are
+            ignored included.
+        balance: who did what meanwhile, where that was looked at.
         microseconds: CPU time of one read by subsystem, the median of several; empty unless
             asked for.
     """
@@ -32,6 +37,8 @@ class Look:
     readings: Mapping[str, Reading]
     health: Mapping[str, Health]
     microseconds: Mapping[str, float]
+    devices: Mapping[str, Sequence[tuple[str, ...]]]
+    balance: Balance | None = None
 
 
 def look(
@@ -68,5 +75,7 @@ def look(
                 cls.name: sample.readings[cls.name] for cls in chosen if cls.name in sample.readings
             },
             health=dict(pipeline.health),
+            devices={kind: pipeline.selection.names(kind) for kind in KINDS},
+            balance=sample.balance,
             microseconds={name: statistics.median(found) for name, found in costs.items()},
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from publisher.config.state_folder import state_dir
-from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_store import recall
 from publisher.daemon.timeline_svg import draw
 from publisher.errors import FanwhyError
 
@@ -25,7 +25,7 @@ def command(
     Examples:
         fanwhy-pub picture last-night.svg
     """
-    timeline = Timeline.open(state_dir())
-    if not timeline.spans and not timeline.points:
+    timeline = recall(state_dir())
+    if not timeline.spans and not timeline.points.points:
         raise FanwhyError("nothing is known of the last 24 hours: does the daemon run here?")
     file.write_text(draw(timeline, time.time()), encoding="utf-8")

@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917  # options, never passed by position
             if as_json:
                 print_json(document(balance))
             else:
-                _show(console(), balance)
+                show(console(), balance)
     finally:
         ledger.close()
         sources.files.close()
@@ -87,7 +87,7 @@ def _draw(ledger: Ledger, seconds: float) -> None:
     out = console()
     if not out.is_terminal:  # one table after the other, each at once
         while True:
-            _show(out, merged(list(_windows(ledger, seconds))))
+            show(out, merged(list(_windows(ledger, seconds))))
     with Live(console=out, screen=True, auto_refresh=False) as screen:
         while True:
             balance = merged(list(_windows(ledger, seconds)))
@@ -95,12 +95,13 @@ def _draw(ledger: Ledger, seconds: float) -> None:
             screen.update(table(balance, rows, out.width), refresh=True)
 
 
-def _show(out: Console, balance: Balance) -> None:
+def show(out: Console, balance: Balance) -> None:
     """Prints the table: as wide as the terminal, or as it likes where there is none."""
     if out.is_terminal:
         out.print(table(balance, width=out.width))
     else:
-        out.print(table(balance), width=_WIDE, crop=False, no_wrap=True)
+        out.width = _WIDE  # or it would be squeezed into the 80 that are taken for a terminal's
+        out.print(table(balance), crop=False, no_wrap=True)
     out.file.flush()
 
 

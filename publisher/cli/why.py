@@ -12,11 +12,16 @@ import typer
 from publisher.cli.options import Broker, Config, Json, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.config.state_folder import state_dir
+from publisher.contract import past
 from publisher.contract.payload import Envelope, to_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import ExplanationReading
+from publisher.contract.when import parse
 from publisher.daemon.settings import Settings
-from publisher.errors import SourceError
+from publisher.daemon.timeline import KEPT_SECONDS
+from publisher.daemon.timeline_reading import reading_of
+from publisher.daemon.timeline_store import recall
+from publisher.errors import FanwhyError, SourceError
 from publisher.explain.explainer import Explainer
 from publisher.pipeline import EXPLANATION, LEDGER, Pipeline
 
@@ -25,10 +30,18 @@ _STEP_SECONDS = 0.7
 
 
 def command(
+    *,
     seconds: Annotated[
         float,
         typer.Option(min=1.5, max=3600, metavar="SECONDS", help="How long to watch."),
     ] = 3.0,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Tell of then instead, from what the daemon has kept: 03:12, 'yesterday 3am'.",
+        ),
+    ] = None,
     as_json: Json = False,
     broker: Broker = None,
     prefix: Prefix = None,
@@ -36,20 +49,45 @@ def command(
 ) -> int:
     """Watch this machine for a moment and say in one sentence why it is busy, hot or loud.
 
-    With --json it is the payload of host/explanation.
+    With --json it is the payload of host/explanation; with --at what was known of that moment.
 
     Examples:
         fanwhy-pub why
         fanwhy-pub why --seconds 10
         fanwhy-pub why --json | jq .causes
+        fanwhy-pub why --at 03:12
+        fanwhy-pub why --at "yesterday 3am"
     """
     settings = settings_of(broker, prefix, config).settings
+    if at is not None:
+        return tell_of(at, settings.host, time.time(), as_json=as_json)
     verdict = watch(settings, seconds)
     if as_json:
         print_json(Envelope(settings.host).wrap(to_json(verdict), time.time()))
     else:
         print(printable(verdict.headline or ""))
     return 0
+
+
+def tell_of(at: str, host: str, now: float, *, as_json: bool) -> int:
+    """Prints what the daemon has kept of a moment; the exit code is 1 where that is nothing.
+
+    Raises:
+        ConfigError: ``at`` is no time, or has not been yet.
+        FanwhyError: no daemon has kept anything.
+    """
+    when = parse(at, now)
+    timeline = recall(state_dir())
+    if timeline.looked is None:
+        raise FanwhyError("nothing is known of the last two days: does the daemon run here?")
+    live = now - timeline.looked <= KEPT_SECONDS
+    told = past.at(reading_of(timeline, now), when, now, live=live)
+    if as_json:
+        print_json({"host": host, **told.json()})
+    else:
+        for line in past.sentences(told, now):
+            print(printable(line))
+    return 1 if told.missing else 0
 
 
 def watch(settings: Settings, seconds: float) -> ExplanationReading:

@@ -92,14 +92,20 @@ def _is_shallow(tables: dict[str, Any]) -> bool:
     return False
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Path, *, most: int = -1) -> Any:
     """What a file of ours holds; a number that is none is as bad as a file that is cut.
+
+    Args:
+        path: of the file.
+        most: bytes that are read of it; all by default.
 
     Raises:
         OSError: as the operating system says.
         ValueError: no JSON; or ``RecursionError``: none of ours.
     """
-    return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
+    with path.open("rb") as file:
+        content = file.read(most)
+    return json.loads(content, parse_float=_finite, parse_constant=_finite)
 
 
 def _finite(digits: str) -> float:

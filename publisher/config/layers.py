@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import typing
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from publisher.config.documents import toml, toml_file
 from publisher.config.paths import CONFIG_VARIABLE, expanded
-from publisher.config.walk import ENVIRONMENT_PREFIX, KeyPath, bare, declared
+from publisher.config.walk import ENVIRONMENT_PREFIX, Declared, KeyPath, bare, declared, element
+from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 
 _LONGEST = 4096  # characters of any text: a path, a password, an address
+_ALIKE = 0.75  # from here on one name is probably the other one, misspelt
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +98,70 @@ def from_flags(flags: Mapping[str, tuple[str, str | None]]) -> Layer:
 
 
 def from_environment(cls: type, environment: Mapping[str, str]) -> Layer:
-    """What the variables ``FANWHY_…`` say of the settings that ``cls`` declares, and of others."""
+    """What the variables ``FANWHY_…`` say of the settings that ``cls`` declares.
+
+    Others are nobody's: Docker and Kubernetes make some of the names of containers and services.
+    """
     settings = list(declared(cls))
     kinds = {item.path: item.type for item in settings}
-    short = {item.setting.variable: item.path for item in settings if item.setting.variable}
     tree: dict[str, Any] = {}
     names: dict[KeyPath, str] = {}
-    for variable, raw in environment.items():
-        name = variable.upper()
-        # Empty means unset: compose files hand on variables that have no value.
-        if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_VARIABLE or not raw:
+    for variable, path, raw in _variables(settings, environment):
+        if not _is_known(path, kinds):
             continue
-        path = short.get(name) or tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
         kind = kinds.get(path)
         if kind is None and path[:-1] in kinds:  # an entry of a table
-            kind = float
+            kind = element(kinds[path[:-1]])
         _put(tree, path, raw if kind is None else _from_text(raw, kind))
         names[path] = variable
     return Layer("environment", _anchored(tree, Path.cwd()), names)
+
+
+def unknown_variables(
+    cls: type, environment: Mapping[str, str], sections: Collection[str] | None = None
+) -> Iterator[str]:
+    """One line for each variable ``FANWHY_…`` that sets nothing, with the one most like it.
+
+    Args:
+        cls: a settings dataclass.
+        environment: variables.
+        sections: those that are told of, top-level settings included; ``None``: all.
+    """
+    settings = list(declared(cls))
+    kinds = {item.path: item.type for item in settings}
+    known = {item.path[-1].upper(): item.variable for item in settings}  # without its section
+    known |= {"__".join(item.path).upper(): item.variable for item in settings}
+    known |= {item.variable.removeprefix(ENVIRONMENT_PREFIX): item.variable for item in settings}
+    for variable, path, _ in _variables(settings, environment):
+        if _is_known(path, kinds) or (sections is not None and path[0] not in sections):
+            continue
+        word = variable.upper().removeprefix(ENVIRONMENT_PREFIX)
+        (most_like,) = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+        line = f"{printable(variable)}: no such setting, passed over; "
+        if difflib.SequenceMatcher(None, word, most_like).ratio() >= _ALIKE:
+            yield f"{line}did you mean {known[most_like]}?"
+        else:
+            yield f"{line}the nearest is {known[most_like]}"
+
+
+def _variables(
+    settings: Iterable[Declared], environment: Mapping[str, str]
+) -> Iterator[tuple[str, KeyPath, str]]:
+    """Name, key and text of each variable that looks like ours."""
+    short = {item.setting.variable: item.path for item in settings if item.setting.variable}
+    for variable, raw in environment.items():
+        name = variable.upper()
+        # Empty means unset: compose files hand on variables that have no value.
+        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE and raw:
+            words = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            yield variable, short.get(name) or tuple(words), raw
+
+
+def _is_known(path: KeyPath, kinds: Mapping[KeyPath, Any]) -> bool:
+    """Whether it is a setting or an entry of a table; a section as such says nothing."""
+    if path in kinds:
+        return True
+    return path[:-1] in kinds and typing.get_origin(bare(kinds[path[:-1]])) is Mapping
 
 
 def from_file(path: Path) -> Layer:

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from publisher.config.layers import Layer, Layers, from_environment, from_file, from_flags
+from publisher.config.layers import (
+    Layer,
+    Layers,
+    from_environment,
+    from_file,
+    from_flags,
+    unknown_variables,
+)
 from publisher.config.paths import find_config
 from publisher.config.validation import merge
 from publisher.errors import ConfigError
@@ -93,8 +100,9 @@ def load(
         from_environment(cls, environment),
         from_file(path) if path else Layer("defaults"),
     )
+    known = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    warnings += tuple(unknown_variables(cls, environment, known if foreign else None))
     if foreign:
-        known = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
         layers = tuple(layer.only(known) for layer in layers)
     unusable = [line for layer in layers for line in layer.unusable()]
     if unusable:

@@ -7,10 +7,12 @@ import os
 import stat
 from pathlib import Path
 
-
 _FOLDER, _FILE = 0o700, 0o600  # what runs here, when, and how warm it gets is our user's alone
 _OURS = "fanwhy"
-FILES = ("events", "day.json", "learned.json", "open.json", "energy.json", "lock", "machine-id")
+FILES = (
+    "events", "day.json", "learned.json", "open.json", "energy.json", "totals.json", "fans.json",
+    "lock", "machine-id",
+)  # fmt: skip
 """All that is kept in it."""
 
 
@@ -43,13 +45,21 @@ def save(path: Path, content: str) -> None:
     os.makedirs(path.parent, _FOLDER, exist_ok=True)  # noqa: PTH103  # not with parents' mode
     draft = path.with_suffix(".new")
     try:
-        with open(draft, "w", encoding="utf-8", opener=_for_us) as file:  # noqa: PTH123
+        with open(draft, "w", encoding="utf-8", opener=_for_us) as file:
             file.write(content)
         os.replace(draft, path)  # noqa: PTH105  # the same call, spelt for what it does
     except OSError:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise
+
+
+def is_gone(descriptor: int, path: str | Path) -> bool:
+    """Whether an open file is not the one of that path any more: it, or its folder, was removed."""
+    try:
+        return not os.path.samestat(os.fstat(descriptor), os.stat(path))  # noqa: PTH116
+    except OSError:
+        return True
 
 
 def _for_us(path: str, flags: int) -> int:
@@ -90,3 +100,40 @@ def state_dir() -> str | None:
             return None
         base = f"{home}/.local/state"
     return f"{base}/fanwhy"
+
+
+def memory_dir() -> str | None:
+    """A folder of our own that is kept in memory until the machine restarts; ``None`` without one.
+
+    Source: systemd.exec(5) RUNTIME_DIRECTORY; XDG Base Directory Specification; file-hierarchy(7)
+    ``/run`` and ``/dev/shm``, where anybody may put a folder before we do.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    user = os.geteuid()
+    given = (os.environ.get("RUNTIME_DIRECTORY") or "").split(os.pathsep)[0]
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    system = "/run/fanwhy" if user == 0 else ""
+    for folder in (
+        given,
+        system,
+        f"{session}/fanwhy" if session else "",
+        f"/dev/shm/fanwhy-{user}",  # noqa: S108  # it is looked at who owns it
+    ):
+        if folder and _is_ours(folder, user):
+            return folder
+    return None
+
+
+def _is_ours(folder: str, user: int) -> bool:
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)  # noqa: PTH102  # as below
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(found.st_mode)
+        and found.st_uid == user
+        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from publisher.config.walk import Declared, declared
 
 _WIDTH = 88
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _INTRODUCTION = """\
 # The configuration of fanwhy. A line that begins with '#' and a name shows what holds without
 # it, or an example; take the '#' away to set it. The same can be set in the environment:
@@ -43,13 +45,17 @@ def render(cls: type, values: Mapping[str, Any]) -> str:
 def toml(value: Any) -> str:
     """A value as TOML; strings of JSON are strings of TOML."""
     if isinstance(value, Mapping):
-        entries = ", ".join(f"{key} = {toml(entry)}" for key, entry in value.items())
+        entries = ", ".join(f"{_key(key)} = {toml(entry)}" for key, entry in value.items())
         return f"{{ {entries} }}" if entries else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(toml(item) for item in value)}]"
     if isinstance(value, float) and value == int(value):
         return str(int(value))
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else toml(name)
 
 
 def section_class(cls: type, section: str) -> type:

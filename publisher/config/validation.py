@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from publisher.config.complaints import complaint
 from publisher.config.layers import Layers
 from publisher.config.setting import Setting
-from publisher.config.walk import bare
+from publisher.config.walk import bare, element
 from publisher.errors import ConfigError
 
 _S = TypeVar("_S")
@@ -91,15 +91,17 @@ def _annotation(kind: Any, limits: Setting) -> Any:
     kind = bare(kind)
     origin = typing.get_origin(kind)
     number = Field(strict=True, ge=limits.minimum, le=limits.maximum, allow_inf_nan=False)
+    word = Field(strict=True)
     if origin is Mapping:
-        return dict[str, Annotated[float, number]] | None
+        held = element(kind)
+        return dict[str, Annotated[held, word if held is str else number]] | None  # type: ignore[valid-type]
     if origin is tuple:
-        return list[Annotated[str, Field(strict=True)]] | None
+        return list[Annotated[str, word]] | None
     if limits.options:
         return Literal[limits.options] | None
     if kind in (int, float):
         return Annotated[kind, number] | None
-    return Annotated[kind, Field(strict=True)] | None
+    return Annotated[kind, word] | None
 
 
 def _plain(cls: type, model: BaseModel) -> Any:

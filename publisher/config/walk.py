@@ -69,7 +69,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def expectation(kind: Any, limits: Setting) -> str:
     kind = bare(kind)
     if typing.get_origin(kind) is Mapping:
-        return "a table of numbers"
+        return "a table of words" if element(kind) is str else "a table of numbers"
     if typing.get_origin(kind) is tuple:
         return "a list of words"
     if limits.options:

@@ -17,6 +17,10 @@ From that one declaration come the payload's key and rounding (``payload``), wha
 change (``change``), JSON Schema and AsyncAPI (``model``), Home Assistant's entity, the
 terminal's column and the row in ``docs/topics.md``.
 
+A number also has a range that it can be in: that of its unit (``publisher.contract.possible``),
+unless its declaration gives a narrower or wider one. What a driver says beyond it is no value: a
+reading leaves it out.
+
 Readings are plain dataclasses, not pydantic models, so that the resident daemon need not load
 pydantic (16 MB); ``publisher.contract.model`` derives the pydantic models for all the rest
 (docs/adr/0002-readings-are-dataclasses.md).
@@ -29,8 +33,10 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, TypedDict, TypeVar, Unpack, dataclass_transform
 
+from publisher.contract.possible import POSSIBLE, notice
 from publisher.contract.units import Unit
 
 __all__ = [
@@ -50,6 +56,7 @@ __all__ = [
     "instances",
     "kilowatt_hours",
     "megahertz",
+    "metric_of",
     "milliseconds",
     "per_second",
     "percent",
@@ -71,7 +78,7 @@ class Kind(StrEnum):
     """What a field holds, in OpenTelemetry's words where it has them."""
 
     GAUGE = "gauge"  # a number that goes up and down
-    COUNTER = "counter"  # a number that only grows; it restarts at zero with its source
+    COUNTER = "counter"  # a number that only grows, also where its source starts at zero again
     FLAG = "flag"  # true or false
     CHOICE = "choice"  # one of a few known words
     TEXT = "text"  # words
@@ -89,8 +96,13 @@ class Metric:
         deadband: the smallest move of a number, in ``unit``, that is worth a message. ``None``: a
             change of this field alone sends nothing; the value rides along with the next message.
             Flags, choices and maps need none: every change of theirs is sent.
+        members: of a ranking, that it is worth a message who is in it, besides who leads.
         deadband_percent: a move must also reach this share of the value last sent.
         precision: decimal places published; ``None`` leaves the number as it is.
+        lowest: the least that it can be, in ``unit``; ``None``: there is no such bound.
+        highest: the most that it can be.
+        overshoot: how far beyond ``highest`` a quotient of two measurements may come out, and is
+            then taken for it.
         headline: among the few numbers of ``host/overview``.
         enabled: shown by Home Assistant without the user switching it on.
         diagnostic: about the machine or about fanwhy rather than about its work.
@@ -105,6 +117,9 @@ class Metric:
     precision: int | None = None
     deadband: float | None = None
     deadband_percent: float = 0.0
+    lowest: float | None = None
+    highest: float | None = None
+    overshoot: float = 0.0
     options: tuple[str, ...] = ()
     headline: bool = False
     enabled: bool = False
@@ -112,6 +127,32 @@ class Metric:
     device_class: str | None = None
     icon: str | None = None
     of: type[Reading] | None = None
+    members: bool = False
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there are values that it cannot have."""
+        return self.lowest is not None or self.highest is not None
+
+    def doubt(self, value: float) -> str:
+        """Why this value cannot be; empty when it can."""
+        most = None if self.highest is None else self.highest + self.overshoot
+        # Written so that what is no number cannot be, either.
+        if (self.lowest is None or value >= self.lowest) and (most is None or value <= most):
+            return ""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{value:,.10g}{unit} cannot be: {self.range}"
+
+    @property
+    def range(self) -> str:
+        """What it can be, in words: ``-40 to 125 °C``, ``0 and more``; empty without bounds."""
+        unit = f" {self.unit}" if self.unit else ""
+        lowest, highest = self.lowest, self.highest
+        if lowest is not None and highest is not None:
+            return f"{_number(lowest)} to {_number(highest)}{unit}"
+        if lowest is not None:
+            return f"{_number(lowest)}{unit} and more"
+        return "" if highest is None else f"{_number(highest)}{unit} at most"
 
 
 class Hints(TypedDict, total=False):
@@ -129,6 +170,13 @@ class Numeric(Hints, total=False):
 
     deadband: float | None
     deadband_percent: float
+    lowest: float | None
+    highest: float | None
+    overshoot: float
+
+
+# Percents are quotients of what is measured at two moments.
+_PERCENT_OVERSHOOT = 10.0
 
 
 def gauge(
@@ -140,6 +188,7 @@ def gauge(
     **hints: Unpack[Numeric],
 ) -> Any:
     """A number that goes up and down; the field's type may be a number or a list of numbers."""
+    _bound(unit, hints)
     return _field(
         Metric(
             kind=Kind.GAUGE,
@@ -154,6 +203,7 @@ def gauge(
 
 def percent(title: str, description: str, *, precision: int = 0, **hints: Unpack[Numeric]) -> Any:
     """A gauge from 0 to 100; where it can be more, as in percent of one core, it says so."""
+    hints.setdefault("overshoot", _PERCENT_OVERSHOOT)
     return gauge(title, description, unit=Unit.PERCENT, precision=precision, **hints)
 
 
@@ -214,7 +264,12 @@ def counter(
     precision: int | None = None,
     **hints: Unpack[Numeric],
 ) -> Any:
-    """A number that only grows until its source restarts."""
+    """A number that only grows: published, it is never below what it once was.
+
+    Its source may start again; ``publisher.publishing.totals`` makes up for that.
+    """
+    hints.setdefault("lowest", 0)
+    _bound(unit, hints)
     return _field(
         Metric(
             kind=Kind.COUNTER,
@@ -271,6 +326,7 @@ def records(
     description: str,
     *,
     triggers: bool = True,
+    members: bool = False,
     default: tuple[()] | None = (),
     **hints: Unpack[Hints],
 ) -> Any:
@@ -281,6 +337,7 @@ def records(
         title: what people call it.
         description: what it means.
         triggers: a new leader is worth a message.
+        members: so is whoever comes or goes.
         default: ``()`` is published as an empty list; ``None``, for what may not be known yet,
             as nothing.
         **hints: as for any field.
@@ -290,6 +347,7 @@ def records(
         title=title,
         description=description,
         deadband=0.0 if triggers else None,
+        members=members,
         of=of,
         **hints,
     )
@@ -300,6 +358,17 @@ def group(of: type[Reading], title: str, description: str, **hints: Unpack[Hints
     """One reading inside another; it rides along with other changes."""
     metric = Metric(kind=Kind.GROUP, title=title, description=description, of=of, **hints)
     return field(default=None, metadata={"metric": metric})
+
+
+def _bound(unit: Unit, hints: Numeric) -> None:
+    """Fills in the bounds of the unit where a declaration gives none of its own."""
+    lowest, highest = POSSIBLE.get(unit, (None, None))
+    hints.setdefault("lowest", lowest)
+    hints.setdefault("highest", highest)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.0e}"
 
 
 def _field(metric: Metric) -> Any:
@@ -315,9 +384,18 @@ def reading(cls: type[_T]) -> type[_T]:
 
 
 class Reading:
-    """Typed values of one device, or one topic, at one instant. ``None`` means: not readable."""
+    """Typed values of one device, or one topic, at one instant. ``None`` means: not readable.
+
+    A number that cannot be by its metric's range is not in there: it becomes ``None``.
+    """
 
     __slots__ = ()
+
+    def __post_init__(self) -> None:
+        bounds = _BOUNDS.get(type(self))
+        if bounds is None:
+            bounds = _BOUNDS[type(self)] = Bounds(type(self))
+        bounds.hold(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +405,54 @@ class Field:
     name: str
     metric: Metric
     type: Any
+
+
+class Bounds:
+    """What the numbers of one class of readings can be."""
+
+    def __init__(self, cls: type[Reading]) -> None:
+        bounded = [each for each in fields_of(cls) if each.metric.bounded]
+        single = [each for each in bounded if not is_list(each.type)]
+        self._lists = [each for each in bounded if is_list(each.type)]
+        self._limits = [
+            (
+                -_INFINITE if each.metric.lowest is None else each.metric.lowest,
+                _INFINITE if each.metric.highest is None else each.metric.highest,
+                each,
+            )
+            for each in single
+        ]
+        # It makes a tuple of two names and more only.
+        filling = ("__class__", "__class__")
+        self._values = attrgetter(*(each.name for each in single), *filling)
+
+    def hold(self, reading: Reading) -> None:
+        """Leaves out of a new reading what cannot be, and tells why."""
+        for value, (lowest, highest, declared) in zip(
+            self._values(reading), self._limits, strict=False
+        ):
+            if value is not None and not lowest <= value <= highest:
+                _mend(reading, declared, declared.metric.doubt(value), declared.metric.highest)
+        for declared in self._lists:
+            values = getattr(reading, declared.name)
+            if not values:
+                continue
+            metric, most = declared.metric, max(values)
+            doubt = metric.doubt(min(values)) or metric.doubt(most)
+            highest = _INFINITE if metric.highest is None else metric.highest
+            if doubt or most > highest:
+                _mend(reading, declared, doubt, [min(value, highest) for value in values])
+
+
+_INFINITE = float("inf")
+_BOUNDS: dict[type[Reading], Bounds] = {}
+
+
+def _mend(reading: Reading, declared: Field, doubt: str, value: Any) -> None:
+    """Leaves a doubtful value out; puts the bound in the place of one just beyond it."""
+    object.__setattr__(reading, declared.name, None if doubt else value)
+    if doubt:
+        notice(reading, declared.name, doubt)
 
 
 _FIELDS: dict[type[Reading], tuple[Field, ...]] = {}
@@ -339,11 +465,16 @@ def fields_of(cls: type[Reading]) -> tuple[Field, ...]:
     return _FIELDS[cls]
 
 
+def metric_of(cls: type[Reading], name: str) -> Metric:
+    """The declaration of one field of a reading."""
+    return next(field.metric for field in fields_of(cls) if field.name == name)
+
+
 def _declared(cls: type[Reading]) -> tuple[Field, ...]:
     hints = typing.get_type_hints(cls)
     return tuple(
         Field(
-            name=item.name, metric=_metric_of(cls, item.metadata, item.name), type=hints[item.name]
+            name=item.name, metric=_metric_in(cls, item.metadata, item.name), type=hints[item.name]
         )
         for item in fields(cls)  # type: ignore[arg-type]  # every Reading is a dataclass
     )
@@ -361,7 +492,7 @@ def is_list(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (list, tuple)
 
 
-def _metric_of(cls: type[Reading], metadata: Mapping[str, Any], name: str) -> Metric:
+def _metric_in(cls: type[Reading], metadata: Mapping[str, Any], name: str) -> Metric:
     metric = metadata.get("metric", MISSING)
     if not isinstance(metric, Metric):
         raise TypeError(f"{cls.__name__}.{name} is not declared with a field specifier")

@@ -6,12 +6,12 @@ Readers, tests and document generators use these; the daemon does not load this 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from publisher.contract.metric import Field as Declared
-from publisher.contract.metric import Kind, Metric, Reading, fields_of, may_be_absent
+from publisher.contract.metric import Kind, Metric, Reading, fields_of, is_list, may_be_absent
 from publisher.contract.payload import SCHEMA_VERSION
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -53,7 +53,7 @@ def model_of(cls: type[Reading], base: type[BaseModel] = BaseModel) -> type[Base
                 _default_of(item),
                 title=item.metric.title,
                 description=item.metric.description,
-                json_schema_extra=_annotations_of(item.metric),
+                json_schema_extra=_annotations_of(item),
             ),
         )
     model: type[BaseModel] = create_model(
@@ -91,7 +91,7 @@ def _default_of(item: Declared) -> Any:
 def _annotation(item: Declared) -> Any:
     """The type of a field in pydantic's terms: readings inside it become models, too."""
     metric = item.metric
-    annotation: Any = item.type
+    annotation: Any = _numbers(metric) if _bounded_list(item) else item.type
     if metric.of:
         model = model_of(metric.of)
         annotation = {
@@ -103,8 +103,26 @@ def _annotation(item: Declared) -> Any:
     return annotation | None if may_be_absent(item.type) else annotation
 
 
-def _annotations_of(metric: Metric) -> dict[str, Any]:
+def _bounded_list(item: Declared) -> bool:
+    return item.metric.bounded and is_list(item.type)
+
+
+def _numbers(metric: Metric) -> Any:
+    """A list of numbers that have a range."""
+    return list[Annotated[float, Field(json_schema_extra=_range_of(metric))]]
+
+
+def _range_of(metric: Metric) -> dict[str, Any]:
+    """What a number can be. Said, not enforced: a newer daemon may know of more."""
+    bounds = {"minimum": metric.lowest, "maximum": metric.highest}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _annotations_of(item: Declared) -> dict[str, Any]:
+    metric = item.metric
     notes: dict[str, Any] = {"x-kind": str(metric.kind)}
+    if not is_list(item.type):
+        notes |= _range_of(metric)
     if metric.unit:
         notes["x-unit"] = str(metric.unit)
     if metric.precision is not None:

@@ -111,7 +111,7 @@ def change(old: Reading | None, new: Reading | None) -> Change:
 
     A flag, a choice or a word that differs, a value that appeared or vanished, and a device that
     came or went are changes of state. A number that moved by at least its deadband, and a ranking
-    with a new leader, are changes of value.
+    with a new leader, or with others in it where that is declared, are changes of value.
     """
     if old is new:
         return Change.NONE
@@ -136,7 +136,8 @@ def _difference(field: Field, before: Any, after: Any) -> Change:
             return Change.STATE
         return max((change(before[key], after[key]) for key in after), default=Change.NONE)
     if metric.kind is Kind.RECORDS:
-        return Change.VALUE if _overtaken(before, after) else Change.NONE
+        others = metric.members and set(map(_name, before or ())) != set(map(_name, after or ()))
+        return Change.VALUE if others or _overtaken(before, after) else Change.NONE
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER):
         return Change.NONE if before == after else Change.STATE
     if before is None or after is None:

@@ -73,8 +73,12 @@ ALERTS = (
     "cpu",
     "memory",
     "disk_full",
+    "filesystem",
     "temperature",
     "raid_degraded",
+    "disk_failing",
+    "ups",
+    "fan",
     "oom_kill",
     "cryptomining",
     "unusual",
@@ -118,7 +122,7 @@ class ConsumerReading(Reading):
     category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
     kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
     cpu_percent: float | None = percent(
-        "CPU", "CPU time it used, in percent of one core.", precision=1
+        "CPU", "CPU time it used, in percent of one core.", precision=1, highest=None
     )
     memory_bytes: int | None = size("Memory", "Memory resident for its processes.")
     disk_read_bytes_per_second: float | None = bytes_per_second(
@@ -133,7 +137,9 @@ class ConsumerReading(Reading):
     network_transmit_bytes_per_second: float | None = bytes_per_second(
         "Transmitting", "Bytes it transmitted; absent while little moves on the network."
     )
-    gpu_percent: float | None = percent("GPU", "Share of the GPUs' time it used.", precision=1)
+    gpu_percent: float | None = percent(
+        "GPU", "Share of the GPUs' time it used.", precision=1, highest=None
+    )
     gpu_memory_bytes: int | None = size("GPU memory", "GPU memory it holds.")
     process_count: int | None = gauge("Processes", "Processes in it now.")
     since: str | None = timestamp("Since", "When its oldest process began.")
@@ -164,7 +170,9 @@ class CauseReading(Reading):
     share_percent: float | None = percent(
         "Share", "Its part of all that was used of that resource."
     )
-    cpu_percent: float | None = percent("CPU", "CPU time it used, in percent of one core.")
+    cpu_percent: float | None = percent(
+        "CPU", "CPU time it used, in percent of one core.", highest=None
+    )
     memory_bytes: int | None = size("Memory", "Memory it holds.")
     disk_bytes_per_second: float | None = bytes_per_second("Disk", "Bytes it reads and writes.")
     network_bytes_per_second: float | None = bytes_per_second(
@@ -213,10 +221,10 @@ class EnergyReading(Reading):
     """
 
     label: str | None = text("Label", "The name a person would use for it.")
-    today_joules: float | None = counter(
+    today_joules: float | None = gauge(
         "Energy today", "Energy it used since midnight.", unit=Unit.JOULES, precision=0
     )
-    week_joules: float | None = counter(
+    week_joules: float | None = gauge(
         "Energy this week",
         "Energy it used today and on the six days before.",
         unit=Unit.JOULES,
@@ -263,6 +271,8 @@ class EvidenceReading(Reading):
     gpu_headroom_celsius: float | None = celsius(
         "GPU headroom",
         "Degrees until heat slows a GPU down: the fewest of all sensors that have a limit.",
+        lowest=-200,
+        highest=200,
     )
     gpu_throttling: bool | None = flag("GPU throttling", "Heat holds a GPU back.")
     gpu_fan_percent: float | None = percent("GPU fan", "How hard the fastest GPU fan is driven.")
@@ -292,7 +302,7 @@ class ExplanationReading(Reading):
         icon="mdi:magnify",
     )
     causes: tuple[CauseReading, ...] = records(
-        CauseReading, "Causes", "Who is to blame, the most important first.", triggers=False
+        CauseReading, "Causes", "Who is to blame, the most important first.", members=True
     )
     evidence: EvidenceReading | None = group(
         EvidenceReading, "Evidence", "What was measured when the verdict was made."
@@ -314,7 +324,10 @@ class ExplanationReading(Reading):
         "Estimate of when the machine will have cooled down, once that has been learned.",
     )
     quiet_in_error_percent: float | None = percent(
-        "Estimate's error", "How far off earlier estimates were, in the median.", diagnostic=True
+        "Estimate's error",
+        "How far off earlier estimates were, in the median.",
+        highest=None,
+        diagnostic=True,
     )
     hint: str | None = text(
         "Hint", "What fits when heat or noise do not come from load; never a certainty."
@@ -370,8 +383,20 @@ class HealthReading(Reading):
 
     state: str | None = choice("State", "How it is.", options=HEALTH_STATES)
     since: str | None = timestamp("Since", "Since when it has been so.")
-    reason: str | None = text("Reason", "Why there is no value.")
+    reason: str | None = text(
+        "Reason", "Why there is no value; where there is one, what it is taken from and why."
+    )
     remedy: str | None = text("Remedy", "What the machine's owner can do about it.")
+
+
+@reading
+class TotalReading(Reading):
+    """How far one total may have gone."""
+
+    label: str | None = text("Label", "Topic, device and field.")
+    limit: float | None = gauge(
+        "Limit", "What it does not pass before this is said anew.", precision=3
+    )
 
 
 @reading
@@ -404,6 +429,14 @@ class InfoReading(Reading):
     senses: dict[str, HealthReading] = instances(
         HealthReading, "Senses", "Every subsystem and every part of one, by name, and how it is."
     )
+    totals: tuple[TotalReading, ...] | None = records(
+        TotalReading,
+        "Totals",
+        "How far counters may have gone: none is ever published below what it once was, "
+        "even when fanwhy's own folder is lost or taken from a backup.",
+        triggers=False,
+        default=None,
+    )
 
 
 @reading
@@ -414,6 +447,7 @@ class SelfReading(Reading):
         "CPU",
         "CPU time of the daemon in percent of one core, over the last minute.",
         precision=2,
+        highest=None,
         deadband=0.5,
         diagnostic=True,
         enabled=True,
@@ -426,18 +460,18 @@ class SelfReading(Reading):
         diagnostic=True,
         enabled=True,
     )
-    samples: int | None = counter("Samples", "Samples taken since the start.", diagnostic=True)
+    samples: int | None = counter("Samples", "Samples taken.", diagnostic=True)
     messages_sent: int | None = counter(
-        "Messages sent", "MQTT messages published since the start.", diagnostic=True
+        "Messages sent", "MQTT messages published.", diagnostic=True
     )
     payload_sent_bytes: int | None = counter(
         "Payload sent",
-        "Bytes of payload published since the start.",
+        "Bytes of payload published.",
         unit=Unit.BYTES,
         diagnostic=True,
     )
     connections: int | None = counter(
-        "Connections", "Times the broker was reached since the start.", diagnostic=True
+        "Connections", "Times the broker was reached.", diagnostic=True
     )
     sample_milliseconds: float | None = milliseconds(
         "Sample", "CPU time of one sample, median of the last ones.", diagnostic=True

@@ -26,6 +26,7 @@ EVENT = "event"
 SELF = "self"
 COMMAND = "command"
 PICTURE = "picture"
+TIMELINE = "timeline"
 
 ONLINE = b"online"
 OFFLINE = b"offline"
@@ -81,6 +82,7 @@ ROWS = (
         leaf=EXPLANATION,
         doc="The verdict: state, sentence, causes with shares and confidence, evidence.",
         qos=1,
+        min_interval_seconds=5.0,
         entities=True,
         constant=True,
     ),
@@ -138,6 +140,14 @@ ROWS = (
         received=True,
     ),
     Topic(
+        leaf=TIMELINE,
+        doc="The last 48 hours: causes, states, alerts, gaps, small series; 32 kB at most.",
+        qos=1,
+        # What was is also asked for where the daemon is gone.
+        expires=False,
+        heartbeat=False,
+    ),
+    Topic(
         leaf=PICTURE,
         doc="The last 24 hours as a drawing (SVG).",
         expires=False,
@@ -162,6 +172,7 @@ def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
         SelfReading,
         overview_of,
     )
+    from publisher.contract.timeline import TimelineReading  # noqa: PLC0415
 
     held: dict[str, type[Reading]] = {
         EXPLANATION: ExplanationReading,
@@ -169,6 +180,7 @@ def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
         OVERVIEW: overview_of({**subsystems, EXPLANATION: ExplanationReading}),
         INFO: InfoReading,
         SELF: SelfReading,
+        TIMELINE: TimelineReading,
     }
     measured = (
         Topic(

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable, Iterable
 
 from publisher.config.state_folder import state_dir
+from publisher.daemon import signals
 from publisher.daemon.app import App
 from publisher.daemon.launch import Launch
-from publisher.daemon.lock import claim
+from publisher.daemon.lock import Claim
+from publisher.daemon.voice import Voice
 from publisher.errors import FanwhyError
 
 _LOG_FORMAT = "%(levelname)s %(message)s"
@@ -22,42 +24,42 @@ _LOG_FORMAT = "%(levelname)s %(message)s"
 
 def main(launch: Launch) -> int:
     """Runs the daemon until a signal ends it; the exit code."""
-    logging.basicConfig(
-        level=launch.settings.log_level.upper(), format=_LOG_FORMAT, stream=sys.stderr
-    )
+    voice = Voice()
+    voice.setFormatter(logging.Formatter(_LOG_FORMAT))
+    logging.basicConfig(level=launch.settings.log_level.upper(), handlers=[voice])
     logging.addLevelName(logging.INFO, "fanwhy:")
     logging.addLevelName(logging.WARNING, "fanwhy: warning:")
     logging.addLevelName(logging.ERROR, "fanwhy: error:")
+    claim: Claim | None = None
     try:
         home = state_dir()
-        try:
-            # Held until the process ends.
-            _ = claim(home) if home else None
-        except OSError as error:
-            logging.getLogger(__name__).warning(
-                "state folder %s cannot be written: %s; what is learned is lost at the end",
-                home, error.strerror,
-            )  # fmt: skip
-            home = None
-        app = App(launch, home=home)
+        if home:
+            claim = Claim(home)
+            voice.addFilter(claim)
+        app = App(launch, home=home, claim=claim, voice=voice)
+        del launch  # a reload puts another one in its place
         signal.set_wakeup_fd(app.wake_descriptor, warn_on_full_buffer=False)
         _on(("SIGTERM", "SIGINT", "SIGBREAK"), app.stop)
         _on(("SIGHUP",), app.reload)
+        signals.let_in()
         # What was loaded and built so far stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         return app.run()
     except FanwhyError as error:
-        print(f"fanwhy-pub: {error}", file=sys.stderr)
+        voice.say(f"fanwhy-pub: {error}")
         return error.exit_code
     except Exception as error:  # a mistake of ours; what follows is for a report of it
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
-        print(
+        voice.say(
             f"fanwhy-pub: unexpected {type(error).__name__}: {error!s:.200}; "
-            "run with log_level = 'debug' (FANWHY_LOG_LEVEL=debug) for a report",
-            file=sys.stderr,
+            "this is a bug of fanwhy, FANWHY_LOG_LEVEL=debug shows more"
         )
         return 1
+    finally:
+        if claim is not None:
+            claim.close()
+        voice.close()
 
 
 def _on(names: Iterable[str], action: Callable[[], None]) -> None:

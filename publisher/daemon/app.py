@@ -12,21 +12,29 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from publisher.config.state_folder import memory_dir
 from publisher.contract import topics
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
+from publisher.daemon.lock import Claim
 from publisher.daemon.presence import Presence
 from publisher.daemon.reload import Reloader
 from publisher.daemon.self_metrics import SelfMetrics
-from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_store import keep, recall
+from publisher.daemon.unfinished import Unfinished
+from publisher.daemon.voice import Voice
 from publisher.daemon.wakeup import Wakeup
+from publisher.daemon.watchdog import ServiceManager, Watchdog
 from publisher.errors import FanwhyError, PrefixTakenError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.publishing.totals import Totals
 from publisher.sources import machine_files
 from publisher.sources.pressure_triggers import PressureTriggers
 
 log = logging.getLogger(__name__)
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class App:
@@ -35,9 +43,22 @@ class App:
     Args:
         launch: settings and catalogue, ready made.
         home: the state folder; ``None`` keeps nothing.
+        claim: ours on that folder.
+        voice: the log, as far as it waits to be written.
     """
 
-    def __init__(self, launch: Launch, *, home: str | None = None) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        *,
+        home: str | None = None,
+        claim: Claim | None = None,
+        voice: Voice | None = None,
+    ) -> None:
+        self._claim = claim
+        self._voice = voice
+        self._manager = ServiceManager()
+        self._watchdog = Watchdog()
         self._boot_id = f"{time.time_ns():x}"
         self._calls: deque[Callable[[], None]] = deque()
         self._wakeup = Wakeup()
@@ -48,9 +69,13 @@ class App:
         self._reloader = Reloader(self._call, self._apply)
         self._life = Life(
             state_dir=home,
-            explainer=Explainer(launch.settings.explain, state_dir=home, rules=launch.rules),
-            timeline=Timeline.open(home),
+            explainer=Explainer(
+                launch.settings.explain, state_dir=home, memory=memory_dir(), rules=launch.rules
+            ),
+            timeline=recall(home),
             self_metrics=SelfMetrics(machine_files("/")),
+            unfinished=Unfinished(home),
+            totals=Totals(home, memory_dir(), machine_files("/").hint(_BOOT_ID)),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
 
@@ -66,6 +91,8 @@ class App:
             FanwhyError: it cannot go on; the message says what would help.
         """
         self._open()
+        self._manager.ready()
+        self._watchdog.start()
         triggers = PressureTriggers(self._cycle.pipeline.sources.files)
         try:
             while not self._stopping:
@@ -76,10 +103,13 @@ class App:
                     self._calls.popleft()()  # which may put another cycle in place
                 self._reloader.tick(self._cycle.launch.reload)
                 now = time.monotonic()
+                self._look_after_ourselves(now)
                 self._cycle.tick(now)
                 if now >= self._cycle.scheduler.next_sample and not self._stopping:
                     self._cycle.sample()
         finally:
+            self._manager.stopping()
+            self._watchdog.stop()
             triggers.close()
             self._close()
         if self._failure:
@@ -120,6 +150,15 @@ class App:
 
     # -- the main thread ------------------------------------------------------------------------
 
+    def _look_after_ourselves(self, now: float) -> None:
+        """That we live, that what failed is tried again, and that the log goes on."""
+        self._watchdog.beat()
+        self._manager.alive(now)
+        if self._claim is not None:
+            self._claim.tick(now)
+        if self._voice is not None:
+            self._voice.flush()
+
     def _call(self, action: Callable[[], None]) -> None:
         """Has the main thread do something. For any thread."""
         self._calls.append(action)
@@ -137,6 +176,7 @@ class App:
         cycle = self._cycle
         cycle.presence.outbox.put(cycle.outlet.status(topics.ONLINE))
         cycle.announce()
+        cycle.tell_what_was_left()
         cycle.presence.open(will=cycle.outlet.status(topics.OFFLINE))
 
     def _apply(self, launch: Launch) -> None:
@@ -152,7 +192,10 @@ class App:
         else:
             cycle.end_explanations(tell=True)
             self._life.explainer = Explainer(
-                after.explain, state_dir=self._life.state_dir, rules=launch.rules
+                after.explain,
+                state_dir=self._life.state_dir,
+                memory=memory_dir(),
+                rules=launch.rules,
             )
         if Presence.place(before) == Presence.place(after):
             self._cycle = Cycle(launch, self._life, cycle.presence)
@@ -174,5 +217,6 @@ class App:
         cycle.end_explanations(tell=ours)
         cycle.presence.close(cycle.outlet.goodbye() if ours else ())
         cycle.pipeline.close()
-        self._life.timeline.save(self._life.state_dir)
+        keep(self._life.timeline, self._life.state_dir)
+        self._life.totals.close()
         self._journal.close()

@@ -30,6 +30,9 @@ _REFRESH_SECONDS: Final = 5.0
 _ANSWERS: Final = 20
 _ANSWERS_SECONDS: Final = 10.0
 """So many questions are answered in so long a time."""
+_LONGEST_TOPIC: Final = 256
+_MOST_LEVELS: Final = 32
+"""Of topics for answers; brokers end the connection over longer and deeper ones."""
 
 
 class Owner(Protocol):
@@ -152,10 +155,13 @@ class CommandHandler:
     def _may_answer(self, topic: str) -> bool:
         """Whoever asks chooses where the answer goes; what others live by is not to be forged.
 
-        Neither is what another host says, under whatever prefix.
+        Neither is what another host says, under whatever prefix; nor is our connection to be ended
+        by a topic that a broker takes for a fault.
         """
         home = self._homeassistant
-        return (
+        if len(topic) > _LONGEST_TOPIC or not topic.isprintable() or set(topic) & set("+#"):
+            return False
+        return topic.count("/") < _MOST_LEVELS and (
             topics.split(topic)[1] not in self._leaves
             and not topic.startswith(("$", f"{home.discovery_prefix}/"))
             and topic != home.status_topic

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from publisher import __version__
 from publisher.contract import topics
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
-from publisher.contract.readings import ExplanationReading, InfoReading
+from publisher.contract.readings import EventReading, ExplanationReading, InfoReading
 from publisher.daemon.clock import Clock
+from publisher.daemon.garbage import settle
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.scheduler import Scheduler
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_reading import reading_of
+from publisher.daemon.timeline_store import keep
 from publisher.daemon.timeline_svg import draw
+from publisher.daemon.unfinished import Unfinished
 from publisher.explain.explainer import Explainer
 from publisher.pipeline import EXPLANATION, Pipeline, Sample
 from publisher.publishing.outlet import PUBLISHING, Outlet
+from publisher.publishing.totals import Totals
 from publisher.sources import Sources, machine_files
 from publisher.sources.identity import boot_time
 from publisher.sources.load_probe import LoadProbe
@@ -32,8 +37,15 @@ log = logging.getLogger(__name__)
 
 # The health of subsystems may change several times in a row.
 _INFO_SECONDS = 10.0
+# What waiting for the disk may cost when something has happened; a slow one is not waited for.
+_KEPT_SECONDS = 0.02
+# By this sample a load that goes on is known again; before it, all looks quiet.
+_SETTLED = 3
 DISCOVERY = "discovery"
 _PREFIX = "prefix"
+# Without a look for so many periods of sampling nobody has watched.
+_PERIODS_OF_A_GAP = 3
+_GAP_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -43,10 +55,12 @@ class Life:
     Attributes:
         state_dir: its state folder; ``None`` keeps nothing.
         explainer: the verdict's memory.
-        timeline: of the last 24 hours.
+        timeline: of the last 48 hours.
         self_metrics: what the daemon has cost since its start.
+        unfinished: what was told to begin and not to end.
         clock: tells when the time of day was set.
         started: seconds since the epoch.
+        totals: what counters are published as.
         absent: the subsystems of which the log has said that this machine has none.
     """
 
@@ -54,8 +68,10 @@ class Life:
     explainer: Explainer
     timeline: Timeline
     self_metrics: SelfMetrics
+    unfinished: Unfinished
     clock: Clock = field(default_factory=Clock)
     started: float = field(default_factory=time.time)
+    totals: Totals = field(default_factory=Totals)
     absent: list[str] = field(default_factory=list)
 
 
@@ -86,7 +102,9 @@ class Cycle:
             put=presence.outbox.put,
             guarded=self.pipeline.guarded,
             wall=sources.wall,
+            totals=life.totals,
         )
+        presence.recall = self.outlet.recall
         self._info_stale = True
         self._info_due = 0.0
         self._samples = 0
@@ -104,26 +122,29 @@ class Cycle:
         for leaf, row in all_topics().items():
             if row.subsystem and leaf in settings.senses.disabled:
                 self.outlet.withdraw(leaf)
-        if self._draws:
-            self._life.timeline.again()
-        else:
+        self._life.timeline.again()
+        if not self._draws:
             self.outlet.withdraw(topics.PICTURE)
 
     def sample(self) -> None:
         """Looks at the machine once, and publishes what is worth it."""
         began = time.thread_time()
-        if step := self._life.clock.stepped():
+        step = self._life.clock.stepped()
+        if step:
             self._date_anew(step)
         sample = self.pipeline.sample()
-        self.outlet.tell(sample.events)
+        self._guarded(topics.TIMELINE, lambda: self._remember(sample, clock_set=bool(step)))
+        self._tell(sample.events)
         if sample.verdict is not None:
+            if self._samples >= _SETTLED:
+                self._tell(self._life.unfinished.state_now(sample.verdict.state))
             self.verdict = sample.verdict
-            self._guarded(topics.PICTURE, lambda: self._draw(sample))
         if self._samples:  # the first of all has no rates and no books: it is not sent
             self._guarded(PUBLISHING, lambda: self._publish(sample))
         self._samples += 1
         if self._samples == 2:
             self._say_what_is_absent()
+            settle()  # all is loaded and built
         self.presence.poll()
         self.scheduler.sampled(sample.now, again_in=sample.again_in)
         self._life.self_metrics.sampled(time.thread_time() - began)
@@ -173,11 +194,27 @@ class Cycle:
         )
 
     def end_explanations(self, *, tell: bool) -> None:
-        """Ends what was told as begun; ``tell`` says so."""
-        explainer = self._life.explainer
+        """Ends what was told as begun; ``tell`` says so, and what is remembered of it."""
+        explainer, timeline = self._life.explainer, self._life.timeline
         self._guarded(EXPLANATION, explainer.close)
-        if tell:
-            self.outlet.tell(explainer.transitions())
+        if not tell:
+            return
+        self._tell(explainer.transitions())
+        timeline.interrupted()
+        if timeline.looked is not None:
+            self._guarded(topics.TIMELINE, self._tell_timeline)
+
+    def tell_what_was_left(self) -> None:
+        """Ends what an earlier run of the daemon was killed over."""
+        self._tell(self._life.unfinished.left())
+
+    def _tell(self, events: Sequence[EventReading]) -> None:
+        """The journal first: an end that is struck out before it is kept would never be told."""
+        self._life.timeline.note(events, time.time())
+        self.outlet.tell(events)
+        if events:
+            self.presence.outbox.flush(_KEPT_SECONDS)
+        self._life.unfinished.note(events)
 
     def _guarded(self, name: str, action: Callable[[], None]) -> None:
         self.pipeline.guarded(name, action)
@@ -243,12 +280,31 @@ class Cycle:
         settings = self.launch.settings.homeassistant
         return settings.enabled and settings.picture
 
-    def _draw(self, sample: Sample) -> None:
-        """Keeps the picture of the last 24 hours, and sends it when it is due."""
-        if not self._draws or sample.verdict is None:
+    def _tell_timeline(self) -> None:
+        wall = self.pipeline.sources.wall()
+        self.outlet.keep(topics.TIMELINE, reading_of(self._life.timeline, wall))
+
+    def _remember(self, sample: Sample, *, clock_set: bool) -> None:
+        """Takes in a sample, keeps the last 48 hours and sends them and their picture when due."""
+        if sample.verdict is None:
             return
-        timeline = self._life.timeline
-        timeline.look(sample.verdict, sample.wall)
-        if timeline.due(sample.now):
-            timeline.save(self._life.state_dir)
+        timeline, now = self._life.timeline, sample.now
+        sampling = self.launch.settings.sampling
+        periods = max(sampling.period_seconds, sampling.rest_period_seconds)
+        timeline.look(
+            sample.verdict,
+            sample.wall,
+            now=now,
+            clock_set=clock_set,
+            patience=max(_GAP_SECONDS, _PERIODS_OF_A_GAP * periods),
+        )
+        if timeline.looked is None:  # the clock is not set yet
+            return
+        told = timeline.tell_due(now)
+        if told or timeline.save_due(now):
+            timeline.saved(now)
+            keep(timeline, self._life.state_dir)  # first: what is told is not forgotten
+        if told:
+            self._tell_timeline()
+        if self._draws and timeline.due(now):
             self.outlet.put(topics.PICTURE, draw(timeline, sample.wall).encode())

@@ -2,46 +2,154 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import importlib
 import logging
 import os
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
+from publisher.config.state_folder import is_gone
 from publisher.errors import FanwhyError, SourceError
 from publisher.sources.files import KernelFiles
 
 log = logging.getLogger(__name__)
 
 _LOCK = "lock"
+_RETRY_SECONDS = 60.0
 _FAR = 1 << 30  # Windows lets no one read what is locked: a byte that is never written
+
+
+class Claim:
+    """The claim of this process on a folder, for as long as it runs.
+
+    A folder that cannot be written now is tried again; meanwhile a name in the system's memory
+    keeps a second daemon away, where there are such names (unix(7), abstract sockets).
+
+    Args:
+        folder: where the daemon keeps its state.
+
+    Raises:
+        FanwhyError: another fanwhy keeps its state there.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._descriptor: int | None = None
+        self._name: socket.socket | None = None
+        self._failed = False
+        self._again_at = 0.0
+        self._try()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """For the log: of a folder of which it was said that it fails nothing more is said.
+
+        Whatever keeps a file there would say it again, each in its own words.
+        """
+        return not (
+            self._failed and record.levelno < logging.ERROR and self._folder in record.getMessage()
+        )
+
+    def close(self) -> None:
+        """Leaves the folder to others."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self._name is not None:
+            self._name.close()
+            self._name = None
+
+    def tick(self, now: float) -> None:
+        """Tries again, now and then, what has failed; claims a folder anew that was taken away.
+
+        Raises:
+            FanwhyError: another fanwhy was faster.
+        """
+        if now < self._again_at:
+            return
+        self._again_at = now + _RETRY_SECONDS
+        if self._descriptor is not None and is_gone(self._descriptor, f"{self._folder}/{_LOCK}"):
+            log.warning("state folder %s was taken away: it is made anew", self._folder)
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self._descriptor is None:
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self._descriptor = claim(self._folder)
+        except OSError as error:
+            if not self._failed:
+                self._failed, self._name = True, _named(self._folder)
+                log.warning(
+                    "state folder %s cannot be written: %s; until it can, what is learned is kept "
+                    "in memory alone",
+                    self._folder,
+                    error.strerror,
+                )
+        else:
+            if self._failed:
+                self._failed = False
+                log.info("state folder %s can be written again", self._folder)
 
 
 def claim(folder: str) -> int:
     """Makes the folder ours alone for as long as the descriptor that comes back is open.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: there is no file to lock, and none can be made.
         FanwhyError: another fanwhy keeps its state there, so it watches the same machine.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT, 0o644)
+    path = f"{folder}/{_LOCK}"
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)  # what cannot be written can be locked
+        except OSError:
+            raise error from None
     try:
         _lock(descriptor)
     except BlockingIOError:
         os.lseek(descriptor, 0, os.SEEK_SET)
         other = os.read(descriptor, 16).decode("ascii", "replace").strip()
         os.close(descriptor)
-        raise FanwhyError(
-            f"fanwhy runs already (process {other}) and keeps its state in {folder}; "
-            "stop that one, or give this one a STATE_DIRECTORY and a --prefix of its own"
-        ) from None
+        raise _runs_already(folder, f"process {other}") from None
     except OSError:
         pass  # a file system that knows no locks
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, b"%d\n" % os.getpid())
+    with contextlib.suppress(OSError):  # a full disk, or one that cannot be written
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, b"%d\n" % os.getpid())
     return descriptor
+
+
+def _named(folder: str) -> socket.socket | None:
+    """A name that stands for the folder, which only one process can have at a time."""
+    if not sys.platform.startswith("linux"):
+        return None
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0fanwhy-{digest}")
+    except OSError as error:
+        name.close()
+        if error.errno == errno.EADDRINUSE:
+            raise _runs_already(folder, "another process") from None
+        return None
+    return name
+
+
+def _runs_already(folder: str, who: str) -> FanwhyError:
+    return FanwhyError(
+        f"fanwhy runs already ({who}) and keeps its state in {folder}; "
+        "stop that one, or give this one a STATE_DIRECTORY and a --prefix of its own"
+    )
 
 
 def holder(folder: str) -> int | None:

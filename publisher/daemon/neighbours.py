@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from publisher.contract import topics
 from publisher.contract.messages import Message, Request
 from publisher.contract.printable import printable
 from publisher.contract.topics import TopicAddresses
+from publisher.errors import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Neighbours:
         of: our topics.
         machine_id: ours.
         first: nothing was published yet in the life of this process.
+        recall: takes what an earlier run of ours has left, before the first word.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Neighbours:
         of: TopicAddresses,
         machine_id: str | None,
         first: bool,
+        recall: Callable[[Mapping[str, object]], None] = lambda _: None,
     ) -> None:
+        self._recall = recall
         self._landlord = landlord
         self._gate = gate
         self._info = of.of(topics.INFO)
@@ -105,9 +110,11 @@ class Neighbours:
         try:
             info = json.loads(request.payload)
             machine_id, name = str(info["machine_id"]), printable(str(info["host"])[:_SHOWN])
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except MALFORMED:
             return  # nobody's, or withdrawn
         if machine_id == self._machine_id:
+            if self._gate.held:
+                self._recall(info)
             self._gate.release()
         elif not self._gate.held:
             self._put_right(name, now)

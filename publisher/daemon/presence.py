@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -67,7 +67,10 @@ class Presence:
         self._identity = launch.identity.machine_id or ""
         self._broker: EmbeddedBroker | None = None
         self._session: Session | None = None
+        self._started = False
         self._waiting = 0
+        self.recall: Callable[[Mapping[str, object]], None] = lambda _: None
+        """Takes what an earlier run of this machine has left in ``info``, before the first word."""
         host, discovery = discovery_of(settings, launch.identity)
         self.announcer = Announcer(
             host,
@@ -82,6 +85,7 @@ class Presence:
             of=settings.topics,
             machine_id=launch.identity.machine_id,
             first=first,
+            recall=self._recalled,
         )
         self._commands = CommandHandler(
             owner,
@@ -144,7 +148,7 @@ class Presence:
         )
         self.outbox.wake = self._session.wake
         self.outbox.hold()
-        self._session.start()
+        self._started = self._session.start()
 
     @property
     def due(self) -> float:
@@ -154,6 +158,8 @@ class Presence:
 
     def tick(self, now: float) -> None:
         """Lets go what was held back, if no other machine has spoken up; does what was put off."""
+        if self._session is not None and not self._started:
+            self._started = self._session.start()
         self._neighbours.tick(now)
         self._commands.tick(now)
 
@@ -194,6 +200,9 @@ class Presence:
     def _take(self, request: Request) -> None:
         self._waiting -= 1
         self._commands.take(request)
+
+    def _recalled(self, info: Mapping[str, object]) -> None:
+        self.recall(info)
 
 
 def discovery_of(settings: Settings, identity: InfoReading) -> tuple[Host, Discovery]:

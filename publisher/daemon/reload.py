@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from publisher.contract.printable import printable
@@ -18,6 +19,7 @@ from publisher.errors import ConfigError, FanwhyError
 log = logging.getLogger(__name__)
 
 _CHILD_SECONDS = 60.0
+_RETRY_SECONDS = 30.0
 
 
 class Reloader:
@@ -41,6 +43,7 @@ class Reloader:
         self._patience = patience
         self._asked = False
         self._reading = False
+        self._not_before = 0.0
 
     def ask(self) -> None:
         """Wants the configuration read again. Safe to call from a signal handler."""
@@ -52,10 +55,20 @@ class Reloader:
         Args:
             command: what the child runs: its standard output is a newer ``Launch``.
         """
-        if not self._asked or self._reading:
+        if not self._asked or self._reading or time.monotonic() < self._not_before:
+            return
+        thread = threading.Thread(target=self._read, args=(command,), name="reload", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no thread can be had now: the limit of tasks, or of memory
+            self._not_before = time.monotonic() + _RETRY_SECONDS
+            log.warning(
+                "the configuration cannot be read now: the system lets us start nothing "
+                "(TasksMax, ulimit -u); it is tried again in %.0f s",
+                _RETRY_SECONDS,
+            )
             return
         self._asked, self._reading = False, True
-        threading.Thread(target=self._read, args=(command,), name="reload", daemon=True).start()
 
     def _read(self, command: Sequence[str]) -> None:
         launch: Launch | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from publisher.config.setting import setting
@@ -15,6 +16,7 @@ from publisher.mqtt.broker import BrokerSettings
 from publisher.publishing.policy import PublishingSettings
 from publisher.subsystems.disk.smart import SmartSettings
 from publisher.subsystems.runner import SubsystemSettings
+from publisher.subsystems.selection import ChooseSettings, IgnoreSettings
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -33,14 +35,22 @@ class Settings:
     )
     root: str = setting(
         "/",
-        "Where the machine's /proc and /sys are found; /host, for one, in a container that has "
-        "them mounted there.",
+        "Where the machine's root folder is found; /host, for one, in a container that has the "
+        "host's mounted there, with all below it.",
     )
     log_level: str = setting("info", "The least that is worth a line.", options=LOG_LEVELS)
+    names: Mapping[str, str] = setting(
+        dict,
+        "What devices are called on topics, in Home Assistant, in the terminal and in the "
+        "sentence, by a name that they go by without that; `fanwhy-pub doctor` lists those.",
+        example='{ "nct6798 fan2" = "Rear fan", "/mnt/tank" = "Tank" }',
+    )
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     publishing: PublishingSettings = field(default_factory=PublishingSettings)
     senses: SubsystemSettings = field(default_factory=SubsystemSettings)
+    ignore: IgnoreSettings = field(default_factory=IgnoreSettings)
+    choose: ChooseSettings = field(default_factory=ChooseSettings)
     explain: ExplainSettings = field(default_factory=ExplainSettings)
     smart: SmartSettings = field(default_factory=SmartSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)

@@ -36,7 +36,7 @@ def draw(timeline: Timeline, wall: float) -> str:
 
 
 def _parts(timeline: Timeline, wall: float) -> Iterator[str]:
-    totals = _totals(timeline.spans, wall)
+    totals = _totals(_of_the_day(timeline, wall), wall)
     height = _FIRST_LINE + _LINE * max(len(totals), 1) - 4
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
@@ -44,12 +44,13 @@ def _parts(timeline: Timeline, wall: float) -> Iterator[str]:
         f'<rect class="back" width="{_WIDTH}" height="{height}" rx="8"/>'
     )
     yield from _hours(wall)
-    yield from _line(timeline, wall, 1, "t", "°C", x=_LEFT, anchor="start")
-    yield from _line(timeline, wall, 2, "f", "rpm", x=_RIGHT, anchor="end")
+    yield from _line(timeline, wall, "celsius", "t", "°C", x=_LEFT, anchor="start")
+    yield from _line(timeline, wall, "rpm", "f", "rpm", x=_RIGHT, anchor="end")
     yield f'<rect class="rest" x="{_LEFT}" y="{_BAND}" width="{_RIGHT - _LEFT}" '
     yield f'height="{_BAND_HEIGHT}" rx="4"/>'
-    for span in timeline.spans:
-        begin, end = _x(span.began, wall), _x(span.ended, wall)
+    # Who had the largest share is seen where several were to blame.
+    for span in sorted(_of_the_day(timeline, wall), key=lambda span: span.share or 0.0):
+        begin, end = _x(span.began, wall), _x(max(span.ended, span.blamed), wall)
         yield (
             f'<rect x="{begin:.1f}" y="{_BAND}" width="{max(end - begin, 1.5):.1f}" '
             f'height="{_BAND_HEIGHT}" fill="{_colour(span.category)}"/>'
@@ -66,6 +67,10 @@ def _parts(timeline: Timeline, wall: float) -> Iterator[str]:
             f'<text class="dim" x="{_RIGHT}" y="{y}" text-anchor="end">{_duration(seconds)}</text>'
         )
     yield "</svg>"
+
+
+def _of_the_day(timeline: Timeline, wall: float) -> list[Span]:
+    return [span for span in timeline.spans if max(span.ended, span.blamed) >= wall - DAY]
 
 
 def _hours(wall: float) -> Iterator[str]:
@@ -87,10 +92,12 @@ def _hours(wall: float) -> Iterator[str]:
 
 
 def _line(
-    timeline: Timeline, wall: float, column: int, style: str, unit: str, *, x: int, anchor: str
+    timeline: Timeline, wall: float, column: str, style: str, unit: str, *, x: int, anchor: str
 ) -> Iterator[str]:
     points = [
-        (point[0], value) for point in timeline.points if (value := point[column]) is not None
+        (point.at, value)
+        for point in timeline.points.points
+        if point.at >= wall - DAY and (value := getattr(point, column)) is not None
     ]
     if not points:
         return
@@ -125,7 +132,7 @@ def _totals(spans: Iterable[Span], wall: float) -> list[tuple[str, str, float]]:
     found: dict[tuple[str, str], float] = {}
     for span in spans:
         key = (span.label or span.category, span.category)
-        seconds = span.ended - max(span.began, wall - DAY)
+        seconds = max(span.ended, span.blamed) - max(span.began, wall - DAY)
         found[key] = found.get(key, 0.0) + max(seconds, 0.0)
     ranked = sorted(found.items(), key=lambda item: -item[1])[:_LEGEND]
     return [(label, category, seconds) for (label, category), seconds in ranked]

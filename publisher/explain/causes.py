@@ -19,6 +19,9 @@ from publisher.ledger.accounts import Account, Clues
 
 # How long another answer must last to replace one that is as sure.
 _RENAMED_SECONDS: Final = 10.0
+# How long nothing may have spoken for the answer that was given until a less sure one replaces it.
+_DOUBTED_SECONDS: Final = 30.0
+_POSES: Final = "kernel thread"
 # The part of a resource's use from which on a group is worth being counted.
 _COUNTED_SHARE: Final = 0.03
 
@@ -56,6 +59,7 @@ class Cause:
     known_by: Clues | None = None
     _other: str = ""
     _other_since: float = 0.0
+    _seen: float | None = None
 
     @property
     def key(self) -> str:
@@ -66,6 +70,11 @@ class Cause:
     def suspicious(self) -> bool:
         """A suspected miner."""
         return self.classification.is_miner
+
+    @property
+    def poses(self) -> bool:
+        """What works in it calls itself a kernel thread, and is none."""
+        return _POSES in self.account.clues.disguise
 
     def lasted(self, now: float) -> float:
         """Seconds from its beginning to its end, which is told when it has been over for long."""
@@ -78,6 +87,8 @@ class Cause:
         self.cpu_seconds += account.cpu_seconds
         if found == self.classification or self._believes(found, now):
             self.classification, self.known_by = found, account.clues
+        if self._seen is None or found.label == self.classification.label:
+            self._seen = now
         self._name()
 
     def call(self, found: Classification) -> None:
@@ -99,8 +110,11 @@ class Cause:
     def _believes(self, found: Classification, now: float) -> bool:
         """Whether another answer replaces the one that was given.
 
-        A surer answer replaces a guess; one that is as sure when it has lasted, for a group is
-        called by what it does now. What a shell or a tool is called says little of the job.
+        A surer answer replaces a guess; one that is as sure when it has lasted, and a less sure one
+        when the other has not come for long: a group is called by what it does now. What a shell
+        or a tool is called says little of the job. A program that was found to pose as another one
+        is not taken for that because it has ended, and can no longer be looked at; who poses as
+        the kernel is not called by what others did in its group.
         """
         before = self.classification
         if found.label == before.label:
@@ -109,12 +123,15 @@ class Cause:
         tells_more = (
             found.specificity > before.specificity and found.confidence >= before.confidence
         )
-        if found.confidence > before.confidence or tells_more:
+        posed = self.known_by is not None and self.known_by.disguise
+        unmasked = bool(posed) and not self.account.clues.disguise
+        told = found.confidence > before.confidence or tells_more
+        if (told and not unmasked) or (self.poses and not before.is_miner):
             self._other = ""
             return True
         if found.confidence < before.confidence or found.specificity < before.specificity:
             self._other = ""
-            return False
+            return self._seen is not None and now - self._seen >= _DOUBTED_SECONDS
         if found.label != self._other:
             self._other, self._other_since = found.label, now
         return now - self._other_since >= _RENAMED_SECONDS
@@ -271,6 +288,7 @@ class Causes:
             account=account,
             habit=habit,
             share=suspect.share,
+            known_by=account.clues,
         )
 
     def book(self, shares: PowerShares | None) -> None:

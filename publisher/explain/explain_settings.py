@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from publisher.config.setting import number, setting
@@ -65,6 +66,22 @@ class ExplainSettings:
     )
     cause_share_percent: float = number(
         15.0, "Least share of a resource's use for which a program is blamed.", 1, 100
+    )
+    never_blame: tuple[str, ...] = setting(
+        (),
+        "Programs, scripts, units and containers that are never blamed, by any name that they go "
+        "by (patterns, `*` stands for anything). Their work is no load: it makes the machine "
+        "neither busy nor is it told; only heat, want of memory and kills for it are. `fanwhy-pub "
+        "doctor` lists the names.",
+        example='["boinc*", "Folding@home"]',
+    )
+    blame_above_percent: Mapping[str, float] = setting(
+        dict,
+        "Likewise those that are blamed only for the use of more than so much: percent of all "
+        "cores, of a GPU, or of the traffic of disks or network where that is much.",
+        minimum=0,
+        maximum=100,
+        example='{ plex = 50, "restic*" = 80 }',
     )
     say_since_after_seconds: float = number(
         180.0, "A cause that lasts longer than this is told with the time it began.", 10, 86400

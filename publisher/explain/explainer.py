@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from publisher.contract.readings import EventReading, EvidenceReading, ExplanationReading
 from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
-from publisher.explain.detect.detector import Detector
+from publisher.explain.detect.detector import Detector, Load
 from publisher.explain.detect.hysteresis import SOONEST
 from publisher.explain.detect.ranking import Ranking
+from publisher.explain.detect.spared import Spared
 from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.host_state import StateMemory, StateSpan, state_of
 from publisher.explain.inputs import NO_SIGNS, Signs
@@ -24,6 +27,7 @@ from publisher.explain.report.events import EventLog
 from publisher.explain.report.explanation import explanation
 from publisher.explain.report.headline_inputs import HeadlineWriter
 from publisher.explain.report.memory_story import MemoryStories
+from publisher.explain.report.writers import Writers
 from publisher.explain.thermal.sharing import share_out
 from publisher.explain.thermal.state import ThermalModel, ThermalState
 from publisher.explain.window import Window
@@ -36,6 +40,7 @@ class Explainer:
     Args:
         state_dir: where what was learned is kept; ``None`` keeps it in memory only.
         keeps: what is learned is written there; else it is only read.
+        memory: a folder in memory, for what is written too seldom; ``None`` without one.
         rules: the rules, if they were loaded and checked already; else they are loaded when
             a work group is to be named for the first time.
     """
@@ -46,17 +51,21 @@ class Explainer:
         *,
         state_dir: str | None = None,
         keeps: bool = True,
+        memory: str | None = None,
         rules: RuleBook | None = None,
     ) -> None:
         known = state_dir if settings.learn else None
         self._now: float | None = None
         self._classifier = AccountClassifier(settings.rules_file, rules)
         store = LearnedStore.open(known)
-        self._learning = Learning(store, known if keeps else None)
+        self._learning = Learning(store, known if keeps else None, memory)
         self._detector = Detector(settings)
         self._thermal = ThermalModel(settings, store)
+        self._spared = Spared(settings, self.classify)
         self._ranking = Ranking(
-            self._thermal.heat.level, lambda account: self.classify(account).is_miner
+            self._thermal.heat.level,
+            lambda account: self.classify(account).is_miner,
+            self._spared.never,
         )
         self._behaviour = KnownBehaviour()
         self._watcher: Watcher | None = None
@@ -65,7 +74,8 @@ class Explainer:
         self._behalf = Behalf(self.classify)
         self._state = StateMemory()
         self._memory = MemoryStories(settings, self.classify)
-        self._alerts = Alerts(settings, self.classify)
+        self._writers = Writers()
+        self._alerts = Alerts(settings, self.classify, self._writers, self._spared.never)
         self._headline = HeadlineWriter(settings, self.classify)
         self._events = EventLog()
 
@@ -94,11 +104,12 @@ class Explainer:
         self._watcher = watcher
         self._kill_awaited = balance.memory_kill_awaited
         window = self._window(balance, evidence, signs, now, wall)
-        load = self._detector.observe(window)
-        thermal = self._thermal.observe(window, loaded=load.loaded, onset=load.onset)
+        felt = self._spared.without(window)
+        load = self._detector.observe(felt)
+        thermal = self._heat(window, load, spared_at_work=self._spared.at_work(window, felt))
         state = self._state.observe(state_of(load, thermal), wall)
-        culprits = self._causes.follow(window, self._ranking.order(self._detector.resources))
-        self._behalf.follow(culprits, window, peers)
+        culprits = self._causes.follow(felt, self._ranking.order(self._detector.resources))
+        self._behalf.follow(culprits, felt, peers)
         self._tell_causes(window, thermal, state, culprits)
 
         shares = share_out(window, thermal, self.classify)
@@ -106,9 +117,14 @@ class Explainer:
         self._learning.book(window, shares)
         causes = cause_readings(culprits, thermal.after, balance, self.classify, signs)
         self._events.state_changed(state, causes)
-        memory = self._memory.observe(window, culprits)
+        memory = self._memory.observe(felt, culprits)
+        self._writers.observe(window)
         alerts = self._alerts.judge(
-            window, culprits, memory, hot=thermal.hot, dusty=self._learning.dusty
+            felt,
+            culprits,
+            memory,
+            hot=thermal.hot,
+            dusty=self._learning.dusty,
         )
         self._events.alerts_changed(alerts, state.state, causes)
 
@@ -117,9 +133,9 @@ class Explainer:
             window,
             thermal,
             state,
-            headline=self._headline.write(window, load, thermal, culprits, memory),
+            headline=self._headline.write(felt, load, thermal, culprits, memory),
             causes=causes,
-            rejected=rejected_readings(culprits, balance, self.classify),
+            rejected=rejected_readings(culprits, self._spared.others(felt), self.classify),
             energy=self._learning.energy(window.day),
         )
 
@@ -171,11 +187,21 @@ class Explainer:
         """Likewise, for one of the many in rankings: some seconds late, and for less."""
         return self._classifier.at_a_glance(account, self._now or 0.0)
 
+    def _heat(self, window: Window, load: Load, *, spared_at_work: bool) -> ThermalState:
+        """How warm and loud it is; what is spared makes heat, too, and is not named for it."""
+        loaded = load.loaded or spared_at_work
+        thermal = self._thermal.observe(window, loaded=loaded, onset=load.onset)
+        after = thermal.after
+        if after is None or not any(map(self._spared.never, after.accounts)):
+            return thermal
+        named = tuple(each for each in after.accounts if not self._spared.never(each))
+        return replace(thermal, after=replace(after, accounts=named))
+
     def _tell_causes(
         self, window: Window, thermal: ThermalState, state: StateSpan, culprits: Culprits
     ) -> None:
         """Tells which causes ended and began, before the window's energy is booked to them."""
-        if not (culprits.began or culprits.ended):
+        if not (culprits.began or culprits.ended or self._events.holds):
             return
         causes = cause_readings(
             culprits, thermal.after, window.balance, self.classify, window.signs

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final
 
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
+from publisher.explain.faults import Fault, called, faults
 
 # What arrays do to themselves, by kind and activity.
 _UPKEEP: Final = {
@@ -18,6 +20,9 @@ _UPKEEP: Final = {
     ("md", "recovery"): "RAID rebuild",
     ("md", "repair"): "RAID repair",
     ("md", "reshape"): "RAID reshape",
+    ("unraid", "check"): "Parity check",
+    ("unraid", "resync"): "Parity sync",
+    ("unraid", "recovery"): "Array rebuild",
     ("zfs", "scrub"): "ZFS scrub",
     ("zfs", "recovery"): "ZFS resilver",
     ("btrfs", "scrub"): "btrfs scrub",
@@ -27,6 +32,14 @@ _UPKEEP: Final = {
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./:-]{0,100}")
 
 
+class Trouble(Enum):
+    """What is wrong with a file system."""
+
+    READ_ONLY = "read_only"  # since the kernel met an error
+    FAILING = "failing"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
     """What a verdict goes by besides balance and evidence; ``None`` and empty: it cannot be told.
@@ -34,14 +47,24 @@ class Signs:
     Attributes:
         oom_kills: counter of processes that the kernel killed for want of memory.
         disk_used_percent: fullness of each file system, by mount point.
+        inodes_used_percent: likewise, of what files and folders are counted by.
+        filesystem_trouble: what is wrong with a file system, by mount point.
         raid_degraded: names of arrays that lack a disk.
+        binders: what such an array is called, by its name.
+        faults: what else is broken of disks, arrays and UPSes.
+        fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
     """
 
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
+    inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
+    filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
     raid_degraded: tuple[str, ...] = ()
+    binders: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    fans_stopped: Mapping[str, bool] = field(default_factory=dict)
     upkeep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
 
@@ -81,28 +104,60 @@ def evidence(readings: Mapping[str, Reading]) -> EvidenceReading:
     )
 
 
-def signs(readings: Mapping[str, Reading]) -> Signs:
-    """What else deserves an alert, or explains why disks are at work."""
+def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | None = None) -> Signs:
+    """What else deserves an alert, or explains why disks are at work.
+
+    Args:
+        readings: the newest ones.
+        kernel: the same under the kernel's names, which commands take, where people gave others.
+    """
+    as_named = getattr((kernel or readings).get("disk"), "arrays", {})
     disk = readings.get("disk")
     filesystems = getattr(disk, "filesystems", {}).values()
+    written = [each for each in filesystems if not each.read_only]
     arrays = getattr(disk, "arrays", {}).items()
+    fans = getattr(readings.get("thermal"), "fans", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
         disk_used_percent={
-            each.label or "": each.used_percent
-            for each in filesystems
-            if each.used_percent is not None and not each.read_only
+            each.label or "": each.used_percent for each in written if each.used_percent is not None
+        },
+        inodes_used_percent={
+            each.label or "": each.inodes_used_percent
+            for each in written
+            if each.inodes_used_percent is not None
+        },
+        filesystem_trouble={
+            each.label or "": trouble for each in filesystems if (trouble := _trouble(each))
         },
         raid_degraded=tuple(
             each.label or name for name, each in arrays if each.state == "degraded"
         ),
+        binders={
+            each.label or name: called(each.label or name, each.kind)
+            for name, each in arrays
+            if each.state == "degraded"
+        },
+        faults=faults(readings),
+        fans_stopped={
+            printable(f"{each.label or name} ({each.chip})" if each.chip else name): each.kind
+            == "pump"
+            for name, each in fans
+            if each.stopped
+        },
         upkeep=tuple(
             f"{words} ({printable(each.label or name)})"
             for name, each in arrays
             if (words := _UPKEEP.get((each.kind, each.activity)))
         ),
-        pauses=tuple(filter(None, (_pause(each) for _, each in arrays))),
+        pauses=tuple(filter(None, map(_pause, as_named.values()))),
     )
+
+
+def _trouble(filesystem: Any) -> Trouble | None:
+    if filesystem.state == "failed":
+        return Trouble.READ_ONLY if filesystem.read_only else Trouble.FAILING
+    return Trouble.SILENT if filesystem.state == "not_answering" else None
 
 
 def _pause(array: Any) -> str | None:

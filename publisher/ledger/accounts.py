@@ -101,7 +101,8 @@ class Account:
         since: when its oldest living process began, seconds since the epoch.
         blocked_count: its processes that waited for a disk when the window ended.
         memory_limit: the limit that it comes nearest to; looked at only while memory is short.
-        pid: its main process: the oldest that lives, which of a job is the one that began it.
+        pid: its main process: the oldest that lives, which of a job is the one that began it; of a
+            program the oldest of a family that works.
         pids: its processes that are alive, the one that worked most first, at most five.
         process_group: that ``pid`` leads and all of ``pids`` are in; ``None``: there is none.
         called: by what a container's runtime knows it, as it was told; empty where it is not known.

@@ -19,12 +19,13 @@ from publisher.ledger.accounts import WorkGroup
 from publisher.ledger.looks import Looks
 from publisher.ledger.naming.cgroup_names import Place, place_of, unit_label
 from publisher.ledger.naming.disguises import DELETED
+from publisher.ledger.naming.hosts import runs_guests
 from publisher.ledger.naming.mining_signs import mines
 from publisher.ledger.naming.names import Name, Namer
 from publisher.ledger.naming.words import clean
 from publisher.ledger.open_accounts import CgroupCounter, GroupMembership, Member, OpenAccount
 from publisher.sources.cgroups import Cgroups
-from publisher.sources.containers import Container
+from publisher.sources.containers import Container, monitored
 from publisher.sources.processes import ProcessDetails
 
 _SPAWNER_NAMES = """
@@ -32,7 +33,7 @@ _SPAWNER_NAMES = """
     supervise-daemo supervisord sshd sshd-session dropbear login getty agetty mosh-server
     circusd honcho foreman hivemind overmind goreman monit perpd svscan supervise procs
     cron crond CRON fcron anacron atd run-parts screen SCREEN zellij dtach abduco
-    conmon crio dockerd containerd slurmstepd pbs_mom sge_shepherd condor_starter
+    conmon crio dockerd containerd lxc-start slurmstepd pbs_mom sge_shepherd condor_starter
     orted prted hydra_pmi_proxy synocrond synoscheduled dcron jobber supercronic
     gdm gdm3 gdm-session-wor sddm sddm-helper lightdm gnome-shell gnome-session-b plasmashell
     kwin_wayland kwin_x11 ksmserver xfce4-session xfce4-panel xfdesktop cinnamon mate-session
@@ -130,6 +131,7 @@ class Groups:
             above is not None
             and not above.spawner
             and comm not in self._deciders
+            and not runs_guests(comm)
             and not self._hosting(process)
         ):
             return above.inherited(comm)
@@ -156,7 +158,11 @@ class Groups:
         member = self._cgroups.membership(self._processes.cgroups(process.pid))
         place = place_of(member.name)
         spawner = self._spawns(process, name, comm)
-        account = self._account_of(process, name, place, above, spawner=spawner, told=bool(words))
+        account = self._guest(process, name, place, above) or self._account_of(
+            process, name, place, above, spawner=spawner, told=bool(words)
+        )
+        if account.place is not None:
+            self._christen(account, account.place, name, process.parent)
         if not account.executable:
             path = self._processes.executable(process.pid)
             account.executable = path.removesuffix(DELETED)
@@ -269,6 +275,47 @@ class Groups:
         self._alike[process.comm] = account
         return account
 
+    def _guest(
+        self,
+        process: Member,
+        name: Name,
+        place: Place | None,
+        above: GroupMembership | None,
+    ) -> OpenAccount | None:
+        """The account of a virtual machine that a service or another program keeps among others.
+
+        ``None`` where it has a place of its own, a person has started it, or it is what its unit
+        is for.
+        """
+        if not name.guest or (place is not None and place.kind is GroupKind.CONTAINER):
+            return None
+        if place is not None and name.label.lower() in place.identity.lower():
+            return None
+        if above is not None and above.spawner and process.parent is not None:
+            if place is None or not _manages(process.parent):
+                return None
+        elif above is not None and above.account.group.kind is GroupKind.JOB:
+            return None
+        return self._open(f"program:{name.label}", GroupKind.PROGRAM, name)
+
+    def _christen(
+        self, account: OpenAccount, place: Place, name: Name, parent: Member | None
+    ) -> None:
+        """Calls a guest by what the program that runs it says."""
+        if place.runtime == "qemu" and name.guest and not place.inner:
+            known: Container | None = Container(name.label, "")
+        elif (
+            account in self._nameless
+            and parent is not None
+            and (parent.comm == b"conmon" or (place.runtime == "lxc" and "_" in place.identity))
+        ):
+            known = monitored(self._processes.command_line(parent.pid), place.identity)
+        else:
+            return
+        if known is not None:
+            self._nameless.pop(account, None)
+            self._take_name(account, place, known)
+
     # -- lineage of those that lost their parent before they were seen -----------------------
 
     def _remember(self, process: Member) -> None:
@@ -351,7 +398,8 @@ class Groups:
             account = self.accounts[key] = OpenAccount(group, name, place)
             if place is not None and kind is GroupKind.CONTAINER:
                 account.container = label if not place.inner else clean(place.label)
-                if not self._call(account, place):
+                told = name.guest and place.runtime == "qemu"
+                if not told and not self._call(account, place):
                     self._nameless[account] = _ASK_AGAIN
         return account
 
@@ -361,15 +409,18 @@ class Groups:
         Otherwise it keeps runtime and id: its runtime may be about to start, or not tell us.
         """
         known = self._look_up(place)
-        if known is None:
-            return False
+        if known is not None:
+            self._take_name(account, place, known)
+        return known is not None
+
+    @staticmethod
+    def _take_name(account: OpenAccount, place: Place, known: Container) -> None:
         account.image = clean(known.image)
         called = clean(known.name) or account.image.rpartition("/")[2]
         account.container = called or account.container
         account.called = known.called or known.name
         label = _label(replace(place, label=account.container), account.name)
         account.group = replace(account.group, label=clean(label))
-        return True
 
     def _call_again(self, window: int) -> None:
         """Asks for the names of containers that are not known, ever more seldom."""
@@ -425,6 +476,7 @@ class Groups:
         for account in closed:
             self.accounts.pop(account.group.key, None)
             self._nameless.pop(account, None)
+            account.close()
         self._alike = {comm: kin for comm, kin in self._alike.items() if kin not in closed}
         for path, counter in list(self.counters.items()):
             for account in closed & counter.accounts.keys():
@@ -448,11 +500,8 @@ def kernel_label(comm: str) -> str:
 def _label(place: Place, name: Name) -> str:
     """The name of a container or unit; ``immich (112)`` for a unit in a container.
 
-    A container inside one, of which the path tells no name, is called by what runs in it, and so is
-    a virtual machine that has a number alone.
+    A container inside one, of which the path tells no name, is called by what runs in it.
     """
-    if place.runtime == "qemu" and place.label.isdigit():
-        return name.label
     if not place.inner:
         return place.label
     return f"{unit_label(place.inner) if place.unit else name.label} ({place.label})"

@@ -21,7 +21,7 @@ class LedgerSettings:
     publish_arguments: bool = setting(
         False,
         "Show the words after the command in labels. Off, since arguments may hold secrets; "
-        "what looks like one is left out even then.",
+        "even then options are shown by name alone, and words only of programs that take none.",
     )
     publish_clients: bool = setting(
         False,

@@ -90,7 +90,7 @@ class Looks:
         link = self._processes.executable(process.pid)
         name = self.describe(words, comm, process.pid, link)
         disguise = ""
-        if words:
+        if words or link or process.rss:  # of a zombie nothing is left that could pose
             disguise = disguise_of(words, comm, link, self._interpreters, titled=name.titled)
         return Look(
             name,

@@ -200,7 +200,6 @@ def may_not_subscribe(endpoint: Endpoint, topic: str, reason: str) -> AccessErro
 
 def may_not_publish(endpoint: Endpoint, topic: str, reason: str) -> str:
     """A PUBACK that says no."""
-    return (
-        f"{endpoint}: it does not take what we publish to {topic} ({reason}); "
-        "check its access rules"
-    )
+    denied = reason == "not authorized"
+    look = "access rules" if denied else "limits (message_size_limit of mosquitto)"
+    return f"{endpoint}: it does not take what we publish to {topic} ({reason}); check its {look}"

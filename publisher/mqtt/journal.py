@@ -6,6 +6,8 @@ written anew with what still waits. A line that a crash cut short is passed over
 keeps ids sees each event once: after a crash between sending and confirming an event is sent
 again with the same id.
 
+A file that was taken away, folder and all, is made anew with the next event.
+
 A disk that is slow or full delays no event: a thread of its own writes, moments after the
 event. What could not be written is kept in memory, and the file is made anew once it can be.
 """
@@ -21,6 +23,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from publisher.config.state_folder import is_gone
 from publisher.contract.messages import Message
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class Journal:
         self._writing = False
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._threadless = False
         # The writer's own:
         self._file: int | None = None
         self._size = 0
@@ -86,6 +90,10 @@ class Journal:
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Writes what is left; a disk that does not answer within ``timeout`` is left behind."""
+        if self._thread is None and self._path is not None and self._unwritten:
+            self._behind = True
+            self._attempt(self._path, [], self.waiting())
+            self._unwritten.clear()
         self.flush(timeout)
         with self._changed:
             self._closing = True
@@ -104,11 +112,26 @@ class Journal:
             return
         self._unwritten.extend(lines)
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._write_all, args=(self._path,), name="journal", daemon=True
-            )
-            self._thread.start()
+            self._thread = self._started(self._path)
         self._changed.notify_all()
+
+    def _started(self, path: Path) -> threading.Thread | None:
+        """The writer; where no thread can be had now, the next event tries again."""
+        thread = threading.Thread(target=self._write_all, args=(path,), name="journal", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threadless:
+                log.warning(
+                    "events that wait are kept in memory alone: the system lets us start no thread "
+                    "(TasksMax, ulimit -u)"
+                )
+            self._threadless = True
+            return None
+        if self._threadless:
+            self._threadless = False
+            log.info("events that wait are kept on disk again")
+        return thread
 
     def _open(self, path: Path) -> None:
         try:
@@ -158,15 +181,19 @@ class Journal:
     def _attempt(self, path: Path, lines: list[str], messages: list[Message]) -> None:
         """Brings the file up to date: adds the lines, or makes it anew of what waits."""
         long = self._lines + len(lines) > 2 * LIMIT
+        if self._file is not None and is_gone(self._file, path):
+            log.warning("%s was taken away: it is made anew", path)
+            os.close(self._file)
+            self._file = None
         try:
             if self._file is None or self._behind or long or not messages:
                 self._renew(path, messages)
             else:
                 self._extend(self._file, lines)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             if not self._behind:
                 words = "events that wait are kept in memory alone: %s: %s"
-                log.warning(words, path, error.strerror)
+                log.warning(words, path, getattr(error, "strerror", None) or "no memory")
             self._behind = True
         else:
             if self._behind:

@@ -50,6 +50,10 @@ class Outbox:
                 self._answers.append(message)
         self.wake()
 
+    def flush(self, timeout: float) -> None:
+        """Waits until the events are on disk, no longer than so many seconds."""
+        self._journal.flush(timeout)
+
     def hold(self) -> None:
         """Gives nothing out until ``release`` but what is neither a state nor an event."""
         self._held = True

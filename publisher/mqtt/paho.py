@@ -63,6 +63,25 @@ from paho.mqtt.properties import Properties  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
 from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
 
+_UNSPECIFIED = 0x80
+_strict = ReasonCode.unpack
+
+
+def _tolerant(code: ReasonCode, buffer: bytes | bytearray) -> int:
+    """Takes a reason that has no business in its packet for an unspecified one.
+
+    mosquitto says *packet too large* in a PUBACK (``message_size_limit``). paho would raise over
+    it, and the connection be lost with all that was under way.
+    """
+    try:
+        return _strict(code, buffer)
+    except (KeyError, ValueError):
+        code.value = _UNSPECIFIED if buffer[0] >= _UNSPECIFIED else 0
+        return 1
+
+
+ReasonCode.unpack = _tolerant  # type: ignore[method-assign,assignment]
+
 __all__ = [
     "CallbackAPIVersion",
     "Client",

@@ -34,6 +34,8 @@ _CAUTIOUS = 2
 _BLAMED = 3  # times until a message is set aside
 _SMALLER = 0.9  # so much of the size of one set aside may be tried again
 _MOST_ASIDE = 100
+# No answer is given for so long after a connection has ended over one: a stranger chose its topic.
+_HUSHED_SECONDS = 60.0
 # Of the time to stop in, what saying goodbye and ending the thread may take.
 _LEAVING_SECONDS = 0.3
 
@@ -113,6 +115,7 @@ class Session:
         self._brief = 0  # connections in a row that did not last
         self._blamed: dict[str, int] = {}
         self._aside: dict[str, int] = {}  # sizes of messages over which the broker hangs up
+        self._hushed_until = 0.0
         self._refused: dict[str, Message] = {}
         self._offer_at = float("inf")
         self._offer_wait = times.offer
@@ -125,10 +128,19 @@ class Session:
         self._under_way = False
         self._remarked: set[str] = set()
 
-    def start(self) -> None:
-        """Begins to connect; returns at once."""
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
-        self._thread.start()
+    def start(self) -> bool:
+        """Begins to connect; returns at once, with whether that could be begun.
+
+        Where no thread can be had now, it may be called again.
+        """
+        thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._remark("the system lets us start no thread (TasksMax, ulimit -u); trying on")
+            return False
+        self._thread = thread
+        return True
 
     def wake(self) -> None:
         """Says that something waits in the outbox. Any thread may call this."""
@@ -223,7 +235,7 @@ class Session:
             connection.close()
             self._under_way = bool(connection.unacknowledged)
             self._blame(connection.unacknowledged)
-            for message in (*connection.unacknowledged, *self._batch):
+            for message in (*self._worth_repeating(connection.unacknowledged), *self._batch):
                 self._outbox.put_back(message)
             self._batch.clear()
 
@@ -244,6 +256,8 @@ class Session:
     def _send(self, connection: Connection, message: Message) -> None:
         size = self._aside.get(message.key or message.topic)
         if size is not None and (message.key or len(message.payload) > _SMALLER * size):
+            return
+        if _is_answer(message) and time.monotonic() < self._hushed_until:
             return
         if self._is_cautious and not message.qos:
             message = replace(message, qos=1)  # so that it is acknowledged
@@ -267,6 +281,17 @@ class Session:
             del self._blamed[name]
             self._aside[name] = len(message.payload)
             self._remark(ends_over(self._endpoint, message.topic, len(message.payload)))
+
+    def _worth_repeating(self, under_way: Sequence[Message]) -> list[Message]:
+        """Without answers: whoever asks may ask again, and the next connection shall last."""
+        answers = [message for message in under_way if _is_answer(message)]
+        if answers and not self._interrupt.stopping:
+            self._hushed_until = time.monotonic() + _HUSHED_SECONDS
+            self._remark(
+                f"{self._endpoint}: the connection has ended over an answer to a question; after "
+                f"that none is given for {_HUSHED_SECONDS:.0f} s"
+            )
+        return [message for message in under_way if not _is_answer(message)]
 
     def _offer_again(self) -> None:
         """Sends again, now and then, what the broker has refused: its rules may have changed."""
@@ -327,3 +352,8 @@ class Session:
         if line not in self._remarked and len(self._remarked) < 100:
             self._remarked.add(line)
             log.warning("%s", line, exc_info=failed)
+
+
+def _is_answer(message: Message) -> bool:
+    """Whether somebody asked for it, and chose where it goes."""
+    return not message.retain and not message.key

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Reading
 from publisher.contract.payload import Envelope, encode, to_json
-from publisher.contract.readings import EventReading
+from publisher.contract.readings import EventReading, InfoReading
 from publisher.contract.topics import Topic, TopicAddresses
 from publisher.publishing.overview import Overview
 from publisher.publishing.policy import PublishingSettings, TopicChannel
+from publisher.publishing.totals import Totals
 
 _T = TypeVar("_T")
 
@@ -42,6 +44,7 @@ class Outlet:
         put: takes a message, to be sent as soon as can be.
         guarded: keeps what one topic does wrong from the others.
         wall: seconds since the epoch, for the payloads.
+        totals: keep counters from falling; ``None`` begins anew and keeps nothing.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Outlet:
         put: Callable[[Message], None],
         guarded: Guard,
         wall: Callable[[], float],
+        totals: Totals | None = None,
     ) -> None:
         self._envelope = Envelope(host)
         self._addresses = addresses
@@ -62,6 +66,7 @@ class Outlet:
         self._put = put
         self._guarded = guarded
         self._wall = wall
+        self._totals = totals or Totals()
         self._channels: dict[str, TopicChannel] = {}
         self._status_due = 0.0
         self._overview = Overview(rows)
@@ -113,6 +118,10 @@ class Outlet:
             )
         )
 
+    def keep(self, leaf: str, reading: Reading) -> None:
+        """Publishes a reading now, whose time its owner has chosen."""
+        self._put(self._message(leaf, self._payload(reading)))
+
     def put(self, leaf: str, payload: bytes) -> None:
         """Publishes a payload that is no reading."""
         self._put(self._message(leaf, payload))
@@ -121,6 +130,16 @@ class Outlet:
         """Empties a topic, whichever run of the daemon filled it."""
         self._channels.pop(leaf, None)
         self._put(self._empty(leaf))
+
+    def recall(self, info: Mapping[str, object]) -> None:
+        """Takes from what an earlier run said in ``info`` how far totals went.
+
+        What waits to be sent for the first time was made without knowing that.
+        """
+        self._totals.recall(info.get("totals"))
+        for leaf, channel in self._channels.items():
+            if channel.newest is not None:
+                self._send(leaf, *channel.newest)
 
     def again(self, *leaves: str) -> None:
         """Has the next readings published, changed or not: of all topics, or of some."""
@@ -146,8 +165,24 @@ class Outlet:
         if channel is None:
             channel = self._channels[leaf] = TopicChannel(self._settings.policy(self._rows[leaf]))
         if channel.due(reading, now):
-            self._put(self._message(leaf, self._payload(reading)))
+            self._send(leaf, reading, now)
             channel.sent(reading, now)
+
+    def _send(self, leaf: str, reading: Reading, now: float) -> None:
+        if isinstance(reading, InfoReading):
+            self._put(self._info(leaf, reading))
+            return
+        raised = self._totals.raised(leaf, reading, now)
+        info = self._channels.get(topics.INFO)
+        if self._totals.take_renewed() and info is not None and info.newest is not None:
+            reserved, _ = info.newest
+            if isinstance(reserved, InfoReading):
+                self._put(self._info(topics.INFO, reserved))
+        self._put(self._message(leaf, self._payload(raised)))
+
+    def _info(self, leaf: str, reading: InfoReading) -> Message:
+        totals = self._totals.records
+        return self._message(leaf, self._payload(replace(reading, totals=totals)))
 
     def _payload(self, reading: Reading) -> bytes:
         return encode(self._envelope.wrap(to_json(reading), self._wall()))

@@ -105,6 +105,11 @@ class TopicChannel:
         """Makes the next reading due, whatever it says."""
         self._sent = None
 
+    @property
+    def newest(self) -> tuple[Reading, float] | None:
+        """What was sent last, and when; ``None`` where that does not count."""
+        return None if self._sent is None else (self._sent, self._sent_at)
+
     def sent(self, reading: Reading, now: float) -> None:
         """Notes that ``reading`` went out at ``now``."""
         self._sent = reading

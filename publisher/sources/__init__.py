@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from publisher.sources import nut
 from publisher.sources.files import KernelFiles
+from publisher.sources.ipmi import Bmc
 
 
 def machine_files(root: str | None = None) -> KernelFiles:
@@ -36,6 +37,7 @@ class Sources:
             counters do.
         wall: seconds since the epoch, for what people read.
         state_dir: where counters outlive a restart; ``None`` keeps them in memory only.
+        bmc: the server's own supervisor, where there is one; only asked about our own machine.
         nut: where a server for UPSes may listen; ``None`` looks for none.
     """
 
@@ -43,4 +45,5 @@ class Sources:
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     state_dir: str | None = None
+    bmc: Bmc = field(default_factory=Bmc)
     nut: tuple[str, int] | None = nut.ADDRESS

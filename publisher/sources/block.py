@@ -3,13 +3,17 @@
 Sources: ``/sys/block``, its ``stat`` files (kernel documentation, block/stat, admin-guide/iostats)
 and the links that udev keeps below ``/dev/disk``. ``/proc/diskstats`` tells the same of every loop,
 partition and RAM disk besides, at four times the cost.
+
+A disk that is reached over several paths is one disk: the kernel itself joins the paths of NVMe
+(``drivers/nvme/host/multipath.c``: ``nvme0n1`` over ``nvme0c0n1`` and ``nvme0c1n1``, which it
+hides), device mapper those of SCSI (a holder whose UUID begins with ``mpath-``).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -20,7 +24,10 @@ from publisher.sources.files import UNTOLD, KernelFiles
 SECTOR = 512  # the kernel counts in these, whatever the disk's own sectors are
 
 # Optical and floppy drives, flash as raw blocks, and the boot areas of an eMMC: no disks to people.
-_NO_DISK = re.compile(r"sr\d|fd\d|mtdblock|mmcblk\d+(boot\d|rpmb)")
+_NO_DISK = re.compile(r"sr\d|fd\d|mtdblock|mmcblk\d+(boot\d|gp\d|rpmb)")
+# A path to an NVMe disk: subsystem, controller, namespace. Nothing below /dev bears its name.
+_NVME_PATH = re.compile(r"(nvme\d+)c\d+(n\d+)")
+_BETWEEN = b"\0"  # what stands between the counters of two paths
 _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
 _WORLD_WIDE = re.compile(r"wwn-0x[0-9a-f]+|nvme-eui\.[0-9a-f]+")
 
@@ -50,6 +57,7 @@ class BlockDisk:
         identity: who it is for good.
         label: its model; the kernel's name where it tells none.
         spins: has platters, or claims so, as disks of virtual machines do.
+        counted: the devices whose counters together tell what it did: itself, or the paths to it.
     """
 
     name: str
@@ -57,6 +65,7 @@ class BlockDisk:
     label: str
     size_bytes: int | None
     spins: bool
+    counted: tuple[str, ...]
 
 
 # Of a ``stat`` file: 0 reads, 1 merged, 2 sectors, 3 ms; 4 to 7 likewise for writes; 8 in flight,
@@ -89,9 +98,37 @@ def activity(content: bytes, name: str) -> Activity:
         ) from None
 
 
+def counters(files: KernelFiles, disk: BlockDisk) -> bytes:
+    """What the ``stat`` files that count for a disk hold, for ``done``.
+
+    Raises:
+        SourceError: as ``KernelFiles.read``.
+    """
+    if len(disk.counted) == 1:
+        return files.read(stat_of(disk.counted[0]))
+    return _BETWEEN.join(files.read(stat_of(name)) for name in disk.counted)
+
+
+def done(content: bytes, disk: BlockDisk) -> Activity:
+    """What ``counters`` says that a disk did.
+
+    Raises:
+        SourceError: it is not as the documentation has it.
+    """
+    if len(disk.counted) == 1:
+        return activity(content, disk.counted[0])
+    parts = zip(content.split(_BETWEEN), disk.counted, strict=True)
+    each = zip(*(activity(part, name) for part, name in parts), strict=True)
+    return Activity._make(None if None in values else sum(values) for values in each)
+
+
 def disks(files: KernelFiles) -> list[BlockDisk]:
     """The disks there are, in the order of their identities."""
-    names = [name for name in files.names("/sys/block") if _is_disk(files, name)]
+    listed = files.names("/sys/block")
+    present = [name for name in listed if _is_disk(files, name)]
+    paths = _paths(files, listed, present)
+    further = {path for row in paths.values() for path in row[1:]}
+    names = [name for name in present if name not in further]
     by_id = links(files, "/dev/disk/by-id")
     by_path = links(files, "/dev/disk/by-path")
     candidates = {
@@ -106,6 +143,7 @@ def disks(files: KernelFiles) -> list[BlockDisk]:
             label=_label(files, name),
             size_bytes=_size(files, name),
             spins=_integer(files, f"/sys/block/{name}/queue/rotational") == 1,
+            counted=paths.get(name, (name,)),
         )
         for name in names
     ]
@@ -143,13 +181,43 @@ def part_of(files: KernelFiles, name: str, known: Iterable[BlockDisk]) -> str | 
 def _is_disk(files: KernelFiles, name: str) -> bool:
     """Whether there is hardware behind it, and a medium in it.
 
-    Loop, RAM, zram, md and device mapper have no ``device``; their work is done by disks.
+    Loop, RAM, zram, md and device mapper have no ``device``; their work is done by disks. What the
+    kernel hides is a path to a disk that has a name of its own.
     """
     return (
         not _NO_DISK.match(name)
+        and not _NVME_PATH.fullmatch(name)
         and files.exists(f"/sys/block/{name}/device")
+        and files.hint(f"/sys/block/{name}/hidden") != "1"
         and _size(files, name) != 0
     )
+
+
+def _paths(
+    files: KernelFiles, listed: Iterable[str], present: Iterable[str]
+) -> Mapping[str, tuple[str, ...]]:
+    """The devices that count for a disk which is reached over several, by the disk's name."""
+    hidden: dict[str, tuple[str, ...]] = {}
+    for name in listed:
+        if match := _NVME_PATH.fullmatch(name):
+            head = match[1] + match[2]
+            hidden[head] = (*hidden.get(head, ()), name)
+    found = {
+        # Before Linux 6.5 the paths alone counted (nvme: "support io stats on the mpath device").
+        head: names
+        for head, names in hidden.items()
+        if not _has_worked(files, head) and any(_has_worked(files, name) for name in names)
+    }
+    joined: dict[str, tuple[str, ...]] = {}
+    for name in present:
+        for holder in files.names(f"/sys/block/{name}/holders"):
+            if files.hint(f"/sys/block/{holder}/dm/uuid").startswith("mpath-"):
+                joined[holder] = (*joined.get(holder, ()), name)
+    return found | {names[0]: names for names in joined.values()}
+
+
+def _has_worked(files: KernelFiles, name: str) -> bool:
+    return bool(files.hint(stat_of(name)).strip("0 "))
 
 
 def _size(files: KernelFiles, name: str) -> int | None:

@@ -51,14 +51,19 @@ class Bounded:
 
         Raises:
             HangingError: there is no answer.
+            SourceError: no thread can be had.
         """
         if self._left_behind is not None:
             if not self._left_behind.done.is_set():
                 raise HangingError(self._driver, self._clock() - self._since)
             self._left_behind = None
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                raise SourceError(NO_THREAD) from None
+            self._thread = thread
         call = _Call(work)
         began = self._clock()
         self._calls.append(call)
@@ -88,6 +93,9 @@ class Bounded:
             except Exception as error:  # noqa: BLE001  # handed to whoever waits
                 call.failure = error
             call.done.set()
+
+
+NO_THREAD = "the system lets us start no thread (TasksMax, ulimit -u)"
 
 
 class HangingError(SourceError):

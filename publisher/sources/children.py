@@ -36,13 +36,14 @@ class Child:
 
     Args:
         arguments: the program's path, then its arguments.
+        complaints: what it says of errors belongs to its answer.
 
     Raises:
         AbsentError: there is no such program.
         SourceError: it could not be started.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], *, complaints: bool = False) -> None:
         self.path = arguments[0]
         if not hasattr(os, "posix_spawn"):
             raise AbsentError("this system has no way to ask a program in passing", path=self.path)
@@ -55,7 +56,9 @@ class Child:
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, self._answer, 1),
-                    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, self._answer, 2)
+                    if complaints
+                    else (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
                 ],
                 setsigmask=(),
                 setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),

@@ -2,7 +2,9 @@
 
 docker keeps ``config.v2.json`` per container, podman and CRI-O their storage's list of
 containers, containerd the OCI bundle's ``config.json`` with the annotations of Kubernetes or
-nerdctl. All of it is for root to read; without it a container is known by its id.
+nerdctl; all of it is for root to read. Anybody may read what LXC says of a container, and in the
+names of the kubelet's logs. Proxmox VE keeps its guests' names in a file system of its cluster,
+which stands still while that has lost its quorum. Without all of it a guest is known by its id.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from publisher.errors import SourceError
+from publisher.sources.bounded import Bounded, HangingError
 from publisher.sources.container_names import of_pod, plain_name
 from publisher.sources.files import KernelFiles
 
@@ -31,6 +35,11 @@ _STATES = (  # of containerd: alone, and as k3s, MicroK8s and k0s bring their ow
 )
 _DOCKER_FOLDERS = ("/var/lib/docker", "/var/snap/docker/common/var-lib-docker")
 _NAMESPACES = ("k8s.io", "default", "moby")
+_LOGS = "/var/log/containers"
+_HOSTNAME = re.compile(r"^lxc\.(?:uts\.name|utsname)\s*=\s*(\S+)", re.MULTILINE)
+_LXC_MONITOR = re.compile(r"\[lxc monitor\] \S*/(?:lxd|incus)/")
+_CLUSTER_SECONDS = 0.2  # that Proxmox' file system may take; it answers in much less, or not
+_CLUSTER_SLOW = 0.05
 
 
 class Container(NamedTuple):
@@ -62,12 +71,20 @@ class Runtimes:
         self._files = files
         self._clock = clock
         self._pause_until = float("-inf")
+        self._cluster_from = float("-inf")
+        self._cluster = Bounded("cluster", "/etc/pve", _CLUSTER_SECONDS, clock)
 
     def container(self, runtime: str, identity: str) -> Container | None:
         """What is known of one container; ``None`` where this user may not know."""
         files = self._files
+        if runtime in ("lxc", "qemu") and re.fullmatch(r"\d{1,9}", identity):
+            return self._numbered(runtime, identity)
         if not re.fullmatch(r"[0-9a-f]{32,64}", identity):
             return None
+        return self._with_id(runtime, identity) or _logged(files, identity)
+
+    def _with_id(self, runtime: str, identity: str) -> Container | None:
+        files = self._files
         if runtime == "docker":
             for folder in _DOCKER_FOLDERS:
                 facts = _json(files, f"{folder}/containers/{identity}/config.v2.json")
@@ -77,6 +94,37 @@ class Runtimes:
         if runtime in ("podman", "cri-o"):
             return _storage(files, identity) or _bundle(files, identity)
         return _bundle(files, identity)
+
+    def _numbered(self, runtime: str, number: str) -> Container | None:
+        """A guest of Proxmox VE: a container's host name, a virtual machine's name."""
+        name = ""
+        if runtime == "lxc":
+            told = _HOSTNAME.search(self._files.hint(f"/var/lib/lxc/{number}/config"))
+            name = told[1] if told else ""
+        if not name:
+            folder, key = ("lxc", "hostname") if runtime == "lxc" else ("qemu-server", "name")
+            # What a snapshot was called then stands further down.
+            now = self._of_cluster(f"/etc/pve/{folder}/{number}.conf").partition("\n[")[0]
+            found = re.search(rf"^{key}:[ \t]*(\S+)", now, re.MULTILINE)
+            name = found[1] if found else ""
+        return Container(name, "") if name else None
+
+    def _of_cluster(self, path: str) -> str:
+        """A file of Proxmox' cluster; one that is slow or mute keeps us waiting once."""
+        began = self._clock()
+        if began < self._cluster_from:
+            return ""
+        try:
+            return self._cluster.run(lambda: self._files.text(path, keep=False))
+        except HangingError:
+            self._cluster_from = began + _PAUSE
+        except SourceError:
+            pass
+        finally:
+            self._cluster.close()
+            if self._clock() - began >= _CLUSTER_SLOW:
+                self._cluster_from = began + _PAUSE
+        return ""
 
     def _ask(self, resource: str) -> Any:
         """What docker's daemon answers; one that is slow or mute keeps us waiting once."""
@@ -88,7 +136,7 @@ class Runtimes:
         except TimeoutError:
             self._pause_until = began + _PAUSE
             return None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if self._clock() - began >= _SLOW:
             self._pause_until = began + _PAUSE
@@ -141,6 +189,36 @@ def _bundle(files: KernelFiles, identity: str) -> Container | None:
         if isinstance(notes, dict):
             return _annotated(notes)
     return None
+
+
+def _logged(files: KernelFiles, identity: str) -> Container | None:
+    """By its log, ``<pod>_<namespace>_<container>-<id>.log``, which the kubelet links to."""
+    try:
+        logs = files.names(_LOGS)
+    except SourceError:
+        return None
+    for log in logs:
+        if log.endswith(f"-{identity}.log") and log.count("_") == 2:
+            pod, _, container = log.removesuffix(f"-{identity}.log").split("_")
+            return Container(of_pod(pod, container), "")
+    return None
+
+
+def monitored(words: Sequence[str], identity: str) -> Container | None:
+    """What the command line of a container's monitor says of it.
+
+    conmon is podman's and CRI-O's. LXC's is no more than a title; that of LXD or Incus puts the
+    project in front of the name, in which there can be no underscore.
+
+    Args:
+        words: its command line, which anybody may read.
+        identity: the container's id or name.
+    """
+    if _LXC_MONITOR.match(" ".join(words)):
+        return Container(identity.rpartition("_")[2], "", identity)
+    said = dict(pairwise(words))
+    name = said.get("-n", "") if said.get("-c") == identity else ""
+    return named(name, {}, "") if name else None
 
 
 def _annotated(notes: dict[str, Any]) -> Container:

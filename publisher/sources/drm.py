@@ -2,35 +2,35 @@
 
 Values come from the driver's files in sysfs (kernel documentation, gpu/amdgpu/thermal,
 ABI/testing/sysfs-driver-intel-i915-hwmon, sysfs-driver-intel-xe-hwmon, and the drivers' sources)
-and its sensor chip; who uses the GPU comes from ``fdinfo`` (``drm_clients``).
+and its sensor chip (``drm_cards``); who uses the GPU comes from ``fdinfo`` (``drm_clients``).
+Not every driver's own counter is believed (``drm_doubts``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from publisher.errors import SourceError
 from publisher.sources import gpu_use as gpu
-from publisher.sources import hwmon
+from publisher.sources.bounded import Bounded
+from publisher.sources.drm_cards import CLASS, Card, card_of
 from publisher.sources.drm_clients import Clients
+from publisher.sources.drm_doubts import Doubts
 from publisher.sources.files import KernelFiles
-from publisher.sources.gpu_use import Cadence, Facts, GpuLook, GpuUse, Rest
+from publisher.sources.gpu_use import GpuLook, GpuUse
 
-CLASS = "/sys/class/drm"
 _CARD = re.compile(r"card\d+")
-_GT = re.compile(r"gt\d+")
 # They draw on somebody else's hardware, or on none; NVIDIA's own driver is asked through NVML.
 _NO_ENGINE = {"nvidia", "ast", "mgag200", "bochs-drm", "virtio-pci", "vmwgfx", "qxl", "vkms",
               "vgem", "simple-framebuffer", "hyperv_drm", "cirrus", "gud", "udl",
               "evdi"}  # fmt: skip
-_IDENTITY = re.compile(r"0x[0-9a-f]{1,8}")
-_VENDORS = {"panfrost": "Arm", "panthor": "Arm", "lima": "Arm", "msm": "Qualcomm",
-            "v3d": "Broadcom", "etnaviv": "Vivante", "asahi": "Apple"}  # fmt: skip
+# A partition of an AMD accelerator, which is told as a whole (gpu/amdgpu, amdgpu_xcp).
+_PARTITION = "amdgpu_xcp"
 _DISPLAY_CLASS = "0x03"
 _RESCAN_SECONDS = 30.0
+_DEADLINE = 1.5  # seconds for one card: two may hang while a third is told
 
 
 class Cards:
@@ -47,7 +47,10 @@ class Cards:
         self._cards: dict[str, Card] = {}
         self._names: list[str] | None = None
         self._looked_at = float("-inf")
+        self._workers: dict[str, Bounded] = {}
+        self._states: dict[str, str] = {}
         self.clients = Clients(files)
+        self._doubts = Doubts(files, self.clients)
 
     def look(self, *, skip: Sequence[str] = ()) -> dict[str, GpuLook]:
         """One look at every GPU, by PCI address, else by the name of its device.
@@ -58,29 +61,87 @@ class Cards:
         now = self._clock()
         self._find(now)
         cards = {name: card for name, card in self._cards.items() if name not in skip}
+        alone = len(cards) + len(skip) == 1
         looks: dict[str, GpuLook] = {}
-        working: dict[str, float | None] = {}
-        for identity, card in cards.items():
-            facts = card.look(now)
-            looks[identity] = GpuLook(facts)
-            # Not a 0 by its own counter, so somebody may be at work.
-            if facts["state"] == gpu.ACTIVE and facts.get("usage_percent") != 0:
-                working[identity] = facts.get("usage_percent")
-        users = self.clients.look(now, working) if working else self.clients.forget()
-        for identity, look in list(looks.items()):
-            if identity in working:
-                # A device that is not on PCI is known to its clients by its driver alone.
-                of_it = users.get(identity) or users.get(cards[identity].driver, {})
-                users_of_it = _with_compute(
-                    of_it, self.clients.computing, look.facts.get("usage_percent")
-                )
-                looks[identity] = cards[identity].used_by(
-                    look.facts, users_of_it, complete=self.clients.failure is None
-                )
-            if look.facts["state"] == gpu.ACTIVE:
-                cards[identity].rest.note(now, idle=looks[identity].facts.get("usage_percent") == 0)
-                cards[identity].rest.let_go()
+        for name, card in cards.items():
+            # One that slept is asked no more than whether it still does.
+            inline = alone or self._states.get(name, gpu.ACTIVE) in (gpu.ASLEEP, gpu.RESTING)
+            looks[name] = self._look_at(name, card, now, inline=inline)
+            self._states[name] = looks[name].facts["state"]
+        active = [name for name, look in looks.items() if look.facts["state"] == gpu.ACTIVE]
+        # Not a 0 by its own counter, so somebody may be at work.
+        working = {
+            name: looks[name].facts.get("usage_percent")
+            for name in active
+            if looks[name].facts.get("usage_percent") != 0
+        }
+        doubts = self._doubts
+        if working and all(doubts.calm(cards[name], working[name], now) for name in working):
+            for name in working:
+                looks[name] = doubts.as_before(cards[name], looks[name], now)
+        else:
+            expected = {
+                name: doubts.expected(cards[name], usage, now) for name, usage in working.items()
+            }
+            users = self.clients.look(now, expected) if working else self.clients.forget()
+            for name in working:
+                looks[name] = self._with_users(name, looks[name], users, now)
+                doubts.keep(cards[name], looks[name], now)
+        for identity in active:
+            cards[identity].rest.note(now, idle=looks[identity].facts.get("usage_percent") == 0)
+            cards[identity].rest.let_go()
         return looks
+
+    def close(self) -> None:
+        """Ends the threads; one that is stuck in a driver is left behind."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+
+    def _look_at(self, identity: str, card: Card, now: float, *, inline: bool) -> GpuLook:
+        """One card; what is wrong with it takes no other down.
+
+        A driver whose GPU does not come back from a reset may never answer: where there are
+        others, each is asked in a thread of its own.
+        """
+        try:
+            if inline:
+                return GpuLook(card.look(now), failure=card.failure)
+            worker = self._workers.get(identity)
+            if worker is None:
+                worker = Bounded(f"gpu-{identity}", f"{card.driver}'s GPU", _DEADLINE, self._clock)
+                self._workers[identity] = worker
+            return GpuLook(worker.run(lambda: card.look(now)), failure=card.failure)
+        except SourceError as error:
+            return GpuLook(card.known | {"state": gpu.UNREACHABLE}, failure=error)
+
+    def _with_users(
+        self,
+        identity: str,
+        look: GpuLook,
+        users: Mapping[str, Mapping[int, GpuUse]],
+        now: float,
+    ) -> GpuLook:
+        card, facts, failure = self._cards[identity], dict(look.facts), look.failure
+        # A device that is not on PCI is known to its clients by its driver alone.
+        known_as = identity if users.get(identity) else card.driver
+        of_it = dict(users.get(known_as, {}))
+        explained = sum(use.percent or 0.0 for use in of_it.values())
+        usage = facts.get("usage_percent")
+        doubt = self._doubts.doubt(card, known_as, explained, usage, now)
+        if doubt is not None:
+            facts.pop("usage_percent", None)
+            if self.clients.complete:
+                facts["usage_percent"] = min(explained, 100.0)
+            failure = failure or self._doubts.reason(card, doubt, now)
+        elif card.driver == "amdgpu":
+            of_it = _with_compute(of_it, self.clients.computing, usage)
+        done = card.used_by(facts, of_it, complete=self.clients.complete)
+        if doubt is not None and not self.clients.complete:
+            done.facts.pop("usage_percent", None)  # that of some users is not that of all
+        if "usage_percent" not in done.facts and failure is None:
+            failure = card.untold()
+        return replace(done, failure=failure)
 
     def without_driver(self) -> list[str]:
         """What is known of display adapters that no driver of ours looks after, in words."""
@@ -116,310 +177,22 @@ class Cards:
             if device is None:
                 continue
             driver = _driver(self._files, device)
+            if device.rpartition("/")[2].startswith(_PARTITION):
+                continue
             # Without a render node it can only show pictures.
             nodes = self._files.names(f"{device}/drm")
             if driver in _NO_ENGINE or not any(node.startswith("renderD") for node in nodes):
                 continue
             identity = device.rpartition("/")[2]
-            cards[identity] = self._cards.get(identity) or _card(self._files, name, device, driver)
+            cards[identity] = self._cards.get(identity) or card_of(
+                self._files, name, device, driver
+            )
+        for identity in self._cards.keys() - cards.keys():
+            self._states.pop(identity, None)
+            self._doubts.forget(self._cards[identity])
+            if worker := self._workers.pop(identity, None):
+                worker.close()
         self._cards = cards
-
-
-class Card:
-    """One GPU and what its driver tells of it beside its sensor chip."""
-
-    def __init__(self, files: KernelFiles, name: str, device: str, driver: str) -> None:
-        self.files = files
-        self.card = f"{CLASS}/{name}"
-        self.device = device
-        self.rest = Rest(files, device, driver)
-        self.cadence = Cadence()
-        self.driver = driver
-        self._identity: Facts | None = None
-        self._facts: Facts = {}
-        self._slow: Facts = {}
-        self._chips: list[hwmon.Chip] | None = None
-        self._energy: dict[str, tuple[float, int]] = {}
-        self._limits: dict[tuple[str, str], int | None] = {}
-
-    def look(self, now: float) -> Facts:
-        """Its values now; when it sleeps or rests, only who it is."""
-        if self._identity is None:
-            self._identity = self._who()
-        state = self.rest.state(now)
-        if state != gpu.ACTIVE:
-            self._facts = {}
-            return self._identity | {"state": state}
-        usage = self.usage(now)
-        if self.cadence.all_due(now, busy=usage is None or usage > 0):
-            if self.cadence.slow_due(now):
-                self._slow = self.slow()
-                self.cadence.slow_read(now)
-            self._facts = self.values() | self._sensors(now) | self._slow
-            self.cadence.all_read(now, self._facts.get("temperature_celsius"))
-        self._facts["usage_percent"] = usage
-        known = {key: value for key, value in self._facts.items() if value is not None}
-        return self._identity | {"state": state} | known
-
-    def usage(self, now: float) -> float | None:
-        """How busy it is; ``None`` where the driver has no counter for it."""
-        del now
-        return None
-
-    def values(self) -> Facts:
-        """What moves, beside the sensor chip."""
-        return {}
-
-    def slow(self) -> Facts:
-        """What hardly ever moves."""
-        return self.link()
-
-    def used_by(self, facts: Facts, users: dict[int, GpuUse], *, complete: bool) -> GpuLook:
-        """The look, completed by what only the users tell.
-
-        Args:
-            facts: what the driver tells.
-            users: who has it open.
-            complete: nobody else can have it open.
-        """
-        facts = dict(facts)
-        told = [use.percent for use in users.values() if use.percent is not None]
-        if "usage_percent" not in facts and (told or (complete and not users)):
-            facts["usage_percent"] = min(sum(told), 100.0)
-        for field, shares in (
-            ("encoder_percent", [use.encode_percent for use in users.values()]),
-            ("decoder_percent", [use.decode_percent for use in users.values()]),
-        ):
-            told = [share for share in shares if share is not None]
-            if told:
-                facts[field] = min(sum(told), 100.0)
-        facts["process_count"] = len(users)
-        return GpuLook(facts, users)
-
-    def number(self, path: str, *, keep: bool = True) -> int | None:
-        try:
-            return self.files.integer(path, keep=keep)
-        except SourceError:
-            return None  # amdgpu answers EBUSY or EINVAL for what a chip lacks
-
-    def text(self, path: str) -> str:
-        try:
-            return self.files.text(path, keep=False)
-        except SourceError:
-            return ""
-
-    def link(self) -> Facts:
-        """The PCI Express link, now and at best; a laptop's own GPU has none."""
-        facts: Facts = {}
-        for which, suffix in (("current", ""), ("max", "_max")):
-            speed = self.text(f"{self.device}/{which}_link_speed").partition(" ")[0]
-            if speed in _GENERATIONS:
-                facts[f"pcie_generation{suffix}"] = _GENERATIONS[speed]
-            width = self.number(f"{self.device}/{which}_link_width", keep=False)
-            facts[f"pcie_width{suffix}"] = width if width and width < 255 else None
-        return facts
-
-    def throttling(self, directory: str, prefix: str) -> Facts:
-        """Intel's drivers have one file for each reason to hold the clocks down."""
-        if self.number(f"{directory}/{prefix}status") is None:
-            return {}
-        reasons = [
-            name[len(prefix) :]
-            for name in self.files.names(directory)
-            if name.startswith(prefix)
-            and name != f"{prefix}status"
-            and self.number(f"{directory}/{name}") == 1
-        ]
-        return {
-            "throttle_reasons": ", ".join(_INTEL_REASONS.get(name, name) for name in reasons),
-            "thermal_throttling": any(name in _INTEL_HEAT for name in reasons),
-        }
-
-    def _who(self) -> Facts:
-        vendor = self.text(f"{self.device}/vendor")
-        known = gpu.vendor_name(int(vendor, 16)) if _IDENTITY.fullmatch(vendor) else None
-        product = self.text(f"{self.device}/product_name")
-        name = product or gpu.pci_name(self.files, self.device)
-        facts: Facts = {
-            "name": name,
-            "vendor": known or _VENDORS.get(self.driver),
-            "driver": self.driver,
-            "uuid": self.text(f"{self.device}/unique_id") or None,
-        }
-        return {key: value for key, value in facts.items() if value is not None}
-
-    def _sensors(self, now: float) -> Facts:
-        if self._chips is None:
-            home = f"{self.device}/hwmon"
-            self._chips = hwmon.find(self.files, self.files.names(home), within=home)
-        facts: Facts = {}
-        for chip in self._chips:
-            for channel in chip.channels:
-                try:
-                    self._channel(channel, now, facts)
-                except SourceError:
-                    continue  # amdgpu answers EINVAL or EPERM for what a chip lacks
-        return facts
-
-    def _channel(self, channel: hwmon.Channel, now: float, facts: Facts) -> None:
-        if channel.kind == "temp":
-            field = _TEMPERATURES.get(channel.label, "temperature_celsius")
-            value = channel.value("input")
-            if value is None or field in facts:
-                return
-            facts[field] = value / 1000
-            if limit := self._limit(channel, "crit", "emergency", "max"):
-                facts[_LIMITS[field]] = limit / 1000
-        elif channel.kind == "fan":
-            speed = channel.value("input")
-            if speed is not None:
-                facts["fan_speed_rpm"] = max(speed, facts.get("fan_speed_rpm", 0))
-        elif channel.kind == "pwm":
-            duty = channel.value("")
-            if duty is not None:
-                facts["fan_percent"] = 100 * duty / (self._limit(channel, "max") or 255)
-        elif channel.kind == "power":
-            drawn = channel.value("average")
-            drawn = channel.value("input") if drawn is None else drawn
-            if drawn is not None:
-                facts.setdefault("power_watts", drawn / 1e6)
-            if limit := self._limit(channel, "cap", "max"):
-                facts.setdefault("power_limit_watts", limit / 1e6)
-        elif channel.kind == "energy" and channel.number == 1:
-            power = self._power(channel, now)
-            if power is not None:
-                facts.setdefault("power_watts", power)
-
-    def _limit(self, channel: hwmon.Channel, *attributes: str) -> int | None:
-        key = (channel.kind, channel.identity)
-        if key not in self._limits:
-            self._limits[key] = channel.limit(*attributes)
-        return self._limits[key]
-
-    def _power(self, channel: hwmon.Channel, now: float) -> float | None:
-        """Power from the growth of an energy counter, in microjoules."""
-        energy = channel.value("input")
-        before = self._energy.get(channel.identity)
-        if energy is None:
-            return None
-        self._energy[channel.identity] = (now, energy)
-        if before is None or now <= before[0] or energy < before[1]:
-            return None
-        return (energy - before[1]) / (now - before[0]) / 1e6
-
-
-class Amd(Card):
-    """amdgpu: busy shares, video memory and clocks as plain files."""
-
-    def usage(self, now: float) -> float | None:
-        del now
-        return self.number(f"{self.device}/gpu_busy_percent")
-
-    def values(self) -> Facts:
-        total = self.number(f"{self.device}/mem_info_vram_total", keep=False)
-        used = self.number(f"{self.device}/mem_info_vram_used")
-        return {
-            "memory_controller_percent": self.number(f"{self.device}/mem_busy_percent"),
-            "memory_total_bytes": total,
-            "memory_used_bytes": used,
-            "memory_used_percent": 100 * used / total if total and used is not None else None,
-            "graphics_clock_mhz": self._clock("sclk"),
-            "memory_clock_mhz": self._clock("mclk"),
-        }
-
-    def _clock(self, name: str) -> float | None:
-        """The active level of a clock, which the driver marks with an asterisk."""
-        table = self.text(f"{self.device}/pp_dpm_{name}")
-        active = re.search(r"(\d+)Mhz \*", table)
-        return float(active[1]) if active else None
-
-
-class Intel(Card):
-    """i915 and xe: time asleep (RC6) as the counterpart of busy, actual and highest clock."""
-
-    def __init__(self, files: KernelFiles, name: str, device: str, driver: str) -> None:
-        super().__init__(files, name, device, driver)
-        self._residencies: dict[str, tuple[float, int]] = {}
-        self._tiles: list[dict[str, str]] | None = None
-
-    def usage(self, now: float) -> float | None:
-        """The share of time in which the busiest of its parts was not in its idle state."""
-        shares = [
-            share for tile in self._parts() if (share := self._awake(tile["idle"], now)) is not None
-        ]
-        return max(shares) if shares else None
-
-    def values(self) -> Facts:
-        facts: Facts = {}
-        for tile in self._parts()[:1]:
-            facts["graphics_clock_mhz"] = self.number(tile["actual"])
-            facts["graphics_clock_max_mhz"] = self.number(tile["highest"], keep=False)
-            facts |= self.throttling(tile["throttle"], tile["prefix"])
-        return facts
-
-    def _awake(self, path: str, now: float) -> float | None:
-        idle = self.number(path)
-        before = self._residencies.get(path)
-        if idle is None:
-            return None
-        self._residencies[path] = (now, idle)
-        if before is None or now <= before[0] or idle < before[1]:
-            return None
-        share = 100 - (idle - before[1]) / (now - before[0]) / 10
-        # The driver rounds to milliseconds and reads a little late.
-        return 0.0 if share < 2 else min(share, 100.0)
-
-    def _parts(self) -> list[dict[str, str]]:
-        if self._tiles is None:
-            self._tiles = [
-                {
-                    "idle": f"{home}/rc6_residency_ms",
-                    "actual": f"{home}/rps_act_freq_mhz",
-                    "highest": f"{home}/rps_RP0_freq_mhz",
-                    "throttle": home,
-                    "prefix": "throttle_reason_",
-                }
-                for name in self.files.names(f"{self.card}/gt")
-                if (home := f"{self.card}/gt/{name}")
-            ] or [
-                {
-                    "idle": f"{home}/gtidle/idle_residency_ms",
-                    "actual": f"{home}/freq0/act_freq",
-                    "highest": f"{home}/freq0/rp0_freq",
-                    "throttle": f"{home}/freq0/throttle",
-                    "prefix": "reason_",
-                }
-                for tile in self.files.names(self.device)
-                if tile.startswith("tile")
-                for name in self.files.names(f"{self.device}/{tile}")
-                if _GT.fullmatch(name) and (home := f"{self.device}/{tile}/{name}")
-            ]
-        return self._tiles
-
-
-_GENERATIONS = {"2.5": 1, "5.0": 2, "8.0": 3, "16.0": 4, "32.0": 5, "64.0": 6}
-_TEMPERATURES = {
-    "junction": "hotspot_temperature_celsius",
-    "mem": "memory_temperature_celsius",
-    "vram": "memory_temperature_celsius",
-}
-_LIMITS = {
-    "temperature_celsius": "slowdown_temperature_celsius",
-    "hotspot_temperature_celsius": "hotspot_temperature_limit_celsius",
-    "memory_temperature_celsius": "memory_temperature_limit_celsius",
-}
-_INTEL_REASONS = {
-    "pl1": "power limit", "pl2": "power limit for bursts", "pl4": "peak current limit",
-    "thermal": "heat", "prochot": "heat, held by the platform", "ratl": "average heat",
-    "vr_thermalert": "heat of the voltage regulator", "vr_tdc": "current limit",
-}  # fmt: skip
-_INTEL_HEAT = {"thermal", "prochot", "ratl", "vr_thermalert"}
-
-
-def _card(files: KernelFiles, name: str, device: str, driver: str) -> Card:
-    kinds: dict[str, Any] = {"amdgpu": Amd, "i915": Intel, "xe": Intel}
-    card: Card = kinds.get(driver, Card)(files, name, device, driver)
-    return card
 
 
 def _with_compute(

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from publisher.errors import DeniedError, SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.files import KernelFiles
 from publisher.sources.gpu_use import GpuUse
 
@@ -35,6 +35,10 @@ _LATEST_SECONDS = 60.0
 _BLIND_SECONDS = 10.0
 # The walk takes at most this share of a core.
 _SHARE = 0.002
+# The first namespace of processes, which sees all others (PROC_PID_INIT_INO).
+_ALL_PROCESSES = "pid:[4026531836]"
+# They leave out the line of an engine that was never used.
+_SILENT_AT_ZERO = ("amdgpu",)
 
 
 @dataclass(slots=True)
@@ -74,6 +78,11 @@ class Client:
         return client if client.driver and client.number else None
 
     @property
+    def tells_time(self) -> bool:
+        """Whether what it does shows in what its driver tells."""
+        return bool(self.engines or self.cycles) or self.driver in _SILENT_AT_ZERO
+
+    @property
     def memory_bytes(self) -> int | None:
         """What it holds on the card; on a GPU without memory of its own, what it holds at all."""
         amounts = {region: _held(kinds) for region, kinds in self.memory.items()}
@@ -103,12 +112,14 @@ class Clients:
 
     def __init__(self, files: KernelFiles) -> None:
         self._files = files
-        self._descriptors: dict[int, list[str]] = {}
+        self._descriptors: dict[int, dict[str, str]] = {}
         self._before: dict[tuple[str, str], tuple[float, Client]] = {}
         self._walked_at = float("-inf")
         self._pause = 0.0
         self._cost = 0.0
         self._denied = False
+        self._alone: bool | None = None
+        self._unsure: set[str] = set()
         self.computing: set[int] = set()
         """Who has AMD's compute driver open (ROCm): its queues show in no ``fdinfo``."""
 
@@ -122,6 +133,49 @@ class Clients:
             path="/proc/<pid>/fdinfo",
             remedy="run fanwhy as root, or give it CAP_SYS_PTRACE",
         )
+
+    @property
+    def complete(self) -> bool:
+        """Whether every user can be known: nobody is hidden from us by rights or a namespace."""
+        if self._alone is None:
+            try:
+                here = os.readlink(f"{self._files.root}/proc/self/ns/pid")  # noqa: PTH115  # no path
+            except OSError:
+                here = _ALL_PROCESSES
+            self._alone = here != _ALL_PROCESSES or self._hidden()
+        return not self._denied and not self._alone
+
+    def _hidden(self) -> bool:
+        """Whether ``/proc`` is mounted with ``hidepid``: others see not even the first process."""
+        files = self._files
+        return files.live and files.exists("/proc/self") and not files.exists("/proc/1")
+
+    def certain(self, device: str, nodes: Iterable[str], now: float) -> bool:
+        """Whether all that was done with a GPU since the last look is known.
+
+        It is when everybody who has it open was known at the last look, too, and tells engine
+        time. Those who came since the last walk are looked for now, if a walk is not too dear.
+
+        Args:
+            device: its PCI address, or the name of its driver.
+            nodes: the names of its device files, such as ``renderD128``.
+            now: monotonic seconds, of the look before.
+        """
+        if not self.complete or not self._unsure.isdisjoint({device, *nodes}):
+            return False
+        if self._walked_at == now:
+            return True
+        if now - self._walked_at < self._cost / _SHARE:
+            return False
+        known = self._descriptors
+        self._walk(now)
+        return not self._denied and all(
+            opened.keys() <= known.get(pid, {}).keys() for pid, opened in self._descriptors.items()
+        )
+
+    def search(self) -> None:
+        """Somebody came: who has a GPU open is looked for with the next look."""
+        self._walked_at = float("-inf")
 
     def forget(self) -> dict[str, dict[int, GpuUse]]:
         """No GPU works, so nobody uses one; whoever starts is looked for at once."""
@@ -140,6 +194,7 @@ class Clients:
             self._walk(now)
         users: dict[str, dict[int, GpuUse]] = {}
         before, self._before = self._before, {}
+        self._unsure.clear()
         for pid, descriptors in sorted(self._descriptors.items()):
             self._of(pid, descriptors, now, before, users)
         explained = all(
@@ -155,18 +210,21 @@ class Clients:
     def _of(
         self,
         pid: int,
-        descriptors: list[str],
+        descriptors: Mapping[str, str],
         now: float,
         before: dict[tuple[str, str], tuple[float, Client]],
         users: dict[str, dict[int, GpuUse]],
     ) -> None:
-        for descriptor in descriptors:
+        for descriptor, node in descriptors.items():
             try:
                 content = self._files.read(f"/proc/{pid}/fdinfo/{descriptor}", keep=False)
-            except SourceError:
+            except AbsentError:  # it has closed it, or ended
                 continue
+            except SourceError:
+                content = b""
             client = Client.parse(content)
             if client is None:
+                self._unsure.add(node)
                 continue
             # Numbers are unique within a device, at least (gpu/drm-usage-stats).
             device = client.device or client.driver
@@ -174,6 +232,8 @@ class Clients:
             if key in self._before:
                 continue
             earlier = before.get(key)
+            if earlier is None or not client.tells_time:
+                self._unsure.add(device)
             use = _use(client, earlier[1] if earlier else None, now - (earlier or (now,))[0])
             self._before[key] = (now, client)
             of_device = users.setdefault(device, {})
@@ -185,7 +245,7 @@ class Clients:
         """Finds every process that has a GPU open."""
         began = time.thread_time()
         root = self._files.root
-        found: dict[int, list[str]] = {}
+        found: dict[int, dict[str, str]] = {}
         computing: set[int] = set()
         denied = False
         for name in self._files.names("/proc"):
@@ -199,7 +259,7 @@ class Clients:
                 continue
             except OSError:
                 continue
-            mine = []
+            mine: dict[str, str] = {}
             for descriptor in descriptors:
                 try:
                     target = os.readlink(f"{directory}/{descriptor}")  # noqa: PTH115  # hot
@@ -209,7 +269,7 @@ class Clients:
                     computing.add(int(name))
                 elif _DEVICES in target:
                     self._files.link(f"/proc/{name}/fd/{descriptor}")  # so that captures have it
-                    mine.append(descriptor)
+                    mine[descriptor] = target.rpartition("/")[2]
             if mine:
                 found[int(name)] = mine
         self._descriptors, self.computing = found, computing

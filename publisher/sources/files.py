@@ -3,12 +3,17 @@
 A file of ``/proc`` or ``/sys`` renders its content anew for each ``pread`` at offset 0, so an
 open descriptor saves the path walk of every later read (seq_file; man 5 proc). Descriptors of
 ``/proc`` keep a page of buffer each, hence the bound.
+
+A file that is made of records gives at most a page of them in one read, and less where the next
+record would not fit (kernel documentation, filesystems/seq_file): a short read is not its end.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +22,26 @@ from typing import ClassVar
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 
+if sys.platform != "win32":
+    import resource
+
 UNTOLD = b"-"
 """Stands in a row of numbers for one that a system other than Linux does not tell."""
 
 _TOO_LARGE = 1 << 64  # the kernel counts in 64 bits
 _CHUNK = 1 << 16
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+# What the kernel writes as one record, however long that is.
+_ONE_RECORD = re.compile(
+    r"/proc/(?:stat|meminfo|loadavg|uptime|cmdline|version|pressure/\w+|sys/.*"
+    r"|spl/kstat/zfs/[^/]+/state|(?:\w+/)?net/(?:netstat|snmp|sockstat6?)"
+    r"|\w+/(?:cgroup|comm|environ|io|stat|statm|status|smaps_rollup|fdinfo/\d+))"
+)
+# Bytes that no record of these is longer than. A mount's, a processor's or an array's may be.
+_LONGEST_RECORD = {"dev": 512, "diskstats": 512, "vmstat": 64, "wireless": 512}
 _PATIENCE = 16  # times as many refused as may stay open: more than are read in any sample
+_REST = 48  # descriptors that the broker, the log, the state folder and single reads take
+_FULL = {errno.EMFILE, errno.ENFILE}
 # What a vanished device or process answers through a descriptor that is still open.
 _GONE = {errno.ENODEV, errno.ESRCH, errno.ENXIO, errno.ESTALE, errno.EBADF}
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, *_GONE}
@@ -32,10 +51,11 @@ _DENIED = {errno.EACCES, errno.EPERM}
 class _Open:
     """A descriptor that is closed when nobody holds it any more, a reading thread included."""
 
-    __slots__ = ("number",)
+    __slots__ = ("enough", "number")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, enough: int) -> None:
         self.number = number
+        self.enough = enough
 
     def __del__(self) -> None:
         os.close(self.number)
@@ -62,7 +82,7 @@ class KernelFiles:
 
     def __init__(self, root: str | Path = "/", *, held: int = 256) -> None:
         self.root = str(root).rstrip("/")
-        self._held = held
+        self._held = held_at_most(held)
         self._descriptors: dict[str, _Open] = {}
         self._used: set[str] = set()
         self._refused = 0
@@ -86,16 +106,18 @@ class KernelFiles:
         if descriptor is not None:
             self._used.add(path)
             try:
-                return self._whole(descriptor.number)
+                return whole(descriptor.number, descriptor.enough)
             except OSError as error:
                 self._descriptors.pop(path, None)
                 self._used.discard(path)
                 if error.errno not in _GONE:
                     raise translated(error, path) from error
         try:
-            descriptor = _Open(os.open(self.root + path, os.O_RDONLY))
-            content = self._whole(descriptor.number)
+            descriptor = _Open(os.open(self.root + path, os.O_RDONLY), whole_below(path))
+            content = whole(descriptor.number, descriptor.enough)
         except OSError as error:
+            if self._made_room(error):
+                return self.read(path, keep=keep)
             raise translated(error, path) from error
         except ValueError:
             raise AbsentError("no file can have this name", path=path) from None
@@ -128,6 +150,17 @@ class KernelFiles:
                 return
         # Subsystems that may hang read in threads of their own: the first to open a file wins.
         self._descriptors.setdefault(path, descriptor)
+
+    def _made_room(self, error: OSError) -> bool:
+        """Whether that failed for want of descriptors, and ours were let go: half as many may stay.
+
+        What is held open makes reading cheaper; what cannot be opened is not known at all.
+        """
+        if error.errno not in _FULL or not self._descriptors:
+            return False
+        self._held = len(self._descriptors) // 2
+        self.close()
+        return True
 
     def text(self, path: str, *, keep: bool = True) -> str:
         """The content as text without surrounding white space; undecodable bytes are replaced."""
@@ -166,6 +199,8 @@ class KernelFiles:
         except OSError as error:
             if error.errno in _ABSENT:
                 return []
+            if self._made_room(error):
+                return self.names(path)
             raise translated(error, path) from error
 
     def exists(self, path: str) -> bool:
@@ -195,16 +230,36 @@ class KernelFiles:
         self._descriptors.clear()
         self._used.clear()
 
-    @staticmethod
-    def _whole(descriptor: int) -> bytes:
-        content = os.pread(descriptor, _CHUNK, 0)
-        if len(content) < _CHUNK // 2:  # a page or more of /proc may come in one short read
-            return content
-        parts, offset = [content], len(content)
-        while content := os.pread(descriptor, _CHUNK, offset):
-            parts.append(content)
-            offset += len(content)
-        return b"".join(parts)
+
+def held_at_most(wanted: int) -> int:
+    """How many descriptors may stay open of so many: two hold some, and the rest needs its own."""
+    if sys.platform == "win32":
+        return wanted
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    return max(min(wanted, (limit - _REST) // 2), 0)
+
+
+def whole_below(path: str) -> int:
+    """Bytes; a first read of this file that gives fewer has given all of it."""
+    # An attribute of /sys is a page at most, and a file on a disk ends where a read falls short.
+    if not path.startswith("/proc/") or _ONE_RECORD.fullmatch(path):
+        return _CHUNK
+    longest = _LONGEST_RECORD.get(path.rpartition("/")[2])
+    return 1 if longest is None else _PAGE - longest
+
+
+def whole(descriptor: int, enough: int) -> bytes:
+    """The content of an open file from its beginning; ``enough`` is what ``whole_below`` says."""
+    content = os.pread(descriptor, _CHUNK, 0)
+    if len(content) < enough:
+        return content
+    parts, offset = [content], len(content)
+    while content := os.pread(descriptor, _CHUNK, offset):
+        parts.append(content)
+        offset += len(content)
+    return b"".join(parts)
 
 
 def translated(error: OSError, path: str) -> SourceError:

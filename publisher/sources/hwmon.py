@@ -42,17 +42,11 @@ _PERIODS |= dict.fromkeys(("dell_smm", "jc42", "spd5118"), 10.0)
 # A chip may keep a thread waiting for this share of the time.
 _SHARE = 0.0025
 _RESCAN_SECONDS = 30.0
-# An LM75 measures from -55 to 125 °C, and silicon is cut off before that; server fans reach
-# 30,000 rpm, whole servers some kilowatts.
-COLDEST, HOTTEST = -55.0, 126.0
-FASTEST = 60_000
-STRONGEST = 20_000
+# Boards with one of these name each rail that it measures (Jetson: VDD_IN, VDD_CPU_GPU_CV).
+_RAIL_CHIPS = ("ina3221",)
+_RAIL_LABEL = re.compile(r"in(\d+)_label")
 # A disk's last temperature holds this long when it is not used and therefore not asked.
 _REST_SECONDS = 600.0
-
-
-class ImplausibleError(SourceError):
-    """The chip answers, with what cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +88,20 @@ class Channel:
             if value is not None:
                 return value
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rail(Channel):
+    """A supply rail's power on a chip that measures voltage and current apart."""
+
+    def value(self, attribute: str, *, keep: bool = True) -> int | None:
+        """Microwatts, as ``power*_input`` has them elsewhere."""
+        if attribute not in self.attributes:
+            return None
+        number = self.base.rpartition("in")[2]
+        home = self.base.removesuffix(f"in{number}")
+        millivolts = self.files.integer(f"{self.base}_input", keep=keep)
+        return millivolts * self.files.integer(f"{home}curr{number}_input", keep=keep)
 
 
 class Sleep:
@@ -149,6 +157,8 @@ class Chip:
         self.device = device
         self.graphics = bool(device and files.names(f"{device}/drm"))
         self.channels = _channels(files, path, identity)
+        if name in _RAIL_CHIPS:
+            self.channels += _rails(files, path, identity)
         self._files = files
         self._sleep = Sleep(files, device)
         self.model = ""
@@ -254,41 +264,6 @@ def find(files: KernelFiles, names: list[str], *, within: str = CLASS) -> list[C
     return chips
 
 
-def celsius(milli: int) -> float:
-    """Degrees from a channel's thousandths.
-
-    Raises:
-        ImplausibleError: no machine is that cold or hot. Chips say -128, 127, 255 or 511 where no
-            sensor is connected.
-    """
-    degrees = milli / 1000
-    if not COLDEST < degrees < HOTTEST:
-        raise ImplausibleError(f"{degrees:g} °C is no temperature; probably nothing is connected")
-    return degrees
-
-
-def rpm(value: int) -> int:
-    """A fan's speed.
-
-    Raises:
-        ImplausibleError: no fan turns that fast, or backwards.
-    """
-    if not 0 <= value <= FASTEST:
-        raise ImplausibleError(f"{value} rpm is no speed of a fan")
-    return value
-
-
-def watts(micro: int) -> float:
-    """Watts from a channel's millionths.
-
-    Raises:
-        ImplausibleError: no machine uses that much, or gives any.
-    """
-    if not 0 <= micro <= STRONGEST * 1_000_000:
-        raise ImplausibleError(f"{micro / 1e6:g} W is no power of one device")
-    return micro / 1e6
-
-
 def slug(label: str) -> str:
     """A label as part of an identity: lower case, digits, dots and hyphens."""
     return re.sub(r"[^a-z0-9._]+", "-", label.lower()).strip("-") or "unnamed"
@@ -383,6 +358,21 @@ def _channels(files: KernelFiles, path: str, chip: str) -> list[Channel]:
                     files)
         )  # fmt: skip
     return channels
+
+
+def _rails(files: KernelFiles, path: str, chip: str) -> list[Channel]:
+    names = files.names(path)
+    rails: list[Channel] = []
+    for entry in sorted(names):
+        match = _RAIL_LABEL.fullmatch(entry)
+        if not match or f"curr{match[1]}_input" not in names:
+            continue
+        with contextlib.suppress(SourceError):
+            label = files.text(f"{path}/{entry}", keep=False)
+            identity, number = f"{chip}/{slug(label)}", int(match[1])
+            known = frozenset({"input"})
+            rails.append(Rail("power", number, label, identity, known, f"{path}/in{number}", files))
+    return rails
 
 
 def _activity(files: KernelFiles, device: str) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ Sources: ``/proc/net/dev``, ``/proc/net/wireless``, ``/proc/net/sockstat`` and `
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -21,12 +23,24 @@ _LONGEST_ROW = 512  # sixteen numbers of 64 bits are shorter
 _DIGITS = 20  # of what is counted in 64 bits
 _BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
 _USB = re.compile(r"\d+-[\d.]+:\d+\.\d+")  # bus, ports, configuration, interface
-_ETHERNET = 1  # ARPHRD_ETHER
+_CLASS = "/sys/class/net"
+# ARPHRD_ETHER, ARPHRD_INFINIBAND, and ARPHRD_VOID, which is a container's of OpenVZ
+_ETHERNET, _INFINIBAND, _VENET = "1", "32", "65535"
+# Interfaces that listen to what others send (ARPHRD_IEEE80211 and the like): what they see is no
+# traffic of this machine, and the card has counted its own.
+_MONITORS = {"801", "802", "803", "805"}
+# The host's end of a Xen guest's card, and that of a virtual function behind a card's own switch.
+_GUESTS_END = re.compile(r"/vif-\d+-\d+$")
+_REPRESENTOR = re.compile(r"(c\d+)?pf\d+((vf|sf)\d+)?")
 # Software that pretends to be a card, by the names that kernel, engines and hypervisors give.
 _PRETENDERS = re.compile(
-    r"(bond|br|cali|cilium|cni|docker|dummy|flannel|fwbr|fwln|fwpr|gre|ifb|ip6|lxc|lxd|macv|nlmon"
-    r"|podman|sit|tailscale|tap|team|tun|vboxnet|veth|virbr|vmnet|vnet|vxlan|wg|zt)"
+    r"(antrea|azv|bond|br|cali|cilium|cni|datapath|docker|dummy|flannel|fwbr|fwln|fwpr|genev|gre|ifb"
+    r"|incus|ip6|ipvl|kube|lxc|lxd|macv|nerdctl|nlmon|nodelocaldns|ovn|ovs|podman|qbr|qv[bo]|sit"
+    r"|tailscale|tap|team|tun|vboxnet|veth|vethwe|virbr|vlan|vmbr|vmnet|vnet|vxlan|weave|wg|zt)"
 )
+# The same by what the kernel says of them, whatever they are called.
+_SOFTWARE_TYPES = {"bond", "bridge", "geneve", "gretap", "hsr", "team", "vxlan", "wireguard"}
+_SOFTWARE_FILES = ("bonding", "bridge", "tun_flags")
 
 
 class Traffic(NamedTuple):
@@ -104,20 +118,89 @@ def traffic(line: bytes) -> Traffic:
 
 
 def cards(files: KernelFiles, names: Iterable[str]) -> list[Interface]:
-    """Those interfaces that hardware stands behind, in the order of their identities.
+    """Those interfaces that hardware stands behind, each once, in the order of their identities.
 
-    In a container none has: there, those count that look like a card from inside.
+    Where one such interface carries another's traffic, it is the upper one that people know: the
+    ports of a switch, not the processor's end of it; the card that Hyper-V or a failover shows,
+    not the function that it uses while it can.
+
+    In a container none has hardware: there, those count that look like a card from inside.
     """
     names = list(names)
-    found = [name for name in names if files.exists(f"/sys/class/net/{name}/device")]
-    if not found:
+    hardware = {name for name in names if files.exists(f"{_CLASS}/{name}/device")}
+    if hardware:
+        within = _within(files, hardware)
+        found = [name for name in names if name in hardware and name not in within]
+    else:
         found = [name for name in names if _looks_like_a_card(files, name)]
-    places = [(place_of(files, name) or name, name) for name in found]
-    taken = [place for place, _ in places]
-    return [
-        Interface(name, place if taken.count(place) == 1 else name)
-        for place, name in sorted(places)
+    places = {name: place_of(files, name) or name for name in found}
+    shared = Counter(places.values())
+    named = [
+        Interface(name, place if shared[place] == 1 or _first(files, name, places) else name)
+        for name, place in places.items()
     ]
+    return sorted(named, key=lambda card: (places[card.name], card.name))
+
+
+def _within(files: KernelFiles, hardware: set[str]) -> set[str]:
+    """Those whose traffic is that of another interface with hardware, or not this machine's."""
+    found: set[str] = set()
+    numbers = {name: files.hint(f"{_CLASS}/{name}/ifindex") for name in hardware}
+    below: set[str] = set()  # numbers of what others, such as a switch's ports, stand on
+    for name in hardware:
+        folder = f"{_CLASS}/{name}"
+        listed = _listed(files, folder)
+        master = files.link(f"{folder}/master") if "master" in listed else None
+        uppers = {entry[6:] for entry in listed if entry.startswith("upper_")}
+        if master:
+            uppers.add(master.rpartition("/")[2])
+        found |= {entry[6:] for entry in listed if entry.startswith("lower_")} & hardware
+        if uppers & hardware or "dsa" in listed or _of_others(files, folder):
+            found.add(name)
+        number = files.hint(f"{folder}/iflink")
+        # InfiniBand's children count for themselves.
+        if number not in ("", numbers[name]) and files.hint(f"{folder}/type") != _INFINIBAND:
+            below.add(number)
+    return found | {name for name in hardware if numbers[name] in below}
+
+
+def _listed(files: KernelFiles, folder: str) -> list[str]:
+    with suppress(SourceError):
+        return files.names(folder)
+    return []
+
+
+def _of_others(files: KernelFiles, folder: str) -> bool:
+    """Whether an interface shows what others send: everybody's radio, a guest's card."""
+    if files.hint(f"{folder}/type") in _MONITORS:
+        return True
+    if _REPRESENTOR.fullmatch(files.hint(f"{folder}/phys_port_name")):
+        return True
+    return bool(_GUESTS_END.search(files.link(f"{folder}/device") or ""))
+
+
+def _first(files: KernelFiles, name: str, places: dict[str, str]) -> bool:
+    """Whether it came with its hardware, while others there were made of it later, and may go.
+
+    So it is with a radio's first interface, and with one of which others are children.
+    """
+    rivals = [other for other, place in places.items() if place == places[name]]
+    if files.exists(f"{_CLASS}/{name}/phy80211"):
+        return name == min(rivals, key=lambda rival: _number(files, rival))
+    folders = {rival: f"{_CLASS}/{rival}" for rival in rivals}
+    return [name] == [
+        rival
+        for rival, folder in folders.items()
+        if files.hint(f"{folder}/iflink") in ("", files.hint(f"{folder}/ifindex"))
+    ]
+
+
+def _number(files: KernelFiles, name: str) -> int:
+    """The kernel counts interfaces as they are made."""
+    try:
+        return files.integer(f"{_CLASS}/{name}/ifindex", keep=False)
+    except SourceError:
+        return 1 << 31
 
 
 def place_of(files: KernelFiles, name: str) -> str | None:
@@ -125,7 +208,7 @@ def place_of(files: KernelFiles, name: str) -> str | None:
 
     PCI and USB by their addresses; a device of the board itself by its own name.
     """
-    device = files.link(f"/sys/class/net/{name}/device")
+    device = files.link(f"{_CLASS}/{name}/device")
     if not device:
         return None
     leaf = device.rpartition("/")[2]
@@ -133,8 +216,8 @@ def place_of(files: KernelFiles, name: str) -> str | None:
     place = f"pci-{pci[-1]}" if pci else f"platform-{board[-1] if board else leaf}"
     if _USB.fullmatch(leaf):  # the bus may have another number next time, the ports have not
         place += f"-usb-{leaf.partition('-')[2]}"
-    port = files.hint(f"/sys/class/net/{name}/dev_port")
-    return place if port in ("", "0") else f"{place}-port-{port}"
+    port = files.hint(f"{_CLASS}/{name}/dev_port")
+    return f"{place}-port-{port}" if port.strip("0").isdigit() else place
 
 
 def wireless(content: bytes) -> dict[str, float]:
@@ -166,24 +249,28 @@ class Sockets:
     udp: int | None = None
 
 
-def sockets(files: KernelFiles, net: str) -> Sockets:
-    """Counts of TCP and UDP sockets, IPv4 and IPv6 together.
+def sockets(files: KernelFiles, net: str) -> tuple[Sockets, SourceError | None]:
+    """Counts of TCP and UDP sockets, IPv4 and IPv6 together, and why one of them is not told."""
+    failures: list[SourceError] = []
 
-    Raises:
-        SourceError: the kernel does not tell.
-    """
-    four = _pairs(files.read(f"{net}/sockstat"))
-    try:
-        six = _pairs(files.read(f"{net}/sockstat6"))
-    except AbsentError:  # IPv6 is switched off
-        six = {}
-    return Sockets(
-        established=_established(files.read(f"{net}/snmp")),
+    def content(name: str) -> bytes:
+        try:
+            return files.read(f"{net}/{name}")
+        except SourceError as error:
+            # IPv6 may be switched off
+            if name != "sockstat6" or not isinstance(error, AbsentError):
+                failures.append(error)
+            return b""
+
+    four, six = _pairs(content("sockstat")), _pairs(content("sockstat6"))
+    told = Sockets(
+        established=_established(content("snmp")),
         tcp=_plus(four.get("TCP.inuse"), six.get("TCP6.inuse")),
         waiting=four.get("TCP.tw"),
         orphaned=four.get("TCP.orphan"),
         udp=_plus(four.get("UDP.inuse"), six.get("UDP6.inuse")),
     )
+    return told, failures[0] if failures else None
 
 
 def _pairs(content: bytes) -> dict[str, int]:
@@ -212,9 +299,17 @@ def _plus(one: int | None, other: int | None) -> int | None:
 
 
 def _looks_like_a_card(files: KernelFiles, name: str) -> bool:
-    """Ethernet by type and not by a pretender's name; a VLAN's name has a dot."""
-    return (
-        not _PRETENDERS.match(name)
-        and "." not in name
-        and files.hint(f"/sys/class/net/{name}/type") == str(_ETHERNET)
-    )
+    """Ethernet or OpenVZ's by type, not made of software here, and not by a pretender's name.
+
+    A VLAN's name has a dot. What stands on another interface of the same network is no card of
+    its own; a container's MACVLAN or VLAN is, since what it stands on is the host's.
+    """
+    folder = f"{_CLASS}/{name}"
+    kind = files.hint(f"{folder}/type")
+    if _PRETENDERS.match(name) or "." in name or kind not in (_ETHERNET, _VENET):
+        return False
+    listed = _listed(files, folder)
+    if any(entry in _SOFTWARE_FILES or entry.startswith("lower_") for entry in listed):
+        return False
+    words = files.hint(f"{folder}/uevent").split()
+    return not any(word.removeprefix("DEVTYPE=") in _SOFTWARE_TYPES for word in words)

@@ -101,7 +101,19 @@ _SOCKETS = re.compile(r"/net/(?:tcp6?|udp6?|raw6?|route|if_inet6|ipv6_route)$")
 _HEXADECIMAL = re.compile(r"\b(?:[0-9A-Fa-f]{32}|[0-9A-F]{8})\b")
 
 
+# udev's database of devices holds serial numbers and people's labels by the dozen.
+_UDEV = re.compile(r"/run/udev/data/b")
+_POOL_MEMBER = "E:ID_FS_TYPE=zfs_member"
 _WHOLE = re.compile(r".+")
+
+
+def _pool(text: str) -> str:
+    """Of what udev knows of a device, whether it is part of a ZFS pool, and of which."""
+    lines = text.splitlines()
+    if _POOL_MEMBER not in lines:
+        return ""
+    labels = [line for line in lines if line.startswith("E:ID_FS_LABEL=")]
+    return "".join(f"{line}\n" for line in (_POOL_MEMBER, *labels))
 
 
 class Masker:
@@ -144,6 +156,8 @@ class Masker:
         text = content.decode("latin-1")
         if found := _MOUNTS.search(path):
             text = _SOURCE[found[0] == "/mounts"].sub(self._source, text)
+        if _UDEV.search(path):
+            text = _pool(text)
         if _SOCKETS.search(path):
             text = _HEXADECIMAL.sub(lambda match: "0" * len(match[0]), text)
         return self._text(text).encode("latin-1")

@@ -30,15 +30,10 @@ class MemoryLocked:
 
     def read(self, pid: int, work: Callable[[], _T], without: _T) -> _T:
         """What ``work`` reads of a process; ``without`` where that does not come."""
-        keeper = self._kept.get(pid)
-        if keeper is not None:
-            if keeper.stuck:
-                return without
-            del self._kept[pid]
-        if len(self._kept) >= _MOST_STUCK:
-            self._kept = {each: one for each, one in self._kept.items() if one.stuck}
-            if len(self._kept) >= _MOST_STUCK:
-                return without
+        if self._kept:
+            self._take_back()
+        if pid in self._kept or len(self._kept) >= _MOST_STUCK:
+            return without
         if self._worker is None:
             self._worker = Bounded("process-memory", "a process's memory", _DEADLINE, self._clock)
         try:
@@ -46,3 +41,20 @@ class MemoryLocked:
         except HangingError:
             self._kept[pid], self._worker = self._worker, None
             return without
+
+    def close(self) -> None:
+        """Ends the threads; one that is stuck ends when it comes back."""
+        for worker in (self._worker, *self._kept.values()):
+            if worker is not None:
+                worker.close()
+        self._worker, self._kept = None, {}
+
+    def _take_back(self) -> None:
+        """Ends the threads that have come back, but for one where we have none."""
+        for pid, worker in list(self._kept.items()):
+            if not worker.stuck:
+                del self._kept[pid]
+                if self._worker is None:
+                    self._worker = worker
+                else:
+                    worker.close()

@@ -1,4 +1,4 @@
-"""UPSes that a NUT server on this machine looks after, by its own protocol.
+"""UPSes that a NUT server looks after, on this machine or on another, by its own protocol.
 
 Source: RFC 9271 (commands ``LIST UPS``, ``LIST VAR``, ``LOGOUT``). Nothing is started for it, and
 the server answers from what it knows, without asking the UPS.
@@ -8,21 +8,103 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
+from dataclasses import dataclass
 
 from publisher.errors import AbsentError, SourceError
 
-ADDRESS = ("127.0.0.1", 3493)
+PORT = 3493
+ADDRESS = ("127.0.0.1", PORT)
 
 _SECONDS = 1.0
+# Another machine's name may have to be looked up, which knows no deadline of ours.
+_PATIENCE = 1.5
 _LONGEST_ANSWER = 1 << 18
 # NAME "value", where a quote or a backslash in the value has a backslash before it.
 _VARIABLE = re.compile(r'VAR (\S+) (\S+) "((?:[^"\\]|\\.)*)"')
 _UPS = re.compile(r"UPS (\S+)(?: |$)")
+# As upsc(8) takes it: [ups@]host[:port]; an IPv6 address stands in brackets.
+_PLACE = re.compile(
+    r"(?:(?P<ups>[\w.-]+)@)?(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[\w.-]+))(?::(?P<port>\d{1,5}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a UPS is looked after.
+
+    Attributes:
+        ups: the one meant; ``None`` means all that the server has.
+    """
+
+    ups: str | None
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, words: str) -> Place:
+        """The place that ``ups@host:port`` names.
+
+        Raises:
+            SourceError: it names none.
+        """
+        match = _PLACE.fullmatch(words.strip())
+        if match is None or int(match["port"] or PORT) > 0xFFFF:
+            raise SourceError(f"{words!r} names no UPS", remedy="such as rack@nas.lan:3493")
+        return cls(match["ups"], match["six"] or match["host"], int(match["port"] or PORT))
+
+
+class Distant:
+    """A server on another machine, asked in a thread of its own, so that none waits for it long."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._name = f"NUT server {place.host}:{place.port}"
+        self._thread: threading.Thread | None = None
+        self._answer: dict[str, dict[str, str]] | SourceError | None = None
+
+    @classmethod
+    def of(cls, words: str) -> Distant:
+        """The server that ``ups@host:port`` names.
+
+        Raises:
+            SourceError: it names none.
+        """
+        return cls(Place.of(words))
+
+    def ask(self) -> dict[str, dict[str, str]]:
+        """The variables of the UPSes meant; none of one that the server does not know.
+
+        Raises:
+            SourceError: there is no answer, or not yet.
+        """
+        if self._thread is None or not self._thread.is_alive():
+            self._answer = None
+            self._thread = threading.Thread(target=self._run, name="nut", daemon=True)
+            self._thread.start()
+        self._thread.join(_PATIENCE)
+        answer = self._answer
+        if answer is None:
+            raise SourceError("no answer", path=self._name)
+        if isinstance(answer, SourceError):
+            raise answer
+        return answer
+
+    def _run(self) -> None:
+        try:
+            found = upses((self.place.host, self.place.port))
+        except AbsentError:
+            self._answer = SourceError("no server listens there", path=self._name)
+        except SourceError as error:
+            self._answer = error
+        else:
+            wanted = self.place.ups
+            self._answer = found if wanted is None else {wanted: found.get(wanted, {})}
 
 
 def upses(address: tuple[str, int] = ADDRESS) -> dict[str, dict[str, str]]:
-    """The variables of every UPS, by its name.
+    """The variables of every UPS, by its name; none of one that its driver has lost.
 
     Raises:
         AbsentError: no server listens there.

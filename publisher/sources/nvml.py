@@ -3,7 +3,8 @@
 pynvml costs 5 MB, so it is loaded only where a driver is. Every call is made in one thread with
 a deadline: a GPU that has fallen off its bus can wedge any call, the library's shutdown too.
 What the driver does not support it says at each call; the answer is kept for ten minutes and
-asked for again then, since it can change with the driver's state.
+asked for again then, since it can change with the driver's state. A GPU that fails altogether is
+put aside for a while, so that the others go on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from publisher.errors import AbsentError, DeniedError, SourceError
@@ -34,6 +35,23 @@ _DEADLINE_SECONDS = 3.0
 _CLOSE_SECONDS = 0.5  # the daemon has two in all to end
 _LONGEST_BACKOFF_SECONDS = 60.0
 _LOST_SECONDS = 300.0  # a lost GPU comes back by a reset: looked for with a fresh library
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """A GPU that is not asked for a while.
+
+    Attributes:
+        until: monotonic seconds.
+        state: in which it is said to be.
+        failure: why.
+        pause: seconds for which it was put aside.
+    """
+
+    until: float
+    state: str
+    failure: SourceError
+    pause: float
 
 
 class Nvidia:
@@ -192,7 +210,10 @@ class _Library:
         self._nvml: Any = None
         self._version = ""
         self._gpus: dict[str, Device] = {}
-        self._lost: dict[str, float] = {}
+        self._names: dict[int, str] = {}
+        self._indices: dict[str, int] = {}
+        self._aside: dict[str, _Aside] = {}
+        self._pauses: dict[str, float] = {}
         self._present: frozenset[str] = frozenset()
         self._own_numbers: bool | None = None
         self._opens_before: int | None = None
@@ -204,27 +225,38 @@ class _Library:
         # NVML lets go of all GPUs or of none, and looks for them at its start only.
         if renew or self._present != frozenset(addresses):
             self.close()
-            self._lost = {name: until for name, until in self._lost.items() if name in addresses}
-        if any(now >= until for until in self._lost.values()):
-            self._lost.clear()
-            self.close()
+            self._aside = {name: aside for name, aside in self._aside.items() if name in addresses}
+        self._bring_back(now)
         if not self.held:
             self._open()
         self._present = frozenset(addresses)
         looks: dict[str, GpuLook] = {}
+        failure: Any = None
         try:
             for address in addresses or self._all():
-                looks[address] = self._one(address, now)
+                try:
+                    looks[address] = self._one(address, now)
+                except self._nvml.NVMLError as error:
+                    if error.value in answers.OF_THE_LIBRARY:
+                        raise
+                    failure = error
+                    looks[address] = self._put_aside(address, error, now)
         except self._nvml.NVMLError as error:
             self.close()
             raise _failure(error) from None
         if not looks:
             raise AbsentError("the NVIDIA driver is loaded but finds no GPU")
+        reached = any(look.facts["state"] != gpu.UNREACHABLE for look in looks.values())
+        if failure is not None and not reached:  # a fresh library may know better
+            self._aside.clear()
+            self.close()
+            raise _failure(failure)
         return looks
 
     def close(self) -> None:
         """Shuts the library down: GPUs that nobody else uses may sleep from here on."""
         self._gpus.clear()
+        self._indices.clear()
         if self.held:
             self.held = False
             with suppress(self._nvml.NVMLError):
@@ -252,33 +284,75 @@ class _Library:
 
     def _all(self) -> list[str]:
         """Identities where the kernel's bus does not name the GPUs."""
-        if not self._gpus:
+        if not self._indices:
             for index in range(self._nvml.nvmlDeviceGetCount()):
-                one = self._gpu(self._nvml.nvmlDeviceGetHandleByIndex(index))
-                self._gpus[one.identity(index)] = one
-        return [*self._gpus, *(name for name in self._lost if name not in self._gpus)]
+                name = self._names.get(index, f"gpu{index}")
+                try:
+                    one = self._gpu(self._nvml.nvmlDeviceGetHandleByIndex(index))
+                    name = one.identity(index)
+                    self._gpus[name] = one
+                except self._nvml.NVMLError as error:
+                    if error.value in answers.OF_THE_LIBRARY:
+                        raise
+                self._names[index] = name
+                self._indices[name] = index
+        return list(self._indices)
 
     def _one(self, address: str, now: float) -> GpuLook:
-        driver = f"nvidia {self._version}".strip()
-        identity: Facts = {"vendor": "NVIDIA", "driver": driver}
-        if address in self._lost:
-            return GpuLook(identity | {"state": gpu.LOST}, failure=_lost(address))
+        """One GPU.
+
+        Raises:
+            NVMLError: it answers nothing at all.
+        """
+        if aside := self._aside.get(address):
+            return self._nothing_of(aside)
         try:
             if address not in self._gpus:
-                handle = self._nvml.nvmlDeviceGetHandleByPciBusId(address.encode())
-                self._gpus[address] = self._gpu(handle)
+                self._gpus[address] = self._gpu(self._handle(address))
             look = self._gpus[address].look(now, self._opens())
         except self._nvml.NVMLError as error:
             if error.value in answers.LOST:
-                self._lost[address] = now + _LOST_SECONDS
+                aside = _Aside(now + _LOST_SECONDS, gpu.LOST, _lost(address), _LOST_SECONDS)
+                self._aside[address] = aside
                 self._gpus.pop(address, None)
-                return GpuLook(identity | {"state": gpu.LOST}, failure=_lost(address))
+                return self._nothing_of(aside)
             if error.value in (answers.NOT_FOUND, answers.NO_PERMISSION):
-                return GpuLook(identity | {"state": gpu.UNREACHABLE}, failure=_not_given(address))
+                return self._nothing_of(_Aside(now, gpu.UNREACHABLE, _not_given(address), 0.0))
             raise
-        facts = look.facts | {"driver": driver}
+        self._pauses.pop(address, None)
+        facts = look.facts | {"driver": self._driver()}
         users = look.users if self.numbers_are_ours() else {}
-        return GpuLook(facts, users, look.missing)
+        return replace(look, facts=facts, users=users)
+
+    def _handle(self, address: str) -> Any:
+        if address in self._indices:
+            return self._nvml.nvmlDeviceGetHandleByIndex(self._indices[address])
+        return self._nvml.nvmlDeviceGetHandleByPciBusId(address.encode())
+
+    def _put_aside(self, address: str, error: Any, now: float) -> GpuLook:
+        """Leaves a GPU that answers nothing alone, for longer each time."""
+        pause = min(2 * self._pauses.get(address, 1.0), _LOST_SECONDS)
+        self._pauses[address] = pause
+        self._gpus.pop(address, None)
+        aside = self._aside[address] = _Aside(
+            now + pause, gpu.UNREACHABLE, _unanswered(address, error), pause
+        )
+        return self._nothing_of(aside)
+
+    def _bring_back(self, now: float) -> None:
+        """Those whose time has come are asked again; after the longest pause by a fresh library."""
+        due = [address for address, aside in self._aside.items() if now >= aside.until]
+        if any(self._aside[address].pause >= _LOST_SECONDS for address in due):
+            self.close()
+        for address in due:
+            del self._aside[address]
+
+    def _nothing_of(self, aside: _Aside) -> GpuLook:
+        facts: Facts = {"vendor": "NVIDIA", "driver": self._driver(), "state": aside.state}
+        return GpuLook(facts, failure=aside.failure)
+
+    def _driver(self) -> str:
+        return f"nvidia {self._version}".strip()
 
     def _gpu(self, handle: Any) -> Device:
         return Device(self._nvml, handle, self._clock, self._wall)
@@ -333,6 +407,14 @@ def _lost(address: str) -> SourceError:
     return SourceError(
         f"the GPU {address} is lost: it does not answer on its bus any more",
         remedy="see the kernel's log for Xid errors; check power, seating and heat; reboot",
+    )
+
+
+def _unanswered(address: str, error: Any) -> SourceError:
+    return SourceError(
+        f"the GPU {address} answers nothing: {error}",
+        remedy="see the kernel's log (dmesg) for NVRM and Xid; resetting the GPU or a reboot may "
+        "be needed",
     )
 
 

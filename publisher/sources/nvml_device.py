@@ -2,20 +2,22 @@
 
 Source: NVML API reference (nvml.h) and nvidia-smi's manual. What a driver does not support it
 says at each call; that answer is kept for ten minutes and asked for again then, since it changes
-with the driver's state.
+with the driver's state. What it fails to tell ("Unknown Error" for one fan of one card) is left
+out alone, and asked for again with growing pauses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
+from publisher.errors import SourceError
 from publisher.sources import gpu_use as gpu
 from publisher.sources.gpu_use import Cadence, Facts, GpuLook, GpuUse
 
 # Answers of NVML by number (nvmlReturn_t).
-INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE = 2, 3, 4, 6, 7
+UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION = 1, 2, 3, 4
+NOT_FOUND, INSUFFICIENT_SIZE = 6, 7
 DRIVER_NOT_LOADED, IRQ_ISSUE, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 11, 12, 13
 GPU_IS_LOST, RESET_REQUIRED, VERSION_MISMATCH, NO_DATA = 15, 16, 18, 21
 ARGUMENT_VERSION_MISMATCH, DEPRECATED, NOT_READY, GPU_NOT_FOUND = 25, 26, 27, 28
@@ -24,11 +26,21 @@ UNSUPPORTED = {INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUN
 # 0 is success, which pynvml takes for an error where it expects a list to be too long.
 NOTHING_NOW = {0, NOT_FOUND, INSUFFICIENT_SIZE, NO_DATA, NOT_READY}
 LOST = {IRQ_ISSUE, GPU_IS_LOST, RESET_REQUIRED, GPU_NOT_FOUND}
+# They say something about the library, not about what was asked.
+OF_THE_LIBRARY = {UNINITIALIZED, DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, VERSION_MISMATCH}
+# What stands in a number that is not available: all bits set, in 32 and in 64 of them.
+_NOT_AVAILABLE = {(1 << 32) - 1, (1 << 64) - 1}
 
 _UNSUPPORTED_SECONDS = 600.0
 # The driver takes a sample of each process every sixth of a second to every second.
 _SAMPLE_SECONDS = 2.5
 _SHARES = "shares of processes"
+_MEMORY_HEAT = "memory temperature"
+_LISTS = ("compute processes", "graphics processes")
+# Success here may mean that there is nothing to say.
+_SAYING_NOTHING = {_MEMORY_HEAT, *_LISTS, _SHARES}
+_FASTEST_FAN = 200  # percent
+_MOST_PERCENT = 110
 _MEMORY_TEMPERATURE = 82  # NVML_FI_DEV_MEMORY_TEMP
 
 # Why the clocks are held down, in words; that it is idle is no complaint.
@@ -55,6 +67,14 @@ _SLOW = (
 )  # fmt: skip
 
 
+class _Failing(NamedTuple):
+    """A question that fails: what it asks for, why, and seconds until it is asked again."""
+
+    word: str
+    reason: str
+    pause: float
+
+
 class Device:
     """One GPU, while the library is open.
 
@@ -73,8 +93,11 @@ class Device:
         self._clock = clock
         self._wall = wall
         self._cadence = Cadence()
-        self._refused: dict[tuple[str, int], float] = {}
+        self._refused: dict[tuple[Any, ...], float] = {}
+        self._failing: dict[tuple[Any, ...], _Failing] = {}
         self._missing: set[str] = set()
+        self._answers = 0
+        self._errors: list[Exception] = []
         self._facts: Facts = {"vendor": "NVIDIA", "state": gpu.ACTIVE}
         self._slow: Facts = {}
         self._users: dict[int, GpuUse] = {}
@@ -82,9 +105,7 @@ class Device:
         self._newest = self._lately()
         self._opens: int | None = None
         self._fans = 1
-        with suppress(ValueError):  # a name that is no UTF-8
-            self._facts["name"] = self._ask("name", ("nvmlDeviceGetName",))
-        self._facts["uuid"] = self._ask("UUID", ("nvmlDeviceGetUUID",))
+        self._identify()
 
     def identity(self, index: int) -> str:
         """Its PCI address as the kernel writes it, else its UUID, else its number."""
@@ -104,15 +125,19 @@ class Device:
             now: monotonic seconds.
             opens: how many have the driver open. When nobody has come since nobody was there,
                 the GPU does nothing, and nothing is asked.
+
+        Raises:
+            NVMLError: it is lost, or answers nothing at all any more.
         """
         alone = not self._users and self._facts.get("usage_percent") == 0
         unchanged, self._opens = opens is not None and opens == self._opens, opens
         if alone and unchanged and not self._cadence.all_due(now, busy=False):
             return self._look()
+        self._answers, self._errors = 0, []
         rates = self._ask("utilization", ("nvmlDeviceGetUtilizationRates",))
-        usage = None if rates is None else min(rates.gpu, 100)
+        usage = None if rates is None else _share(rates.gpu)
         self._facts["usage_percent"] = usage
-        self._facts["memory_controller_percent"] = None if rates is None else min(rates.memory, 100)
+        self._facts["memory_controller_percent"] = None if rates is None else _share(rates.memory)
         busy = usage is None or usage > 0 or any(use.percent for use in self._users.values())
         if self._cadence.all_due(now, busy=busy):
             if self._cadence.slow_due(now):
@@ -121,12 +146,29 @@ class Device:
             self._facts |= self._read_all() | self._slow
             self._users = self._read_users(now, usage)
             self._cadence.all_read(now, self._facts.get("temperature_celsius"))
+        if self._errors and not self._answers:
+            raise self._errors[0]
         return self._look()
 
     def _look(self) -> GpuLook:
         facts = {key: value for key, value in self._facts.items() if value is not None}
-        facts["process_count"] = len(self._users)
-        return GpuLook(facts, self._users, frozenset(self._missing))
+        if not self._fails(*_LISTS):
+            facts["process_count"] = len(self._users)
+        return GpuLook(facts, self._users, frozenset(self._missing), self._failure())
+
+    def _fails(self, *words: str) -> bool:
+        return any(failing.word in words for failing in self._failing.values())
+
+    def _failure(self) -> SourceError | None:
+        """What it fails to tell while it tells the rest."""
+        if not self._failing:
+            return None
+        words = dict.fromkeys(failing.word for failing in self._failing.values())
+        (first, *_) = self._failing.values()
+        return SourceError(
+            f"its driver fails to tell {', '.join(words)}: {first.reason}",
+            remedy="see the kernel's log (dmesg) for NVRM and Xid; it is asked again by itself",
+        )
 
     def _ask(self, word: str, *questions: tuple[Any, ...]) -> Any:
         """The answer to the first question that has one; ``None`` when none has.
@@ -138,27 +180,44 @@ class Device:
         """
         now = self._clock()
         refused = 0
-        for number, (name, *arguments) in enumerate(questions):
-            if now < self._refused.get((word, number), now):
+        for question in questions:
+            name, *arguments = question
+            if now < self._refused.get(question, now):
                 refused += 1
                 continue
             try:
                 answer = getattr(self._nvml, name)(self._handle, *arguments)
             except self._nvml.NVMLError as error:
+                if error.value in LOST | OF_THE_LIBRARY:
+                    raise
+                if error.value not in NOTHING_NOW | UNSUPPORTED:
+                    self._fail(word, question, error, now)
+                    continue
+                self._failing.pop(question, None)
                 if error.value in NOTHING_NOW:
                     continue
-                if error.value not in UNSUPPORTED:
-                    raise
-            except AttributeError:  # a binding older than the driver
+            except (AttributeError, ValueError):  # a binding older than the driver; no UTF-8
                 pass
             else:
+                if self._failing:  # another question for the same may have failed
+                    for item in questions:
+                        self._failing.pop(item, None)
                 self._missing.discard(word)
-                return answer
-            self._refused[word, number] = now + _UNSUPPORTED_SECONDS
+                self._answers += word not in _SAYING_NOTHING
+                return None if isinstance(answer, int) and answer in _NOT_AVAILABLE else answer
+            self._refused[question] = now + _UNSUPPORTED_SECONDS
             refused += 1
-        if refused == len(questions):
+        if refused == len(questions) and not any(item in self._failing for item in questions):
             self._missing.add(word)
         return None
+
+    def _fail(self, word: str, question: tuple[Any, ...], error: Exception, now: float) -> None:
+        """Notes that one question fails: it is asked again at the next look, then ever later."""
+        known = self._failing.get(question)
+        pause = 1.0 if known is None else min(2 * known.pause, _UNSUPPORTED_SECONDS)
+        self._failing[question] = _Failing(word, str(error), pause)
+        self._refused[question] = now + pause
+        self._errors.append(error)
 
     def _read_all(self) -> Facts:
         memory = self._ask(
@@ -178,27 +237,36 @@ class Device:
             ("nvmlDeviceGetCurrentClocksThrottleReasons",),  # its name before driver 535
         )
         state = self._ask("performance state", ("nvmlDeviceGetPerformanceState",))
-        return {
-            "memory_total_bytes": memory and memory.total,
-            "memory_used_bytes": memory and memory.used,
-            "memory_used_percent": 100 * memory.used / memory.total
-            if memory and memory.total
-            else None,
-            "temperature_celsius": temperature,
-            "memory_temperature_celsius": self._memory_temperature(),
-            "power_watts": None if power is None else power / 1000,
-            "encoder_percent": encoder and min(encoder[0], 100),
-            "decoder_percent": decoder and min(decoder[0], 100),
-            "graphics_clock_mhz": self._ask("graphics clock", ("nvmlDeviceGetClockInfo", 0)),
-            "memory_clock_mhz": self._ask("memory clock", ("nvmlDeviceGetClockInfo", 2)),
-            "performance_state": None if state is None or state > 15 else f"P{state}",
-            "throttle_reasons": None
-            if reasons is None
-            else ", ".join(words for bit, words in _REASONS if reasons & bit),
-            "thermal_throttling": None if reasons is None else bool(reasons & _HEAT),
-        } | self._read_fans()
+        return (
+            {
+                "temperature_celsius": temperature,
+                "memory_temperature_celsius": self._memory_temperature(),
+                "power_watts": None if power is None else power / 1000,
+                "encoder_percent": encoder and _share(encoder[0]),
+                "decoder_percent": decoder and _share(decoder[0]),
+                "graphics_clock_mhz": self._ask("graphics clock", ("nvmlDeviceGetClockInfo", 0)),
+                "memory_clock_mhz": self._ask("memory clock", ("nvmlDeviceGetClockInfo", 2)),
+                "performance_state": None if state is None or state > 15 else f"P{state}",
+                "throttle_reasons": None
+                if reasons is None
+                else ", ".join(words for bit, words in _REASONS if reasons & bit),
+                "thermal_throttling": None if reasons is None else bool(reasons & _HEAT),
+            }
+            | _memory(memory)
+            | self._read_fans()
+        )
+
+    def _identify(self) -> None:
+        """Asks who it is, as long as it has not said."""
+        for field, word, name in (
+            ("name", "name", "nvmlDeviceGetName"),
+            ("uuid", "UUID", "nvmlDeviceGetUUID"),
+        ):
+            if self._facts.get(field) is None:
+                self._facts[field] = self._ask(word, (name,))
 
     def _read_slow(self) -> Facts:
+        self._identify()
         limit = self._ask("power limit", ("nvmlDeviceGetEnforcedPowerLimit",))
         mig = self._ask("MIG mode", ("nvmlDeviceGetMigMode",))
         self._fans = self._ask("number of fans", ("nvmlDeviceGetNumFans",)) or 1
@@ -214,7 +282,7 @@ class Device:
         speeds = [
             self._ask("fan speed", ("nvmlDeviceGetFanSpeed_v2", fan)) for fan in range(self._fans)
         ]
-        known = [speed for speed in speeds if speed is not None]
+        known = [speed for speed in speeds if speed is not None and speed <= _FASTEST_FAN]
         return {
             # The intended speed; the driver lets it exceed 100 for a moment.
             "fan_percent": min(max(known), 100) if known else None,
@@ -222,26 +290,24 @@ class Device:
         }
 
     def _memory_temperature(self) -> int | None:
-        values = self._ask(
-            "memory temperature", ("nvmlDeviceGetFieldValues", (_MEMORY_TEMPERATURE,))
-        )
+        values = self._ask(_MEMORY_HEAT, ("nvmlDeviceGetFieldValues", (_MEMORY_TEMPERATURE,)))
         if values is None or values[0].nvmlReturn != 0:
             return None
         return int(values[0].value.uiVal) or None
 
     def _read_users(self, now: float, usage: int | None) -> dict[int, GpuUse]:
         memory: dict[int, int | None] = {}
-        for kind in ("Compute", "Graphics"):
+        for kind, word in zip(("Compute", "Graphics"), _LISTS, strict=True):
             name = f"nvmlDeviceGet{kind}RunningProcesses"
             # Version 2 is that of drivers before 510.
-            listed = self._ask(f"{kind.lower()} processes", (f"{name}_v3",), (f"{name}_v2",))
+            listed = self._ask(word, (f"{name}_v3",), (f"{name}_v2",))
             for process in listed or ():
                 # One that computes and draws is in both lists, with the same memory.
                 held = memory.get(process.pid)
                 memory[process.pid] = max(process.usedGpuMemory or 0, held or 0) or None
         self._take_samples(now)
         users = {pid: GpuUse(memory_bytes=held) for pid, held in memory.items()}
-        if _SHARES not in self._missing:
+        if _SHARES not in self._missing and not self._fails(_SHARES):
             self._samples = {
                 pid: sample
                 for pid, sample in self._samples.items()
@@ -281,3 +347,21 @@ class Device:
     def _lately(self) -> int:
         """From when on samples of processes are wanted, in microseconds since the epoch."""
         return int((self._wall() - 2) * 1e6)  # what was before we came is no news
+
+
+def _share(percent: int) -> int | None:
+    """A percentage, which may be a little too much; unless it cannot be one."""
+    return min(percent, 100) if percent <= _MOST_PERCENT else None
+
+
+def _memory(memory: Any) -> Facts:
+    """How much memory there is and is used; a driver that cannot tell sets all bits."""
+    total = used = None
+    if memory is not None and memory.total not in _NOT_AVAILABLE:
+        total = memory.total
+        used = memory.used if memory.used <= total else None
+    return {
+        "memory_total_bytes": total,
+        "memory_used_bytes": used,
+        "memory_used_percent": 100 * used / total if total and used is not None else None,
+    }

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from publisher.errors import AbsentError, DeniedError, SourceError
-from publisher.sources.files import KernelFiles
+from publisher.sources.files import KernelFiles, held_at_most
 from publisher.sources.memory_locked import MemoryLocked
 
 GONE = -1
@@ -94,12 +94,12 @@ class Census(NamedTuple):
     """Where the kernel's numbering of processes stands.
 
     Attributes:
-        last: the number given out last.
+        last: the number given out last; ``None`` where what is told of it is not to be trusted.
         forks: processes and threads made since boot, on the whole machine.
         threads: how many there are now, likewise; 0 where that is not known.
     """
 
-    last: int
+    last: int | None
     forks: int
     threads: int = 0
 
@@ -192,6 +192,7 @@ class LinuxProcesses:
         self._proc = f"{files.root}/proc"
         self._clock = clock or _clock_of_this_system()
         self._held: dict[int, int] = {}
+        self._most = held_at_most(_HELD)
         self._once: set[int] = set()
         self._memory_locked = MemoryLocked()
         self.clocked = self._works() if clocked is None else clocked
@@ -257,7 +258,7 @@ class LinuxProcesses:
         except (OSError, ValueError):
             os.close(descriptor)
             return None
-        if pid in self._once and len(self._held) < _HELD:
+        if pid in self._once and len(self._held) < self._most:
             self._once.discard(pid)
             self._held[pid] = descriptor
         else:
@@ -380,6 +381,7 @@ class LinuxProcesses:
 
     def close(self) -> None:
         self.forget(list(self._held))
+        self._memory_locked.close()
 
     def _read_locked(self, pid: int, name: str, limit: int = 1 << 16) -> bytes:
         """What the kernel reads from the memory of a process, which a stuck thread may lock."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.sources.files import whole, whole_below
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
@@ -157,9 +158,9 @@ def namespace_traffic(proc: str, pid: int | str) -> tuple[int, int, int]:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # hot
             namespace = os.fstat(file.fileno()).st_ino
-            content = file.read(1 << 16)
+            content = whole(file.fileno(), whole_below("/proc/net/dev"))
     except (FileNotFoundError, ProcessLookupError):
         raise AbsentError("it has ended", path=path) from None
     except OSError as error:
         raise SourceError(error.strerror or str(error), path=path) from None
-    return (namespace, *traffic(content or b""))
+    return (namespace, *traffic(content))

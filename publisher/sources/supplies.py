@@ -15,6 +15,9 @@ from publisher.sources.files import KernelFiles
 
 CLASS = "/sys/class/power_supply"
 _PREFIX = "POWER_SUPPLY_"
+# What firmware says where it knows nothing (ACPI 6.5, 10.2.2: 0xFFFFFFFF; the Smart Battery Data
+# Specification: 65,535), as it stands and from thousandths.
+_UNKNOWN = frozenset({0xFFFFFFFF, 0xFFFFFFFF * 1000, 0xFFFF * 1000})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,10 @@ class Supply:
         return self._properties.get(name, "")
 
     def micro(self, *names: str) -> float | None:
-        """The first of these properties that there is, from millionths."""
+        """The first of these properties that is known, from millionths."""
         for name in names:
             value = self.number(name)
-            if value is not None:
+            if value is not None and value not in _UNKNOWN:
                 # Some drivers count what flows out as negative; the status tells the direction.
                 return abs(value) / 1e6
         return None
@@ -58,30 +61,33 @@ class Supply:
         return None
 
 
-def read(files: KernelFiles) -> list[Supply]:
-    """Every supply of this machine; batteries of mice and phones are not among them.
+def read(files: KernelFiles) -> tuple[list[Supply], dict[str, SourceError]]:
+    """Every supply of this machine, and by name why one that is there cannot be read.
 
-    Raises:
-        SourceError: a supply is there but cannot be read.
+    Batteries of mice and phones are not among them.
     """
     supplies: list[Supply] = []
+    failed: dict[str, SourceError] = {}
     for name in files.names(CLASS):
-        path = f"{CLASS}/{name}"
         try:
-            content = files.text(f"{path}/uevent")
+            supply = _read(files, name)
         except AbsentError:
             continue  # unplugged since it was listed
-        properties = {
-            key.removeprefix(_PREFIX): value
-            for key, _, value in (line.partition("=") for line in content.splitlines())
-        }
-        kind = properties.get("TYPE", "")
-        if not kind:  # before Linux 5.11
-            try:
-                kind = files.text(f"{path}/type", keep=False)
-            except SourceError:
-                continue
-        if properties.get("SCOPE") == "Device" or properties.get("PRESENT") == "0":
+        except SourceError as error:
+            failed[name] = error
             continue
-        supplies.append(Supply(name, kind.lower().partition("_")[0], properties))
-    return supplies
+        if supply.word("SCOPE") != "Device" and supply.word("PRESENT") != "0":
+            supplies.append(supply)
+    return supplies, failed
+
+
+def _read(files: KernelFiles, name: str) -> Supply:
+    path = f"{CLASS}/{name}"
+    content = files.text(f"{path}/uevent")
+    properties = {
+        key.removeprefix(_PREFIX): value
+        for key, _, value in (line.partition("=") for line in content.splitlines())
+    }
+    # Before Linux 5.11 it stands in a file of its own only.
+    kind = properties.get("TYPE") or files.text(f"{path}/type", keep=False)
+    return Supply(name, kind.lower().partition("_")[0], properties)

@@ -15,6 +15,7 @@ from typing import ClassVar, TypeVar
 from publisher.contract.metric import Reading
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
+from publisher.subsystems.selection import Selection
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class Subsystem(ABC):
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.files = sources.files
+        self.selection = Selection()
+        """Which of its devices the user wants; the runner puts the configured one in place."""
         self.health: dict[str, SourceError | None] = {
             name: AbsentError(reason)
             for name, reason in self.files.untold.items()
@@ -50,6 +53,8 @@ class Subsystem(ABC):
         }
         """Parts of this subsystem by name, such as ``cpu.pressure``: what is wrong, or None."""
         self._stumbled: set[str] = set()
+        self.chosen: dict[str, str] = {}
+        """Of parts that work: what they are taken from and why, where there was a choice."""
 
     @abstractmethod
     def read(self) -> Reading:

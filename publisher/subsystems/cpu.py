@@ -7,6 +7,7 @@ Sources: ``/proc/stat`` and ``/proc/loadavg`` (man 5 proc_stat, proc_loadavg), c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -20,13 +21,14 @@ from publisher.contract.metric import (
     records,
 )
 from publisher.contract.readings import ConsumerReading
-from publisher.errors import AbsentError, SourceError
-from publisher.sources import Sources
+from publisher.errors import SourceError
+from publisher.sources import Sources, cpufreq
 from publisher.subsystems.base import Rates, Subsystem
 from publisher.subsystems.pressure import Pressure
 
-_DEVICES = "/sys/devices/system/cpu"
 # The speed of a core is worth a look now and then, not a wake-up of every core each sample.
+_DIGITS = 20  # of what is counted in 64 bits
+_HIGHEST_LOAD = 1e9
 _LONGEST_ROW = 300  # bytes: ten numbers of 64 bits are shorter
 _FREQUENCY_PERIOD = 10.0
 # Times that only Linux tells apart from the four that every system has.
@@ -92,10 +94,10 @@ class CpuReading(Reading):
     )
     frequency_mhz: float | None = megahertz("Frequency", "Mean speed of the cores.")
     frequency_min_mhz: float | None = megahertz(
-        "Lowest frequency", "Slowest speed the hardware offers.", diagnostic=True
+        "Lowest frequency", "Slowest speed that any core's hardware offers.", diagnostic=True
     )
     frequency_max_mhz: float | None = megahertz(
-        "Highest frequency", "Fastest speed the hardware offers.", diagnostic=True
+        "Highest frequency", "Fastest speed that any core's hardware offers.", diagnostic=True
     )
     per_core_frequency_mhz: list[float] | None = megahertz(
         "Frequency by core", "Speed of each core."
@@ -166,6 +168,8 @@ class Split(NamedTuple, Generic[_Value_co]):
 
 
 _UNKNOWN = Split(*[None] * len(Split._fields))
+_STILL = Split(*[0.0] * len(Split._fields))
+"""A processor whose times stood still while those of others went on: it slept."""
 
 
 def split(before: Times, after: Times) -> Split[float] | None:
@@ -210,10 +214,12 @@ class Cpu(Subsystem):
         self._rates = Rates()
         self._pressure = Pressure(self, "cpu")
         self._before: dict[bytes, Times] = {}
-        self._frequencies: list[float] | None = None
-        self._frequencies_at = float("-inf")
-        self._limits: tuple[float | None, float | None] = (None, None)
-        self._physical: int | None = None
+        self._clocks = cpufreq.Clocks(self.files)
+        self._mean_mhz: float | None = None
+        self._per_core_mhz: list[float] | None = None
+        self._speeds_at = float("-inf")
+        self._online: AbstractSet[bytes] = frozenset()
+        self._topology: tuple[int, int] = (0, 0)
         self._told = 0  # numbers in a line of times
 
     def read(self) -> CpuReading:
@@ -221,10 +227,16 @@ class Cpu(Subsystem):
         times, facts = self._stat()
         whole, cores = self._split(times)
         load = self.part("load", self._load)
-        self._look_at_frequencies(now)
+        if times.keys() != self._online:
+            self._online = times.keys()
+            self._speeds_at = float("-inf")
+            self.apart("topology", self._look_at_topology)
+        if now - self._speeds_at >= _FREQUENCY_PERIOD:
+            self._speeds_at = now
+            if self.health.get("cpu.topology"):  # it stumbled
+                self.apart("topology", self._look_at_topology)
+            self._look_at_speeds([name.decode() for name in times if name != b"cpu"])
         some, _ = self._pressure.read(now)
-        self.apart("topology", self._look_at_topology)
-        mhz = self._frequencies
         running = facts.get(b"procs_running")
         reading = CpuReading(
             usage_percent=whole.usage,
@@ -241,13 +253,12 @@ class Cpu(Subsystem):
             per_core_irq_percent=cores.irq,
             per_core_steal_percent=cores.steal,
             per_core_guest_percent=cores.guest,
-            physical_cores=self._physical,
+            physical_cores=self._topology[1] or None,
             logical_cores=len(times) - 1,
-            frequency_mhz=sum(mhz) / len(mhz) if mhz else None,
-            frequency_min_mhz=self._limits[0],
-            frequency_max_mhz=self._limits[1],
-            # One number may stand for all cores.
-            per_core_frequency_mhz=mhz if mhz and len(mhz) == len(times) - 1 else None,
+            frequency_mhz=self._mean_mhz,
+            frequency_min_mhz=self._clocks.lowest,
+            frequency_max_mhz=self._clocks.highest,
+            per_core_frequency_mhz=self._per_core_mhz,
             load_average=load,
             running_tasks=None if running is None else max(running - 1, 0),
             blocked_tasks=facts.get(b"procs_blocked"),
@@ -269,20 +280,26 @@ class Cpu(Subsystem):
         self, times: dict[bytes, Times]
     ) -> tuple[Split[float] | Split[None], Split[list[float]] | Split[None]]:
         """Where the time since the last sample went: of all processors, and core by core."""
-        splits = {
-            name: parts
-            for name, after in times.items()
-            if (before := self._before.get(name)) and (parts := split(before, after))
-        }
-        self._before = times
-        return splits.pop(b"cpu", _UNKNOWN), by_core(list(splits.values()))
+        before, self._before = self._before, times
+        whole = split(before[b"cpu"], times[b"cpu"]) if before else None
+        # A core that has just come has no past, and a shorter list would be that of others.
+        if whole is None or not times.keys() <= before.keys():
+            return whole or _UNKNOWN, _UNKNOWN
+        return whole, by_core(
+            [
+                split(before[name], after) or _STILL
+                for name, after in times.items()
+                if name != b"cpu"
+            ]
+        )
 
     def _stat(self) -> tuple[dict[bytes, Times], dict[bytes, int]]:
         content = self.files.read("/proc/stat")
         times: dict[bytes, Times] = {}
         facts: dict[bytes, int] = {}
-        try:
-            for line in content.splitlines():
+        unread: list[bytes] = []
+        for line in content.splitlines():
+            try:
                 if line.startswith(b"cpu"):
                     if len(line) > _LONGEST_ROW:
                         raise ValueError("a number that is none")  # noqa: TRY301  # as int does
@@ -292,11 +309,22 @@ class Cpu(Subsystem):
                 else:
                     # `intr` and `softirq` go on with one number for every source: not split.
                     name, _, rest = line.partition(b" ")
-                    facts[name] = int(rest.split(b" ", 1)[0])
-        except ValueError as error:
-            raise SourceError(
-                f"not as man 5 proc_stat has it: {error}", path="/proc/stat"
-            ) from None
+                    number = rest.split(b" ", 1)[0]
+                    if len(number) > _DIGITS:
+                        raise ValueError("a number that is none")  # noqa: TRY301  # as int does
+                    facts[name] = int(number)
+            except ValueError as error:
+                if line.startswith(b"cpu "):
+                    raise SourceError(
+                        f"not as man 5 proc_stat has it: {error}", path="/proc/stat"
+                    ) from None
+                unread.append(line[:20])
+        if unread or "cpu.stat" in self.health:
+            self.health["cpu.stat"] = (
+                SourceError(f"lines not as man 5 proc_stat has them: {unread}", path="/proc/stat")
+                if unread
+                else None
+            )
         if b"cpu" not in times:
             raise SourceError("no line for all processors", path="/proc/stat")
         return times, facts
@@ -304,64 +332,40 @@ class Cpu(Subsystem):
     def _load(self) -> list[float]:
         content = self.files.read("/proc/loadavg")
         try:
-            return [float(word) for word in content.split()[:3]]
+            load = [float(word) for word in content.split()[:3]]
+            if not all(0 <= each < _HIGHEST_LOAD for each in load):
+                raise ValueError("a number that is none")  # noqa: TRY301  # as float does
+            return load  # noqa: TRY300
         except ValueError:
             raise SourceError(f"no load averages: {content[:40]!r}", path="/proc/loadavg") from None
 
-    def _look_at_frequencies(self, now: float) -> None:
-        if now - self._frequencies_at >= _FREQUENCY_PERIOD:
-            self._frequencies_at = now
-            self._frequencies = self.part("frequency", self._read_frequencies)
-
-    def _read_frequencies(self) -> list[float]:
-        policies = [f"{_DEVICES}/{name}/cpufreq" for name in self._core_names()]
-        found = [
-            self.files.integer(f"{policy}/scaling_cur_freq") / 1000
-            for policy in policies
-            if self.files.exists(f"{policy}/scaling_cur_freq")
-        ]
-        if found:
-            if self._limits == (None, None):
-                self._limits = (
-                    self._limit(policies[0], "cpuinfo_min_freq"),
-                    self._limit(policies[0], "cpuinfo_max_freq"),
-                )
-            return found
-        found = [
-            float(line.rpartition(b":")[2])
-            for line in self.files.read("/proc/cpuinfo").splitlines()
-            if line.startswith(b"cpu MHz")
-        ]
-        if not found:
-            raise AbsentError(
-                "the kernel tells no clock of the cores", path=f"{_DEVICES}/cpu0/cpufreq"
-            )
-        return found
+    def _look_at_speeds(self, online: Sequence[str]) -> None:
+        speeds = self.part("frequency", lambda: self._clocks.read(online)) or {}
+        if speeds:
+            self.health["cpu.frequency"] = self._clocks.failure
+        self._mean_mhz = sum(speeds.values()) / len(speeds) if speeds else None
+        # One number may stand for all cores.
+        told = all(name in speeds for name in online)
+        self._per_core_mhz = [speeds[name] for name in online] if told else None
 
     def _look_at_topology(self) -> None:
-        if self._physical is None:
-            self._physical = self._count_physical() or None
+        """Counts cores by their thread siblings, which one that is switched off does not tell.
 
-    def _limit(self, policy: str, name: str) -> float | None:
-        try:
-            return self.files.integer(f"{policy}/{name}") / 1000
-        except SourceError:
-            return None
-
-    def _core_names(self) -> list[str]:
-        names = [
-            name
-            for name in self.files.names(_DEVICES)
-            if name[:3] == "cpu" and name[3:].isdecimal()
-        ]
-        return sorted(names, key=lambda name: int(name[3:]))
-
-    def _count_physical(self) -> int:
-        """Cores by their thread siblings; 0 when the kernel does not tell."""
+        So what was known stays while no processor's folder goes.
+        """
+        names = cpufreq.cores(self.files)
         siblings: set[str] = set()
-        for name in self._core_names():
+        for name in names:
             try:
-                siblings.add(self.files.text(f"{_DEVICES}/{name}/topology/thread_siblings_list"))
+                siblings.add(
+                    self.files.text(
+                        f"{cpufreq.DEVICES}/{name}/topology/thread_siblings_list", keep=False
+                    )
+                )
             except SourceError:
                 continue
-        return len(siblings)
+        folders, known = self._topology
+        self._topology = (
+            len(names),
+            max(known, len(siblings)) if len(names) >= folders else len(siblings),
+        )

@@ -59,6 +59,9 @@ class GpuDeviceReading(Reading):
         options=(ACTIVE, RESTING, ASLEEP, LOST, UNREACHABLE),
         icon="mdi:expansion-card",
     )
+    label: str | None = text(
+        "Label", "What the configuration calls it; absent where it does not.", triggers=False
+    )
     name: str | None = text("Name", "The product's name.", diagnostic=True)
     vendor: str | None = text("Vendor", "Who made the GPU.", diagnostic=True)
     driver: str | None = text("Driver", "The kernel driver, with its version.", diagnostic=True)
@@ -217,16 +220,23 @@ class Gpu(Subsystem):
     def read(self) -> GpuReading:
         looks: dict[str, GpuLook] = {}
         nvidia: SourceError | None = None
+        cards: SourceError | None = None
         try:
             looks |= self._nvidia.look()
             nvidia = self._nvidia.failure
         except Exception as error:  # noqa: BLE001  # the cards of other makers are there still
             nvidia = told(error, self.files.newest)
-        looks |= self.apart("cards", lambda: self._cards.look(skip=tuple(looks))) or {}
+        try:
+            looks |= self._cards.look(skip=tuple(looks))
+        except Exception as error:  # noqa: BLE001  # and those of this one
+            cards = told(error, self.files.newest)
+        if cards is not None or "gpu.cards" in self.health:
+            self.health["gpu.cards"] = cards
         if not looks:
             self._users = (self.sources.monotonic(), {})
-            raise self._nothing(nvidia)
+            raise cards or self._nothing(nvidia)
         self.health["gpu.nvidia"] = nvidia
+        looks = self._wanted(looks)
         if isinstance(nvidia, AbsentError) and not self._nvidia.likely():
             del self.health["gpu.nvidia"]  # these GPUs are of another maker
         self._report(looks)
@@ -235,6 +245,23 @@ class Gpu(Subsystem):
         devices = {address: GpuDeviceReading(**look.facts) for address, look in looks.items()}
         return _together(devices)
 
+    def _wanted(self, looks: dict[str, GpuLook]) -> dict[str, GpuLook]:
+        """Those that the user does not want to be left alone.
+
+        Raises:
+            AbsentError: there is none of them.
+        """
+        wanted = self.selection.wanted
+        found = {
+            address: look
+            for address, look in looks.items()
+            if wanted("gpus", address, look.facts.get("name"), look.facts.get("uuid"))
+        }
+        if not found:
+            self._users = (self.sources.monotonic(), {})
+            raise AbsentError("every GPU is ignored by the configuration")
+        return found
+
     def users(self) -> Mapping[int, GpuUse]:
         """What each process uses of the GPUs, as of the last read; empty when that is long ago."""
         at, users = self._users
@@ -242,6 +269,7 @@ class Gpu(Subsystem):
 
     def close(self) -> None:
         self._nvidia.close()
+        self._cards.close()
 
     def _share(self, address: str, look: GpuLook) -> GpuLook:
         share = self._shares.setdefault(address, Shares(address))

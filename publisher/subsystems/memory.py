@@ -1,7 +1,8 @@
 """Memory and swap: what is there, what work could still have, and whether tasks wait for it.
 
 Sources: ``/proc/meminfo`` and ``/proc/vmstat`` (man 5 proc_meminfo, proc_vmstat),
-``/proc/pressure/memory``.
+``/proc/pressure/memory``, and ZFS, whose cache the kernel takes for used memory
+(``publisher.sources.zfs_cache``).
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from publisher.contract.metric import (
 from publisher.contract.readings import ConsumerReading
 from publisher.errors import SourceError
 from publisher.sources import Sources
+from publisher.sources.zfs_cache import ZfsCache
 from publisher.subsystems.base import Rates, Subsystem
 from publisher.subsystems.pressure import Pressure
 
 _DIGITS = 20  # of what is counted in 64 bits
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _COUNTERS = (b"pswpin", b"pswpout", b"oom_kill")
+_HUGE_PAGES = b"HugePages_Total"
 
 
 @reading
@@ -34,7 +37,7 @@ class MemoryReading(Reading):
 
     used_percent: float | None = percent(
         "Usage",
-        "Memory that new work could not have, of all there is.",
+        "Memory that new work could not have, of all that is not set aside as huge pages.",
         precision=1,
         deadband=2,
         headline=True,
@@ -43,11 +46,20 @@ class MemoryReading(Reading):
     )
     total_bytes: int | None = size("Total", "Usable memory.", diagnostic=True)
     available_bytes: int | None = size(
-        "Available", "Memory that new work could have without swapping, by the kernel's estimate."
+        "Available",
+        "Memory that new work could have without swapping, by the kernel's estimate and with what "
+        "the cache of ZFS would give back.",
     )
-    used_bytes: int | None = size("Used", "Total less available.")
+    used_bytes: int | None = size("Used", "Total less available and less huge pages.")
+    huge_pages_bytes: int | None = size(
+        "Huge pages",
+        "Memory set aside for programs that ask for huge pages, such as virtual machines and "
+        "databases, whether they use it or not; absent where there is none.",
+    )
     free_bytes: int | None = size("Free", "Memory that nothing uses at all.")
-    cached_bytes: int | None = size("Cached", "File contents kept in memory, and reclaimable slab.")
+    cached_bytes: int | None = size(
+        "Cached", "File contents kept in memory, by ZFS too, and reclaimable slab."
+    )
     buffers_bytes: int | None = size("Buffers", "Raw disk blocks kept in memory.")
     shared_bytes: int | None = size("Shared", "Memory in tmpfs and shared segments.")
     slab_bytes: int | None = size("Slab", "The kernel's own data structures.")
@@ -69,7 +81,7 @@ class MemoryReading(Reading):
         "Swap out", "Memory written to swap.", deadband=1 << 20, deadband_percent=25
     )
     oom_kills: int | None = counter(
-        "OOM kills", "Processes that the kernel killed for want of memory, since boot.", deadband=1
+        "OOM kills", "Processes that the kernel killed for want of memory.", deadband=1
     )
     pressure_some_percent: float | None = percent(
         "Pressure", "Time in which some task waited for memory.", precision=1, deadband=5
@@ -93,26 +105,29 @@ class Memory(Subsystem):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._rates = Rates()
+        self._zfs = ZfsCache(self.files)
         self._pressure = Pressure(self, "memory")
 
     def read(self) -> MemoryReading:
         now = self.sources.monotonic()
         facts = self._meminfo()
         counters = self.part("vmstat", self._vmstat) or {}
-        total, free = facts[b"MemTotal"], facts[b"MemFree"]
-        cached = facts.get(b"Cached", 0) + facts.get(b"SReclaimable", 0)
-        # MemAvailable came with Linux 3.14; free and cached are its rough predecessor.
-        available = facts.get(b"MemAvailable", free + cached)
-        swap_total = facts.get(b"SwapTotal")
-        swap_free = facts.get(b"SwapFree")
-        swap_used = None if swap_total is None or swap_free is None else swap_total - swap_free
+        total = facts[b"MemTotal"]
+        huge = _huge_pages(facts)
+        pool = total - huge
+        available = min(_available(facts), pool)
+        given_back = self._zfs.given_back(now, at_most=pool - available)
+        available += given_back
+        cached = facts.get(b"Cached", 0) + facts.get(b"SReclaimable", 0) + given_back
+        swap_total, swap_used = _swap(facts)
         some, full = self._pressure.read(now)
         return MemoryReading(
-            used_percent=100 * (total - available) / total if total else None,
+            used_percent=100 * (pool - available) / pool if pool else None,
             total_bytes=total,
             available_bytes=available,
-            used_bytes=total - available,
-            free_bytes=free,
+            used_bytes=pool - available,
+            huge_pages_bytes=huge or None,
+            free_bytes=facts[b"MemFree"],
             cached_bytes=cached if b"Cached" in facts else None,
             buffers_bytes=facts.get(b"Buffers"),
             shared_bytes=facts.get(b"Shmem"),
@@ -135,13 +150,15 @@ class Memory(Subsystem):
         )
 
     def _meminfo(self) -> dict[bytes, int]:
+        """Bytes by name, and for huge pages how many there are."""
         content = self.files.read("/proc/meminfo")
         facts: dict[bytes, int] = {}
         for line in content.splitlines():
             name, _, rest = line.partition(b":")
             number, _, unit = rest.strip().partition(b" ")
-            if unit == b"kB" and number.isdigit() and len(number) <= _DIGITS:
-                facts[name] = int(number) * 1024
+            known = unit == b"kB" or name == _HUGE_PAGES
+            if known and number.isdigit() and len(number) <= _DIGITS:
+                facts[name] = int(number) * 1024 if unit else int(number)
         if b"MemTotal" not in facts or b"MemFree" not in facts:
             raise SourceError("tells neither total nor free memory", path="/proc/meminfo")
         return facts
@@ -162,3 +179,30 @@ class Memory(Subsystem):
 
 def _bytes(pages: int | None) -> int | None:
     return None if pages is None else pages * _PAGE
+
+
+def _available(facts: dict[bytes, int]) -> int:
+    """What new work could have; the kernel tells it since Linux 3.14.
+
+    Before, it is what is free and what files take; what tmpfs takes is counted among the files,
+    but can only be swapped.
+    """
+    told = facts.get(b"MemAvailable")
+    if told is not None:
+        return told
+    pages = [facts[name] for name in (b"Active(file)", b"Inactive(file)") if name in facts]
+    files = facts.get(b"Cached", 0) + facts.get(b"Buffers", 0) - facts.get(b"Shmem", 0)
+    kept = sum(pages) if pages else max(files, 0)
+    return facts[b"MemFree"] + kept + facts.get(b"SReclaimable", 0)
+
+
+def _huge_pages(facts: dict[bytes, int]) -> int:
+    """Bytes set aside, in pages of every size; before Linux 4.15 of the usual size alone."""
+    huge = facts.get(b"Hugetlb", facts.get(_HUGE_PAGES, 0) * facts.get(b"Hugepagesize", 0))
+    return huge if 0 <= huge < facts[b"MemTotal"] else 0
+
+
+def _swap(facts: dict[bytes, int]) -> tuple[int | None, int | None]:
+    """Bytes in all and in use; containers have been told of more that is free than there is."""
+    whole, free = facts.get(b"SwapTotal"), facts.get(b"SwapFree")
+    return whole, None if whole is None or free is None or free > whole else whole - free

@@ -1,13 +1,15 @@
 """Network: what each card carries, what goes wrong there, how many connections there are.
 
 Sources: those of ``publisher.sources.interfaces``. The topic's sums count cards only: what goes
-through bridges, tunnels and containers arrives there too, and would count twice. Addresses are
-not read at all.
+through bridges, tunnels and containers arrives there too, and would count twice; so would what
+passes between a switch and its processor. Addresses are not read at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.contract.metric import (
     Reading,
@@ -37,6 +39,9 @@ _SOCKETS_PERIOD = 10.0
 _LARGEST_BYTES_PER_SECOND = 1e13
 _LARGEST_PER_SECOND = 1e11
 _NOTICEABLE = 128 << 10  # a megabit
+# Where a 32-bit counter begins again, and the largest packet that is ever counted as one.
+_WORD = 1 << 32
+_LARGEST_PACKET = 1 << 16
 
 
 @reading
@@ -100,7 +105,7 @@ class InterfaceReading(Reading):
 
 @reading
 class VirtualReading(Reading):
-    """All interfaces that are software: loopback, bridges, tunnels, containers' ends."""
+    """All other interfaces: loopback, bridges, tunnels, containers' and switches' inner ends."""
 
     count: int | None = gauge("Interfaces", "How many there are.")
     receive_bytes_per_second: float | None = bytes_per_second(
@@ -146,15 +151,14 @@ class NetworkReading(Reading):
         InterfaceReading, "Cards", "Each network card, by its place in the machine."
     )
     virtual: VirtualReading | None = group(
-        VirtualReading, "Virtual interfaces", "Interfaces that are software, summed up."
+        VirtualReading, "Virtual interfaces", "Interfaces that are no cards, summed up."
     )
     top: tuple[ConsumerReading, ...] | None = records(
         ConsumerReading, "Top", "Who receives and transmits the most.", default=None
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """What an interface carried between two reads, a second."""
 
     received_bytes: float | None = None
@@ -168,8 +172,13 @@ class Flow:
 
     @classmethod
     def between(cls, before: Traffic, after: Traffic, seconds: float) -> Flow:
-        """A counter that ran backwards, or further than any card runs, gives no rate."""
+        """A counter that ran backwards, or further than any card runs, gives no rate.
+
+        That of a 32-bit kernel or driver begins again at 4 GiB, and goes on.
+        """
         many, most = _LARGEST_PER_SECOND, _LARGEST_BYTES_PER_SECOND
+        if after.received_bytes < before.received_bytes or after.sent_bytes < before.sent_bytes:
+            after = _continued(before, after)
         return cls(
             _rate(before.received_bytes, after.received_bytes, seconds, most),
             _rate(before.received_packets, after.received_packets, seconds, many),
@@ -184,7 +193,6 @@ class Flow:
 
 _STILL = Flow(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _UNKNOWN = Flow()
-_UNCOUNTED = Sockets()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +214,14 @@ class Network(Subsystem):
         self._folder = ""
         self._before: dict[str, tuple[bytes, Traffic]] = {}
         self._read_at = float("-inf")
+        self._settled_at = float("inf")
+        self._fallen: dict[str, Traffic] = {}
         self._cards: list[Interface] = []
         self._told: dict[str, tuple[tuple[Flow, Link, float | None], InterfaceReading]] = {}
         self._links: dict[str, Link] = {}
         self._signals: dict[str, float] = {}
         self._slow_at = float("-inf")
-        self._sockets: Sockets | None = None
+        self._sockets = Sockets()
         self._sockets_at = float("-inf")
 
     def read(self) -> NetworkReading:
@@ -219,17 +229,17 @@ class Network(Subsystem):
         if not self._folder:
             self._folder = interfaces.folder(self.files)
         flows = self._flows(now)
+        self._leave_alone(flows)
         if now >= self._slow_at:
             self._slow_at = now + _SLOW_PERIOD
             self._links = {}
             self._signals = self.part("wireless", self._wireless) or {}
         if now >= self._sockets_at:
             self._sockets_at = now + _SOCKETS_PERIOD
-            self._sockets = self.part(
-                "connections", lambda: interfaces.sockets(self.files, self._folder)
-            )
-        cards = {card.name: flows.pop(card.name) for card in self._cards}
-        counts = self._sockets or _UNCOUNTED
+            self._sockets, failure = interfaces.sockets(self.files, self._folder)
+            self.health["network.connections"] = failure
+        cards = {card.name: flows.pop(card.name) for card in self._cards if card.name in flows}
+        counts = self._sockets
         return NetworkReading(
             receive_bytes_per_second=total(flow.received_bytes for flow in cards.values()),
             transmit_bytes_per_second=total(flow.sent_bytes for flow in cards.values()),
@@ -239,7 +249,9 @@ class Network(Subsystem):
             tcp_sockets=counts.tcp,
             udp_sockets=counts.udp,
             interfaces={
-                card.identity: self._interface(card.name, cards[card.name]) for card in self._cards
+                card.identity: self._interface(card.name, cards[card.name])
+                for card in self._cards
+                if card.name in cards
             },
             virtual=VirtualReading(
                 count=len(flows),
@@ -252,16 +264,16 @@ class Network(Subsystem):
         """What each interface carried since the last read, by name."""
         before, lines = self._before, interfaces.lines(self.files.read(f"{self._folder}/dev"))
         seconds, self._read_at = now - self._read_at, now
-        if before.keys() != lines.keys():
-            known = {card.name: card.identity for card in self._cards}
-            self._cards = interfaces.cards(self.files, lines)
-            self._links, self._told = {}, {}
-            for card in self._cards:
-                if known.get(card.name, card.identity) != card.identity:
-                    before.pop(card.name, None)  # another card got the name
+        changed = before.keys() != lines.keys() and self._may_be_cards(before, lines)
+        if changed or now >= self._settled_at:
+            # A cloud's function gets its place below another card a moment after it came.
+            self._settled_at = now + _SLOW_PERIOD if changed else float("inf")
+            for name in self._look_for_cards(lines):
+                before.pop(name, None)
         after: dict[str, tuple[bytes, Traffic]] = {}
         flows: dict[str, Flow] = {}
-        odd: SourceError | None = None
+        malformed: list[SourceError] = []
+        fell: set[str] = set()
         for name, line in lines.items():
             earlier = before.get(name)
             if earlier and earlier[0] == line:  # most interfaces are still most of the time
@@ -270,16 +282,61 @@ class Network(Subsystem):
             try:
                 counts = interfaces.traffic(line)
             except SourceError as error:
-                odd, flows[name] = error, _UNKNOWN
+                flows[name] = _UNKNOWN
+                malformed.append(error)
                 continue
             after[name] = line, counts
-            flows[name] = Flow.between(earlier[1], counts, seconds) if earlier else _UNKNOWN
-        if odd is not None and not after:
-            raise odd
-        if odd is not None or "network.interfaces" in self.health:
-            self.health["network.interfaces"] = odd
+            known = earlier[1] if earlier else None
+            if known and (self._fallen or counts.received_packets < known.received_packets):
+                known = known if self._goes_on(name, known, counts, fell) else None
+            flows[name] = Flow.between(known, counts, seconds) if known else _UNKNOWN
+        if malformed and not after:
+            raise malformed[0]
+        if malformed or "network.interfaces" in self.health:
+            self.health["network.interfaces"] = malformed[0] if malformed else None
         self._before = after
+        if fell and any(card.name in fell for card in self._cards):
+            for name in self._look_for_cards(lines):
+                flows[name] = _UNKNOWN
         return flows
+
+    def _goes_on(self, name: str, before: Traffic, after: Traffic, fell: set[str]) -> bool:
+        """Whether the counters of an interface are those that they were.
+
+        They fall when it is made anew or gets the name of another one; and with some drivers for
+        one read, after which they are back where they were without any traffic.
+        """
+        if after.received_packets < before.received_packets:
+            self._fallen[name] = max(before, self._fallen.get(name, before))
+            fell.add(name)
+            return False
+        high = self._fallen.pop(name, None)
+        return high is None or after.received_packets < high.received_packets
+
+    def _may_be_cards(self, before: Collection[str], names: Collection[str]) -> bool:
+        """Whether those that came or went may be cards: where there are many, they are not."""
+
+        def hardware(name: str) -> bool:
+            return self.files.exists(f"/sys/class/net/{name}/device")
+
+        if not self._cards or not hardware(self._cards[0].name):
+            return True
+        gone = any(card.name not in names for card in self._cards)
+        return gone or any(hardware(name) for name in names if name not in before)
+
+    def _look_for_cards(self, names: Collection[str]) -> set[str]:
+        """Looks which interfaces are cards, and gives the names that are another card's now."""
+        self._fallen = {name: high for name, high in self._fallen.items() if name in names}
+        known = {card.name: card.identity for card in self._cards}
+        found = interfaces.cards(self.files, names)
+        if found == self._cards:
+            return set()
+        self._cards, self._links, self._told = found, {}, {}
+        return {
+            card.name
+            for card in self._cards
+            if known.get(card.name, card.identity) != card.identity
+        }
 
     def _interface(self, name: str, flow: Flow) -> InterfaceReading:
         link = self._link(name)
@@ -332,6 +389,17 @@ class Network(Subsystem):
         # -1, also as 32 bits without a sign, and 65535 once, mean unknown
         return float(speed) if 0 < speed < 10_000_000 and speed != 65535 else None
 
+    def _leave_alone(self, flows: dict[str, Flow]) -> None:
+        """Takes out the interfaces that the user does not want, those that are software, too."""
+        wanted = self.selection.wanted
+        cards = {card.name: card.identity for card in self._cards}
+        alone = [name for name, place in cards.items() if not wanted("interfaces", place, name)]
+        if self.selection.ignores("interfaces"):
+            others = (name for name in flows if name not in cards)
+            alone += [name for name in others if not wanted("interfaces", name, listed=False)]
+        for name in alone:
+            flows.pop(name, None)
+
     def _duplex(self, name: str) -> str | None:
         try:
             word = self.files.text(f"/sys/class/net/{name}/duplex", keep=False)
@@ -344,6 +412,29 @@ class Network(Subsystem):
             return interfaces.wireless(self.files.read(f"{self._folder}/wireless", keep=False))
         except AbsentError:  # no wireless card, or a kernel without this old interface
             return {}
+
+
+def _continued(before: Traffic, after: Traffic) -> Traffic:
+    """The counters as they would be had their words more bits, where they have begun again.
+
+    One that was set anew, as that of an interface made again, has no more packets than bytes allow.
+    """
+
+    def bytes_now(bytes_before: int, bytes_after: int, packets: int) -> int:
+        grown = bytes_after + _WORD - bytes_before
+        fits = bytes_after < bytes_before < _WORD and grown <= packets * _LARGEST_PACKET
+        return bytes_before + grown if fits else bytes_after
+
+    return after._replace(
+        received_bytes=bytes_now(
+            before.received_bytes,
+            after.received_bytes,
+            after.received_packets - before.received_packets,
+        ),
+        sent_bytes=bytes_now(
+            before.sent_bytes, after.sent_bytes, after.sent_packets - before.sent_packets
+        ),
+    )
 
 
 def _rate(before: int | None, after: int | None, seconds: float, limit: float) -> float | None:

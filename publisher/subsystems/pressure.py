@@ -6,6 +6,8 @@ in which some, or all, non-idle tasks were stalled.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from publisher.errors import AbsentError, SourceError
 from publisher.subsystems.base import Rates, Subsystem
 
@@ -39,15 +41,15 @@ class Pressure:
                 path=self._path,
                 remedy="boot with psi=1 on a kernel built with CONFIG_PSI",
             ) from error
-        try:
-            return {
-                line.split(b" ", 1)[0].decode(): int(line.rpartition(b"total=")[2])
-                for line in content.splitlines()
-            }
-        except ValueError:
-            raise SourceError(
-                f"not pressure information: {content[:40]!r}", path=self._path
-            ) from None
+        totals: dict[str, int] = {}
+        for line in content.splitlines():
+            with suppress(ValueError):
+                totals[line.split(b" ", 1)[0].decode("ascii", "replace")] = int(
+                    line.rpartition(b"total=")[2]
+                )
+        if not totals:
+            raise SourceError(f"not pressure information: {content[:40]!r}", path=self._path)
+        return totals
 
 
 def _percent(microseconds_per_second: float | None) -> float | None:

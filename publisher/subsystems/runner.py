@@ -17,13 +17,17 @@ from types import MappingProxyType
 from publisher.config.setting import setting
 from publisher.contract.metric import Reading
 from publisher.contract.payload import rfc3339
+from publisher.contract.possible import noticing
 from publisher.contract.printable import printable
 from publisher.contract.readings import HealthReading
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources
+from publisher.sources.bounded import NO_THREAD
 from publisher.sources.gpu_use import GpuUse
 from publisher.subsystems.base import Subsystem, told
+from publisher.subsystems.doubts import Doubts
 from publisher.subsystems.gpu import Gpu
+from publisher.subsystems.selection import Selection
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,12 @@ class SubsystemSettings:
     disabled: tuple[str, ...] = setting(
         (), "Subsystems that are left alone, by name.", example='["gpu"]'
     )
+    ups: tuple[str, ...] = setting(
+        (),
+        "UPSes that NUT servers on other machines look after, as upsc takes them; without a name "
+        "before the @, all that a server has. One on this machine is found.",
+        example='["rack@nas.lan", "192.168.1.5:3493"]',
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Health:
     Attributes:
         state: one of ``HEALTH_STATES``.
         since: when it became so, in seconds since the epoch.
-        reason: why there is no value.
+        reason: why there is no value; of what works, what was chosen for it and why.
         remedy: what would mend it.
     """
 
@@ -76,6 +86,7 @@ class SubsystemRunner:
         subsystems: the classes to run.
         disabled: names that the user switched off.
         options: what single subsystems take besides their sources, by name.
+        selection: which devices are wanted; ``None``: all of them.
         patient: wait for the slow ones until the deadline, and read each one in every sample,
             whatever its period and however often it failed: for commands, which look but twice.
     """
@@ -87,6 +98,7 @@ class SubsystemRunner:
         *,
         disabled: Iterable[str] = (),
         options: Mapping[str, object] = MappingProxyType({}),
+        selection: Selection | None = None,
         patient: bool = False,
     ) -> None:
         off = frozenset(disabled)
@@ -99,6 +111,9 @@ class SubsystemRunner:
             for cls in subsystems
             if cls.name not in off
         ]
+        if selection is not None:
+            for running in self._running:
+                running.subsystem.selection = selection
         self._health: dict[str, Health] = {}
         self.changed = True
         """Whether any health has changed since this was last set to false."""
@@ -143,21 +158,24 @@ class SubsystemRunner:
     def _note(self, running: RunningSubsystem) -> None:
         self._set(running.name, running.failure, hanging=running.hanging)
         if not running.hanging:
+            chosen = running.subsystem.chosen
             for name, failure in list(running.subsystem.health.items()):
-                self._set(name, failure)
+                self._set(name, failure, chosen=chosen.get(name, ""))
 
     def note(self, health: Mapping[str, SourceError | None]) -> None:
         """Takes in the health of something that is no subsystem, such as the ledger's parts."""
         for name, failure in health.items():
             self._set(name, failure)
 
-    def _set(self, name: str, failure: SourceError | None, *, hanging: bool = False) -> None:
+    def _set(
+        self, name: str, failure: SourceError | None, *, hanging: bool = False, chosen: str = ""
+    ) -> None:
         state = "hanging" if hanging else _state(failure)
-        reason = f"no answer for {DEADLINE_SECONDS:g} s" if hanging else ""
+        reason = f"no answer for {DEADLINE_SECONDS:g} s" if hanging else printable(chosen)
         if failure and not hanging:
             reason = printable(str(failure))  # it may hold a path that a stranger named
         known = self._health.get(name)
-        if known and known.state == state and (state == "ok" or known.reason == reason):
+        if known and known.state == state and known.reason == reason:
             return
         remedy = failure.remedy if failure else ""
         self._health[name] = Health(state, self._sources.wall(), reason, remedy)
@@ -180,6 +198,7 @@ class RunningSubsystem:
         self._next = float("-inf")
         self._failures = 0
         self._began = 0.0
+        self._doubts = Doubts(subsystem.name)
         self._worker: _Worker | None = (
             _Worker(self._attempt, self.name) if subsystem.blocking else None
         )
@@ -191,7 +210,10 @@ class RunningSubsystem:
             return
         self._began = now
         if self._worker:
-            self._worker.begin()
+            try:
+                self._worker.begin()
+            except RuntimeError:
+                self._settle(SourceError(NO_THREAD), now)
         else:
             self._settle(self._attempt(), now)
 
@@ -217,11 +239,18 @@ class RunningSubsystem:
     def _attempt(self) -> Reading | SourceError:
         began = time.thread_time()
         try:
-            return self.subsystem.read()
+            return self._look()
         except Exception as error:  # noqa: BLE001  # a mistake of ours in one must not stop the others
             return told(error, self.subsystem.files.newest)
         finally:
             self.cost_microseconds = (time.thread_time() - began) * 1e6
+
+    def _look(self) -> Reading:
+        """A reading, after which ``health`` says what was left out of it."""
+        with noticing() as left_out:
+            reading = self.subsystem.read()
+        self.subsystem.health |= self._doubts.note(reading, left_out, self._began)
+        return reading
 
     def _settle(self, result: Reading | SourceError, now: float) -> None:
         if isinstance(result, SourceError):
@@ -250,10 +279,9 @@ class _Worker:
 
     def begin(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, name=f"subsystem-{self._name}", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=f"subsystem-{self._name}", daemon=True)
+            thread.start()
+            self._thread = thread
         self.busy = True
         self._done.clear()
         self._asked.release()

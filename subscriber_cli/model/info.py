@@ -9,6 +9,8 @@ from subscriber_cli.model.values import Document, clean, mapping, words
 
 SUBSYSTEMS = "senses"
 """The field of ``info`` that holds the subsystems."""
+TOTALS = "totals"
+"""The field of ``info`` that holds what only a later run of the daemon wants to know."""
 
 _IDENTITY = frozenset(
     {"operating_system", "kernel", "cpu_model", "virtualization", "fanwhy_version"}

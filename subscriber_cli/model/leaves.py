@@ -19,7 +19,9 @@ STANDARD = tuple(row.leaf for row in topics.ROWS if row.leaf not in NOT_SHOWN)
 SUGGESTED = ("cpu", "memory", "disk", "network", "gpu", "thermal", "power", *STANDARD)
 """Names that the shell completes before a broker was asked."""
 
-WITHOUT_PANEL = frozenset({topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE})
+WITHOUT_PANEL = frozenset(
+    {topics.EXPLANATION, topics.OVERVIEW, topics.EVENT, topics.CATALOGUE, topics.TIMELINE}
+)
 """Topics with no block on the screen: shown in another place of it, or not about the work."""
 
 LAST = (topics.INFO, topics.SELF)

@@ -5,12 +5,14 @@ Every word that leaves here is harmless on a terminal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from publisher.contract.printable import shown
+from publisher.contract.reader import number
+from publisher.contract.when import moment
+
+__all__ = ["Document", "clean", "items", "mapping", "moment", "number", "numbers", "words"]
 
 Document = Mapping[str, Any]
 """A JSON object as it came. It is read in ``model`` and nowhere else."""
@@ -27,16 +29,6 @@ def words(document: Document, key: str) -> str:
 def clean(text: str) -> str:
     """A text from outside, printable and no longer than a screen shows."""
     return shown(text, _LONGEST)
-
-
-def number(value: Any) -> float | None:
-    """A finite number, or ``None`` for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return value if math.isfinite(value) else None
-    except OverflowError:  # an integer beyond every float
-        return None
 
 
 def numbers(value: Any) -> list[float]:
@@ -57,16 +49,3 @@ def mapping(document: Document, key: str) -> Document:
     """The object under a key; empty when there is none."""
     value = document.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def moment(value: Any) -> float | None:
-    """RFC 3339 text as seconds since the epoch; ``None`` for anything else."""
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    try:
-        stamp = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    if not 1970 <= stamp.year < 9999:  # no clock is set so, and no time zone can hold it
-        return None
-    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

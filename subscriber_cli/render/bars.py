@@ -67,6 +67,32 @@ def sparkline(
     return "".join(" " if value is None else _level(value, top) for value in columns)
 
 
+def columns(
+    spans: Iterable[tuple[float, float, float]],
+    begin: float,
+    end: float,
+    width: int,
+    *,
+    bottom: float,
+    top: float,
+) -> str:
+    """Values that each stand for a time, (begin, end, value), from ``begin`` to ``end``.
+
+    A column shows the largest value of its time; where there is none it is blank.
+    """
+    held: list[float | None] = [None] * width
+    step = (end - begin) / width if width > 0 else 0.0
+    if step <= 0:
+        return ""
+    for first, last, value in spans:
+        here = max(int((first - begin) // step), 0)
+        beyond = min(max(-int(-(last - begin) // step), here + 1), width)
+        for column in range(here, beyond):
+            known = held[column]
+            held[column] = value if known is None else max(known, value)
+    return "".join(" " if value is None else _level(value - bottom, top - bottom) for value in held)
+
+
 def _level(value: float, top: float) -> str:
     share = min(max(value / top, 0.0), 1.0) if top > 0 else 0.0
     return _LEVELS[round(share * (len(_LEVELS) - 1))]

@@ -1,9 +1,10 @@
-"""One message as one line."""
+"""One message as one line; and how a line gets onto the terminal or into a pipe."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from rich.console import Console
 from rich.text import Text
 
 from subscriber_cli.model.catalogue import Catalogue
@@ -43,3 +44,11 @@ def message_line(message: Received, host: KnownHost | None, now: float) -> Text:
             return text.append(f"describes {', '.join(leaves[:_MOST_NAMES])}", style="dim")
         case row:
             return text.append(summary(row, now))
+
+
+def show(console: Console, line: Text) -> None:
+    """Prints a line whole: over several of a terminal's, and as one where there is none."""
+    if console.is_terminal:
+        console.print(line)
+    else:
+        print(line.plain.rstrip())

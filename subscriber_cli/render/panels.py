@@ -12,7 +12,7 @@ from rich.text import Text
 from publisher.contract import topics
 from publisher.contract.units import Unit, duration, humanise
 from subscriber_cli.model.fleet import HISTORY_SECONDS, KnownHost, SeriesKey
-from subscriber_cli.model.info import SUBSYSTEMS
+from subscriber_cli.model.info import SUBSYSTEMS, TOTALS
 from subscriber_cli.model.leaves import AGELESS, LAST, panel_order
 from subscriber_cli.model.row import Cell, Column, Instances, Numbers, RankedRows, Row, lead
 from subscriber_cli.model.values import clean
@@ -109,7 +109,7 @@ class _Block:
         cells = [cell for cell in self._cells if cell is not self._first]
         if self._leaf == topics.INFO:
             yield from self._subsystems()
-            cells = [cell for cell in cells if cell.column.name != SUBSYSTEMS]
+            cells = [cell for cell in cells if cell.column.name not in (SUBSYSTEMS, TOTALS)]
         headlines = [cell for cell in cells if cell.column.headline]
         rows = chain.from_iterable(map(self._devices, cells))
         ranks = chain.from_iterable(map(self._ranking, cells))

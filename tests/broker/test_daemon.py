@@ -301,7 +301,7 @@ def test_nobody_who_may_write_ends_it(
     assert "set prefix" in daemon.log.read_text()
     assert "\x1b" not in daemon.log.read_text()
     assert daemon.end(signal.SIGTERM) == 0
-    assert watcher.wait_for("host/status", b"offline")
+    watcher.wait_for("host/status", b"offline")
 
 
 def test_nonsense_where_another_machine_would_stand_ends_nothing(
@@ -399,6 +399,36 @@ def test_discovery_follows_the_configuration(
     daemon.signal(signal.SIGHUP)
     watcher.wait(lambda _: expiry("elsewhere") == 900, timeout=30)
     assert expiry("homeassistant") is None, "nobody is shown twice"
+
+
+def test_names_and_what_is_ignored_follow_the_configuration(
+    anonymous: servers.Mosquitto, watch: Watch, run: Callable[..., Daemon]
+) -> None:
+    watcher = watch(anonymous, "#")
+    daemon = run(anonymous)
+
+    def filesystems() -> dict[str, Any]:
+        last = watcher.newest("host/disk")
+        found: dict[str, Any] = payload(last)["filesystems"] if last and last.payload else {}
+        return found
+
+    def entities() -> list[str]:
+        document = discovered(watcher.messages).get("homeassistant", {"cmps": {}})
+        return [component.get("name", "") for component in document["cmps"].values()]
+
+    watcher.wait(lambda _: any(name.endswith(" usage") for name in entities()), timeout=30)
+    identity, one = next(iter(filesystems().items()))
+    daemon.write(names=f"{{ '{one['label']}' = 'Treasure' }}")
+    daemon.signal(signal.SIGHUP)
+    watcher.wait(lambda _: filesystems().get(identity, {}).get("label") == "Treasure", timeout=30)
+    watcher.wait(lambda _: "Treasure usage" in entities(), timeout=30)
+    daemon.write(ignore=f"{{ filesystems = ['{one['label']}', '/nowhere'] }}")
+    daemon.signal(signal.SIGHUP)
+    watcher.wait(
+        lambda _: watcher.newest("host/disk") and identity not in filesystems(), timeout=30
+    )
+    watcher.wait(lambda _: "Treasure usage" not in entities(), timeout=60)
+    wait_until(lambda: '"/nowhere" fits no file system here' in daemon.log.read_text())
 
 
 def test_sighup_applies_a_new_configuration_and_keeps_the_connection(

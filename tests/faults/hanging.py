@@ -1,8 +1,9 @@
-"""A FUSE file system that mounts and then never answers: ``hanging.py DIR (keep|refuse)``.
+"""A FUSE file system that mounts and then never answers: ``hanging.py DIR (keep|refuse) [plain]``.
 
 With ``keep`` it takes every request and keeps it, so that whoever asks cannot be killed; with
 ``refuse`` it takes none, as a server that was stopped. It prints a line when it is mounted and
-ends, unmounting, when its standard input does.
+ends, unmounting, when its standard input does. With ``plain`` it looks as ``/etc/pve`` of Proxmox
+does.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ _DETACH = 2
 
 
 def main() -> None:
-    folder, mode = sys.argv[1:]
+    folder, mode, *plain = sys.argv[1:]
+    kind, source = (b"fuse", b"/dev/fuse") if plain else (b"fuse.hanging", b"hanging")
     libc = ctypes.CDLL(None, use_errno=True)
     device = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other"
-    if libc.mount(b"hanging", folder.encode(), b"fuse.hanging", 0, options.encode()):
+    if libc.mount(source, folder.encode(), kind, 0, options.encode()):
         raise OSError(ctypes.get_errno(), "cannot mount")
     request = os.read(device, 1 << 17)
     _, operation, identity, *_ = _HEADER.unpack_from(request)

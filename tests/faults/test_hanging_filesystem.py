@@ -43,18 +43,21 @@ def hanging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The mount point of a file system that never answers."""
     folder = tmp_path / "hanging"
     folder.mkdir()
-    server = subprocess.Popen(
-        [sys.executable, _SERVER, folder, request.param],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert server.stdin
-    assert server.stdout
-    assert server.stdout.readline() == b"mounted\n"
+    server = _serve(folder, request.param)
     yield str(folder)
+    assert server.stdin
     server.stdin.close()
     server.wait(10)
-    server.stdout.close()
+
+
+def _serve(folder: Path, *mode: str) -> subprocess.Popen[bytes]:
+    server = subprocess.Popen(
+        [sys.executable, _SERVER, folder, *mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert server.stdout
+    with server.stdout:
+        assert server.stdout.readline() == b"mounted\n"
+    return server
 
 
 class Watch:
@@ -125,6 +128,34 @@ def test_nobody_waits_for_it_at_the_end(hanging: str) -> None:
 
         assert reader.wait(2) == 0
     assert not Path(f"/proc/{reader.pid}").exists()
+
+
+def test_one_that_names_no_program_is_asked_by_a_child_too(tmp_path: Path) -> None:
+    server = _serve(tmp_path, "keep", "plain")
+    watch = Watch(str(tmp_path))
+    for _ in range(5):
+        watch.read()
+    reading, item = watch.read()
+    assert (item.type, item.source, item.state) == ("fuse", "/dev/fuse", "not_answering")
+    assert any(other.state == "ok" for other in reading.filesystems.values())
+    watch.disk.close()
+    server.communicate(timeout=10)
+
+
+def test_one_whose_program_died_has_failed(tmp_path: Path) -> None:
+    """Every question is answered at once, with an error."""
+    server = _serve(tmp_path, "keep")
+    watch = Watch(str(tmp_path))
+    try:
+        watch.read()
+        server.kill()
+        server.communicate(timeout=10)
+        wait_until(lambda: watch.read(after=16)[1].state == "failed", 20, "be told of the error")
+        reason = str(watch.disk.health["disk.remote_filesystems"])
+        assert "Transport endpoint is not connected" in reason
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
+        watch.disk.close()
 
 
 class Reader:

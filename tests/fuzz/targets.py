@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,15 +25,18 @@ from scripted_broker import ScriptedBroker, connack
 from publisher.cli.descriptions import Description, DescriptionError
 from publisher.cli.loading import load_settings
 from publisher.config.documents import load_json
+from publisher.contract import past
 from publisher.contract.messages import Message, Request
 from publisher.contract.model import json_schema
 from publisher.contract.payload import encode, to_json
 from publisher.contract.printable import printable
 from publisher.contract.readings import InfoReading
 from publisher.contract.topics import TopicAddresses
+from publisher.contract.when import When
 from publisher.daemon.commands import CommandHandler
 from publisher.daemon.neighbours import Neighbours
-from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_store import keep, recall
+from publisher.daemon.unfinished import Unfinished
 from publisher.errors import MALFORMED, BrokerError, ConfigError, SourceError
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.naming import rules
@@ -49,19 +53,24 @@ from publisher.mqtt.connector import Connector
 from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.journal import Journal
 from publisher.mqtt.outbox import Outbox
-from publisher.sources import Sources, endpoints, kernel_log, mounts, sockets
+from publisher.publishing.totals import Totals
+from publisher.sources import Sources, endpoints, ipmi, kernel_log, mounts, sockets
 from publisher.sources.processes import parse_stat
 from publisher.sources.recording import Captured
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
-from publisher.subsystems.disk.arrays import mdstat, scans
-from publisher.subsystems.disk.smart import diagnosis
+from publisher.subsystems.disk.arrays import mdstat
+from publisher.subsystems.disk.smart_health import complaints, diagnosis, identity, scanned
+from publisher.subsystems.disk.zpool import statuses, statuses_of_text
 from publisher.subsystems.registry import all_topics
+from publisher.subsystems.thermal.turned import Turned
 from subscriber_cli.client import Connected
 from subscriber_cli.model.decode import Notice, Received, Scope, decode
+from subscriber_cli.model.past import timeline_of
 from subscriber_cli.model.view import View
 from subscriber_cli.render.board import compose
+from subscriber_cli.render.history import history_lines, moment_lines
 from subscriber_cli.tail import Tail
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -194,12 +203,19 @@ def md_arrays(data: bytes) -> None:
 def smartctl(data: bytes) -> None:
     for status in (0, 2, 4):
         with contextlib.suppress(SourceError):
-            diagnosis(status, data)
+            diagnosis(status, data, device="sda")
+    repr([complaints(data), scanned(data), identity(data)])
+
+
+def bmc(data: bytes) -> None:
+    for sensor in ipmi.parse(data.decode("utf-8", "replace")).values():
+        round(sensor.value)
 
 
 def zpool(data: bytes) -> None:
-    with contextlib.suppress(SourceError):
-        scans(data)
+    for parse in (statuses, statuses_of_text):
+        with contextlib.suppress(SourceError):
+            repr(parse(data))
 
 
 # -- processes -------------------------------------------------------------------------------------
@@ -298,13 +314,19 @@ def programs_file(data: bytes) -> None:
 def state(data: bytes) -> None:
     """The files of the state folder, whoever has damaged them."""
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        for name in ("learned.json", "day.json"):
+        for name in ("learned.json", "day.json", "open.json", "totals.json", "fans.json"):
             Path(folder, name).write_bytes(data)
         with contextlib.suppress(*MALFORMED):
             load_json(Path(folder, "day.json"))
         store = LearnedStore.open(folder)
         store.save(folder, 0.0)
-        Timeline.open(folder).save(folder)
+        keep(recall(folder), folder)
+        repr(Unfinished(folder).left())
+        totals = Totals(folder)
+        totals.raised("cpu", CpuReading(), 0.0)
+        repr(totals.records)
+        totals.close()
+        Turned(folder).add("fan", moves=True)
 
 
 def journal(data: bytes) -> None:
@@ -343,6 +365,8 @@ def message(data: bytes) -> None:
         raise FindingError(f"not printable: {found.text!r}")
     if not isinstance(found, Received):
         return
+    if isinstance(found.content, Mapping):
+        _told_of_the_past(found.content)
     view = View(place="broker")
     view.fleet.apply(found, 1000.0)
     view.fleet.apply(Received("host", "status", None), 1000.0)
@@ -359,6 +383,20 @@ def message(data: bytes) -> None:
         tail.settle(10.0)
     if any(not line.isprintable() for line in output.getvalue().split("\n")):
         raise FindingError(f"not printable: {output.getvalue()!r}")
+
+
+def _told_of_the_past(document: Mapping[str, object]) -> None:
+    timeline = timeline_of(document)
+    told = past.at(timeline, When(900.0, 60.0), 1000.0, live=True)
+    night = past.within(timeline, 0.0, 1000.0)
+    json.dumps([told.json(), to_json(night)])
+    lines = [
+        *moment_lines("nas", told, 1000.0),
+        *history_lines("nas", night, 0.0, 1000.0, 1000.0, width=100),
+    ]
+    for line in lines:
+        if not line.plain.isprintable():
+            raise FindingError(f"not printable: {line.plain!r}")
 
 
 def catalogue(data: bytes) -> None:
@@ -469,7 +507,18 @@ def packets(data: bytes) -> None:
 
 
 def _files(pattern: str) -> Callable[[], Iterator[bytes]]:
-    return lambda: (path.read_bytes() for path in sorted(FIXTURES.glob(pattern)))
+    return lambda: (path.read_bytes() for path in sorted(FIXTURES.glob(pattern)) if path.is_file())
+
+
+def _wild_arrays() -> Iterator[bytes]:
+    yield from _files("**/mdstat")()
+    for case in tomllib.loads((FIXTURES / "mdstat/wild.toml").read_text())["case"]:
+        yield case["text"].encode()
+
+
+def _wild_pools() -> Iterator[bytes]:
+    for case in tomllib.loads((FIXTURES / "zpool/status.toml").read_text())["case"]:
+        yield case["text"].encode()
 
 
 def _messages() -> Iterator[bytes]:
@@ -489,9 +538,10 @@ TARGETS: Mapping[str, Target] = {
     "namespace_traffic": Target(namespace_traffic, _files("**/net/dev")),
     "tcp_table": Target(tcp_table),
     "oom_log": Target(oom_log),
-    "md_arrays": Target(md_arrays, _files("**/mdstat")),
+    "md_arrays": Target(md_arrays, _wild_arrays),
     "smartctl": Target(smartctl, _files("smart/*.json")),
-    "zpool": Target(zpool),
+    "bmc": Target(bmc),
+    "zpool": Target(zpool, _wild_pools),
     "process": Target(process),
     "command_line": Target(command_line),
     "text": Target(any_text),

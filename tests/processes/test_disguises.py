@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 
 import pytest
 from processes.harness import CONTAINER, Answer, Stage
@@ -42,6 +44,19 @@ def test_what_is_no_kernel_thread_does_not_become_one_by_name(stage: Stage, name
     assert answer.kind != "kernel"
     assert is_no_more_than_suspected(answer)
     assert "0:2]" not in (answer.label, answer.group)
+    assert "kernel thread" in answer.reason
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be somebody else")
+def test_a_kswapd0_of_an_unprivileged_user_is_said_to_pose(stage: Stage) -> None:
+    with tempfile.TemporaryDirectory(prefix="fanwhy-test-", dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)  # noqa: PTH101  # for whoever it is
+        poses = shutil.copy(stage.burner("burner"), f"{folder}/kswapd0")
+        somebody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        answer = stage.ask(stage.start(*somebody, poses))
+    assert answer.kind != "kernel"
+    assert is_no_more_than_suspected(answer)
+    assert "calls itself a kernel thread, and is none" in answer.reason
 
 
 @pytest.mark.parametrize("name", ["rsync", "nginx: worker process", "postgres: writer process"])

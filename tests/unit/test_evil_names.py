@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from publisher.contract.metric import Kind, Reading, fields_of
+from publisher.contract.metric import Kind, Reading, fields_of, is_list
 from publisher.contract.payload import Envelope, encode, to_json
 from publisher.contract.readings import InfoReading
 from publisher.contract.topics import TopicAddresses
@@ -74,7 +74,7 @@ def full(cls: type[Reading], name: str) -> Reading:
         elif metric.kind in (Kind.TEXT, Kind.CHOICE, Kind.TIMESTAMP):
             values[field.name] = name
         else:
-            values[field.name] = 1
+            values[field.name] = [1] if is_list(field.type) else 1
     return cls(**values)
 
 

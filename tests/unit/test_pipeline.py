@@ -24,7 +24,7 @@ from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.smart import SmartSettings
 from publisher.subsystems.memory import MemoryReading
-from publisher.subsystems.runner import SubsystemRunner
+from publisher.subsystems.runner import SubsystemRunner, SubsystemSettings
 
 XZ = Account(
     group=WorkGroup("program:xz", GroupKind.PROGRAM, "xz"),
@@ -226,6 +226,24 @@ def test_every_way_to_a_pipeline_hands_on_the_configuration() -> None:
     assert Diary.told == [smart]
     assert pipeline.subsystems == {"disk"}
     pipeline.close()
+
+
+def test_power_is_told_of_upses_elsewhere() -> None:
+    class Supplies(Subsystem):
+        name = "power"
+        reading = CpuReading
+        told: ClassVar[list[tuple[str, ...]]] = []
+
+        def __init__(self, sources: Sources, ups: tuple[str, ...]) -> None:
+            super().__init__(sources)
+            self.told.append(ups)
+
+        def read(self) -> Reading:
+            return CpuReading()
+
+    senses = SubsystemSettings(ups=("rack@nas.lan",))
+    Pipeline.of(Settings(senses=senses), subsystems=[Supplies], ledger=False).close()
+    assert Supplies.told == [("rack@nas.lan",)]
 
 
 def test_whoever_looks_but_once_waits_and_asks_again() -> None:

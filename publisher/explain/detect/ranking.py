@@ -48,10 +48,12 @@ class Ranking:
     Args:
         heat: the heat that a group left, by its key.
         is_miner: whether an account's work is suspected cryptomining.
+        is_spared: whether it is not to be blamed for anything.
     """
 
     heat: Callable[[str], float]
     is_miner: Callable[[Account], bool]
+    is_spared: Callable[[Account], bool] = lambda _: False
     _gpu_first: bool | None = None
 
     def order(self, resources: Iterable[MonitoredResource]) -> Ranked:
@@ -74,6 +76,7 @@ class Ranking:
 
     def _told(self, suspects: list[Suspect]) -> list[Suspect]:
         """As many as a person reads; a suspected miner is never cut off."""
+        suspects = [one for one in suspects if not self.is_spared(one.account)]
         rest = suspects[MOST_CAUSES:]
         return suspects[:MOST_CAUSES] + [one for one in rest if self.is_miner(one.account)]
 

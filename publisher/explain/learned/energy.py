@@ -94,6 +94,13 @@ class Energy:
             if label in week
         )
 
+    def raise_to(self, other: Energy) -> None:
+        """Takes over what another count of the same days has more."""
+        for day, row in other.days.items():
+            mine = self.days.setdefault(day, {})
+            for label, joules in row.items():
+                mine[label] = max(mine.get(label, 0.0), joules)
+
     def to_json(self) -> dict[str, Any]:
         return {
             str(day): {label: round(joules, 1) for label, joules in row.items()}

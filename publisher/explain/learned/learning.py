@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import zlib
+from pathlib import Path
 from typing import Final
 
+from publisher.config.documents import load_json
+from publisher.config.state_folder import save
 from publisher.contract.readings import EnergyReading
+from publisher.errors import MALFORMED
 from publisher.explain.learned.drift import Drift
+from publisher.explain.learned.energy import Energy
 from publisher.explain.learned.store import LearnedStore
 from publisher.explain.thermal.sharing import PowerShares
 from publisher.explain.window import Window
@@ -13,6 +22,7 @@ from publisher.explain.window import Window
 # Weather comes and goes by some degrees: what was told once is over when it is clearly over.
 _DUST_CELSIUS: Final = 5.0
 _DUST_GONE_CELSIUS: Final = 2.5
+_COPY_SECONDS: Final = 10.0
 
 
 class Learning:
@@ -21,11 +31,21 @@ class Learning:
     Args:
         store: what was learned before.
         state_dir: the folder that it is written to; ``None``: it is not.
+        memory: a folder that is kept in memory, where the energy outlives a crash; ``None``
+            without one.
     """
 
-    def __init__(self, store: LearnedStore, state_dir: str | None) -> None:
+    def __init__(
+        self, store: LearnedStore, state_dir: str | None, memory: str | None = None
+    ) -> None:
         self._store = store
         self._state_dir = state_dir
+        self._copy: Path | None = None
+        self._copy_at = float("-inf")
+        if state_dir is not None and memory is not None:
+            self._copy = Path(memory, f"energy-{zlib.crc32(os.fsencode(state_dir)):08x}.json")
+            with contextlib.suppress(OSError, *MALFORMED):
+                store.energy.raise_to(Energy.from_json(load_json(self._copy)))
         self._dusty = _is_dusty(store.drift, dusty=False)
 
     @property
@@ -44,6 +64,10 @@ class Learning:
             shares.total,
             window.day,
         )
+        if self._copy is not None and window.now >= self._copy_at:
+            self._copy_at = window.now + _COPY_SECONDS
+            with contextlib.suppress(OSError):
+                save(self._copy, json.dumps(self._store.energy.to_json()))
 
     def energy(self, day: int) -> tuple[EnergyReading, ...] | None:
         """What used how much energy on a day and in the week that it ends.
@@ -73,6 +97,9 @@ class Learning:
     def close(self, now: float) -> None:
         """Writes what was learned."""
         self._store.save(self._state_dir, now)
+        if self._copy is not None:
+            with contextlib.suppress(OSError):
+                self._copy.unlink()
 
 
 def _is_dusty(drift: Drift, *, dusty: bool) -> bool:

@@ -26,6 +26,7 @@ _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 """Words and numbers in a name."""
 
 _CLAIMED = re.compile(r"calls itself ([^,]+), is ")
+_ELSEWHERE = re.compile(r"calls itself ([^,]+), (runs from [^;]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,19 @@ def disguise_of(book: RuleBook, clues: Clues) -> Disguise | None:
         command="" if _alike(base(clues.command.partition(" ")[0]), name) else clues.command,
     )
     return Disguise(told, name, reason, revealed)
+
+
+def unmasked(label: str, reason: str) -> str:
+    """What belongs beside a label that may be taken for another's; empty where nothing does.
+
+    Args:
+        label: what the sentence calls it.
+        reason: why it was found to be what it is, with what contradicts its name.
+    """
+    if "kernel thread" in reason and _KERNEL_NAME.fullmatch(label):
+        return "no kernel thread"
+    told = _ELSEWHERE.search(reason)
+    return printable(told[2]) if told and told[1].lower() == label.lower() else ""
 
 
 def made_up(name: str) -> bool:

@@ -14,6 +14,7 @@ from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import GUESS, INSIDE
 from publisher.explain.naming.classifier import MINING, Classification
+from publisher.explain.naming.disguises import unmasked
 from publisher.ledger.accounts import Account
 
 _WHOLE: Final = (GroupKind.JOB, GroupKind.CONTAINER, GroupKind.UNIT)
@@ -52,6 +53,8 @@ class Named:
             label, detail = _own(account, found)
         else:
             label, detail = _product(account, found)
+        if found.category != MINING:
+            detail = unmasked(label, found.reason) or detail
         if bare(on_behalf_of) and bare(on_behalf_of) in bare(f"{label}{detail}"):
             on_behalf_of = ""
         whose, apart = printable(on_behalf_of), printable(account.group.apart)

@@ -5,7 +5,7 @@ What is usual is no alert; what is rare and grave, such as a suspected miner, is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,6 +15,8 @@ from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.hysteresis import Hysteresis
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.explain_settings import ExplainSettings
+from publisher.explain.faults import Fault
+from publisher.explain.inputs import Signs, Trouble
 from publisher.explain.naming.lookup import hides
 from publisher.explain.naming.named import Named
 from publisher.explain.report.cause_readings import Classify
@@ -22,7 +24,7 @@ from publisher.explain.report.headline import joined
 from publisher.explain.report.memory_story import NOBODY, MemoryStory
 from publisher.explain.report.writers import Writers
 from publisher.explain.window import Window
-from publisher.ledger.accounts import Balance
+from publisher.ledger.accounts import Account, Balance
 
 _OOM_LASTS_SECONDS: Final = 600.0
 _UNUSUAL_SECONDS: Final = 60.0
@@ -78,14 +80,17 @@ class Alerts:
 
     Args:
         classify: tells what kind of work an account's group does.
+        writers: who has written how much.
+        is_spared: whether an account is not to be blamed for anything.
     """
 
     settings: ExplainSettings
     classify: Classify
+    writers: Writers
+    is_spared: Callable[[Account], bool]
     _tracked: dict[tuple[str, str], _Tracked] = field(default_factory=dict)
     _oom_kills: int | None = None
     _killed: dict[str, tuple[Condition, float]] = field(default_factory=dict)
-    _writers: Writers = field(default_factory=Writers)
 
     def judge(
         self,
@@ -107,10 +112,14 @@ class Alerts:
         """
         if not self.settings.alerts:
             return []
-        self._writers.observe(window)
         conditions = [
             *self._full(window.signs.disk_used_percent),
-            *self._degraded(window.signs.raid_degraded),
+            *self._out_of_inodes(window.signs),
+            *self._troubled(window.signs.filesystem_trouble),
+            *self._untold(window.signs),
+            *self._degraded(window.signs),
+            *self._faulty(window.signs.faults),
+            *self._stopped(window.signs.fans_stopped, hot),
             *self._kills(window, memory),
             *self._busy(window.evidence, _causes_of(culprits, LoadKind.CPU)),
             *self._scarce(window.evidence, _causes_of(culprits, LoadKind.MEMORY)),
@@ -152,10 +161,14 @@ class Alerts:
             for each in raised
         ]
 
+    def _told(self, alert: str, subject: str) -> bool:
+        """Whether an alert was raised and is not over."""
+        tracked = self._tracked.get((alert, subject))
+        return tracked is not None and tracked.hysteresis.active
+
     def _slack(self, alert: str, subject: str) -> float:
         """Percent by which what was told has to get better until it is over."""
-        tracked = self._tracked.get((alert, subject))
-        return _SLACK_PERCENT if tracked is not None and tracked.hysteresis.active else 0.0
+        return _SLACK_PERCENT if self._told(alert, subject) else 0.0
 
     def _full(self, disk_used_percent: Mapping[str, float]) -> Iterator[Condition]:
         lasting = self.settings.alert_seconds
@@ -170,10 +183,45 @@ class Alerts:
                 words = f"File system {mount} is nearly full"
                 yield self._written(Condition("disk_full", mount, "warning", words, lasting))
 
+    def _out_of_inodes(self, signs: Signs) -> Iterator[Condition]:
+        """Where space is left: of a file system that is full that is told already."""
+        lasting, least = self.settings.alert_seconds, self.settings.alert_disk_used_percent
+        for mount, used in signs.inodes_used_percent.items():
+            if signs.disk_used_percent.get(mount, 0.0) >= least:
+                continue
+            nearly, out = f"{mount} nearly out of inodes", f"{mount} out of inodes"
+            slack = self._slack("disk_full", nearly)
+            is_out = used >= _FULL_PERCENT - self._slack("disk_full", out)
+            if is_out:
+                words = f"File system {mount} can take no more files: all its inodes are used"
+                yield self._written(Condition("disk_full", out, "critical", words, lasting))
+            if used >= least - slack and (slack or not is_out):
+                words = f"File system {mount} can take few more files: its inodes are nearly used"
+                yield self._written(Condition("disk_full", nearly, "warning", words, lasting))
+
+    def _troubled(self, troubles: Mapping[str, Trouble]) -> Iterator[Condition]:
+        for mount, trouble in troubles.items():
+            severity, words = _TROUBLES[trouble]
+            yield Condition(
+                "filesystem",
+                f"{mount} {trouble.value}",
+                severity,
+                f"File system {mount} {words}",
+                self.settings.alert_seconds,
+            )
+
+    def _untold(self, signs: Signs) -> Iterator[Condition]:
+        """What was told of a file system holds for as long as it tells no figures."""
+        mute = signs.filesystem_trouble.keys() - signs.disk_used_percent.keys()
+        for (alert, subject), tracked in self._tracked.items() if mute else ():
+            about = (subject == mount or subject.startswith(f"{mount} ") for mount in mute)
+            if alert == "disk_full" and tracked.hysteresis.active and any(about):
+                yield tracked.condition
+
     def _written(self, condition: Condition) -> Condition:
         """With who has written the most lately, if that is clear."""
-        account = self._writers.greatest
-        if account is None:
+        account = self.writers.greatest
+        if account is None or self.is_spared(account):
             return condition
         found = self.classify(account)
         named = Named.of(account, found)
@@ -185,10 +233,30 @@ class Alerts:
             resource=Resource.DISK,
         )
 
-    def _degraded(self, arrays: Sequence[str]) -> Iterator[Condition]:
-        for array in arrays:
-            words = f"RAID array {array} lacks a disk"
+    def _degraded(self, signs: Signs) -> Iterator[Condition]:
+        for array in signs.raid_degraded:
+            words = f"{signs.binders.get(array, f'RAID array {array}')} lacks a disk"
             yield Condition("raid_degraded", array, "critical", words, self.settings.alert_seconds)
+
+    def _faulty(self, faults: Sequence[Fault]) -> Iterator[Condition]:
+        lasting = self.settings.alert_seconds
+        for each in faults:
+            yield Condition(each.alert, each.subject, each.severity, each.words, lasting)
+            milder = self._tracked.get((each.alert, each.milder))
+            if milder is not None and milder.hysteresis.active:
+                yield milder.condition
+
+    def _stopped(self, fans: Mapping[str, bool], hot: Sequence[str]) -> Iterator[Condition]:
+        """Fans that should turn; it is grave where the processor is hot already, or is to be."""
+        lasting = self.settings.alert_seconds
+        for fan, pump in fans.items():
+            what = f"{'Pump' if pump else 'Fan'} {fan} stands still"
+            grave = pump or "CPU" in hot
+            if grave:
+                words = f"{what}, and the CPU is hot" if "CPU" in hot else what
+                yield Condition("fan", f"{fan} grave", "critical", words, lasting)
+            if not grave or self._told("fan", fan):
+                yield Condition("fan", fan, "warning", what, lasting)
 
     def _kills(self, window: Window, memory: MemoryStory) -> Iterator[Condition]:
         """Those whom the kernel killed, each group for a while."""
@@ -242,6 +310,11 @@ class Alerts:
             yield _blaming(causes, Condition("temperature", what, "critical", words, lasting))
 
 
+_TROUBLES: Final = {
+    Trouble.READ_ONLY: ("critical", "turned read-only after an error"),
+    Trouble.FAILING: ("critical", "has errors"),
+    Trouble.SILENT: ("warning", "does not answer"),
+}
 _DUST: Final = Condition(
     "dust",
     "",
@@ -279,13 +352,18 @@ def _held_by(holding: Sequence[Cause]) -> str:
 
 
 def _hiding(causes: Sequence[Cause], balance: Balance) -> Iterator[Condition]:
-    """Programs that no rule knows, lie where anyone may put one, and take all of the CPU for long.
+    """Programs that pose as a kernel thread, and unknown ones that take all of the CPU for long.
 
-    Most miners that got into a machine look so. It is a suspicion, never a certainty.
+    Most miners that got into a machine look so, the latter where they lie where anyone may put a
+    program. It is a suspicion, never a certainty.
     """
     much = _ALL_CORES * balance.cores * balance.window_seconds
     for cause in causes:
         account = cause.account
+        if cause.poses and not cause.suspicious:
+            words = f"Possibly cryptomining: {cause.named.label} {account.clues.disguise}"
+            yield _blaming([cause], Condition("cryptomining", cause.key, "warning", words, 0.0))
+            continue
         unknown = cause.classification.category == "unknown"
         if unknown and account.cpu_seconds >= much and hides(account.clues.executable):
             words = (

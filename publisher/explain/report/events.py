@@ -12,6 +12,7 @@ from publisher.contract.readings import CauseReading, EventReading, HostState
 from publisher.explain.causes import Cause, Culprits
 from publisher.explain.host_state import StateSpan
 from publisher.explain.report.alerts import Alert
+from publisher.explain.report.passing import PassingCauses
 
 _MOST_EVENTS: Final = 256
 _STATE_WORDS: Final = {
@@ -32,11 +33,17 @@ class EventLog:
         self._run = os.urandom(5).hex()
         self._count = 0
         self._events: deque[EventReading] = deque(maxlen=_MOST_EVENTS)
+        self._passing = PassingCauses()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a cause that has begun waits to be told."""
+        return self._passing.holds
 
     def causes_changed(
         self, culprits: Culprits, state: HostState, causes: CauseReadings, now: float
     ) -> None:
-        """Causes ended, and others began.
+        """Causes ended, and others began; where many do, the brief ones are left out.
 
         Args:
             culprits: which ones.
@@ -44,10 +51,10 @@ class EventLog:
             causes: who is to blame now.
             now: monotonic seconds.
         """
-        for cause in culprits.ended:
+        for cause in self._passing.ended(culprits.ended):
             facts = _facts_at_end(cause, cause.lasted(now))
             self._note("cause_ended", f"{cause.named} ended", state, causes, **facts)
-        for cause in culprits.began:
+        for cause in self._passing.began(culprits.began, now):
             self._note("cause_began", f"{cause.named} began", state, causes, **_facts(cause))
 
     def state_changed(self, span: StateSpan, causes: CauseReadings) -> None:
@@ -69,7 +76,7 @@ class EventLog:
         self, causes: Iterable[Cause], alerts: Iterable[Alert], state: HostState, now: float
     ) -> None:
         """The daemon ends: whether these go on will not be seen."""
-        for cause in causes:
+        for cause in filter(self._passing.is_told, causes):
             message = f"{cause.named}: no longer watched"
             facts = _facts_at_end(cause, now - cause.since)
             self._note("cause_ended", message, state, (), unwatched=True, **facts)

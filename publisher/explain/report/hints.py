@@ -179,12 +179,19 @@ def _container(place: Place, called: str) -> str | None:
         return None
     match place.runtime:
         case "qemu":
-            return f"{'qm' if _PROXMOX.match(place.anchor) else 'virsh'} suspend {name}"
+            return _machine(place, called or name)
         case "nspawn":
             return f"machinectl poweroff {name}"
         case "lxc" if name.isdecimal():  # Proxmox, where `pct suspend` writes the memory to disk
             return f"lxc-freeze -n {name}"
     return None
+
+
+def _machine(place: Place, called: str) -> str | None:
+    """To stop a virtual machine; the cgroup leaves out what systemd does not take in a name."""
+    if _PROXMOX.match(place.anchor):
+        return f"qm suspend {place.identity}"
+    return f"virsh suspend {called}" if _PLAIN.fullmatch(called) else None
 
 
 def _inside(place: Place, name: str) -> str | None:

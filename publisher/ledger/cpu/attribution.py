@@ -250,7 +250,10 @@ class GroupAttribution(Attribution[GroupMembership]):
                 if not counter.living:  # removed, as the cgroup of a session is that ended
                     del self._groups.counters[counter.path]
                 continue
-            grown = usage - counter.usage_ns if counter.usage_ns is not None else 0
+            before = counter.usage_ns
+            if before is not None and usage < before:
+                before = 0  # a unit that was started again has a new cgroup of that name
+            grown = usage - before if before is not None else 0
             gap = grown - counter.booked_ns - explained[counter.path]
             if gap > _GRAIN and missing - given > 0 and counter.accounts:
                 share = min(gap, missing - given)

@@ -206,21 +206,23 @@ class Books(Generic[M]):
 
     def _candidates(self, census: Census) -> list[int]:
         """Numbers that may be new processes."""
-        last, forks, _ = self._census
+        told = None not in {self._census.last, census.last}
+        last, now = self._census.last or 0, census.last or 0
+        made, span = census.forks - self._census.forks, now - last
         self._census = census
-        made, span = census.forks - forks, census.last - last
         # Threads are numbered, too. More than the span were made where the numbering wrapped
         # around, or is our container's own: then any number may be another process's by now.
-        self._given = range(last, census.last + 1) if 0 <= made <= span else None
+        self._given = range(last, now + 1) if told and 0 <= made <= span else None
         if not made and not span:
             return []
         if (
-            0 <= made < _LAPS
+            told
+            and 0 <= made < _LAPS
             and 0 <= span <= 2 * len(self._table.by_pid) // 3
             and self._tick - self._listed < _LIST_EVERY
         ):
             # A number is given out before its process can be seen, hence some again.
-            numbers = range(max(last - _REVISIT, 1), census.last + 1)
+            numbers = range(max(last - _REVISIT, 1), now + 1)
             probed = [pid for pid in numbers if pid not in self._table.by_pid]
             marks = self._source.marks([self._source.handle(pid) for pid in probed])
             return list(compress(probed, map(GONE.__ne__, marks)))

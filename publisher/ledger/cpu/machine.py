@@ -10,8 +10,13 @@ from typing import NamedTuple, Protocol
 from publisher.errors import SourceError
 from publisher.sources.cgroups import Cgroups
 from publisher.sources.files import KernelFiles
+from publisher.sources.numbering import Trust, last_number, trust
 from publisher.sources.processes import Census
 
+ANY_NUMBER = 1 << 20
+"""So many forks between two looks that no numbering can be trusted: the books list everybody."""
+
+_TRY_EVERY = 300  # looks after which the numbering is tried out again
 _TICK = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 
 
@@ -85,13 +90,19 @@ class LinuxMachine:
         self._cgroups = cgroups
         self._next: Totals
         self._totals: Totals | None = None
+        self._looks = 0
+        self._trust = Trust(last=True, forks=True)
         self._whole = cgroups.whole_usage()
         self._tops = cgroups.top_usage() if self._whole is None else None
 
     def census(self) -> Census:
+        if self._looks % _TRY_EVERY == 0:
+            self._trust = trust(self._files)
+        self._looks += 1
         self._next = read_totals(self._files)
-        words = self._files.read("/proc/loadavg").split()
-        return Census(int(words[-1]), self._next.forks, int(words[3].partition(b"/")[2]))
+        last, threads = last_number(self._files)
+        forks = self._next.forks if self._trust.forks else self._looks * ANY_NUMBER
+        return Census(last if self._trust.last else None, forks, threads)
 
     def window(self) -> MachineWindow | None:
         after, before = self._next, self._totals
@@ -147,10 +158,9 @@ class PortableMachine:
         self._next: Totals
 
     def census(self) -> Census:
-        # So many forks that no numbering can be trusted: the books list everybody.
-        self._forks += 1 << 20
+        self._forks += ANY_NUMBER
         self._next = Totals(*self._times(), self._forks)
-        return Census(0, self._forks)
+        return Census(None, self._forks)
 
     def window(self) -> MachineWindow | None:
         after, before = self._next, self._totals

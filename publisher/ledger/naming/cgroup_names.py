@@ -27,6 +27,8 @@ _CONTAINERS = [
         (r"^lxc\.payload\.(?P<id>.+)$", "lxc"),
         (r"^systemd-nspawn@(?P<id>.+)\.service$", "nspawn"),
         (r"^machine-(?P<id>.+)\.scope$", "machine"),
+        (r"^(?:qemu-\d+-)?(?P<id>.+)\.libvirt-qemu$", "qemu"),
+        (r"^(?:lxc-\d+-)?(?P<id>.+)\.libvirt-lxc$", "lxc"),
         (rf"^(?P<id>{_UUID}[.-].+)\.scope$", "nomad"),
     )
 ]

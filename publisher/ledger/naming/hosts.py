@@ -1,7 +1,8 @@
 """Programs whose arguments tell what runs in them: virtual machines and Erlang's.
 
 Only values of options that hold names are looked at: qemu's ``-name``, VirtualBox's ``--comment``,
-Erlang's ``-name``, ``-sname``, ``-s`` and ``-root`` (``-setcookie`` holds a secret).
+Firecracker's ``--id``, the file that VMware describes a machine in; Erlang's ``-name``, ``-sname``,
+``-s`` and ``-root`` (``-setcookie`` holds a secret).
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from itertools import pairwise
 
 from publisher.ledger.naming.words import base, presentable
 
-_MACHINES = re.compile(r"qemu-system-\w+|qemu-kvm|kvm|VBoxHeadless|firecracker|cloud-hypervisor")
+_MACHINES = re.compile(
+    r"qemu(?:-system-\w+|-kvm)?|kvm|VBoxHeadless|VirtualBoxVM|VirtualBox|firecracker|crosvm|lkvm"
+    r"|vmware-vmx"
+)
+_GUEST_OPTIONS = ("-name", "--name", "--comment", "--id")
+_KEEPERS = re.compile(r"/(?:lxd|incus)/")
+_GUEST = re.compile(r"\w[\w .+()#&-]{0,59}")
+_INSTANCES = re.compile(r"anonymous-instance|(?:sandbox|instance)-[0-9a-f]{8,}")
+"""Names that a program makes up for a machine without one."""
 _ERLANG = ("beam.smp", "beam", "erlexec")
 _ERLANG_OPTIONS = ("-name", "-sname", "-s", "-root", "-progname", "-boot", "-config", "-mode")
 _ERLANG_NAMES = """
@@ -34,12 +43,36 @@ def guest_of(program: str, words: Sequence[str]) -> str:
     """The name of the virtual machine that it runs; empty for all else."""
     if not _MACHINES.fullmatch(program):
         return ""
-    for option, value in pairwise(words):
-        if option in ("-name", "--comment", "--id"):
-            parts = dict(part.partition("=")[::2] for part in value.split(","))
-            name = parts.get("guest") or value.partition(",")[0]
-            return name if presentable(name) else ""
+    if program == "vmware-vmx":
+        return _told(base(words[-1]).removesuffix(".vmx")) if words[-1].endswith(".vmx") else ""
+    for word, after in pairwise([*words[1:], ""]):
+        option, joined, value = word.partition("=")
+        if option in _GUEST_OPTIONS:
+            value = value if joined else after
+            # A comma within a name is written twice.
+            parts = [part.replace("\0", ",") for part in value.replace(",,", "\0").split(",")]
+            named = dict(part.partition("=")[::2] for part in parts)
+            name = named.get("guest") or parts[0]
+            # LXD and Incus put the project in front of a name, in which there is no underscore.
+            kept = any(_KEEPERS.search(word) for word in words)
+            return _told(name.rpartition("_")[2] if kept else name)
     return ""
+
+
+def runs_guests(comm: str) -> bool:
+    """Whether a process, by the kernel's name of it, may run a virtual machine."""
+    return comm.startswith("qemu-system-") or _MACHINES.fullmatch(comm) is not None
+
+
+def _told(name: str) -> str:
+    """The name of a guest, if it reads like one that a person gave; they have spaces, too."""
+    if not _GUEST.fullmatch(name) or _INSTANCES.fullmatch(name):
+        return ""
+    return name if all(presentable(word.strip("()#&")) for word in _words_of(name)) else ""
+
+
+def _words_of(name: str) -> list[str]:
+    return [word for word in name.split() if word.strip("()#&-+")]
 
 
 def erlang_application(program: str, words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -25,7 +25,8 @@ from publisher.ledger.naming.words import (
     SCRIPT,
     base,
     clean,
-    harmless,
+    harmless_option,
+    harmless_word,
     presentable,
     program_of,
     program_of_comm,
@@ -77,6 +78,7 @@ class Name:
         line: it is a shell with a line of commands, of which the first that matters is named.
         vague: the script as written, where its name says nothing and its folder is not told.
         path: where the script lies, as far as it is written.
+        guest: it runs a virtual machine, and ``label`` is that one's name.
     """
 
     program: str
@@ -89,6 +91,7 @@ class Name:
     line: bool = False
     vague: str = ""
     path: str = field(default="", compare=False)
+    guest: bool = False
 
 
 class Namer:
@@ -96,7 +99,7 @@ class Namer:
 
     Args:
         tables: gives them; asked when the first name is needed.
-        arguments: add further harmless words to commands.
+        arguments: add options, and bare words that are known to be harmless, to commands.
     """
 
     def __init__(
@@ -203,7 +206,7 @@ class Namer:
                 shell = interpreter in self.programs.shells
                 return replace(told, command=told.label) if shell else told
         if guest := guest_of(program, words):
-            return Name(program=program, command=program, label=guest)
+            return Name(program=program, command=program, label=clean(guest), guest=True)
         if application := erlang_application(program, words):
             return Name(program, application, program, application, interpreter=program)
         return self._with_subcommands(program, words[1:])
@@ -348,17 +351,22 @@ class Namer:
                 break
         text = " ".join([name, *flags, *kept])
         if self._arguments:
-            shown = [
-                word
-                for before, word in zip(["", *words], words, strict=False)
-                if word not in kept
-                and word not in flags
-                and (word.startswith("-") or program not in self.programs.secretive)
-                and harmless(word)
-                and not _SECRET.search(before)
-            ]
-            text = clean(" ".join([text, *shown]))
+            rest = self._harmless(program, words)
+            text = clean(" ".join([text, *(word for word in rest if word not in kept + flags)]))
         return Name(program=name, command=text, label=clean(text))
+
+    def _harmless(self, program: str, words: list[str]) -> Iterator[str]:
+        """The words behind a program that may be shown to whoever asked for arguments.
+
+        Options by their names; bare words only of programs that take none that is a secret, and
+        none behind an option that may be followed by one.
+        """
+        plain = program in self.programs.plain
+        for before, word in zip(["", *words], words, strict=False):
+            if _SECRET.search(before):
+                continue
+            if harmless_option(word, strung=plain) or (plain and harmless_word(word)):
+                yield word
 
 
 def _path(script: str) -> str:

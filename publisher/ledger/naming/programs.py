@@ -22,7 +22,7 @@ SETTING: Final = "ledger.programs_file"
 
 _LISTS: Final = (
     "shells", "builtins", "chores", "one_subcommand", "two_subcommands", "naming_subcommands",
-    "secretive", "titled",
+    "plain", "titled",
 )  # fmt: skip
 _STYLES: Final = ("letters", "java", "pwsh")
 _OPTIONS: Final = ("code", "module", "file", "valued", "attached", "bare")
@@ -115,7 +115,7 @@ class Programs:
         naming_subcommands: subcommands behind which a name comes.
         switches: of programs with subcommands, options that stand alone; ``valued``: those that
             take the next word.
-        secretive: programs that take a secret as a bare word.
+        plain: programs of which no bare word is ever a secret.
         titled: programs that write a title in place of their command line.
     """
 
@@ -128,7 +128,7 @@ class Programs:
     naming_subcommands: frozenset[str]
     switches: Mapping[str, frozenset[str]]
     valued: Mapping[str, frozenset[str]]
-    secretive: frozenset[str]
+    plain: frozenset[str]
     titled: frozenset[str]
     wrappers: Mapping[str, Wrapper]
     interpreters: Mapping[str, Interpreter]

@@ -27,6 +27,9 @@ _MODULES = ("SimpleHTTPServer", "CGIHTTPServer", "BaseHTTPServer")
 """Modules of Python that read like keys."""
 _LONG = 32  # characters: what is longer must be made of words
 _LONGEST = 100
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
+_ONE_CASE = re.compile(r"(?:[A-Za-z]?[a-z]{0,13}|[A-Z]{1,8})\d{0,4}|\d{1,8}|mp[34]|7z")
+_HEX = re.compile(r"[0-9a-fA-F]{8}")
 _PIECE = re.compile(r"[A-Z]{2,5}(?![a-z])|[A-Z]?[a-z]+|\d+")
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 _UNPRONOUNCEABLE = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE).search
@@ -126,8 +129,22 @@ def _made_of_words(name: str) -> bool:
     )
 
 
-def harmless(word: str) -> bool:
-    """A long option, a few switches, or a plain word; ``-psesame`` is none of these."""
+def harmless_option(word: str, *, strung: bool) -> bool:
+    """The name of an option without a value; ``-psesame`` is none, and ``-pab`` may be none.
+
+    Args:
+        word: of a command line.
+        strung: of a program to whose letters no secret is ever glued.
+    """
     return bool(
-        re.fullmatch(r"--[A-Za-z][A-Za-z-]{0,20}|-[A-Za-z]{1,3}|[A-Za-z][A-Za-z0-9_.-]{0,31}", word)
-    ) and not secretive(word)
+        re.fullmatch(r"--[A-Za-z][a-z-]{0,20}|-[A-Za-z]", word)
+        or (strung and re.fullmatch(r"-[A-Za-z]{2,4}", word))
+    )
+
+
+def harmless_word(word: str) -> bool:
+    """A plain word or the name of a file, that nobody would take for a key."""
+    if not _PLAIN.fullmatch(word) or secretive(word) or _UNPRONOUNCEABLE(word):
+        return False
+    pieces = re.split(r"[-_.]", word)
+    return all(_ONE_CASE.fullmatch(piece) for piece in pieces) and not _HEX.search(word)

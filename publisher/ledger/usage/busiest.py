@@ -7,16 +7,19 @@ from heapq import nlargest
 from itertools import islice
 from typing import Final, NamedTuple
 
+from publisher.contract.readings import GroupKind
 from publisher.ledger.open_accounts import Member, OpenAccount
 
 _MOST: Final = 5
+_DEEPEST: Final = 32
 
 
 class Leading(NamedTuple):
     """The processes of a group that matter most, by number.
 
     Attributes:
-        main: the oldest that lives; ``None`` where none is visible.
+        main: the oldest that lives, of a program the oldest of a family that works: others that run
+            it may have nothing to do with that. ``None`` where none is visible.
         busiest: those that worked most, the first of all first; the main one where none did.
         process_group: that the main one leads and the others are in; ``None``: there is none.
     """
@@ -62,9 +65,22 @@ class Busiest:
         if main is None:
             return Leading(None, (), None)
         busiest = [process for _, process in self.processes(account)]
+        if account.group.kind is GroupKind.PROGRAM and account in self._by_account:
+            families = [_first_of_family(process) for process in busiest]
+            main = main if main in families else families[0]
         together = len(account.processes) > 1 and all(
             process.process_group == main.pid for process in (main, *busiest)
         )
         return Leading(
             main.pid, tuple(process.pid for process in busiest), main.pid if together else None
         )
+
+
+def _first_of_family(process: Member) -> Member:
+    """The topmost of those above it that are in the same group, or itself."""
+    account, above = process.membership.account, process.parent
+    for _ in range(_DEEPEST):
+        if above is None or above.membership.account is not account or not above.alive:
+            break
+        process, above = above, above.parent
+    return process

@@ -7,7 +7,7 @@ partitions, md and device mapper arrives there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from publisher.contract.metric import (
@@ -31,9 +31,16 @@ from publisher.contract.readings import ConsumerReading
 from publisher.errors import AbsentError
 from publisher.sources import Sources, block
 from publisher.subsystems.base import Subsystem, told, total
-from publisher.subsystems.disk.arrays import ArrayReading, Arrays
+from publisher.subsystems.disk.array_reading import ArrayReading
+from publisher.subsystems.disk.arrays import Arrays
 from publisher.subsystems.disk.filesystems import FilesystemReading, Filesystems
-from publisher.subsystems.disk.smart import POWER_STATES, Smart, SmartHealth, SmartSettings
+from publisher.subsystems.disk.smart import (
+    POWER_STATES,
+    HiddenDisk,
+    Smart,
+    SmartHealth,
+    SmartSettings,
+)
 from publisher.subsystems.pressure import Pressure
 
 # How often disks are looked for; udev names a new one a moment after the kernel does.
@@ -83,6 +90,12 @@ class DeviceReading(Reading):
         "question that disturbs it could tell; or sleeps.",
         options=POWER_STATES,
     )
+    reachable: bool | None = flag(
+        "Reachable",
+        "False for a disk that no longer answers and that the kernel has given up.",
+        device_class="connectivity",
+        diagnostic=True,
+    )
     healthy: bool | None = flag("Healthy", "What SMART says of the whole disk.", diagnostic=True)
     reallocated_sectors: int | None = gauge(
         "Reallocated sectors", "Bad sectors that were replaced.", deadband=1, diagnostic=True
@@ -100,10 +113,14 @@ class DeviceReading(Reading):
         "Life used",
         "Part of the write endurance that is used up, by the maker's estimate.",
         deadband=1,
+        highest=255,
         diagnostic=True,
     )
     spare_percent: float | None = percent(
         "Spare", "Spare space that is left.", deadband=1, diagnostic=True
+    )
+    smart_warning: str | None = text(
+        "SMART warning", "What the disk itself calls critical or failing.", diagnostic=True
     )
     power_on_seconds: int | None = counter(
         "Power-on time", "Time that it has been switched on.", unit=Unit.SECONDS, diagnostic=True
@@ -152,7 +169,7 @@ class DiskReading(Reading):
         FilesystemReading, "File systems", "Each file system by its UUID or source."
     )
     arrays: dict[str, ArrayReading] = instances(
-        ArrayReading, "Arrays", "Disks bound together by md, ZFS or btrfs."
+        ArrayReading, "Arrays", "Disks bound together by md, Unraid, ZFS, btrfs or bcachefs."
     )
     top: tuple[ConsumerReading, ...] | None = records(
         ConsumerReading, "Top", "Who reads and writes the most.", default=None
@@ -231,7 +248,7 @@ class _DiskState:
     content: bytes = b""
     activity: block.Activity | None = None
     work: Work = _UNKNOWN
-    told: tuple[Work, SmartHealth, str | None] | None = None
+    told: tuple[Work, SmartHealth, str | None, bool | None] | None = None
     reading: DeviceReading | None = None
 
 
@@ -246,6 +263,8 @@ class Disk(Subsystem):
         self._filesystems = Filesystems(self)
         self._arrays = Arrays(self, self._filesystems.mount_point)
         self._smart = Smart(self, settings or SmartSettings())
+        self._hidden: Mapping[str, HiddenDisk] = {}
+        self._hidden_readings: dict[str, DeviceReading] = {}
         self._watched: list[_DiskState] = []
         self._names: list[str] = []
         self._fresh = True
@@ -259,11 +278,15 @@ class Disk(Subsystem):
         seconds, self._read_at = now - self._read_at, now
         for watched in self._watched:
             self._work(watched, seconds)
-        busy = {watched.disk.identity for watched in self._watched if watched.work.any}
+        at_work = [watched.disk for watched in self._watched if watched.work.any]
+        busy = {disk.identity for disk in at_work}
         self.apart("smart", lambda: self._smart.read(busy, now))
         devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
+        if self._smart.hidden:
+            devices |= self.apart("controllers", self._behind_controllers) or {}
         filesystems = self.apart("filesystems", lambda: self._filesystems.read(now)) or {}
-        arrays = self.apart("arrays", lambda: self._arrays.read(now, at_work=bool(busy))) or {}
+        names = [disk.name for disk in at_work]
+        arrays = self.apart("arrays", lambda: self._arrays.read(now, names)) or {}
         some, full = self._pressure.read(now)
         return DiskReading(
             busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),
@@ -277,7 +300,11 @@ class Disk(Subsystem):
             pressure_full_percent=full,
             devices=devices,
             filesystems=filesystems,
-            arrays=arrays,
+            arrays={
+                identity: array
+                for identity, array in arrays.items()
+                if self.selection.wanted("arrays", identity, array.label)
+            },
         )
 
     def close(self) -> None:
@@ -287,14 +314,13 @@ class Disk(Subsystem):
 
     def _work(self, watched: _DiskState, seconds: float) -> None:
         """What the disk did since the last read."""
-        name = watched.disk.name
         before = watched.activity
         try:
-            content = self.files.read(block.stat_of(name))
+            content = block.counters(self.files, watched.disk)
             if content == watched.content and before:
                 watched.work = _IDLE if before.queued_milliseconds is not None else _idle(before)
                 return
-            after = block.activity(content, name)
+            after = block.done(content, watched.disk)
         except Exception as error:  # noqa: BLE001  # of one disk: the others go on
             watched.content, watched.activity, watched.work = b"", None, _UNKNOWN
             self._look_at = self._read_at  # it may have been pulled out
@@ -316,12 +342,16 @@ class Disk(Subsystem):
         if names != self._names or self._fresh:
             self._fresh = names != self._names  # once more, when udev has had its say
             self._names = names
-            disks = block.disks(self.files)
-            known = {(item.disk.identity, item.disk.name): item for item in self._watched}
-            self._watched = [
-                known.get((disk.identity, disk.name)) or _DiskState(disk) for disk in disks
+            every = block.disks(self.files)
+            disks = [
+                disk
+                for disk in every
+                if self.selection.wanted("disks", disk.identity, disk.label, disk.name)
             ]
+            known = {_counted_as(item.disk): item for item in self._watched}
+            self._watched = [known.get(_counted_as(disk)) or _DiskState(disk) for disk in disks]
             self._smart.watch(disks, now)
+            self._arrays.watch(every)
         if not self._watched:
             raise AbsentError("no disks to be seen", path="/sys/block")
 
@@ -329,10 +359,11 @@ class Disk(Subsystem):
         disk, work = watched.disk, watched.work
         health = self._smart.health(disk.identity) or _NO_HEALTH
         power = self._smart.power_state(disk.identity, now)
+        reached = self._smart.reached(disk.identity)
         known = watched.reading
-        if known and watched.told == (work, health, power):
+        if known and watched.told == (work, health, power, reached):
             return known
-        watched.told = (work, health, power)
+        watched.told = (work, health, power, reached)
         watched.reading = DeviceReading(
             label=disk.label,
             device=disk.name,
@@ -345,15 +376,53 @@ class Disk(Subsystem):
             latency_milliseconds=work.latency_milliseconds,
             queue_depth=work.queue_depth,
             power_state=power,
+            reachable=reached,
             healthy=health.passed,
             reallocated_sectors=health.reallocated,
             pending_sectors=health.pending,
             media_errors=health.media_errors,
             life_used_percent=health.life_used_percent,
             spare_percent=health.spare_percent,
+            smart_warning=health.warning,
             power_on_seconds=health.power_on_seconds,
         )
         return watched.reading
+
+    def _behind_controllers(self) -> dict[str, DeviceReading]:
+        """The disks that only their controller sees."""
+        if self._hidden is not self._smart.hidden:
+            self._hidden = self._smart.hidden
+            self._hidden_readings = {
+                identity: _hidden_reading(disk)
+                for identity, disk in self._hidden.items()
+                if self.selection.wanted(
+                    "disks", identity, disk.who.label if disk.who else None, disk.name
+                )
+            }
+        return self._hidden_readings
+
+
+def _hidden_reading(disk: HiddenDisk) -> DeviceReading:
+    health = disk.health or _NO_HEALTH
+    return DeviceReading(
+        label=disk.who.label if disk.who else None,
+        device=disk.name,
+        size_bytes=disk.who.size_bytes if disk.who else None,
+        power_state="standby" if disk.asleep else None,
+        healthy=health.passed,
+        reallocated_sectors=health.reallocated,
+        pending_sectors=health.pending,
+        media_errors=health.media_errors,
+        life_used_percent=health.life_used_percent,
+        spare_percent=health.spare_percent,
+        smart_warning=health.warning,
+        power_on_seconds=health.power_on_seconds,
+    )
+
+
+def _counted_as(disk: block.BlockDisk) -> tuple[str, str, tuple[str, ...]]:
+    """Whose counters go on being counted, and from where."""
+    return disk.identity, disk.name, disk.counted
 
 
 def _growth(before: int | None, after: int | None) -> int | None:

@@ -1,8 +1,9 @@
 """File systems: how full each one is, whether it can be written, whether it answers.
 
-Sources: the mount table, statvfs (man 3 statvfs) with the arithmetic of ``df``, and the links of
-``/dev/disk/by-uuid``. What may never answer is asked by a child process, one a mount, and is
-left alone for as long as its child is stuck (``publisher.sources.children`` says why no thread).
+Sources: the mount table, statvfs (man 3 statvfs) with the arithmetic of ``df``, the links of
+``/dev/disk/by-uuid``, and ``last_error_time`` of ext4 (kernel documentation, ABI/testing/
+sysfs-fs-ext4). What may never answer is asked by a child process, one a mount or pool, and is left
+alone for as long as its child is stuck (``publisher.sources.children`` says why no thread).
 """
 
 from __future__ import annotations
@@ -11,16 +12,23 @@ import os
 from dataclasses import dataclass, field
 
 from publisher.contract.metric import Reading, choice, flag, percent, reading, size, text
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import block, mounts
 from publisher.sources.children import Child, find
+from publisher.sources.files import KernelFiles
 from publisher.subsystems.base import Subsystem
 
 _PERIOD = 30.0
+_SOON = 10.0  # until a further look shows whether what was mounted just now stays
 _SLOW_PERIOD = 60.0
 _PATIENCE = 5.0
-# However many servers a machine has mounted, this many questions are under way at once.
+_SILENT_PERIOD = 15.0
+_ON_DEMAND_PERIOD = 1800.0  # longer than most are kept when nobody comes
+_VAGUE = frozenset({"/dev/fuse", "fuse", "none"})  # sources that tell nobody from others
+# However many servers a machine has mounted, this many questions are under way at once, those
+# that are stuck not counted, of which there may be so many.
 _CHILDREN = 4
+_MOST_STUCK = 32
 
 
 @reading
@@ -33,7 +41,10 @@ class FilesystemReading(Reading):
         "Source", "The device or server that holds it.", triggers=False, diagnostic=True
     )
     state: str | None = choice(
-        "State", "Whether it answers when asked for its figures.", options=("ok", "not_answering")
+        "State",
+        "Whether it answers when asked for its figures. Failed: it answers with an error, or the "
+        "kernel has met one in it.",
+        options=("ok", "not_answering", "failed"),
     )
     read_only: bool | None = flag(
         "Read-only", "It cannot be written, by wish or since the kernel met an error."
@@ -80,13 +91,15 @@ class Figures:
 
     @classmethod
     def parse(cls, status: int, answer: bytes, path: str) -> Figures:
-        """From the exit status of ``stat --file-system`` and what it printed for ``STAT_FORMAT``.
+        """From the exit status of ``stat --file-system`` and the numbers of ``_STAT_FORMAT``.
 
         Raises:
+            AbsentError: it is not there.
+            DeniedError: this user may not ask it.
             SourceError: it failed, or printed something else.
         """
         if status != 0:
-            raise SourceError("tells no figures", path=path)
+            raise _refusal(answer, path)
         try:
             return cls(*map(int, answer.split()))
         except (TypeError, ValueError):
@@ -103,26 +116,73 @@ class Figures:
         )
 
 
-STAT_FORMAT = "%b %f %a %S %c %d"
+_STAT_FORMAT = "%b %f %a %S %c %d %n"
 
 
 @dataclass(slots=True)
 class _Slow:
-    """A file system that may never answer: what it last said, and the child that asks it."""
+    """What may never answer: file systems of one server or pool, which a child asks together.
 
-    figures: Figures | None = None
-    failure: SourceError | None = None
+    Attributes:
+        period: seconds between two questions.
+        points: where each is mounted, by identity.
+        figures: what each said last.
+        failures: why it did not.
+        asked: when that was, in monotonic seconds.
+        asked_of: which they were.
+        silent: the child has waited for too long.
+    """
+
+    period: float = _SLOW_PERIOD
+    points: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, Figures] = field(default_factory=dict)
+    failures: dict[str, SourceError] = field(default_factory=dict)
     child: Child | None = None
     asked: float = float("-inf")
+    asked_of: frozenset[str] = frozenset()
     silent: bool = False
+
+    def hear(self, code: int, output: bytes, root: str) -> None:
+        """Takes what ``stat`` printed: a line for each that answered, and for each error."""
+        self.silent = False
+        self.figures, self.failures = {}, {}
+        lines = output.split(b"\n")
+        named = {row[6]: row[:6] for line in lines if len(row := line.split(b" ", 6)) == 7}
+        for identity, point in self.points.items():
+            if identity not in self.asked_of:
+                continue
+            path = os.fsencode(root + point)
+            try:
+                if path in named:
+                    found = Figures.parse(0, b" ".join(named[path]), point)
+                elif len(self.asked_of) == 1:  # its name may have lines of its own
+                    told = output if code else b" ".join(output.split(b" ", 6)[:6])
+                    found = Figures.parse(code, told, point)
+                else:
+                    about = next((line for line in lines if path in line), b"")
+                    found = Figures.parse(1, about, point)
+            except SourceError as error:
+                self.failures[identity] = error
+            else:
+                self.figures[identity] = found
 
 
 @dataclass(slots=True)
 class _Table:
-    """The mount table as it was when it last changed."""
+    """The mount table as it was when it last changed.
+
+    Attributes:
+        content: of the kernel's file.
+        mounts: by identity.
+        new: identities of what was not there before: it may come and go with a program, and
+            becomes one of the mounts when it is still there at the next look.
+        hidden: mount points that cannot be asked from inside this container.
+    """
 
     content: bytes = b""
     mounts: dict[str, mounts.Mount] = field(default_factory=dict)
+    new: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
 
 class Filesystems:
@@ -134,7 +194,10 @@ class Filesystems:
         self._table = _Table()
         self._slow: dict[str, _Slow] = {}
         self._left: list[Child] = []
+        self._unasked: SourceError | None = None
         self._figures: dict[str, Figures] = {}
+        self._failed: set[str] = set()
+        self._devices: dict[str, str] = {}
         self._next = float("-inf")
         self._readings: dict[str, FilesystemReading] = {}
 
@@ -142,8 +205,8 @@ class Filesystems:
         """The newest reading of each."""
         changed = self._ask(now)
         if now >= self._next:
-            self._next = now + _PERIOD
             self._take(self._subsystem.part("mounts", self._look) or _Table())
+            self._next = now + (_SOON if self._table.new else _PERIOD)
             self._left = [child for child in self._left if child.poll() is None]
             self._measure()
             changed = True
@@ -155,48 +218,86 @@ class Filesystems:
         return self._readings
 
     def mount_point(self, identity: str) -> str | None:
-        """Where a file system is mounted; ``None`` if it is not, or if asking it may hang."""
+        """Where a file system is mounted; ``None`` if it is not, or cannot be asked at once."""
         mount = self._table.mounts.get(identity)
-        return None if mount is None or mount.slow else mount.point
+        if mount is None or mount.slow or mount.point in self._table.hidden:
+            return None
+        return mount.point
 
     def close(self) -> None:
         for child in (*self._left, *(slow.child for slow in self._slow.values() if slow.child)):
             child.leave()
 
     def _look(self) -> _Table:
+        before = self._table
         content = mounts.table(self._files)
-        if content == self._table.content:
-            return self._table
-        return _Table(content, self._identified(mounts.data(mounts.parse(content))))
+        hidden = before.hidden
+        if self._files.root:  # what is seen from inside a container changes by itself
+            hidden = frozenset(mounts.hidden(self._files, before.mounts.values()))
+        if content == before.content and not before.new and hidden == before.hidden:
+            return before
+        found = mounts.data(mounts.parse(content))
+        named = self._wanted(self._identified(mounts.failures(self._files, found)))
+        new: frozenset[str] = frozenset()
+        if before.content:
+            new = frozenset(named.keys() - before.mounts.keys() - before.new)
+        kept = {identity: mount for identity, mount in named.items() if identity not in new}
+        return _Table(content, kept, new, frozenset(mounts.hidden(self._files, kept.values())))
 
     def _take(self, table: _Table) -> None:
         if table is self._table:
             return
         self._table = table
-        slow = {
-            identity for identity, mount in table.mounts.items() if mount.slow and self._files.live
-        }
-        for identity in self._slow.keys() - slow:
-            if child := self._slow.pop(identity).child:
+        self._devices.clear()
+        points: dict[str, dict[str, str]] = {}
+        for identity, mount in table.mounts.items():
+            if mount.slow and self._files.live and mount.point not in table.hidden:
+                points.setdefault(_server(identity, mount), {})[identity] = mount.point
+        for server in self._slow.keys() - points.keys():
+            if child := self._slow.pop(server).child:
                 child.kill()
                 self._left.append(child)
-        for identity in slow:
-            self._slow.setdefault(identity, _Slow())
+        for server, members in points.items():
+            slow = self._slow.setdefault(server, _Slow())
+            if members.keys() - slow.points.keys():
+                slow.asked = float("-inf")  # the new ones want to be asked
+            slow.points = members
+            on_demand = any(table.mounts[identity].on_demand for identity in members)
+            slow.period = _ON_DEMAND_PERIOD if on_demand else _SLOW_PERIOD
         self._tell()
 
+    def _wanted(self, found: dict[str, mounts.Mount]) -> dict[str, mounts.Mount]:
+        wanted = self._subsystem.selection.wanted
+        return {
+            identity: mount
+            for identity, mount in found.items()
+            if wanted("filesystems", identity, mount.point, mount.source, mount.type)
+        }
+
     def _identified(self, found: list[mounts.Mount]) -> dict[str, mounts.Mount]:
-        uuids = block.uuids(self._files)
-        disks = block.disks(self._files)
-        named: dict[str, mounts.Mount] = {}
-        for mount in found:
-            named.setdefault(self._identity(mount, uuids, disks), mount)
-        return named
+        """By identity; those that are known already keep theirs."""
+        known = {_place(mount): identity for identity, mount in self._table.mounts.items()}
+        names = {mount.point: known.get(_place(mount)) for mount in found}
+        if None in names.values():
+            uuids = block.uuids(self._files)
+            disks = block.disks(self._files)
+            taken = set(names.values())
+            # Users choose what a FUSE file system says that it was made of.
+            for mount in sorted(found, key=lambda mount: mount.slow):
+                if names[mount.point] is None:
+                    meant = self._identity(mount, uuids, disks)
+                    # A snapshot has the UUID of what it was taken of; many say no more than that
+                    # they are FUSE.
+                    possible = (meant, mount.source, mount.point)
+                    names[mount.point] = next((one for one in possible if one not in taken), None)
+                    taken.add(names[mount.point])
+        return {identity: mount for mount in found if (identity := names[mount.point])}
 
     def _identity(
         self, mount: mounts.Mount, uuids: dict[str, str], disks: list[block.BlockDisk]
     ) -> str:
         """By UUID; else by place on a disk that has an identity; else by what was mounted."""
-        source = self._files.link(mount.source) if mount.source.startswith("/dev/") else None
+        source = self._files.link(mount.source) if mounts.is_device(mount) else None
         name = block.name_of(self._files, mount.device) or (source or "").rpartition("/")[2]
         if mount.type == "btrfs":  # any of its devices may have been named, one has the link
             for uuid in self._files.names("/sys/fs/btrfs"):
@@ -204,75 +305,102 @@ class Filesystems:
                     return uuid
         if name in uuids:
             return uuids[name]
-        return (name and block.part_of(self._files, name, disks)) or mount.source
+        if name and (place := block.part_of(self._files, name, disks)):
+            return place
+        return mount.point if mount.source in _VAGUE else mount.source
 
     def _measure(self) -> None:
         """Asks those that answer at once."""
         self._figures.clear()
-        failure: SourceError | None = None
+        self._failed.clear()
+        failure: SourceError | None = _not_seen(self._table.hidden)
         for identity, mount in self._table.mounts.items():
-            if mount.slow:
+            if mount.slow or mount.point in self._table.hidden:
                 continue
             try:
-                self._figures[identity] = Figures.of(self._files.statvfs(mount.point))
+                self._figures[identity] = self._measured(mount)
+                if self._met_an_error(mount):
+                    self._failed.add(identity)
             except SourceError as error:
                 failure = error
+                if _is_failing(error):
+                    self._failed.add(identity)
         self._subsystem.health["disk.filesystems"] = failure
+
+    def _measured(self, mount: mounts.Mount) -> Figures:
+        figures = Figures.of(self._files.statvfs(mount.point))
+        # XFS that was shut down after an error tells its figures, and nothing else.
+        if mount.type == "xfs" and self._files.live and not self._files.exists(mount.point):
+            raise SourceError("its folder cannot be read", path=mount.point)
+        return figures
+
+    def _met_an_error(self, mount: mounts.Mount) -> bool:
+        """Whether ext4 has recorded an error since the machine was started.
+
+        From Linux 6.12 to 6.14 it tells in no other way that it stopped; and it may have been
+        told to go on in spite of errors.
+        """
+        if mount.type != "ext4":
+            return False
+        if mount.device not in self._devices:
+            self._devices[mount.device] = block.name_of(self._files, mount.device) or ""
+        try:
+            at = self._files.integer(f"/sys/fs/ext4/{self._devices[mount.device]}/last_error_time")
+        except SourceError:
+            return False
+        return at > 0 and at > _booted(self._files)
 
     def _ask(self, now: float) -> bool:
         """Looks after the children; whether any file system has new figures or fell silent."""
         if not self._slow:
             return False
         changed = False
-        running = sum(slow.child is not None for slow in self._slow.values())
-        for identity, slow in self._slow.items():
+        asking = [slow for slow in self._slow.values() if slow.child]
+        running = sum(not slow.silent for slow in asking)
+        stuck = len(asking) - running
+        for slow in self._slow.values():
             if slow.child:
                 answer = slow.child.poll()
                 if answer is not None:
                     slow.child = None
-                    running -= 1
-                    changed |= self._settle(slow, answer, self._table.mounts[identity].point)
+                    changed |= self._settle(slow, answer)
                 elif now - slow.asked >= _PATIENCE and not slow.silent:
                     slow.child.kill()  # lets go of NFS; a FUSE server's debtor stays stuck
                     slow.silent = changed = True
-                    slow.figures = None
-            elif now - slow.asked >= _SLOW_PERIOD and running < _CHILDREN:
+                    slow.figures = {}
+            elif running < _CHILDREN and stuck < _MOST_STUCK and _is_due(slow, now):
                 slow.asked = now
-                running += self._start(slow, self._table.mounts[identity].point)
+                running += self._start(slow)
         self._tell()
         return changed
 
-    def _start(self, slow: _Slow, point: str) -> bool:
+    def _start(self, slow: _Slow) -> bool:
+        points = [self._files.root + point for point in slow.points.values()]
         try:
             program = find("stat")
             if program is None:
-                raise AbsentError("no program `stat` to ask with", path=point)
-            slow.child = Child([program, "-f", "-c", STAT_FORMAT, self._files.root + point])
+                raise AbsentError("no program `stat` to ask with", path=points[0])
+            slow.child = Child([program, "-f", "-c", _STAT_FORMAT, *points], complaints=True)
         except SourceError as error:
-            slow.failure = error
+            self._unasked = error
             return False
+        self._unasked = None
+        slow.asked_of = frozenset(slow.points)
         return True
 
-    @staticmethod
-    def _settle(slow: _Slow, answer: tuple[int, bytes], point: str) -> bool:
+    def _settle(self, slow: _Slow, answer: tuple[int, bytes]) -> bool:
         code, output = answer
         if slow.silent and code < 0:  # killed by us: nothing new
             return False
-        slow.silent = False
-        slow.figures, slow.failure = None, None
-        try:
-            slow.figures = Figures.parse(code, output, point)
-        except SourceError as error:
-            slow.failure = error
+        slow.hear(code, output, self._files.root)
         return True
 
     def _tell(self) -> None:
         silent = sorted(
-            self._table.mounts[identity].point
-            for identity, slow in self._slow.items()
-            if slow.silent
+            point for slow in self._slow.values() if slow.silent for point in slow.points.values()
         )
-        failure = next((slow.failure for slow in self._slow.values() if slow.failure), None)
+        failures = (error for slow in self._slow.values() for error in slow.failures.values())
+        failure = next(failures, self._unasked if self._slow else None)
         if silent:
             failure = SourceError(
                 f"no answer for {_PATIENCE:g} s",
@@ -282,9 +410,14 @@ class Filesystems:
         self._subsystem.health["disk.remote_filesystems"] = failure
 
     def _reading(self, identity: str, mount: mounts.Mount) -> FilesystemReading:
-        slow = self._slow.get(identity)
-        figures = slow.figures if slow else self._figures.get(identity)
-        state = "not_answering" if slow and slow.silent else "ok" if figures else None
+        slow = self._slow.get(_server(identity, mount))
+        figures = slow.figures.get(identity) if slow else self._figures.get(identity)
+        refused = slow.failures.get(identity) if slow else None
+        state = "ok" if figures else None
+        if slow and slow.silent:
+            state = "not_answering"
+        elif mount.failed or identity in self._failed or (refused and _is_failing(refused)):
+            state = "failed"
         if figures is None or not figures.plausible:
             return FilesystemReading(
                 label=mount.point,
@@ -307,6 +440,55 @@ class Filesystems:
             available_bytes=available,
             inodes_used_percent=_percent(figures.inodes - figures.inodes_free, figures.inodes_free),
         )
+
+
+def _booted(files: KernelFiles) -> int:
+    """When the machine was started, in seconds since the epoch; far ahead where it tells not."""
+    try:
+        _, _, rest = files.read("/proc/stat").partition(b"\nbtime ")
+        return int(rest.partition(b"\n")[0])
+    except (SourceError, ValueError):
+        return 1 << 62
+
+
+def _server(identity: str, mount: mounts.Mount) -> str:
+    """Whoever answers for a file system: datasets of one pool are asked together."""
+    return f"pool {mount.source.partition('/')[0]}" if mount.type == "zfs" else identity
+
+
+def _place(mount: mounts.Mount) -> tuple[str, str, str]:
+    return mount.device, mount.point, mount.source
+
+
+def _is_due(slow: _Slow, now: float) -> bool:
+    """One that did not answer is asked again soon: that may have been a moment's trouble."""
+    return now - slow.asked >= (_SILENT_PERIOD if slow.silent else slow.period)
+
+
+def _is_failing(error: SourceError) -> bool:
+    """Whether the file system is in trouble, not just out of reach for us."""
+    return not isinstance(error, AbsentError | DeniedError)
+
+
+def _refusal(answer: bytes, path: str) -> SourceError:
+    """What ``stat`` says when it fails: last the words of the error."""
+    words = answer.strip().rpartition(b": ")[2][:60].decode("ascii", "replace")
+    if words in {"Permission denied", "Operation not permitted"}:
+        return DeniedError("this user may not ask it", path=path)
+    if words == "No such file or directory":
+        return AbsentError("not on this machine", path=path)
+    return SourceError(f"tells no figures: {words}" if words else "tells no figures", path=path)
+
+
+def _not_seen(hidden: frozenset[str]) -> SourceError | None:
+    if not hidden:
+        return None
+    return AbsentError(
+        "not seen from inside this container",
+        path=", ".join(sorted(hidden)[:3]),
+        remedy="bind the host's root folder, with all that is mounted below it, as "
+        "docker-compose.yml does",
+    )
 
 
 def _percent(used: int, free: int) -> float | None:

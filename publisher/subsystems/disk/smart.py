@@ -7,21 +7,38 @@ spin it up before its power mode is looked at (smartctl(8), option -n). So the q
 until the kernel has just seen the disk serve a request: its timer has then been restarted by
 that request, not by us. A disk that is not used is never asked.
 
+Disks that the kernel does not show stand behind a RAID controller: ``smartctl --scan`` asks a
+MegaRAID or PERC for those it has, without touching one; of others the user names them
+(``smart_devices``). A USB bridge that smartctl does not know is asked as most may be (``-d sat``).
+
 The kernel itself knows a disk asleep only where it put it to sleep (``power/runtime_status``,
 kernel documentation, power/runtime_pm); reading that disturbs nothing.
 """
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
 
 from publisher.config.setting import setting
-from publisher.errors import MALFORMED, AbsentError, DeniedError, SourceError
+from publisher.errors import AbsentError, SourceError
 from publisher.sources import block
 from publisher.sources.children import Child, find
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.disk.smart_health import (
+    NO_ANSWER,
+    DiskIdentity,
+    SmartHealth,
+    complaints,
+    diagnosis,
+    emmc,
+    identity,
+    scanned,
+)
+
+__all__ = ["POWER_STATES", "HiddenDisk", "Smart", "SmartHealth", "SmartSettings", "diagnosis"]
 
 POWER_STATES = ("active", "idle", "standby")
 
@@ -31,10 +48,15 @@ _IDLE_AFTER = 1200.0
 _PATIENCE = 60.0
 _LOOK_PERIOD = 10.0
 _STANDBY_STATUS = 3
-# The bits of smartctl's exit status that mean no answer (smartctl(8), EXIT STATUS).
-_NO_ANSWER = 0b11
 _ASKED = ("sd", "hd", "nvme")
-_LARGEST_COUNT = 1 << 32
+_NAMED = re.compile(r"(/dev/\S+)(?:\s+-d\s+(\S+))?")
+# Types that pick one of the disks behind a controller, by its number there.
+_BEHIND = re.compile(
+    r"(?:\w+\+)?(?:megaraid|cciss|areca|3ware|hpt|aacraid|sssraid|jmb39x(?:-q\d?)?|jms56x),.+"
+)
+# What SCSI and NVMe call a disk that the kernel has given up (scsi_sysfs.c, nvme/host/sysfs.c).
+_GIVEN_UP = ("offline", "transport-offline", "dead")
+_MEGARAID = re.compile(r"(?:\w+\+)?megaraid,\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +69,12 @@ class SmartSettings:
         minimum=0,
         maximum=10080,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SmartHealth:
-    """What a disk says of itself; ``None`` for what its kind does not tell."""
-
-    passed: bool | None = None
-    reallocated: int | None = None
-    pending: int | None = None
-    media_errors: int | None = None
-    life_used_percent: float | None = None
-    spare_percent: float | None = None
-    power_on_seconds: int | None = None
+    smart_devices: tuple[str, ...] = setting(
+        (),
+        "Disks that smartctl has to be told how to ask, each as in smartd.conf: those behind a "
+        "RAID controller that is no MegaRAID or PERC, and behind some USB bridges.",
+        example='["/dev/sda -d cciss,0", "/dev/sg2 -d areca,1/2", "/dev/sdc -d usbjmicron"]',
+    )
 
 
 @dataclass(slots=True)
@@ -73,7 +88,50 @@ class _SmartState:
     health: SmartHealth | None = None
     asleep: bool = False
     runtime_status: str = ""
+    reached: bool | None = None
+    tells_state: bool = True  # its driver says whether it is reached
     looked: float = float("-inf")
+    type: str = ""  # what smartctl takes it for, where it has to be told
+    guessed: bool = False
+    controller: bool = False  # other disks stand behind it
+
+    @property
+    def device(self) -> str:
+        return f"/dev/{self.disk.name}"
+
+
+@dataclass(slots=True)
+class HiddenDisk:
+    """A disk behind a controller, which the kernel does not show.
+
+    Attributes:
+        device: through which it is asked.
+        type: what smartctl has to be told to ask this one.
+        named: by the user, not by its controller.
+        who: who it says that it is; ``None`` until it does.
+    """
+
+    device: str
+    type: str
+    named: bool
+    asked: float = float("-inf")
+    who: DiskIdentity | None = None
+    health: SmartHealth | None = None
+    asleep: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.device} {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is being asked: a disk for its health, or a controller for its disks."""
+
+    child: Child
+    of: _SmartState | HiddenDisk
+    scan: bool
+    began: float
 
 
 class Smart:
@@ -84,9 +142,18 @@ class Smart:
         self._files = subsystem.files
         self._period = settings.smart_minutes * 60
         self._states: dict[str, _SmartState] = {}
-        self._child: Child | None = None
-        self._asking: _SmartState | None = None
+        self._types: dict[str, str] = {}
+        self._hidden: dict[str, HiddenDisk] = {}
+        self.hidden: Mapping[str, HiddenDisk] = MappingProxyType({})
+        """Disks behind controllers that have said who they are, by identity; another mapping
+        whenever one of them has said something."""
+        self._question: _Question | None = None
         self._due = float("inf")
+        for words in settings.smart_devices:
+            try:
+                self._take_setting(words)
+            except SourceError as error:
+                subsystem.health["disk.smart_devices"] = error
 
     def watch(self, disks: list[block.BlockDisk], now: float) -> None:
         """The disks that there are now."""
@@ -97,15 +164,23 @@ class Smart:
         for disk in disks:
             state = self._states[disk.identity]
             # Its kernel name may have changed, and with it what was known of it.
-            state.disk, state.looked = disk, float("-inf")
+            state.disk, state.looked, state.tells_state = disk, float("-inf"), True
+            state.type = self._types.get(state.device, state.type)
+            if state.health is None and disk.name.startswith("mmcblk"):
+                # The kernel read it when it found the card, and does not again.
+                folder = f"/sys/block/{disk.name}/device"
+                told = (
+                    self._files.hint(f"{folder}/{name}") for name in ("life_time", "pre_eol_info")
+                )
+                state.health = emmc(*told)
         self._reckon()
 
     def read(self, busy: set[str], now: float) -> None:
         """Takes an answer that has come, and asks one of the disks that have just been busy."""
-        for identity in busy:
-            state = self._states[identity]
+        for who in busy:
+            state = self._states[who]
             state.busy_at, state.asleep = now, False
-        if self._child:
+        if self._question:
             self._subsystem.part("smart", lambda: self._attend(now))
         elif busy and now >= self._due and self._files.live:
             self._subsystem.part("smart", lambda: self._ask(busy, now))
@@ -119,7 +194,11 @@ class Smart:
         name = state.disk.name
         if now - state.looked >= _LOOK_PERIOD:
             state.looked = now
-            state.runtime_status = self._runtime_status(name)
+            state.runtime_status = self._word(name, "power/runtime_status")
+            if state.tells_state:
+                word = self._word(name, "state")
+                state.tells_state = bool(word)
+                state.reached = word not in _GIVEN_UP if word else None
         status = state.runtime_status
         if status == "suspended" or state.asleep:
             return "standby"
@@ -128,132 +207,135 @@ class Smart:
             return "idle" if now - since >= _IDLE_AFTER else "active"
         return "active" if status == "active" else None
 
-    def close(self) -> None:
-        if self._child:
-            self._child.leave()
+    def reached(self, identity: str) -> bool | None:
+        """Whether the kernel still reaches it, as of the last look at its power state."""
+        return self._states[identity].reached
 
-    def _runtime_status(self, name: str) -> str:
+    def close(self) -> None:
+        if self._question:
+            self._question.child.leave()
+
+    def _word(self, name: str, attribute: str) -> str:
         try:
-            return self._files.text(f"/sys/block/{name}/device/power/runtime_status")
+            return self._files.text(f"/sys/block/{name}/device/{attribute}")
         except SourceError:
             return ""
+
+    def _take_setting(self, words: str) -> None:
+        match = _NAMED.fullmatch(words.strip())
+        if match is None:
+            raise SourceError(
+                f"{words!r} is no device with its type",
+                remedy='such as smart_devices = ["/dev/sda -d cciss,0"]',
+            )
+        if match[2] and _BEHIND.fullmatch(match[2]):
+            disk = HiddenDisk(match[1], match[2], named=True)
+            self._hidden[disk.name] = disk
+        elif match[2]:
+            self._types[match[1]] = match[2]
 
     def _reckon(self) -> None:
         """When a disk can be asked next."""
         able = [
-            state.asked + self._period
-            for state in self._states.values()
-            if state.disk.name.startswith(_ASKED)
+            state.asked for state in self._states.values() if state.disk.name.startswith(_ASKED)
         ]
-        self._due = min(able) if able and self._period else float("inf")
+        behind = [disk.asked for disk in self._hidden.values()]
+        asks = able and self._period
+        self._due = min(*able, *behind, float("inf")) + self._period if asks else float("inf")
 
     def _ask(self, busy: set[str], now: float) -> None:
-        due = [
+        """Asks who has waited the longest: of the disks at work, and of those behind them."""
+        at_work = [
             state
             for identity in busy
             if (state := self._states[identity]).disk.name.startswith(_ASKED)
-            and now - state.asked >= self._period
         ]
+        controlled = any(state.controller for state in at_work)
+        behind = [disk for disk in self._hidden.values() if at_work and (disk.named or controlled)]
+        able: list[_SmartState | HiddenDisk] = [*at_work, *behind]
+        due = [each for each in able if now - each.asked >= self._period]
         if not due:
             return
-        state = min(due, key=lambda state: (state.asked, state.disk.identity))
-        state.asked = now
+        asked = min(due, key=lambda each: (each.asked, each.device))
+        asked.asked = now
         self._reckon()
         program = find("smartctl")
         if program is None:
             raise AbsentError("smartctl is not installed", remedy="install smartmontools")
-        device = f"{self._files.root}/dev/{state.disk.name}"
-        self._asking = state
-        self._child = Child(
-            [program, "--json=c", f"--nocheck=standby,{_STANDBY_STATUS}", "-H", "-A", device]
-        )
+        scan = isinstance(asked, _SmartState) and asked.controller
+        arguments = ["--scan"] if scan else self._arguments(asked)
+        child = Child([program, "--json=c", *arguments])
+        self._question = _Question(child, asked, scan, now)
+
+    def _arguments(self, asked: _SmartState | HiddenDisk) -> list[str]:
+        return [
+            f"--nocheck=standby,{_STANDBY_STATUS}",
+            *(["-i"] if isinstance(asked, HiddenDisk) else []),
+            "-H",
+            "-A",
+            *(["-d", asked.type] if asked.type else []),
+            self._files.root + asked.device,
+        ]
 
     def _attend(self, now: float) -> None:
-        child, state = self._child, self._asking
-        if child is None or state is None:
+        question = self._question
+        if question is None:
             return
-        answer = child.poll()
+        answer = question.child.poll()
         if answer is not None:
-            self._child = self._asking = None
-            if answer[0] == _STANDBY_STATUS:
-                state.asleep = True
-            else:
-                state.health = diagnosis(*answer, device=state.disk.name) or state.health
-        elif now - state.asked > _PATIENCE:
-            child.kill()
-            raise SourceError(f"no answer for {_PATIENCE:g} s", path=f"smartctl {state.disk.name}")
+            self._question = None
+            self._take(question, *answer)
+        elif now - question.began > _PATIENCE:
+            question.child.kill()
+            name = question.of.device.removeprefix("/dev/")
+            raise SourceError(f"no answer for {_PATIENCE:g} s", path=f"smartctl {name}")
 
+    def _take(self, question: _Question, status: int, answer: bytes) -> None:
+        of = question.of
+        if question.scan:
+            self._found(scanned(answer))
+        elif status == _STANDBY_STATUS:
+            of.asleep = True
+        elif isinstance(of, HiddenDisk):
+            of.asleep = False
+            of.health = diagnosis(status, answer, device=of.name) or of.health
+            of.who = identity(answer) or of.who
+            self._show()
+        elif not self._must_be_told(of, complaints(answer)):
+            if of.guessed and status & NO_ANSWER:
+                return  # it was no more than a guess
+            of.health = diagnosis(status, answer, device=of.disk.name) or of.health
 
-def diagnosis(status: int, answer: bytes, *, device: str = "") -> SmartHealth | None:
-    """What ``smartctl --json`` said; ``None`` when the device has no SMART to speak of.
+    def _must_be_told(self, state: _SmartState, words: str) -> bool:
+        """Whether smartctl has to be told what the disk is; then it is asked anew."""
+        if "-d megaraid" in words:
+            state.controller = True
+        elif "Unknown USB bridge" in words and not state.type:
+            state.type, state.guessed = "sat", True
+        else:
+            return False
+        state.asked = float("-inf")
+        self._reckon()
+        return True
 
-    Raises:
-        DeniedError: this user may not ask.
-        SourceError: it did not answer in its JSON.
-    """
-    path = f"smartctl {device}".strip()
-    try:
-        told = json.loads(answer)
-        words = " ".join(
-            str(message.get("string", "")) for message in told["smartctl"].get("messages", ())
+    def _found(self, listed: Iterable[tuple[str, str]]) -> None:
+        """Takes the disks that controllers have, and forgets those that they have no more."""
+        there = [
+            HiddenDisk(device, kind, named=False)
+            for device, kind in listed
+            if _MEGARAID.fullmatch(kind)
+        ]
+        named = {name: disk for name, disk in self._hidden.items() if disk.named}
+        self._hidden = named | {disk.name: self._hidden.get(disk.name, disk) for disk in there}
+        self._show()
+        self._reckon()
+
+    def _show(self) -> None:
+        # A controller may show a disk as it is, besides.
+        self.hidden = MappingProxyType(
+            {
+                disk.who.identity: disk
+                for disk in self._hidden.values()
+                if disk.who and disk.who.identity not in self._states
+            }
         )
-    except MALFORMED:
-        raise SourceError(
-            f"ended with status {status} and no JSON",
-            path=path,
-            remedy="smartctl speaks JSON since 7.0",
-        ) from None
-    if status < 0 or status & _NO_ANSWER:
-        if "denied" in words or "not permitted" in words:
-            raise DeniedError(
-                "this user may not ask disks",
-                path=path,
-                remedy="run as root, or grant CAP_SYS_RAWIO and CAP_SYS_ADMIN",
-            )
-        if "Unable to detect device type" in words or "Unknown USB bridge" in words:
-            return None
-        raise SourceError(words or f"ended with status {status}", path=path)
-    return _health(told)
-
-
-def _health(told: dict[str, Any]) -> SmartHealth:
-    nvme = _table(told, "nvme_smart_health_information_log")
-    attributes = {
-        row["id"]: _count(_table(row, "raw").get("value"))
-        for row in _rows(_table(told, "ata_smart_attributes").get("table"))
-        if isinstance(row.get("id"), int)
-    }
-    hours = _count(_table(told, "power_on_time").get("hours"))
-    passed = _table(told, "smart_status").get("passed")
-    used = _count(nvme.get("percentage_used"))
-    if used is None:
-        used = _count(_table(told, "endurance_used").get("current_percent"))
-    return SmartHealth(
-        passed=passed if isinstance(passed, bool) else None,
-        reallocated=_first(attributes.get(5), _count(told.get("scsi_grown_defect_list"))),
-        pending=attributes.get(197),
-        media_errors=_first(_count(nvme.get("media_errors")), attributes.get(198)),
-        life_used_percent=used,
-        spare_percent=_count(nvme.get("available_spare")),
-        power_on_seconds=None if hours is None else hours * 3600,
-    )
-
-
-def _table(told: dict[str, Any], name: str) -> dict[str, Any]:
-    value = told.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _rows(value: Any) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def _count(value: Any) -> int | None:
-    """A count that can be one: makers pack other things into the raw numbers of some disks."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT:
-        return value
-    return None
-
-
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)

@@ -9,17 +9,19 @@ come round in secret.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from publisher.config.documents import load_json
 from publisher.config.state_folder import save
+from publisher.contract.possible import POSSIBLE
+from publisher.contract.units import Unit
 from publisher.errors import MALFORMED, SourceError
 from publisher.sources.files import KernelFiles
-from publisher.sources.hwmon import STRONGEST
 
+_STRONGEST = POSSIBLE[Unit.WATTS][1]
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _FILE = "energy.json"
 _JOULES = 3.6e6  # in a kilowatt-hour
@@ -60,7 +62,7 @@ class Meter:
             grown += span
         watts = grown / 1e6 / (now - at)
         # More than that, or less than nothing: the counter was set to 0, as by a suspend.
-        if 0 <= watts <= STRONGEST:
+        if 0 <= watts <= _STRONGEST:
             self.watts = watts
             self.kilowatt_hours += grown / 1e6 / _JOULES
 
@@ -69,7 +71,12 @@ class Meter:
         at = self.at
         self.at = now if watts is not None else None
         self.watts = watts
-        if watts is not None and at is not None and 0 < now - at <= _LONGEST_GAP_SECONDS:
+        if (
+            watts is not None
+            and watts >= 0
+            and at is not None
+            and 0 < now - at <= _LONGEST_GAP_SECONDS
+        ):
             self.kilowatt_hours += watts * (now - at) / _JOULES
 
 
@@ -83,7 +90,9 @@ class Meters:
         except SourceError:
             self._boot = ""
         self._meters: dict[str, Meter] = {}
+        self._loaded: dict[str, float] = {}
         self._saved: dict[str, float] = {}
+        self._added: dict[tuple[str, str], float] = {}
         self._save_at: float | None = None
         self.problem: SourceError | None = None
         """Why the counts cannot be kept; ``None`` when they can."""
@@ -92,6 +101,24 @@ class Meters:
     def of(self, identity: str) -> Meter:
         """The meter of a name, at 0 when it was never seen."""
         return self._meters.setdefault(identity, Meter())
+
+    def total(self, identity: str, parts: Iterable[str]) -> float | None:
+        """Kilowatt-hours that parts have counted together; those that are gone keep theirs.
+
+        Args:
+            identity: the sum's own meter.
+            parts: the meters that make it up now; ``None`` where there are none.
+        """
+        names = list(parts)
+        if not names:
+            return None
+        meter, since = self.of(identity), self._loaded if identity in self._loaded else {}
+        for name in names:
+            count = self.of(name).kilowatt_hours
+            before = self._added.get((identity, name), since.get(name, 0.0))
+            meter.kilowatt_hours += max(count - before, 0.0)
+            self._added[identity, name] = count
+        return meter.kilowatt_hours
 
     def save(self, now: float, *, due: bool = False) -> None:
         """Writes the counts when half an hour has passed, or at once.
@@ -149,7 +176,8 @@ class Meters:
         except MALFORMED:
             self._meters = {}
             self.problem = SourceError("is damaged; energy counts start at 0", path=self._path)
-        self._saved = {name: meter.kilowatt_hours for name, meter in self._meters.items()}
+        self._loaded = {name: meter.kilowatt_hours for name, meter in self._meters.items()}
+        self._saved = dict(self._loaded)
 
 
 def _meter(kept: Mapping[str, Any], *, same_boot: bool) -> Meter:

@@ -1,20 +1,24 @@
 """Power: what the processor and the machine draw, what it runs on, and how long that lasts.
 
 Sources: RAPL counters (``publisher.sources.powercap``), power and energy channels of hwmon,
-``/sys/class/power_supply``, a NUT server on this machine, a Raspberry Pi's under-voltage bit.
+``/sys/class/power_supply``, NUT servers here and elsewhere, a Raspberry Pi's under-voltage bit.
 Power of graphics cards is the gpu topic's.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from publisher.contract.metric import (
+    Metric,
     Reading,
     flag,
     instances,
     kilowatt_hours,
+    metric_of,
     percent,
     reading,
     text,
@@ -24,27 +28,31 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, nut, powercap, supplies
 from publisher.sources.supplies import Supply
 from publisher.subsystems.base import Subsystem, total
+from publisher.subsystems.doubts import plausible
 from publisher.subsystems.power.meters import Meter, Meters
 from publisher.subsystems.power.supply import (
     SupplyReading,
     charge,
     drawn,
     on_battery,
+    silent,
     supply_reading,
     ups_reading,
     ups_watts,
 )
+from publisher.subsystems.power.whole import adds_up, rank
 from publisher.subsystems.thermal.throttling import firmware_word, throttled_word, under_voltage
 
 # Batteries answer through the slow controller that also serves the keyboard.
 _SUPPLY_SECONDS = 10.0
 _NUT_SECONDS = 30.0
+_TROUBLED_NUT_SECONDS = 10.0
 _NO_NUT_SECONDS = 300.0
 _RESCAN_SECONDS = 300.0
-# Chips that measure the processor where RAPL does not count it.
-_CPU_CHIPS = ("fam15h_power", "zenpower")
-# ACPI's power meter measures what the whole machine draws from the wall.
-_SYSTEM_CHIP = "power_meter"
+# What measures the processor where RAPL does not count it: driver and label.
+_CPU_METER = re.compile(
+    r"(fam15h_power|zenpower) .*|(apm_)?xgene\w* cpu power|smpro\w* .*(core|cpu).*"
+)
 
 
 @reading
@@ -56,6 +64,10 @@ class MeterReading(Reading):
     energy_kilowatt_hours: float | None = kilowatt_hours(
         "Energy", "What it has drawn since fanwhy first saw it, while fanwhy ran."
     )
+
+
+_WATTS = metric_of(MeterReading, "power_watts")
+_UPS_WATTS = metric_of(SupplyReading, "power_watts")
 
 
 @reading
@@ -75,7 +87,8 @@ class PowerReading(Reading):
     )
     system_power_watts: float | None = watts(
         "System power",
-        "What the whole machine draws, where something measures that.",
+        "What the whole machine draws, where something measures that: ACPI's meter, its power "
+        "supply, a BMC, the platform's own counter, or its battery.",
         deadband=5,
         deadband_percent=20,
         headline=True,
@@ -118,11 +131,13 @@ class MeteredPart:
         label: what people call it.
         meter: its power and energy.
         chip: the hwmon chip that measures it; ``None`` for a RAPL domain.
+        rank: among the meters of the whole machine; ``None`` for that of a part.
     """
 
     label: str
     meter: Meter
     chip: hwmon.Chip | None
+    rank: int | None = None
 
     def reading(self) -> MeterReading:
         return MeterReading(
@@ -138,7 +153,7 @@ class Power(Subsystem):
     # Batteries, buses and servers have been seen to hang.
     blocking = True
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, ups: Sequence[str] = ()) -> None:
         super().__init__(sources)
         self._meters = Meters(self.files, sources.state_dir)
         self._parts: dict[str, MeteredPart] = {}
@@ -147,10 +162,18 @@ class Power(Subsystem):
         self._firmware: str | None = None
         self._rescan_at = float("-inf")
         self._supplies: list[Supply] = []
+        self._silent: set[str] = set()
         self._under_voltage: bool | None = None
         self._supplies_at = float("-inf")
+        self._bmc_at: float | None = None
         self._upses: dict[str, SupplyReading] = {}
         self._upses_at = float("-inf")
+        self._distant: list[nut.Distant] = []
+        for words in ups:
+            try:
+                self._distant.append(nut.Distant.of(words))
+            except SourceError as error:
+                self.health["power.ups"] = error
 
     def read(self) -> PowerReading:
         now = self.sources.monotonic()
@@ -160,33 +183,67 @@ class Power(Subsystem):
         self._count_domains(now)
         for chip in chips:
             self._measure(chip, now)
+        if self.files.live and self.sources.bmc.there(now):
+            self.part("bmc", lambda: self._ask_bmc(now))
         self._read_supplies(chips, now)
         self._read_upses(now)
         if not (self._parts or self._supplies or self._upses or self._under_voltage is not None):
             raise self._nothing()
         self._save_meters(now)
+        self._leave_alone()
         return self._reading()
+
+    def _ask_bmc(self, now: float) -> None:
+        at, told = self.sources.bmc.look(now)
+        if at == self._bmc_at:
+            return
+        self._bmc_at = at
+        for name, sensor in told.items():
+            if sensor.unit != "Watts":
+                continue
+            identity = f"ipmi/{hwmon.slug(name)}"
+            meter = self._meters.of(identity)
+            meter.integrate(_possible(sensor.value, _WATTS), now)
+            place = MeteredPart(f"ipmi {name}", meter, None, rank("ipmi", name))
+            self._parts.setdefault(identity, place)
 
     def close(self) -> None:
         self._meters.save(self.sources.monotonic(), due=True)
 
+    def _leave_alone(self) -> None:
+        """Drops the supplies that the user does not want to see."""
+        wanted = self.selection.wanted
+        self._supplies = [
+            each
+            for each in self._supplies
+            if wanted("supplies", f"supply/{each.name}", each.word("MODEL_NAME"), each.name)
+        ]
+        self._upses = {
+            identity: each
+            for identity, each in self._upses.items()
+            if wanted("supplies", identity, each.label)
+        }
+
     def _reading(self) -> PowerReading:
-        processors = [part.meter for part in self._processors()]
+        processors = self._processors()
         memory = [part.meter for name, part in self._parts.items() if name.endswith("/dram")]
-        cpu_watts = total(meter.watts for meter in processors)
+        cpu_watts = total(part.meter.watts for part in processors.values())
         system = self._system(cpu_watts)
+        self._say_what_is_the_system(system)
+        supplied = {f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
         return PowerReading(
             cpu_power_watts=cpu_watts,
-            cpu_energy_kilowatt_hours=total(meter.kilowatt_hours for meter in processors),
+            cpu_energy_kilowatt_hours=self._meters.total("sum/cpu", processors),
             memory_power_watts=total(meter.watts for meter in memory),
-            system_power_watts=system.watts if system else drawn(self._supplies),
-            system_energy_kilowatt_hours=system.kilowatt_hours if system else None,
+            system_power_watts=total(part.meter.watts for part in system.values())
+            if system
+            else drawn(supplied.values()),
+            system_energy_kilowatt_hours=self._meters.total("sum/system", system),
             on_battery=on_battery(self._supplies, self._upses),
-            battery_percent=charge(self._supplies),
+            battery_percent=charge(self._supplies, supplied.values()),
             under_voltage=self._under_voltage,
             meters={name: part.reading() for name, part in self._parts.items()},
-            supplies={f"supply/{supply.name}": supply_reading(supply) for supply in self._supplies}
-            | self._upses,
+            supplies=supplied | self._upses,
         )
 
     def _rescan(self, now: float) -> None:
@@ -195,6 +252,9 @@ class Power(Subsystem):
         self._rescan_at = now
         self._firmware = firmware_word(self.files)
         self._domains = self.part("rapl", lambda: powercap.find(self.files)) or []
+        for domain in self._domains:
+            if f"power.rapl/{domain.identity}" in self.health:
+                self.health[f"power.rapl/{domain.identity}"] = None
 
     def _forget_vanished(self, chips: list[hwmon.Chip]) -> None:
         self._parts = {
@@ -208,20 +268,25 @@ class Power(Subsystem):
             self.part("rapl", lambda: self._count(now))
 
     def _count(self, now: float) -> None:
+        failed: dict[powercap.Domain, SourceError] = {}
         for domain in self._domains:
             name = f"rapl/{domain.identity}"
             try:
                 raw = domain.energy()
-            except SourceError:
-                # Asked again when it is looked for again.
-                self._domains = []
-                self._parts = {
-                    name: part for name, part in self._parts.items() if part.chip is not None
-                }
-                raise
+            except SourceError as error:
+                failed[domain] = error
+                self._parts.pop(name, None)
+                continue
             if name not in self._parts:
                 self._parts[name] = MeteredPart(domain.identity, self._meters.of(name), None)
             self._parts[name].meter.count(raw, now, domain.range_microjoules)
+        if not failed:
+            return
+        # Asked again when they are looked for again.
+        self._domains = [domain for domain in self._domains if domain not in failed]
+        if not self._domains:
+            raise next(iter(failed.values()))
+        self.health |= {f"power.rapl/{domain.identity}": why for domain, why in failed.items()}
 
     def _measure(self, chip: hwmon.Chip, now: float) -> None:
         # Batteries show as chips, too.
@@ -254,37 +319,55 @@ class Power(Subsystem):
         else:
             raw = channel.value("input" if "input" in channel.attributes else "average")
             meter.watts = None
-            meter.integrate(None if raw is None else hwmon.watts(raw), now)
+            meter.integrate(None if raw is None else plausible(_WATTS, raw / 1e6), now)
         if raw is not None and name not in self._parts:
-            self._parts[name] = MeteredPart(f"{chip.name} {channel.label}", meter, chip)
+            label = f"{chip.name} {channel.label}"
+            self._parts[name] = MeteredPart(label, meter, chip, rank(chip.name, channel.label))
 
-    def _processors(self) -> list[MeteredPart]:
+    def _processors(self) -> dict[str, MeteredPart]:
         """The whole packages, without the domains inside them; else the chips that measure one."""
-        packages = [
-            part
+        packages = {
+            name: part
             for name, part in self._parts.items()
             if name.startswith("rapl/package-") and name.count("/") == 1
-        ]
-        return packages or [
-            part for part in self._parts.values() if part.chip and part.chip.name in _CPU_CHIPS
-        ]
+        }
+        return packages or {
+            name: part
+            for name, part in self._parts.items()
+            if part.chip and _CPU_METER.fullmatch(part.label.lower())
+        }
 
-    def _system(self, cpu_watts: float | None) -> Meter | None:
-        for part in self._parts.values():
-            if part.chip and part.chip.name == _SYSTEM_CHIP:
-                return part.meter
+    def _system(self, cpu_watts: float | None) -> dict[str, MeteredPart]:
+        """What measures the whole machine: one meter, or one of each of its supplies."""
+        ranks = [part.rank for part in self._parts.values() if part.rank is not None]
+        if ranks:
+            best = min(ranks)
+            alike = [(name, part) for name, part in self._parts.items() if part.rank == best]
+            return dict(alike if adds_up(best) else alike[:1])
         # Boards that do not feed the platform's counter leave it at less than the processor's.
         psys = self._parts.get("rapl/psys")
         if psys and psys.meter.watts and psys.meter.watts >= (cpu_watts or 0.0):
-            return psys.meter
-        return None
+            return {"rapl/psys": psys}
+        return {}
+
+    def _say_what_is_the_system(self, system: dict[str, MeteredPart]) -> None:
+        if system:
+            self.health["power.system"] = None
+            self.chosen["power.system"] = "measured by " + " and ".join(
+                part.label for part in system.values()
+            )
+        elif "power.system" in self.health:
+            self.health["power.system"] = AbsentError("nothing measures the whole machine")
 
     def _read_supplies(self, chips: list[hwmon.Chip], now: float) -> None:
         if now < self._supplies_at:
             return
         # Samples come a little early or late.
         self._supplies_at = now + _SUPPLY_SECONDS * 0.95
-        self._supplies = self.part("supplies", lambda: supplies.read(self.files)) or []
+        self._supplies, failed = supplies.read(self.files)
+        for name in failed.keys() | self._silent:
+            self.health[f"power.supply/{name}"] = failed.get(name)
+        self._silent = failed.keys() | self._silent
         self._under_voltage = self.part("voltage", lambda: self._voltage(chips))
 
     def _voltage(self, chips: list[hwmon.Chip]) -> bool | None:
@@ -296,25 +379,51 @@ class Power(Subsystem):
         return None
 
     def _read_upses(self, now: float) -> None:
-        address = self.sources.nut
-        if not address or now < self._upses_at:
+        if now < self._upses_at or not (self.sources.nut or self._distant):
             return
         self._upses_at = now + _NUT_SECONDS * 0.95
-        self._upses = self.part("nut", lambda: self._ask(address, now)) or {}
+        found: dict[str, SupplyReading] = {}
+        address = self.sources.nut
+        if address:
+            found |= self.part("nut", lambda: self._ask(address, now)) or {}
+        for server in self._distant:
+            name = f"nut_{hwmon.slug(server.place.host)}"
+            found |= self.part(name, partial(self._answer, server, now)) or {}
+        # One that was there and is not told of any more has to be missed.
+        self._upses = {name: silent(known) for name, known in self._upses.items()} | found
+        if any(ups.online is False or not ups.reachable for ups in self._upses.values()):
+            self._upses_at = now + _TROUBLED_NUT_SECONDS * 0.95
 
     def _ask(self, address: tuple[str, int], now: float) -> dict[str, SupplyReading]:
         try:
             found = nut.upses(address)
         except AbsentError:
-            self._upses_at = now + _NO_NUT_SECONDS
+            if not self._distant and not self._upses:
+                self._upses_at = now + _NO_NUT_SECONDS
             raise
-        readings: dict[str, SupplyReading] = {}
-        for name, variables in found.items():
-            identity = f"nut/{hwmon.slug(name)}"
-            meter = self._meters.of(identity)
-            meter.integrate(ups_watts(variables), now)
-            readings[identity] = ups_reading(name, variables, meter)
-        return readings
+        return {
+            f"nut/{hwmon.slug(name)}": self._ups(name, f"nut/{hwmon.slug(name)}", variables, now)
+            for name, variables in found.items()
+        }
+
+    def _answer(self, server: nut.Distant, now: float) -> dict[str, SupplyReading]:
+        host, meant = hwmon.slug(server.place.host), server.place.ups
+        if meant:  # that one is missed although it never was there
+            identity = f"nut/{hwmon.slug(meant)}-{host}"
+            self._upses.setdefault(identity, silent(SupplyReading(label=meant)))
+        found = server.ask()
+        identities = {name: f"nut/{hwmon.slug(name)}-{host}" for name in found}
+        return {
+            identities[name]: self._ups(name, identities[name], variables, now)
+            for name, variables in found.items()
+        }
+
+    def _ups(
+        self, name: str, identity: str, variables: Mapping[str, str], now: float
+    ) -> SupplyReading:
+        meter = self._meters.of(identity)
+        meter.integrate(_possible(ups_watts(variables), _UPS_WATTS), now)
+        return ups_reading(name, variables, meter)
 
     def _save_meters(self, now: float) -> None:
         self._meters.save(now)
@@ -327,3 +436,7 @@ class Power(Subsystem):
             return rapl
         remedy = rapl.remedy if rapl else ""
         return AbsentError("nothing measures power, and there is no battery or UPS", remedy=remedy)
+
+
+def _possible(power: float | None, metric: Metric) -> float | None:
+    return None if power is None or metric.doubt(power) else power

@@ -6,7 +6,7 @@ A battery of the kernel's speaks in properties of ``power_supply``, a UPS of NUT
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from publisher.contract.metric import (
     Reading,
@@ -48,26 +48,46 @@ class SupplyReading(Reading):
         "Charge", "How full its battery is.", deadband=2, device_class="battery"
     )
     low: bool | None = flag("Low", "Its battery is nearly empty.", device_class="battery")
+    reachable: bool | None = flag(
+        "Reachable", "Whether a UPS tells of itself.", device_class="connectivity"
+    )
+    replace_battery: bool | None = flag(
+        "Replace battery", "A UPS wants a new battery.", device_class="problem"
+    )
+    overloaded: bool | None = flag(
+        "Overloaded", "More is drawn from a UPS than it can give.", device_class="problem"
+    )
+    bypassed: bool | None = flag(
+        "Bypassed",
+        "A UPS passes the mains through or is off: it protects nothing.",
+        device_class="problem",
+    )
     load_percent: float | None = percent(
-        "Load", "How much of what it can give it gives.", deadband=10
+        "Load", "How much of what it can give it gives.", deadband=10, highest=200
     )
     power_watts: float | None = watts(
-        "Power", "What flows in or out of a battery, or out of a UPS."
+        "Power", "What flows in or out of a battery, or out of a UPS.", highest=500_000
     )
     voltage_volts: float | None = gauge(
         "Voltage", "At its battery, or at a UPS's input.", unit=Unit.VOLTS, precision=1
     )
     remaining_seconds: float | None = seconds(
-        "Remaining", "How long its battery lasts, by its own estimate."
+        "Remaining", "How long its battery lasts, by its own estimate.", highest=30 * 86_400
     )
     health_percent: float | None = percent(
         "Health",
         "What its battery holds when full, of what it was made for.",
         deadband=1,
+        overshoot=100,  # many hold more than their label says
         diagnostic=True,
     )
     cycle_count: int | None = gauge(
-        "Cycles", "Times that its battery was charged.", deadband=1, diagnostic=True
+        "Cycles",
+        "Times that its battery was charged.",
+        deadband=1,
+        lowest=1,
+        highest=20_000,
+        diagnostic=True,
     )
     energy_kilowatt_hours: float | None = kilowatt_hours(
         "Energy", "What a UPS has given since fanwhy first saw it, while fanwhy ran."
@@ -77,7 +97,7 @@ class SupplyReading(Reading):
 def supply_reading(supply: Supply) -> SupplyReading:
     """What the kernel knows of a supply."""
     state = _STATES.get(supply.word("STATUS"))
-    battery = supply.kind == "battery"
+    battery = supply.kind in ("battery", "ups")
     level = supply.word("CAPACITY_LEVEL")
     online = supply.number("ONLINE")
     cycles = supply.number("CYCLE_COUNT") or 0
@@ -91,16 +111,19 @@ def supply_reading(supply: Supply) -> SupplyReading:
         power_watts=_watts(supply),
         voltage_volts=supply.micro("VOLTAGE_NOW"),
         remaining_seconds=_remaining(supply) if state == "discharging" else None,
-        health_percent=_percent(supply.share("FULL", "FULL_DESIGN")),
+        health_percent=supply.share("FULL", "FULL_DESIGN"),
         # Controllers that do not count say 0, or less.
         cycle_count=cycles if cycles > 0 else None,
     )
 
 
 def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> SupplyReading:
-    """What a NUT server knows of a UPS."""
+    """What a NUT server knows of a UPS: nothing where that has stopped to answer."""
     status = variables.get("ups.status", "").split()
-    on_mains, on_own = "OL" in status, "OB" in status
+    # While it tries its battery out on purpose, the mains have not failed.
+    on_mains = "OL" in status
+    on_own = "OB" in status and "CAL" not in status
+    alarm = variables.get("ups.alarm", "").lower()
     full = _number(variables, "battery.charge")
     state = None
     if "CHRG" in status:
@@ -114,13 +137,27 @@ def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> Supply
         kind="ups",
         online=on_mains if on_mains or on_own else None,
         state=state,
-        charge_percent=_percent(full),
-        low="LB" in status if status else None,
-        load_percent=_percent(_number(variables, "ups.load"), most=200.0),
+        charge_percent=full,
+        low="LB" in status or "FSD" in status if status else None,
+        reachable=bool(variables),
+        replace_battery="RB" in status or "replace" in alarm if status else None,
+        overloaded="OVER" in status if status else None,
+        bypassed="BYPASS" in status or "OFF" in status if status else None,
+        load_percent=_number(variables, "ups.load"),
         power_watts=meter.watts,
         voltage_volts=_number(variables, "input.voltage"),
         remaining_seconds=_number(variables, "battery.runtime"),
         energy_kilowatt_hours=meter.kilowatt_hours if meter.watts is not None else None,
+    )
+
+
+def silent(known: SupplyReading) -> SupplyReading:
+    """A UPS that nothing is told of any more: which one it is, and what cannot change."""
+    return SupplyReading(
+        label=known.label,
+        kind="ups",
+        reachable=False,
+        energy_kilowatt_hours=known.energy_kilowatt_hours,
     )
 
 
@@ -134,18 +171,18 @@ def ups_watts(variables: Mapping[str, str]) -> float | None:
     return None if load is None or most is None else load * most / 100
 
 
-def drawn(supplies: Sequence[Supply]) -> float | None:
+def drawn(readings: Iterable[SupplyReading]) -> float | None:
     """What the machine draws from its batteries; ``None`` when they do not feed it."""
     flows = [
-        _watts(supply)
-        for supply in supplies
-        if supply.kind == "battery" and supply.word("STATUS") == "Discharging"
+        each.power_watts
+        for each in readings
+        if each.kind == "battery" and each.state == "discharging"
     ]
     known = [flow for flow in flows if flow]
     return sum(known) if known else None
 
 
-def charge(supplies: Sequence[Supply]) -> float | None:
+def charge(supplies: Sequence[Supply], readings: Iterable[SupplyReading]) -> float | None:
     """How full the machine's batteries are together."""
     batteries = [supply for supply in supplies if supply.kind == "battery"]
     now, full = (
@@ -153,15 +190,20 @@ def charge(supplies: Sequence[Supply]) -> float | None:
         for measure, suffix in (("ENERGY_", "NOW"), ("ENERGY_", "FULL"))
     )
     if len(batteries) > 1 and all(now) and all(full):
-        return _percent(100 * sum(filter(None, now)) / sum(filter(None, full)))
-    levels = [level for level in map(_charge, batteries) if level is not None]
+        return 100 * sum(filter(None, now)) / sum(filter(None, full))
+    levels = [
+        each.charge_percent
+        for each in readings
+        if each.kind == "battery" and each.charge_percent is not None
+    ]
     return sum(levels) / len(levels) if levels else None
 
 
 def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -> bool | None:
     """Whether a battery feeds the machine or its UPS; ``None`` when no supply tells."""
     batteries = [supply for supply in supplies if supply.kind in ("battery", "ups")]
-    if not batteries and not upses:
+    tell = any(ups.online is not None for ups in upses.values())
+    if not batteries and not tell:
         return None
     if any(ups.online is False for ups in upses.values()):
         return True
@@ -170,12 +212,12 @@ def on_battery(supplies: Sequence[Supply], upses: Mapping[str, SupplyReading]) -
     states = {_STATES.get(supply.word("STATUS")) for supply in batteries}
     if "discharging" in states:
         return True
-    return False if states != {None} or upses else None
+    return False if states != {None} or tell else None
 
 
 def _charge(supply: Supply) -> float | None:
     capacity = supply.number("CAPACITY")
-    return _percent(supply.share("NOW", "FULL") if capacity is None else capacity)
+    return supply.share("NOW", "FULL") if capacity is None else capacity
 
 
 def _watts(supply: Supply) -> float | None:
@@ -194,13 +236,6 @@ def _remaining(supply: Supply) -> float | None:
     if energy is None or not power:
         energy, power = supply.micro("CHARGE_NOW"), supply.micro("CURRENT_NOW")
     return 3600 * energy / power if energy is not None and power else None
-
-
-def _percent(value: float | None, *, most: float = 100.0) -> float | None:
-    """A percentage; none where the controller says what cannot be."""
-    if value is None or value < 0:
-        return None
-    return min(value, most) if value <= 2 * most else None
 
 
 def _number(variables: Mapping[str, str], name: str) -> float | None:

@@ -7,7 +7,7 @@ Sensors of graphics cards are the gpu topic's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,49 +26,29 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, zones
 from publisher.sources.identity import hypervisor
 from publisher.subsystems.base import Subsystem, told
-from publisher.subsystems.thermal.chips import PACKAGE
+from publisher.subsystems.selection import names_of
+from publisher.subsystems.thermal import fans
+from publisher.subsystems.thermal.bmc import BmcSensors
+from publisher.subsystems.thermal.chips import Choice, choices
+from publisher.subsystems.thermal.sensors import (
+    Fan,
+    FanReading,
+    Temperature,
+    TemperatureReading,
+    fans_of,
+)
 from publisher.subsystems.thermal.throttling import Throttled, Throttling
+from publisher.subsystems.thermal.turned import Turned
 
-_T = TypeVar("_T")
+_S = TypeVar("_S", bound=Temperature | Fan)
 
 # Of a processor's single cores (each look wakes the core), targets, faults and counters.
 _SLOW_SECONDS = 10.0
-_HIGHEST_LIMIT = 126.0
+# The processor is hot so far below its own limit, or from here on where it has none.
+_HOT_BELOW_LIMIT, _HOT_CELSIUS = 5.0, 90.0
 _PROFILE = "/sys/firmware/acpi/platform_profile"
 _FIND_CHIP = "load the driver of the board's sensor chip (lm-sensors' sensors-detect finds it)"
 _NO_CHIP = "virtual machines have none"
-
-
-@reading
-class TemperatureReading(Reading):
-    """One temperature sensor."""
-
-    label: str | None = text("Label", "What its driver calls it.", triggers=False)
-    chip: str | None = text("Chip", "The driver's name of the chip.", triggers=False)
-    temperature_celsius: float | None = celsius(
-        "Temperature", "What it measures.", precision=1, deadband=5
-    )
-    high_celsius: float | None = celsius("High", "Where its chip begins to call it too hot.")
-    critical_celsius: float | None = celsius("Critical", "Where damage or a shutdown begins.")
-
-
-@reading
-class FanReading(Reading):
-    """One fan."""
-
-    label: str | None = text("Label", "What its driver calls it.", triggers=False)
-    chip: str | None = text("Chip", "The driver's name of the chip.", triggers=False)
-    speed_rpm: int | None = rpm(
-        "Speed",
-        "Tachometer speed; absent without a tachometer wire.",
-        deadband=60,
-        deadband_percent=5,
-    )
-    target_rpm: int | None = rpm("Target", "The speed that its controller aims at.")
-    duty_percent: float | None = percent(
-        "Duty", "How hard it is driven, by pulse width.", deadband=15
-    )
-    fault: bool | None = flag("Fault", "The driver says that this fan has failed.")
 
 
 @reading
@@ -85,7 +65,8 @@ class ThermalReading(Reading):
     )
     fan_speed_rpm: int | None = rpm(
         "Fan",
-        "The fastest fan.",
+        "The fastest of the fans that cool the machine and change their speed; pumps and a "
+        "supply's own fan are none.",
         deadband=60,
         deadband_percent=5,
         headline=True,
@@ -105,7 +86,7 @@ class ThermalReading(Reading):
     )
     throttle_count: int | None = counter(
         "Throttle events",
-        "Times that a core or package was held back for its heat, since boot.",
+        "Times that a core or package was held back for its heat.",
         diagnostic=True,
     )
     platform_profile: str | None = text(
@@ -121,135 +102,12 @@ class ThermalReading(Reading):
     )
 
 
-class _Temperature:
-    """One sensor and what it last said."""
-
-    def __init__(self, source: hwmon.Channel | zones.Zone, chip: str, model: str = "") -> None:
-        self.source = source
-        self.chip = chip
-        self.label = source.label if isinstance(source, hwmon.Channel) else source.kind
-        # A disk's chip is called the same on every disk.
-        self._name = self.label
-        if model:
-            self._name = model if self.label == "temp1" else f"{model} {self.label}"
-        self.identity = source.identity
-        # A look at one core of an idle processor wakes it: less often.
-        self.slow = chip == "coretemp" and self.label.startswith("Core")
-        self.seen = False
-        self.reading = TemperatureReading(label=self._name, chip=chip)
-        self._limits: tuple[float | None, float | None] | None = None
-
-    def refresh(self, *, slow: bool) -> SourceError | None:
-        """Reads it; gives what is wrong when it has no temperature now."""
-        if self.slow and not slow:
-            return None
-        value: float | None = None
-        problem: SourceError | None = None
-        try:
-            raw = self._raw()
-            value = None if raw is None else hwmon.celsius(raw)
-        except hwmon.ImplausibleError as error:
-            problem = error if self.seen else AbsentError(error.what)
-        except SourceError as error:
-            problem = error
-        if self._limits is None:
-            self._limits = _limits(self.source)
-        if value != self.reading.temperature_celsius:
-            self.seen = True
-            high, critical = self._limits
-            self.reading = TemperatureReading(
-                label=self._name,
-                chip=self.chip,
-                temperature_celsius=value,
-                high_celsius=high,
-                critical_celsius=critical,
-            )
-        return problem
-
-    def forget(self) -> None:
-        if self.reading.temperature_celsius is not None:
-            self.reading = TemperatureReading(label=self._name, chip=self.chip)
-
-    def _raw(self) -> int | None:
-        source = self.source
-        if isinstance(source, zones.Zone):
-            return source.temperature()
-        raw = source.value("input")
-        if raw == 0 and self.label.startswith("PCH_"):
-            # Super-I/O chips list an Intel chipset's sensors on boards with another one, too.
-            raise AbsentError("nothing is connected", path=f"{source.base}_input")
-        return raw
-
-
-class _Fan:
-    """One fan and what it last said."""
-
-    slow = False
-
-    def __init__(self, channel: hwmon.Channel, drive: hwmon.Channel | None, chip: str) -> None:
-        self.identity = channel.identity
-        self.seen = False
-        self.reading = FanReading(label=channel.label, chip=chip)
-        self._channel = channel
-        self._drive = drive
-        self._chip = chip
-        self._target: int | None = None
-        self._fault: bool | None = None
-        self._turned = False
-
-    def refresh(self, *, slow: bool) -> SourceError | None:
-        """Reads it; gives what is wrong when it has no speed now.
-
-        Args:
-            slow: what seldom changes, too.
-        """
-        speed, problem = self._speed()
-        if slow or not speed:
-            self._fault = _maybe(bool, self._channel, "fault")
-        if slow:
-            self._target = _maybe(hwmon.rpm, self._channel, "target")
-        if self._fault and not speed:
-            speed, problem = None, SourceError("the driver says that this fan has failed")
-        duty = _maybe(_duty, self._drive, "") if self._drive else None
-        now = (speed, self._target, duty, self._fault)
-        before = self.reading
-        if now != (before.speed_rpm, before.target_rpm, before.duty_percent, before.fault):
-            self.seen = True
-            self.reading = FanReading(
-                label=self._channel.label,
-                chip=self._chip,
-                speed_rpm=speed,
-                target_rpm=self._target,
-                duty_percent=duty,
-                fault=self._fault,
-            )
-        return problem
-
-    def forget(self) -> None:
-        self.reading = FanReading(label=self._channel.label, chip=self._chip)
-
-    def _speed(self) -> tuple[int | None, SourceError | None]:
-        if self._channel.kind != "fan":
-            return None, None
-        try:
-            speed = self._channel.value("input")
-            if speed is None:
-                return None, None
-            hwmon.rpm(speed)
-        except hwmon.ImplausibleError as error:
-            return None, error if self._turned else AbsentError(error.what)
-        except SourceError as error:
-            return None, error
-        self._turned = True
-        return speed, None
-
-
 @dataclass(slots=True)
 class _Sensors:
     """A chip and what is on it."""
 
     chip: hwmon.Chip
-    all: list[_Temperature | _Fan]
+    all: list[Temperature | Fan]
 
 
 class Thermal(Subsystem):
@@ -266,8 +124,17 @@ class Thermal(Subsystem):
             self._remedy = f"on {self.files.foreign} psutil reads none"
         self._found: list[hwmon.Chip] | None = None
         self._chips: list[_Sensors] = []
-        self._zones: list[_Temperature] = []
-        self._package: list[_Temperature] = []
+        self._zones: list[Temperature] = []
+        self._turned = Turned(sources.state_dir)
+        self._bmc = BmcSensors(sources, self._turned)
+        self._of_bmc: list[Temperature | Fan] = []
+        self._bmc_told: list[Temperature | Fan] = []
+        self._choices: list[tuple[Choice, list[Temperature]]] = []
+        self._chosen_anew = True
+        self._processor: float | None = None
+        self._loudest: fans.Turning | None = None
+        self._said: tuple[Choice, int] | None = None
+        self._hot = False
         self._throttling: Throttling | None = None
         self._slow_at = float("-inf")
         self._throttled: Throttled | None = None
@@ -282,6 +149,7 @@ class Thermal(Subsystem):
             # Samples come a little early or late.
             self._slow_at = now + _SLOW_SECONDS * 0.95
             self._look_at_the_processor()
+        self._ask_bmc(now)
         self._take_up(self._hwmon.chips(now))
         if not self._refresh(now, slow=slow):
             self._take_up(self._hwmon.chips(now, again=True))
@@ -291,26 +159,65 @@ class Thermal(Subsystem):
         self._collect()
         if not (self._temperatures or self._fans or self._throttled or self._profile):
             raise AbsentError("no sensor of temperature or fan", remedy=self._remedy)
-        package = [
-            sensor.reading.temperature_celsius
-            for sensor in self._package
-            if sensor.reading.temperature_celsius is not None
-        ]
-        fastest = max(
-            self._fans.values(),
-            key=lambda fan: (fan.speed_rpm or 0, fan.duty_percent or 0.0),
-            default=None,
-        )
+        loudest = self._loudest
         return ThermalReading(
-            cpu_temperature_celsius=max(package, default=None),
-            fan_speed_rpm=fastest.speed_rpm if fastest else None,
-            fan_duty_percent=fastest.duty_percent if fastest else None,
+            cpu_temperature_celsius=self._processor,
+            fan_speed_rpm=loudest.speed_rpm if loudest else None,
+            fan_duty_percent=loudest.duty_percent if loudest else None,
             throttled=self._throttled.now if self._throttled else None,
             throttle_count=self._throttled.count if self._throttled else None,
             platform_profile=self._profile,
             temperatures=self._temperatures,
             fans=self._fans,
         )
+
+    def _hottest(self) -> float | None:
+        """The processor's temperature, from the best sensors that have ever told one."""
+        for choice, sensors in self._choices:
+            if not any(sensor.seen for sensor in sensors):
+                continue
+            told = [
+                sensor.reading
+                for sensor in sensors
+                if sensor.reading.temperature_celsius is not None
+            ]
+            hottest = max(told, key=lambda each: each.temperature_celsius or 0.0, default=None)
+            self._hot = hottest is not None and _is_hot(hottest)
+            self._say(choice, [sensor for sensor in sensors if sensor.seen])
+            return hottest.temperature_celsius if hottest else None
+        self._hot = False
+        silent = [sensor.identity for _, sensors in self._choices for sensor in sensors]
+        why = (
+            f"{silent[0]}, which measures the processor, tells no temperature"
+            if silent
+            else "no sensor that is known to measure the processor"
+        )
+        self._note("cpu_temperature", AbsentError(why, remedy=self._remedy))
+        return None
+
+    def _say(self, choice: Choice, sensors: list[Temperature]) -> None:
+        """Keeps which sensors are the processor's, and why."""
+        said = (choice, len(sensors))
+        if self._said == said and self.health.get("thermal.cpu_temperature") is None:
+            return
+        self._said = said
+        more = f" and {len(sensors) - 1} more" if len(sensors) > 1 else ""
+        self.chosen["thermal.cpu_temperature"] = f"{sensors[0].identity}{more}: {choice.why}"
+        self.health["thermal.cpu_temperature"] = None
+
+    def close(self) -> None:
+        self.sources.bmc.close()
+
+    def _ask_bmc(self, now: float) -> None:
+        there = self.files.live and self.sources.bmc.there(now)
+        if not (there and self.part("bmc", lambda: self._bmc.look(now))):
+            return
+        if self._bmc_told is not self._bmc.all:
+            self._bmc_told = self._bmc.all
+            self._of_bmc = self._wanted(self._bmc.all)
+            self._choose()
+        for sensor in self._of_bmc:
+            self._note(sensor.identity, self._refreshed(sensor, slow=True))
 
     def _take_up(self, chips: list[hwmon.Chip]) -> None:
         """Makes sensors of the chips and zones there are, if they are others than before."""
@@ -320,36 +227,39 @@ class Thermal(Subsystem):
         self._chips = [
             _Sensors(
                 chip,
-                [
-                    *(_Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
-                    *_fans(chip),
-                ],
+                self._wanted(
+                    [
+                        *(Temperature(temp, chip.name, chip.model) for temp in chip.of("temp")),
+                        *fans_of(chip, self._turned),
+                    ]
+                ),
             )
             for chip in chips
             if not chip.graphics
         ]
-        self._zones = [
-            _Temperature(zone, zone.kind)
-            for zone in zones.find(self.files, [chip.name for chip in chips])
-        ]
-        sensors = [sensor for known in self._chips for sensor in known.all] + self._zones
-        temperatures = [sensor for sensor in sensors if isinstance(sensor, _Temperature)]
-        self._package = next(
-            (
-                fit
-                for rule in PACKAGE
-                if (fit := [s for s in temperatures if rule.fits(s.chip, s.label)])
-            ),
-            [],
+        self._zones = self._wanted(
+            [
+                Temperature(zone, zone.kind)
+                for zone in zones.find(self.files, [chip.name for chip in chips])
+            ]
         )
-        self._note(
-            "cpu_temperature",
-            None
-            if self._package
-            else AbsentError(
-                "no sensor that is known to measure the processor", remedy=self._remedy
-            ),
-        )
+        self._choose()
+
+    def _choose(self) -> None:
+        """Finds the processor among the sensors, and forgets those that are gone."""
+        sensors = [sensor for known in self._chips for sensor in known.all]
+        sensors += [*self._zones, *self._of_bmc]
+        temperatures = [sensor for sensor in sensors if isinstance(sensor, Temperature)]
+        self._chosen_anew = True
+        picked = self.selection.chosen("cpu_sensor", {each.identity: each for each in temperatures})
+        if picked:
+            chosen = Choice(tuple(range(len(picked))), "the configuration says so")
+            self._choices = [(chosen, list(picked.values()))]
+        else:
+            self._choices = [
+                (choice, [temperatures[index] for index in choice.sensors])
+                for choice in choices(temperatures)
+            ]
         self._note(
             "fans",
             None
@@ -361,6 +271,17 @@ class Thermal(Subsystem):
         for name in self.health:
             if "/" in name and name.removeprefix(f"{self.name}.") not in present:
                 self.health[name] = None
+
+    def _wanted(self, sensors: Sequence[_S]) -> list[_S]:
+        """Those that the user does not want to be left alone."""
+        return [
+            sensor
+            for sensor in sensors
+            if self.selection.wanted(
+                "fans" if isinstance(sensor, Fan) else "sensors",
+                *names_of(sensor.identity, sensor.reading),
+            )
+        ]
 
     def _refresh(self, now: float, *, slow: bool) -> bool:
         """Reads every chip whose time has come; false when one of them has gone."""
@@ -388,10 +309,10 @@ class Thermal(Subsystem):
                     sensor.forget()
         return True
 
-    def _refreshed(self, sensor: _Temperature | _Fan, *, slow: bool) -> SourceError | None:
+    def _refreshed(self, sensor: Temperature | Fan, *, slow: bool) -> SourceError | None:
         """Reads a sensor; what nobody foresaw costs that one alone."""
         try:
-            return sensor.refresh(slow=slow)
+            return sensor.refresh(slow=slow, hot=self._hot)
         except Exception as error:  # noqa: BLE001
             sensor.forget()
             return told(error, self.files.newest)
@@ -416,53 +337,39 @@ class Thermal(Subsystem):
     def _collect(self) -> None:
         """The readings of every sensor that has ever said something, the same when none changed."""
         temperatures: dict[str, TemperatureReading] = {}
-        fans: dict[str, FanReading] = {}
-        for known in self._chips:
-            for sensor in known.all:
-                if not sensor.seen:
-                    continue
-                if isinstance(sensor, _Fan):
-                    fans[sensor.identity] = sensor.reading
-                else:
-                    temperatures[sensor.identity] = sensor.reading
+        turning: dict[str, FanReading] = {}
+        news = False
+        of_chips = (sensor for known in self._chips for sensor in known.all)
+        for sensor in (*of_chips, *self._of_bmc):
+            if not sensor.seen:
+                continue
+            if isinstance(sensor, Fan):
+                turning[sensor.identity] = sensor.reading
+                news = news or (sensor.moves and sensor.identity not in self._turned.moving)
+            else:
+                temperatures[sensor.identity] = sensor.reading
         temperatures |= {zone.identity: zone.reading for zone in self._zones if zone.seen}
-        if temperatures != self._temperatures:
+        if temperatures != self._temperatures or self._chosen_anew:
+            self._chosen_anew = False
             self._temperatures = temperatures
-        if fans != self._fans:
-            self._fans = fans
+            self._processor = self._hottest()
+        if turning != self._fans or news:
+            self._fans = turning
+            self._remember_fans()
+            chosen = self.selection.chosen("fan", turning)
+            self._loudest = (
+                fans.fastest(chosen.values())
+                if chosen
+                else fans.loudest(turning, self._turned.moving)
+            )
+
+    def _remember_fans(self) -> None:
+        for sensor in (*(each for known in self._chips for each in known.all), *self._of_bmc):
+            if isinstance(sensor, Fan) and sensor.turned:
+                self._turned.add(sensor.identity, moves=sensor.moves)
 
 
-def _fans(chip: hwmon.Chip) -> list[_Fan]:
-    """The fans of a chip: its tachometers, and its drives where it has no tachometer at all."""
-    drives = {channel.number: channel for channel in chip.of("pwm")}
-    tachometers = chip.of("fan")
-    if not tachometers:
-        return [_Fan(drive, drive, chip.name) for drive in drives.values()]
-    # Fan and drive of the same number belong together; hwmon promises it nowhere, boards keep it.
-    return [_Fan(fan, drives.get(fan.number), chip.name) for fan in tachometers]
-
-
-def _limits(source: hwmon.Channel | zones.Zone) -> tuple[float | None, float | None]:
-    if isinstance(source, zones.Zone):
-        return _limit(source.trip("hot")), _limit(source.trip("critical"))
-    return _limit(source.limit("max")), _limit(source.limit("crit", "emergency"))
-
-
-def _limit(milli: int | None) -> float | None:
-    """A limit in degrees; none where the chip holds a number that stands for "not set"."""
-    if milli is None or not 0 < milli <= _HIGHEST_LIMIT * 1000:
-        return None
-    return milli / 1000
-
-
-def _duty(raw: int) -> float:
-    return min(max(raw, 0), 255) * 100 / 255
-
-
-def _maybe(convert: Callable[[int], _T], channel: hwmon.Channel, attribute: str) -> _T | None:
-    """A side value of a channel; its absence is worth no word."""
-    try:
-        raw = channel.value(attribute)
-        return None if raw is None else convert(raw)
-    except SourceError:
-        return None
+def _is_hot(sensor: TemperatureReading) -> bool:
+    limit = sensor.high_celsius or sensor.critical_celsius
+    least = _HOT_CELSIUS if limit is None else limit - _HOT_BELOW_LIMIT
+    return sensor.temperature_celsius is not None and sensor.temperature_celsius >= least

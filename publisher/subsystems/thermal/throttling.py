@@ -40,7 +40,7 @@ class Throttling:
         self._files = files
         self._counters = _counters(files)
         self._firmware = firmware_word(files)
-        self._last: int | None = None
+        self._values: dict[str, int] = {}
 
     def read(self) -> Throttled:
         """What the counters say now.
@@ -56,15 +56,19 @@ class Throttling:
             raise AbsentError(f"on {self._files.foreign} nothing tells it")
         if not self._counters:
             raise AbsentError("this processor does not count it", path=f"{_CPUS}/cpu0")
-        # Processors can be switched off, and take their counters with them.
-        count = 0
+        # Processors can be switched off, and take their counters with them: what one has counted
+        # stays counted, and the others go on.
+        before = dict(self._values)
+        failure: SourceError | None = None
         for path in self._counters:
             try:
-                count += self._files.integer(path, keep=False)
-            except AbsentError:
-                continue
-        last, self._last = self._last, count
-        return Throttled(count, None if last is None else count > last)
+                self._values[path] = self._files.integer(path, keep=False)
+            except SourceError as error:
+                failure = failure or error
+        if failure and not self._values:
+            raise failure
+        grown = any(value > before.get(path, value) for path, value in self._values.items())
+        return Throttled(sum(self._values.values()), grown if before else None)
 
 
 def firmware_word(files: KernelFiles) -> str | None:
@@ -106,7 +110,7 @@ def _counters(files: KernelFiles) -> tuple[str, ...]:
     packages: set[str] = set()
     for name in files.names(_CPUS):
         place = f"{_CPUS}/{name}/thermal_throttle"
-        if name[:3] != "cpu" or not name[3:].isdigit() or not files.exists(place):
+        if name[:3] != "cpu" or not name[3:].isdecimal() or not files.exists(place):
             continue
         found.append(f"{place}/core_throttle_count")
         try:

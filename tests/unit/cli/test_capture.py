@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.cli.program import Program
 
 from publisher.cli.capture import capture
 from publisher.cli.capture import command as capture_command
@@ -31,6 +32,19 @@ def test_this_machine_captured_gives_what_a_replay_of_it_gives(tmp_path: Path) -
 
     assert replay(tmp_path / "case", ["cpu", "memory"])["cpu"] == expected["cpu"]
     assert expected["memory"]["total_bytes"] > 0
+
+
+def test_a_capture_holds_what_is_ignored_here(fanwhy: Program, tmp_path: Path) -> None:
+    """Whoever reads it there has another configuration."""
+    settings = {
+        "FANWHY_ROOT": str(_MACHINES / "intel_desktop"),
+        "FANWHY_IGNORE__FANS": "*",
+        "FANWHY_NAMES": '{ "nct6798 CPUTIN" = "Socket" }',
+    }
+    assert fanwhy("capture", str(tmp_path / "case"), **settings).code == 0
+    thermal = json.loads((tmp_path / "case/expected.json").read_text())["thermal"]
+    assert thermal["fans"]
+    assert "Socket" not in json.dumps(thermal)
 
 
 @pytest.mark.parametrize("machine", ["intel_desktop", "laptop", "nas", "raspberry_pi"])
@@ -174,6 +188,17 @@ def test_nothing_that_tells_who_it_is_leaves_the_machine(tmp_path: Path) -> None
     assert "naa.5000c50" in everything, "the maker is no secret"
     for kept in ("ST4000VN008-2DR166_", "Samsung_SSD_980_", "BCM2835", "/USB", "rw,user_id=0"):
         assert kept in everything, kept
+
+
+def test_of_what_udev_knows_only_the_pool_leaves_the_machine() -> None:
+    member = b"S:disk/by-id/ata-X_WCC7K\nE:ID_SERIAL_SHORT=WCC7K\nE:ID_FS_LABEL=tank\n"
+    mask = Masker()
+
+    told = mask.content("/run/udev/data/b8:1", member + b"E:ID_FS_TYPE=zfs_member\n")
+    other = mask.content("/run/udev/data/b8:2", member + b"E:ID_FS_TYPE=ext4\n")
+
+    assert told.split() == [b"E:ID_FS_TYPE=zfs_member", b"E:ID_FS_LABEL=tank"]
+    assert other == b""
 
 
 def test_the_same_secret_is_the_same_everywhere() -> None:

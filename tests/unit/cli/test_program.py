@@ -216,6 +216,22 @@ def test_doctor(fanwhy: Program, tmp_path: Path) -> None:
     assert document["broker"][0]["name"] == "configuration"
 
 
+def test_doctor_lists_the_names_that_can_be_used(fanwhy: Program) -> None:
+    machine = Path(__file__).parents[2] / "fixtures/machines/intel_desktop"
+    settings = {
+        "FANWHY_ROOT": str(machine),
+        "FANWHY_IGNORE__FANS": "nct6798 fan2,nct6798 fam3",
+        "FANWHY_EXPLAIN__NEVER_BLAME": "boinc",
+    }
+    document = json.loads(fanwhy("doctor", "--json", **settings).out)
+    assert ["nct6798-isa-0290/fan2", "nct6798 fan2", "fan2", "nct6798"] in document["names"]["fans"]
+    missed = document["senses"]["ignore.fans"]
+    assert missed["reason"].startswith('"nct6798 fam3" fits no fan here; did you mean nct6798 fan')
+    words = " ".join(fanwhy("doctor", **settings).out.split())
+    assert "nct6798 fan1, nct6798 fan2, nct6798 fan3" in words
+    assert 'explain.never_blame: "boinc" fits nothing that is at work now' in words
+
+
 def test_doctor_times_what_there_is(fanwhy: Program) -> None:
     found = fanwhy("doctor", "--timings")
     assert found.code == 0

@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from publisher.cli.top import table
+from publisher.cli.top import show, table
 from publisher.contract.readings import GroupKind
 from publisher.ledger import Account, Balance, Clues, WorkGroup
 
@@ -69,6 +69,25 @@ def test_top_leaves_columns_out_and_cuts_none(width: int) -> None:
     assert ("memory" in heads) == (width >= 40)
     assert ("disk" in heads) == (width >= 60)
     assert ("waits" in heads) == (width >= 60)
+
+
+def test_a_pipe_gets_every_column_whole() -> None:
+    label = "a program with a rather long name, which fills half of the line"
+    hog = Account(
+        group=WorkGroup(label, GroupKind.JOB, label),
+        clues=Clues(),
+        cpu_seconds=1,
+        memory_bytes=400 << 20,
+        disk_read_bytes_per_second=5e6,
+        wait_seconds=0.5,
+    )
+    shown = io.StringIO()
+    show(
+        Console(file=shown, width=40),
+        Balance(window_seconds=1, cores=4, busy_seconds=1, accounts=(hog,)),
+    )
+    for part in ("400 MiB", "4.8 MiB/s", "50.0", "waits %"):
+        assert part in shown.getvalue()
 
 
 def test_top_is_live_in_a_pipe_too() -> None:

@@ -81,6 +81,15 @@ def test_sections_are_merged_setting_by_setting(tmp_path: Path) -> None:
         ("FANWHY_PUBLISHING__HEARTBEATS", "{ cpu = 60 }", "publishing", "heartbeats", {"cpu": 60}),
         ("FANWHY_PUBLISHING__HEARTBEATS__CPU", "60", "publishing", "heartbeats", {"cpu": 60}),
         ("FANWHY_PUBLISHING__HEARTBEAT_SECONDS", "", "publishing", "heartbeat_seconds", 300),
+        ("FANWHY_IGNORE__FANS", "nct6798 fan2, cpu*", "ignore", "fans", ("nct6798 fan2", "cpu*")),
+        ("FANWHY_CHOOSE__FAN", "nct6798 fan2", "choose", "fan", "nct6798 fan2"),
+        (
+            "FANWHY_EXPLAIN__BLAME_ABOVE_PERCENT",
+            '{ "rest*" = 80 }',
+            "explain",
+            "blame_above_percent",
+            {"rest*": 80},
+        ),
     ],
 )
 def test_environment(  # noqa: PLR0917  # a table has columns
@@ -88,6 +97,24 @@ def test_environment(  # noqa: PLR0917  # a table has columns
 ) -> None:
     found = _load(tmp_path, environment={variable: text, "PATH": "/bin"}).settings
     assert getattr(getattr(found, section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ('[names]\n"nct6798 fan2" = "Rear fan"\nsda = "Old disk"', {}),
+        ("", {"FANWHY_NAMES": '{ "nct6798 fan2" = "Rear fan", sda = "Old disk" }'}),
+    ],
+)
+def test_names_of_devices(tmp_path: Path, text: str, environment: dict[str, str]) -> None:
+    found = _load(tmp_path, text, environment=environment).settings
+    assert found.names == {"nct6798 fan2": "Rear fan", "sda": "Old disk"}
+
+
+def test_a_name_from_the_environment_alone(tmp_path: Path) -> None:
+    assert _load(tmp_path, environment={"FANWHY_NAMES__SDA": "Old disk"}).settings.names == {
+        "sda": "Old disk"
+    }
 
 
 def test_the_first_file_found_is_the_one(tmp_path: Path) -> None:
@@ -135,6 +162,15 @@ def test_the_terminal_passes_over_what_is_the_daemons(tmp_path: Path) -> None:
         _Terminal, flags={}, config=str(file), environment={"FANWHY_LEDGER__X": "1"}, foreign=True
     )
     assert found.settings.prefix == "lab"
+
+
+def test_the_terminal_warns_of_variables_of_its_own_sections_alone(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    environment = {"FANWHY_LEDGER__X": "1", "FANWHY_PORT": "1", "FANWHY_BROKER__URLL": "1"}
+    found = load(_Terminal, flags={}, config=str(file), environment=environment, foreign=True)
+    (warning,) = found.warnings
+    assert "did you mean FANWHY_BROKER" in warning
 
 
 def test_but_not_over_a_typing_mistake_in_what_is_its_own(tmp_path: Path) -> None:
@@ -192,6 +228,13 @@ def test_but_not_over_a_typing_mistake_in_what_is_its_own(tmp_path: Path) -> Non
         ('broker = "mqtt://u:hunter2@h"', "broker: expected a table of settings, found text"),
         ("hostname = 2024-01-01", "hostname: expected text, found a date or time"),
         ('[senses]\ndisabled = "gpu"', 'senses.disabled: expected a list of words, found "gpu"'),
+        ("[names]\nsda = 3", "names.sda: expected text, found 3"),
+        ('names = "x"', 'names: expected a table of words, found "x"'),
+        (
+            "[explain.blame_above_percent]\nplex = 120",
+            "explain.blame_above_percent.plex: expected a number from 0 to 100, found 120",
+        ),
+        ("[ignore]\ndisc = []", "ignore.disc: no such setting; did you mean ignore.disks?"),
         ("[senses]\ndisabled = [3]", "senses.disabled: expected text, found 3"),
         ('[senses]\ndisabled = ["cpus"]', "senses.disabled: no subsystem cpus; did you mean cpu?"),
         (
@@ -230,7 +273,6 @@ def test_wrong_in_the_file(tmp_path: Path, text: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
-        ({"FANWHY_PREFX": "x"}, "FANWHY_PREFX: no such setting; did you mean prefix?"),
         (
             {"FANWHY_SAMPLING__PERIOD_SECONDS": "soon"},
             'FANWHY_SAMPLING__PERIOD_SECONDS: expected a number from 0.5 to 60, found "soon"',
@@ -244,7 +286,6 @@ def test_wrong_in_the_file(tmp_path: Path, text: str, line: str) -> None:
             {"FANWHY_PUBLISHING__HEARTBEATS__CPU": "no"},
             'FANWHY_PUBLISHING__HEARTBEATS__CPU: expected a number from 5 to 86400, found "no"',
         ),
-        ({"FANWHY_SENSES": "x"}, "FANWHY_SENSES: expected a table of settings, found text"),
         (
             {"FANWHY_SAMPLING__PULSE": "x" * 90},
             'FANWHY_SAMPLING__PULSE: expected true or false, found "' + "x" * 39 + '…"',
@@ -255,13 +296,46 @@ def test_wrong_in_the_environment(tmp_path: Path, environment: dict[str, str], l
     assert line in _complaint(tmp_path, environment=environment)
 
 
+@pytest.mark.parametrize(
+    ("variable", "line"),
+    [
+        ("FANWHY_PREFX", "FANWHY_PREFX: no such setting, passed over; did you mean FANWHY_PREFIX?"),
+        ("FANWHY_SAMPLING__PERIOD", "did you mean FANWHY_SAMPLING__PERIOD_SECONDS?"),
+        ("FANWHY_PERIOD_SECONDS", "did you mean FANWHY_SAMPLING__PERIOD_SECONDS?"),
+        ("FANWHY_BROKR", "did you mean FANWHY_BROKER?"),
+        ("FANWHY_BROKER_PASSWORD", "did you mean FANWHY_BROKER__PASSWORD?"),
+        # Docker links: of a container called fanwhy, or of a broker of its own
+        ("FANWHY_PORT_1883_TCP", "FANWHY_PORT_1883_TCP: no such setting, passed over; "),
+        ("FANWHY_PORT_1883_TCP_ADDR", "FANWHY_PORT_1883_TCP_ADDR: no such setting, passed over; "),
+        ("FANWHY_NAME", "FANWHY_NAME: no such setting, passed over; "),
+        ("FANWHY_ENV_FANWHY_BROKER", "FANWHY_ENV_FANWHY_BROKER: no such setting, passed over; "),
+        # services of Kubernetes, called fanwhy or fanwhy-broker
+        ("FANWHY_SERVICE_HOST", "FANWHY_SERVICE_HOST: no such setting, passed over; "),
+        ("FANWHY_SENSES", "FANWHY_SENSES: no such setting, passed over; "),  # a section
+        ("FANWHY_PORT", "FANWHY_PORT: no such setting, passed over; "),
+        ("FANWHY_BROKER_PORT", "FANWHY_BROKER_PORT: no such setting, passed over; "),
+        ("FANWHY_PUBLISHING__HEARTBEATS__CPU__X", "no such setting"),
+    ],
+)
+def test_variables_of_others_are_passed_over(tmp_path: Path, variable: str, line: str) -> None:
+    environment = {variable: "tcp://172.17.0.2:271828", "FANWHY_PREFIX": "lab"}
+
+    found = _load(tmp_path, environment=environment)
+
+    assert found.settings.prefix == "lab"
+    (warning,) = found.warnings
+    assert line in warning
+    assert "271828" not in warning
+
+
 def test_wrong_in_a_flag(tmp_path: Path) -> None:
     assert _complaint(tmp_path, broker="mqtt://").startswith("--broker: no host name")
     assert _complaint(tmp_path, prefix="$SYS").startswith("--prefix: '$SYS'")
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
-    said = _complaint(tmp_path, "a = 1\nlog_level = 3\n", environment={"FANWHY_B": "2"})
+    environment = {"FANWHY_SAMPLING__PULSE": "2"}
+    said = _complaint(tmp_path, "a = 1\nlog_level = 3\n", environment=environment)
     assert len(said.splitlines()) == 3
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config.state_folder import FILES, keep_private, nameless, save
+from publisher.config.state_folder import FILES, keep_private, memory_dir, nameless, save
 from publisher.daemon.lock import claim
 from publisher.errors import FanwhyError
 
@@ -54,6 +54,37 @@ def test_a_file_without_a_name_is_empty_and_nobody_inherits_it(
     os.lseek(descriptor, 0, os.SEEK_SET)
     assert os.read(descriptor, 10) == b"kept"
     os.close(descriptor)
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_the_folder_in_memory_that_systemd_gives_is_taken_first(
+    tmp_path: Path, clean_environment: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "given"
+    given.mkdir(mode=0o755)
+    clean_environment.setenv("RUNTIME_DIRECTORY", f"{given}:/elsewhere")
+    assert memory_dir() == str(given)
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no shared memory here")  # noqa: PTH112
+def test_a_folder_in_memory_that_others_may_write_or_have_laid_there_is_not_ours(
+    tmp_path: Path, clean_environment: pytest.MonkeyPatch
+) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    (tmp_path / "file").write_text("")
+    for wrong in ("open", "link", "file", "missing/fanwhy"):
+        clean_environment.setenv("RUNTIME_DIRECTORY", str(tmp_path / wrong))
+        assert memory_dir() not in (None, str(tmp_path / wrong))
 
 
 def _mode(path: Path) -> int:

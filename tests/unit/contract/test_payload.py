@@ -21,7 +21,7 @@ from publisher.contract.metric import (
 )
 from publisher.contract.model import json_schema
 from publisher.contract.payload import Change, Envelope, change, encode, rfc3339, to_json
-from publisher.contract.readings import ConsumerReading
+from publisher.contract.readings import CauseReading, ConsumerReading, ExplanationReading
 from publisher.subsystems.cpu import CpuReading
 
 
@@ -94,6 +94,15 @@ def test_a_ranking_is_worth_a_message_when_it_has_a_new_leader(
     before: tuple[Inner, ...] | None, after: tuple[Inner, ...] | None, found: Change
 ) -> None:
     assert change(Ranked(top=before), Ranked(top=after)) is found
+
+
+def test_whoever_joins_or_leaves_the_causes_is_worth_a_message() -> None:
+    def causes(*groups: str) -> ExplanationReading:
+        return ExplanationReading(causes=tuple(CauseReading(group=group) for group in groups))
+
+    assert change(causes("xz"), causes("xz", "kswapd0")) is Change.VALUE
+    assert change(causes("xz", "make"), causes("xz")) is Change.VALUE
+    assert change(causes("xz", "make"), causes("make", "xz")) is Change.NONE
 
 
 def test_a_ranking_of_groups_goes_by_the_group() -> None:

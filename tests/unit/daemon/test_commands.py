@@ -98,6 +98,13 @@ def test_an_answer_forges_nothing_that_others_live_by(topic: str) -> None:
     assert Stage().ask(topic) == []
 
 
+@pytest.mark.parametrize(
+    "topic", ["/" * 300, "a/" * 40, "x" * 65_000, "a\x01b", "a\ufffe", "a\0", "a/#", "a/+/b"]
+)
+def test_an_answer_goes_to_no_topic_that_brokers_hang_up_over(topic: str) -> None:
+    assert Stage().ask(topic) == []
+
+
 def test_a_refresh_too_soon_is_done_once_and_later() -> None:
     stage = Stage()
     assert stage.command(b"refresh") == ["refresh"]

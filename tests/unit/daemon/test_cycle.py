@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 
 from publisher.contract.messages import Message
-from publisher.contract.readings import InfoReading
+from publisher.contract.readings import EventReading, ExplanationReading, InfoReading
 from publisher.daemon.cycle import Cycle, Life
 from publisher.daemon.launch import Launch
 from publisher.daemon.presence import Presence
 from publisher.daemon.self_metrics import SelfMetrics
 from publisher.daemon.settings import Settings
 from publisher.daemon.timeline import Timeline
+from publisher.daemon.timeline_store import recall
+from publisher.daemon.unfinished import Unfinished
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
+from publisher.pipeline import Sample
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.runner import SubsystemSettings
 
@@ -43,8 +46,9 @@ def cycle_of(settings: Settings, state: Path) -> Cycle:
     life = Life(
         state_dir=str(state),
         explainer=Explainer(settings.explain),
-        timeline=Timeline.open(None),
+        timeline=Timeline(),
         self_metrics=SelfMetrics(KernelFiles()),
+        unfinished=Unfinished(str(state)),
     )
     return Cycle(launch, life, presence)
 
@@ -113,3 +117,37 @@ def test_what_is_switched_off_leaves_nothing_behind(tmp_path: Path) -> None:
     assert messages["host/gpu"].payload == b""
     assert messages["host/catalogue"].payload == b"{}"
     assert "host/picture" not in messages
+
+
+def test_what_was_is_told_and_kept(
+    tmp_path: Path, cycle: Cycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = ExplanationReading(state="busy", headline="CPU usage high due to: make")
+    sample = Sample(now=time.monotonic(), wall=time.time(), readings={}, verdict=verdict)
+    monkeypatch.setattr(cycle.pipeline, "sample", lambda: sample)
+    cycle.sample()
+    told = json.loads(waiting(cycle)["host/timeline"].payload)
+    assert [state["headline"] for state in told["states"]] == [verdict.headline]
+    (kept,) = recall(str(tmp_path / "state")).states
+    assert kept.headline == verdict.headline
+    cycle.sample()
+    assert "host/timeline" not in waiting(cycle)
+    cycle.announce()  # of a new configuration, on a broker that may know nothing
+    cycle.sample()
+    assert "host/timeline" in waiting(cycle)
+    cycle.end_explanations(tell=True)
+    (last,) = json.loads(waiting(cycle)["host/timeline"].payload)["states"]
+    assert "ended" in last
+
+
+def test_all_that_looks_quiet_at_the_start_is_not_told_as_quiet(tmp_path: Path) -> None:
+    busy = EventReading(id="r-4", event="state_changed", state="busy", previous_state="quiet")
+    Unfinished(str(tmp_path)).note([busy])
+    cycle = cycle_of(Settings(root="/"), tmp_path)
+    told: list[int] = []
+    for number in range(4):
+        cycle.sample()
+        if any(b'"r-4-end"' in each.payload for each in cycle.presence.outbox.take()):
+            told.append(number)
+    cycle.pipeline.close()
+    assert told in ([3], [])  # a machine that is busy meanwhile says so instead

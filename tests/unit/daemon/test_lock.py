@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from publisher.daemon.lock import claim, holder
+from publisher.daemon.lock import Claim, claim, holder
 from publisher.errors import FanwhyError
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -84,3 +84,58 @@ def test_the_holder_is_a_daemon_of_ours(tmp_path: Path) -> None:
         assert holder(str(tmp_path)) == daemon.pid
         daemon.communicate(b"\n")
     assert holder(str(tmp_path)) is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract names are Linux's")
+def test_a_folder_that_cannot_be_written_is_claimed_by_name_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").write_text("in the way")
+    folder = str(tmp_path / "state" / "fanwhy")
+    ours = Claim(folder)
+    with pytest.raises(FanwhyError, match="runs already"):
+        Claim(folder)
+    (tmp_path / "state").unlink()
+    said = logging.makeLogRecord({"msg": f"{folder}/learned.json: cannot be kept", "levelno": 30})
+    other = logging.makeLogRecord({"msg": "mqtt://nas: nothing listens there", "levelno": 30})
+    assert (ours.filter(said), ours.filter(other)) == (False, True)
+    ours.tick(0.0)
+    assert ours.filter(said)
+    with pytest.raises(FanwhyError, match=f"process {os.getpid()}"):
+        claim(folder)
+    with caplog.at_level(logging.INFO):
+        ours.tick(1000.0)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot be written" in caplog.messages[0]
+    ours.close()
+    os.close(claim(folder))
+
+
+def test_what_can_be_read_alone_can_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.close(claim(str(tmp_path)))
+    real = os.open
+
+    def read_only(path: str, flags: int, *mode: int) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(30, "Read-only file system")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", read_only)
+    ours = claim(str(tmp_path))
+    with pytest.raises(FanwhyError, match="runs already"):
+        claim(str(tmp_path))
+    os.close(ours)
+
+
+def test_a_folder_that_was_taken_away_is_claimed_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    ours = Claim(str(folder))
+    (folder / "lock").unlink()
+    folder.rmdir()
+    ours.tick(1000.0)
+    with pytest.raises(FanwhyError, match="runs already"):
+        claim(str(folder))
+    ours.close()
+    os.close(claim(str(folder)))

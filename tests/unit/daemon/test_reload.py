@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +104,27 @@ def test_what_goes_wrong_is_said_and_the_next_time_it_may_work(
     daemon.reloader.tick(says("right"))
     daemon.turn()
     assert daemon.applied == ["right"]
+
+
+def test_where_no_thread_can_be_had_it_is_tried_again(
+    says: Callable[[str], tuple[str, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    daemon, now = Daemon(), [100.0]
+    monkeypatch.setattr("publisher.daemon.reload.time.monotonic", lambda: now[0])
+    real = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    daemon.reloader.ask()
+    daemon.reloader.tick(says("first"))
+    daemon.reloader.tick(says("first"))
+    assert len(caplog.messages) == 1
+    monkeypatch.setattr(threading.Thread, "start", real)
+    now[0] += 30
+    daemon.reloader.tick(says("first"))
+    daemon.turn()
+    assert daemon.applied == ["first"]
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

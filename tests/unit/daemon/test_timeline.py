@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from publisher.contract.readings import CauseReading, EvidenceReading, ExplanationReading
-from publisher.daemon.timeline import DAY, Timeline
+from publisher.daemon.timeline import DAY, MEMORY_SECONDS, Timeline
+from publisher.daemon.timeline_store import keep, recall
 from publisher.daemon.timeline_svg import draw
 
 NOON = 1_700_000_000.0
@@ -36,24 +37,30 @@ def test_a_cause_that_goes_on_is_one_span_and_one_that_comes_again_another() -> 
     assert [(span.began - NOON, span.seconds) for span in day.spans] == [(0, 10), (500, 0)]
 
 
-def test_what_is_older_than_a_day_is_forgotten() -> None:
-    day = watched((0, "rsync"), (DAY + 1, None), celsius=50)
+def test_what_is_older_than_two_days_is_forgotten() -> None:
+    day = watched((0, "rsync"), (MEMORY_SECONDS + 1, None), celsius=50)
     assert day.spans == []
-    assert len(day.points) == 1
+    assert len(day.points.points) == 1
+
+
+def test_what_is_older_than_a_day_is_not_drawn() -> None:
+    day = watched((0, "rsync"), (DAY + 1, None), celsius=50)
+    assert len(day.points.points) == 2
+    assert "rsync" not in draw(day, NOON + DAY + 1)
 
 
 def test_a_clock_that_is_set_back_leaves_nothing_in_the_future() -> None:
     hours = [hour * 3600.0 for hour in range(-10, 1)]
     day = watched(*((hour, "rsync") for hour in hours), celsius=40)
     day.look(verdict("borg", 50), NOON - 4.5 * 3600)  # in the midst of what is known
-    assert [point[1] for point in day.points] == [40] * 6 + [50]
+    assert [point.celsius for point in day.points.points] == [40] * 6 + [50]
     assert [(s.label, s.began - NOON) for s in day.spans][-2:] == [
         ("rsync", -5 * 3600.0),
         ("borg", -4.5 * 3600.0),
     ]
     day.look(verdict("make", 60), NOON - 30 * DAY)
     assert [span.label for span in day.spans] == ["make"]
-    assert [point[1] for point in day.points] == [60]
+    assert [point.celsius for point in day.points.points] == [60]
 
 
 def test_a_span_that_is_under_way_ends_no_later_than_now() -> None:
@@ -66,12 +73,12 @@ def test_a_clock_that_is_not_set_yet_draws_nothing_and_costs_nothing() -> None:
     day.look(verdict("borg", 50), 60.0)
     day.look(verdict("borg", 50), NOON + 1)
     assert [span.label for span in day.spans] == ["rsync", "borg"]
-    assert len(day.points) == 1
+    assert len(day.points.points) == 1
 
 
 def test_a_cause_as_long_as_memory_is_no_more_than_so_many_spans() -> None:
-    day = watched(*((moment * 100.0, f"job {moment % 2}") for moment in range(800)))
-    assert len(day.spans) == 200
+    day = watched(*((moment * 100.0, f"job {moment % 2}") for moment in range(1200)))
+    assert len(day.spans) == 300
 
 
 def test_sent_when_it_changed_and_not_often() -> None:
@@ -117,16 +124,16 @@ def test_it_is_well_formed_whatever_names_say(day: Timeline) -> None:
 
 def test_it_outlives_the_daemon(tmp_path: Path) -> None:
     day = watched((0, "rsync"), (10, "rsync"), celsius=50)
-    day.save(str(tmp_path))
-    assert draw(Timeline.open(str(tmp_path)), NOON) == draw(day, NOON)
+    keep(day, str(tmp_path))
+    assert draw(recall(str(tmp_path)), NOON) == draw(day, NOON)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"version": 2}', '{"version": 1, "spans": [1]}'])
 def test_what_cannot_be_read_is_an_empty_day(tmp_path: Path, content: str) -> None:
     (tmp_path / "day.json").write_text(content)
-    assert Timeline.open(str(tmp_path)) == Timeline()
+    assert recall(str(tmp_path)) == Timeline()
 
 
 def test_nothing_is_kept_where_nothing_can_be() -> None:
-    Timeline().save(None)
-    assert Timeline.open(None) == Timeline()
+    keep(Timeline(), None)
+    assert recall(None) == Timeline()

@@ -8,7 +8,7 @@ from pathlib import Path
 from publisher.contract.metric import Reading, fields_of
 from publisher.contract.readings import EvidenceReading
 from publisher.explain import inputs
-from publisher.explain.inputs import Signs, evidence, signs
+from publisher.explain.inputs import Signs, Trouble, evidence, signs
 from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.arrays import ArrayReading
@@ -17,7 +17,8 @@ from publisher.subsystems.disk.filesystems import FilesystemReading
 from publisher.subsystems.gpu import GpuDeviceReading, GpuReading
 from publisher.subsystems.memory import MemoryReading
 from publisher.subsystems.power.power import PowerReading
-from publisher.subsystems.thermal.thermal import TemperatureReading, ThermalReading
+from publisher.subsystems.thermal.sensors import FanReading, TemperatureReading
+from publisher.subsystems.thermal.thermal import ThermalReading
 
 READINGS = {cls.name: cls.reading for cls in SUBSYSTEMS}
 
@@ -73,6 +74,10 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
             "a": FilesystemReading(label="/", used_percent=97.0),
             "b": FilesystemReading(label="/media/cd", used_percent=100.0, read_only=True),
             "c": FilesystemReading(label="/srv"),
+            "d": FilesystemReading(label="/mail", used_percent=9.0, inodes_used_percent=99.0),
+            "e": FilesystemReading(label="/nas", state="not_answering"),
+            "f": FilesystemReading(label="/var", state="failed", read_only=True),
+            "g": FilesystemReading(label="/gone", state="failed"),
         },
         arrays={
             "md0": ArrayReading(kind="md", state="degraded", activity="recovery"),
@@ -82,9 +87,24 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
     )
     found = signs({"disk": disk, "memory": MemoryReading(oom_kills=2)})
     assert found.oom_kills == 2
-    assert found.disk_used_percent == {"/": 97.0}
+    assert found.disk_used_percent == {"/": 97.0, "/mail": 9.0}
+    assert found.inodes_used_percent == {"/mail": 99.0}
+    assert found.filesystem_trouble == {
+        "/nas": Trouble.SILENT, "/var": Trouble.READ_ONLY, "/gone": Trouble.FAILING,
+    }  # fmt: skip
     assert found.raid_degraded == ("md0",)
     assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")
+
+
+def test_signs_tell_of_fans_that_stand_still() -> None:
+    fans = {
+        "a/fan1": FanReading(label="fan1", chip="nct6798", kind="fan", stopped=True),
+        "a/pump": FanReading(label="p\nump", chip="z53", kind="pump", stopped=True),
+        "a/fan2": FanReading(label="fan2", chip="nct6798", kind="fan", stopped=False),
+        "a/fan3": FanReading(label="fan3", chip="nct6798", kind="fan"),
+    }
+    found = signs({"thermal": ThermalReading(fans=fans)})
+    assert found.fans_stopped == {"fan1 (nct6798)": False, r"p\nump (z53)": True}
 
 
 def test_every_field_that_is_looked_up_by_name_is_declared() -> None:

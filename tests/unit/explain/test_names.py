@@ -78,6 +78,36 @@ def test_a_guess_gives_way_to_knowledge_and_not_back(
     assert "Software build" in stage.play(first, lasting=4).headline
 
 
+def test_who_was_long_not_seen_gives_its_name_up(stage: Stage, make_account: MakeAccount) -> None:
+    batch = {"kind": "job", "label": "batch.sh", "script": "batch.sh", "command": "batch.sh"}
+    stage.play(make_account("xmrig", 3.5, members=("xmrig", "bash"), **batch), lasting=8)
+    others = [make_account(name, 3.5, members=(name,), **batch) for name in ("spin", "whirl")]
+    verdict = [stage.step(other) for _ in range(8) for other in others][-1]
+    assert "miner" not in (verdict.headline or "")
+    assert [cause.label for cause in verdict.causes] == ["batch.sh"]
+
+
+def test_who_poses_as_another_is_not_taken_for_it_at_the_end(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    poses = make_account("rsync", 3.5, executable="/tmp/rsync", disguise="calls itself rsync")
+    stage.play(poses, lasting=6)
+    ended = stage.step(make_account("rsync", 3.5))  # nobody can look at it any more
+    assert ended.causes[0].category == "unknown"
+
+
+def test_who_poses_as_a_kernel_thread_is_told_by_its_own_name(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    batch = {"kind": "job", "label": "batch.sh", "script": "batch.sh", "command": "batch.sh"}
+    stage.play(make_account("cc1", 3.5, members=("cc1", "make"), **batch), lasting=6)
+    words = "calls itself a kernel thread, and is none"
+    poses = make_account("kauditd0", 3.5, members=("kauditd0", "cc1"), disguise=words, **batch)
+    stage.play(poses, lasting=4)
+    told = [event.message for event in stage.events if event.event == "alert_raised"]
+    assert told == [f"Possibly cryptomining: batch.sh {words}"]
+
+
 def test_rules_are_not_loaded_for_a_machine_at_rest(
     make_stage: type[Stage],
     make_account: MakeAccount,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from publisher.contract.messages import Message, Request
-from publisher.contract.metric import Reading, fields_of, gauge, instances, reading, text
+from publisher.contract.metric import Reading, fields_of, gauge, instances, is_list, reading, text
 from publisher.contract.readings import (
     EVENT_KINDS,
     CauseReading,
@@ -65,6 +65,8 @@ def full(cls: type[Reading], names: tuple[str, ...] = ("one-1", "one_1")) -> Rea
         of = field.metric.of
         if field.metric.kind.value == "instances" and of:
             values[field.name] = {name: full(of) for name in names}
+        elif field.metric.bounded:
+            values[field.name] = [1] if is_list(field.type) else 1
         elif not of:
             values[field.name] = "same"
     return cls(**values)

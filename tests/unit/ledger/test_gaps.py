@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from unit.ledger.host import Host, labelled
 
 from publisher.ledger import LedgerSettings, open_ledger
 from publisher.sources import Sources
@@ -62,3 +63,16 @@ def test_what_a_cgroup_counted_beyond_its_processes_is_its_own(tmp_path: Path) -
     assert account.cpu_seconds == pytest.approx(0.1), "what was given once is not given again"
     assert account.disk_read_bytes_per_second is not None
     assert account.wait_seconds == pytest.approx(0.007), "by the unit's pressure"
+
+
+def test_a_unit_that_was_started_again_has_what_its_new_cgroup_counts(host: Host) -> None:
+    unit = "/system.slice/backup.service"
+    host.start(700, 1, "restic", command="restic", cgroup=unit)
+    host.cgroup(unit, 5000)
+    host.open()
+    host.sample()
+    host.end(700)
+    host.start(701, 1, "restic", command="restic", cgroup=unit, own=10)
+    host.others += 50
+    host.cgroup(unit, 60)
+    assert labelled(host.sample(), "backup").cpu_seconds == pytest.approx(0.6)

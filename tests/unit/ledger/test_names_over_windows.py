@@ -89,3 +89,29 @@ def test_two_that_read_alike_are_told_apart(host: Host) -> None:
     apart = {one.group.apart for one in balance.accounts if one.group.label == "make"}
     assert apart == {"linux", "mesa"}
     assert labelled(balance, "gzip").group.apart == ""
+
+
+def test_a_container_of_proxmox_has_its_host_name_in_front_of_no_number(host: Host) -> None:
+    host.write("var/lib/lxc/101/config", "lxc.uts.name = web\n")
+    host.start(700, 1, "nginx", command="nginx", cgroup="/lxc/101/ns/system.slice/nginx.service")
+    host.start(701, 1, "init", command="/sbin/init", cgroup="/lxc/101/ns/init.scope")
+    host.start(702, 701, "php", command="php /x.php", cgroup="/lxc/101/ns/init.scope")
+    host.open()
+    for pid in (700, 702):
+        host.work(pid, 100)
+    balance = host.sample()
+    assert labelled(balance, "nginx (web)").clues.container_name == "web"
+    assert labelled(balance, "web").place is not None
+
+
+def test_a_virtual_machine_that_nobody_may_see_has_the_name_that_its_cluster_tells(
+    host: Host,
+) -> None:
+    host.write("etc/pve/qemu-server/101.conf", "cores: 4\nname: truenas\n")
+    host.cgroup("/qemu.slice/101.scope", 0)
+    host.cgroup("/qemu.slice/102.scope", 0)
+    host.open()
+    host.others += 100
+    host.cgroup("/qemu.slice/101.scope", 100)
+    balance = host.sample()
+    assert "truenas" in [account.group.label for account in balance.accounts]

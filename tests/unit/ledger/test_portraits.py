@@ -163,6 +163,8 @@ def test_what_only_calls_itself_a_kernel_thread_is_none() -> None:
     assert str(found.group.kind) == "program"
     assert (found.group.label, found.clues.program) == ("kworker", "kworker")
     assert found.clues.disguise == "calls itself a kernel thread, and is none"
+    emptied = account(("kswapd0", "", "/home/bob/kswapd0"))
+    assert emptied.clues.disguise == "calls itself a kernel thread, and is none"
 
 
 def test_an_executable_that_contradicts_the_name() -> None:
@@ -214,6 +216,80 @@ def test_a_virtual_machine_has_its_name() -> None:
         place="/qemu.slice/100.scope",
     )
     assert (str(found.group.kind), found.group.label) == ("container", "win10")
+
+
+def test_a_virtual_machine_is_no_helper_that_began_before_it() -> None:
+    helper = ("swtpm", "swtpm socket --tpmstate dir=/x --daemon", "/usr/bin/swtpm")
+    line = "/usr/bin/kvm -id 101 -name truenas,debug-threads=on -no-shutdown"
+    found = account(helper, ("kvm", line, "/usr/bin/qemu"), place="/qemu.slice/101.scope")
+    assert (found.group.label, found.clues.container_name) == ("truenas", "truenas")
+    assert account(helper, place="/qemu.slice/102.scope").group.label == "102"
+
+
+def test_a_virtual_machine_has_its_owners_name_and_not_the_one_that_systemd_takes() -> None:
+    line = "/usr/bin/qemu-system-x86_64 -name guest=win_11,debug-threads=on -S"
+    found = account(
+        ("qemu-system-x86", line, "/usr/bin/qemu-system-x86_64"),
+        place=r"/machine.slice/machine-qemu\x2d1\x2dwin11.scope/libvirt/emulator",
+    )
+    assert (found.group.label, found.called) == ("win_11", "win_11")
+
+
+def test_virtual_machines_that_a_service_keeps_are_each_their_own() -> None:
+    daemon = ("incusd", "incusd --group incus-admin", "/usr/bin/incusd")
+    guest = ("qemu-system-x86", "/opt/incus/bin/qemu-system-x86_64 -S -name win11 -uuid 1", "/q")
+    kept = account(daemon, guest, place="/system.slice/incus.service")
+    assert (kept.group.key, kept.group.label) == ("program:win11", "win11")
+    sole = account(guest, place="/system.slice/win11.service")
+    assert sole.group.key == "unit:win11.service"
+
+
+def test_virtual_machines_below_a_program_are_each_their_own() -> None:
+    keeper = (
+        "VBoxSVC",
+        "/usr/lib/virtualbox/VBoxSVC --auto-shutdown",
+        "/usr/lib/virtualbox/VBoxSVC",
+    )
+    guest = ("VBoxHeadless", "/usr/lib/virtualbox/VBoxHeadless --comment devbox --startvm 1", "/v")
+    assert account(keeper, guest).group.label == "devbox"
+    shell = ("bash", "-bash", "/bin/bash")
+    ran = account(shell, ("run.sh", "/bin/sh /home/bob/run.sh", "/bin/dash"), guest)
+    assert ran.group.label == "run.sh", "that is whose it is"
+
+
+def test_the_project_of_a_container_of_incus_is_no_part_of_its_name() -> None:
+    monitor = "\t[lxc monitor] /var/lib/incus/containers shop_web"
+    init = ("systemd", "/sbin/init", "/usr/lib/systemd/systemd")
+    found = account(("incusd", monitor, "/usr/bin/incusd"), init, place="/lxc.payload.shop_web")
+    assert found.group.label == "web"
+    own = account(
+        ("lxc-start", "\t[lxc monitor] /var/lib/lxc shop_web", "/usr/bin/lxc-start"),
+        init,
+        place="/lxc.payload.shop_web",
+    )
+    assert own.group.label == "shop_web"
+
+
+def test_what_lxc_starts_is_in_its_container_also_when_that_is_no_init() -> None:
+    monitor = ("lxc-start", "/usr/bin/lxc-start -F -n 112", "/usr/bin/lxc-start")
+    found = account(monitor, ("nginx", "nginx", "/usr/sbin/nginx"), place="/lxc/112/ns")
+    assert found.group.key == "container:lxc:112"
+
+
+def test_podmans_monitor_tells_the_name_of_its_container() -> None:
+    identity = "ab" * 32
+    scope = f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{identity}.scope"
+    monitor = f"/usr/bin/conmon --api-version 1 -c {identity} -u {identity} -n media --exit-dir /x"
+    found = account(
+        ("conmon", monitor, "/usr/bin/conmon"), ("python3", "python3 x.py", "/x"), place=scope
+    )
+    assert (found.group.label, found.clues.container_name) == ("media", "media")
+    other = account(
+        ("conmon", monitor.replace(identity, "cd" * 32), "/usr/bin/conmon"),
+        ("python3", "python3 x.py", "/x"),
+        place=scope,
+    )
+    assert other.group.label == f"podman {identity[:12]}"
 
 
 def test_a_container_without_a_name_of_its_own_has_its_images() -> None:

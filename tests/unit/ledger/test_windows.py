@@ -13,7 +13,7 @@ from unit.ledger.host import KERNEL, MB, Host, labelled
 from publisher.ledger import Balance, LedgerSettings
 from publisher.ledger.cpu.process import Process
 from publisher.ledger.ledger import open_ledger
-from publisher.ledger.open_accounts import CgroupCounter
+from publisher.ledger.open_accounts import CgroupCounter, OpenAccount
 
 T = TypeVar("T")
 
@@ -31,6 +31,28 @@ def alive_objects(kind: type[T]) -> list[T]:
 def counters() -> set[str]:
     """The cgroups whose counters are kept."""
     return {counter.path for counter in alive_objects(CgroupCounter)}
+
+
+def test_what_has_ended_is_free_without_the_collector(host: Host) -> None:
+    """It comes seldom: what waits for it on a machine where everything churns is megabytes."""
+    host.start(10, 1, "sshd", command="/usr/sbin/sshd")
+    host.open()
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, OpenAccount | Process) for one in gc.get_objects())
+        for number in range(100, 140):
+            host.start(number, 10, f"job-{number}", command=f"/opt/job-{number}", own=50)
+            host.start(number + 100, number, "helper", command=f"helper {number}", own=20)
+            host.sample()
+            host.end(number + 100)
+            host.end(number)
+        for _ in range(12):
+            host.sample()
+        after = sum(isinstance(one, OpenAccount | Process) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert after <= before + 4
 
 
 def test_a_kernel_thread_is_what_it_works_for(host: Host) -> None:
@@ -312,3 +334,33 @@ def test_when_a_group_began_follows_a_wall_clock_that_is_set(host: Host) -> None
     host.work(700, 50)
     host.wall -= 2.0  # as much as the uptime of this machine stands still
     assert labelled(host.sample(), "jellyfin").since == after
+
+
+@pytest.mark.parametrize(
+    "loadavg",
+    [
+        "0.50 0.40 0.30 1/60 140\n",  # frozen
+        "0.50 0.40 0.30 3/4000 3141592\n",  # of a host with numbers of its own
+        "0.00 0.00 0.00 0/0 0\n",  # a sandbox that tells nothing
+        "",
+    ],
+)
+def test_a_load_average_of_somebody_else_hides_no_new_process(host: Host, loadavg: str) -> None:
+    def window() -> Balance:
+        host.now += 2.0
+        host.write_totals()
+        host.write("proc/loadavg", loadavg)
+        balance = host.ledger.sample()
+        assert balance is not None
+        return balance
+
+    for pid in range(100, 140):  # so many that a few numbers more are tried, not all listed
+        host.start(pid, 1, "sleep", command="sleep 600")
+    host.write_totals()
+    host.write("proc/loadavg", loadavg)
+    assert host.ledger.sample() is None
+    window()
+    host.start(150, 1, "stress", command="/usr/bin/stress")
+    host.work(150, 190)
+
+    assert [each.group.label for each in window().accounts if each.cpu_seconds > 1] == ["stress"]

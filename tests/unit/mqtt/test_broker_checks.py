@@ -94,7 +94,8 @@ class TestExposedPasswords:
         "mqtt://me:12?271828@h", "mqtt://me:271828", "mqtt://me:271828[@h", "mqtt://[271828",
         "mqtt://271828]", "mqtt://me:271828/x@h", "mqtt//me:271828@h", "mqtt:///me:271828@h",
         "mqtt://me;271828@h:x", "mqtt://h/271828", "ws://h/x?token=271828", "http:/271828@h",
-        "mqtt://me:2718\u210028@h", "MQTT:/me:271828@h", "mqtt:\n/me:271828@h", "mqtt://me:1 271828",
+        "mqtt://me:2718\u210028@h", "MQTT:/me:271828@h", "mqtt:\n/me:271828@h",
+        "mqtt://me:1 271828",
     ],
 )  # fmt: skip
 def test_a_password_in_the_wrong_place_is_not_repeated(tmp_path: Path, url: str) -> None:

@@ -204,3 +204,51 @@ def test_nobody_waits_for_a_disk_that_is_slow(path: Path) -> None:
     may_go_on.set()
     written(journal)
     assert kept(path) == ["b"]
+
+
+def test_where_no_thread_can_be_had_the_next_event_tries_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    journal = Journal(str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        journal.append(event("a"))
+        journal.append(event("b"))
+    assert len(caplog.messages) == 1
+    journal.append(event("c"))
+    written(journal)
+    assert kept(path) == ["a", "b", "c"]
+
+
+def test_where_no_thread_can_be_had_to_the_end_all_is_written_then(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    journal = Journal(str(path))
+    journal.append(event("a"))
+    journal.close()
+    assert kept(path) == ["a"]
+
+
+def test_a_folder_that_is_taken_away_is_made_anew_with_all_that_waits(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(str(path))
+    journal.append(event("a"))
+    written(journal)
+    path.unlink()
+    path.parent.rmdir()
+    journal.append(event("b"))
+    written(journal)
+    assert kept(path) == ["a", "b"]
+    journal.confirm("a")
+    journal.append(event("c"))
+    written(journal)
+    assert kept(path) == ["b", "c"]
+    assert caplog.text.count("taken away") == 1

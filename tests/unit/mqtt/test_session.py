@@ -170,10 +170,10 @@ def test_a_withheld_puback_ends_the_connection_and_the_message_comes_again(
     one = run(broker.url)
     one.session.start()
     one.wait(lambda: bool(one.states))
-    event = Message(topic="host/event", payload=b"{}", qos=1)
-    one.outbox.put(event)
+    kept = Message(topic="host/event", payload=b"{}", qos=1, key="run-1")
+    one.outbox.put(kept)
     broker.wait_published(2)
-    assert one.outbox.returned == [event]
+    assert one.outbox.returned == [kept]
     assert len(broker.connects) == 2
     assert any("stopped answering" in line for line in one.lines)
 
@@ -446,6 +446,26 @@ def test_an_event_that_is_refused_is_offered_again(
     assert len([each for each in caplog.records if "does not take" in each.message]) == 1
 
 
+def test_a_refusal_for_a_reason_that_paho_does_not_know_ends_nothing(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH and len(got.body) > 5000:
+            peer.send(packet(PUBACK, got.packet_id + b"\x95"))  # as mosquitto's message_size_limit
+        else:
+            broker.behave(peer, got)
+
+    broker.handle = refuse
+    one = run(broker.url)
+    one.outbox.put(state("host/catalogue", b"x" * 6000, 1))
+    one.outbox.put(event(1))
+    one.session.start()
+    broker.wait(lambda: broker.topics()[-1:] == ["host/event"])
+    one.session.stop([], timeout=5)
+    assert len(broker.connects) == 1
+    assert "does not take what we publish to host/catalogue" in caplog.text
+
+
 def test_a_message_that_ends_every_connection_is_left_out(
     broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -473,6 +493,29 @@ def test_a_message_that_ends_every_connection_is_left_out(
     assert len(said) == 2
     assert any("host/catalogue is published (6000 bytes)" in line for line in said)
     assert all("client id" not in each.message for each in caplog.records)
+
+
+def test_an_answer_that_ends_the_connection_is_not_given_again(
+    broker: ScriptedBroker, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hang_up(peer: Peer, got: Packet) -> None:
+        if got.kind == PUBLISH and got.topic == "replies/1":
+            peer.sock.shutdown(socket.SHUT_RDWR)
+        else:
+            broker.behave(peer, got)
+
+    broker.handle = hang_up
+    one = run(broker.url)
+    one.session.start()
+    one.wait(lambda: bool(one.states))
+    for _ in range(3):
+        one.outbox.put(Message(topic="replies/1", payload=b"answer", qos=1))
+    broker.wait(lambda: len(broker.connects) == 2)
+    one.outbox.put(Message(topic="replies/1", payload=b"answer", qos=1))
+    one.outbox.put(event(1))
+    broker.wait(lambda: broker.topics()[-1:] == ["host/event"])
+    assert len(broker.connects) == 2
+    assert "ended over an answer" in caplog.text
 
 
 def test_a_broker_of_qos_0_gets_a_will_of_qos_0(broker: ScriptedBroker, run: Run) -> None:

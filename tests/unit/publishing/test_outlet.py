@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -12,6 +12,7 @@ from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Reading
 from publisher.contract.readings import EventReading, ExplanationReading, InfoReading, SelfReading
+from publisher.contract.timeline import TimelineReading
 from publisher.contract.topics import TopicAddresses
 from publisher.publishing.outlet import Outlet
 from publisher.publishing.policy import PublishingSettings
@@ -42,7 +43,7 @@ class Stage:
         self.failures.pop(name, None)
         try:
             return action()
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             self.failures[name] = error
             return None
 
@@ -57,15 +58,25 @@ class Stage:
         }
 
 
-def test_a_number_that_json_has_not_silences_nobody_else() -> None:
+def test_a_number_that_json_has_not_costs_itself() -> None:
+    stage = Stage()
+    sent = stage.offer(0.0, cpu=CpuReading(load_average=[float("nan")], usage_percent=1.0))
+    assert "load_average" not in sent["host/cpu"]
+    assert sent["host/cpu"]["usage_percent"] == 1.0
+    assert stage.failures == {}
+
+
+def test_a_value_that_json_has_not_silences_nobody_else() -> None:
     stage = Stage()
     memory = MemoryReading(used_percent=5.0)
-    sent = stage.offer(0.0, cpu=CpuReading(usage_percent=float("nan")), memory=memory)
-    assert sent.keys() == {"host/memory", "host/self"}
-    assert stage.failures.keys() == {"publishing.cpu", "publishing.overview"}
+    odd = CpuReading(load_average=cast("list[float]", [object()]))
+    sent = stage.offer(0.0, cpu=odd, memory=memory)
+    assert sent.keys() >= {"host/memory", "host/self"}
+    assert "host/cpu" not in sent
+    assert "publishing.cpu" in stage.failures
 
-    sent = stage.offer(10.0, cpu=CpuReading(usage_percent=1.0), memory=memory)
-    assert sent["host/cpu"]["usage_percent"] == 1.0
+    sent = stage.offer(10.0, cpu=CpuReading(load_average=[1.0]), memory=memory)
+    assert sent["host/cpu"]["load_average"] == [1.0]
     assert stage.failures == {}
 
 
@@ -100,6 +111,7 @@ def test_each_message_is_sent_as_its_row_says() -> None:
     stage = Stage(heartbeats={"cpu": 60})
     stage.outlet.put(topics.CATALOGUE, b"{}")
     stage.outlet.put(topics.PICTURE, b"<svg/>")
+    stage.outlet.keep(topics.TIMELINE, TimelineReading())
     stage.outlet.tell([EventReading(id="1")])
     everything: dict[str, Reading] = {
         "cpu": CpuReading(usage_percent=1.0), "explanation": ExplanationReading(state="quiet")
@@ -153,3 +165,19 @@ def test_an_answer_goes_where_it_was_asked_for(correlation: bytes | None) -> Non
     assert (message.topic, message.retain) == ("me/answers", False)
     assert message.correlation_data == correlation
     assert json.loads(message.payload)["headline"] == "Why"
+
+
+def test_what_an_earlier_run_said_of_totals_changes_what_waits_and_is_said_again() -> None:
+    stage = Stage()
+    own = {"info": InfoReading(machine_id="m"), "self": SelfReading(cpu_percent=0.1)}
+    stage.outlet.offer({"memory": MemoryReading(oom_kills=2)}, own, 1.0)
+    first = {message.topic: message.payload for message in stage.sent}
+    limit = {"label": "memory||oom_kills", "limit": 2}
+    assert limit in json.loads(first["host/info"])["totals"]
+    stage.sent.clear()
+    stage.outlet.recall({"totals": [{"label": "memory||oom_kills", "limit": 9}]})
+    told = {message.topic: json.loads(message.payload) for message in stage.sent}
+    assert told["host/memory"]["oom_kills"] == 9
+    assert {"label": "memory||oom_kills", "limit": 9} in told["host/info"]["totals"]
+    topics_in_order = [message.topic for message in stage.sent]
+    assert topics_in_order.index("host/info") < topics_in_order.index("host/memory")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,64 @@ def test_what_is_no_id_is_not_looked_for(tmp_path: Path) -> None:
 )
 def test_images_are_short(image: str, short: str) -> None:
     assert short_image(image) == short
+
+
+# -- by number, and without privilege -------------------------------------------------------------
+
+
+def tell(root: Path, name: str, content: str) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def test_containers_of_proxmox_by_number(tmp_path: Path) -> None:
+    tell(tmp_path, "var/lib/lxc/101/config", "lxc.arch = amd64\nlxc.uts.name = web\n")
+    assert Runtimes(KernelFiles(tmp_path)).container("lxc", "101") == Container("web", "")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "file", "content", "name"),
+    [
+        ("lxc", "lxc/101.conf", "arch: amd64\nhostname: web\nmemory: 512\n", "web"),
+        ("qemu", "qemu-server/101.conf", "# name: no\nname: truenas\n", "truenas"),
+        ("qemu", "qemu-server/101.conf", "cores: 2\n\n[before]\nname: old\n", None),
+        ("qemu", "qemu-server/101.conf", "name: new\n\n[before]\nname: old\n", "new"),
+    ],
+)
+def test_guests_of_proxmox_in_its_cluster(
+    tmp_path: Path, runtime: str, file: str, content: str, name: str | None
+) -> None:
+    tell(tmp_path, f"etc/pve/{file}", content)
+    found = Runtimes(KernelFiles(tmp_path)).container(runtime, "101")
+    assert (found.name if found else None) == name
+
+
+def test_a_cluster_without_quorum_is_waited_for_once(tmp_path: Path) -> None:
+    (tmp_path / "etc/pve/lxc").mkdir(parents=True)
+    stuck = tmp_path / "etc/pve/lxc/101.conf"
+    os.mkfifo(stuck)  # opening it stands still until somebody writes
+    tell(tmp_path, "etc/pve/lxc/102.conf", "hostname: mail\n")
+    now = [0.0]
+    runtimes = Runtimes(KernelFiles(tmp_path), lambda: now[0])
+    began = time.monotonic()
+    assert runtimes.container("lxc", "101") is None
+    for number in range(50):
+        now[0] += number
+        assert runtimes.container("lxc", "102") is None, "the thread is still there"
+    assert time.monotonic() - began < 5
+    stuck.write_text("hostname: web\n")
+    deadline = time.monotonic() + 10
+    while runtimes.container("lxc", "102") is None and time.monotonic() < deadline:
+        now[0] += 60
+        threading.Event().wait(0.01)
+    assert runtimes.container("lxc", "102") == Container("mail", "")
+
+
+def test_pods_by_the_names_of_their_logs(tmp_path: Path) -> None:
+    folder = tmp_path / "var/log/containers"
+    folder.mkdir(parents=True)
+    (folder / f"shop-6d4cf56db6-x7k2p_prod_web-{ID}.log").symlink_to("/var/log/pods/x/0.log")
+    files = KernelFiles(tmp_path)
+    assert Runtimes(files).container("containerd", ID) == Container("shop/web", "")
+    assert Runtimes(files).container("containerd", ID[::-1]) is None

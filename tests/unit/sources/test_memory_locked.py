@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
+from servers import wait_until
 
 from publisher.sources.files import KernelFiles
 from publisher.sources.memory_locked import MemoryLocked
@@ -46,3 +49,37 @@ def test_so_many_are_waited_for_and_no_more() -> None:
     finally:
         os.write(writer, b"12345678")
         os.close(writer)
+
+
+def _threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "process-memory"]
+
+
+def _wait_for(event: threading.Event) -> bytes:
+    event.wait()
+    return b"late"
+
+
+def test_who_comes_back_late_leaves_no_thread_behind() -> None:
+    """A machine that is busy keeps somebody waiting for a moment now and then, all its life."""
+    before = len(_threads())
+    locked = MemoryLocked()
+    for pid in range(4):
+        late = threading.Event()
+        assert locked.read(pid, partial(_wait_for, late), b"-") == b"-"
+        late.set()
+        wait_until(lambda: locked.read(99, lambda: b"here", b"-") == b"here")
+        wait_until(lambda: len(_threads()) <= before + 2)
+    wait_until(lambda: locked.read(3, lambda: b"asked again", b"-") == b"asked again")
+    locked.close()
+    wait_until(lambda: len(_threads()) == before)
+
+
+def test_a_thread_that_is_stuck_at_the_end_ends_when_it_comes_back() -> None:
+    before = len(_threads())
+    locked, late = MemoryLocked(), threading.Event()
+    assert locked.read(7, partial(_wait_for, late), b"-") == b"-"
+    locked.close()
+    assert len(_threads()) == before + 1
+    late.set()
+    wait_until(lambda: len(_threads()) == before)

@@ -78,6 +78,61 @@ def test_every_ups_tells_its_variables(serve: Serve) -> None:
     assert asked.empty()
 
 
+def _speak(connection: socket.socket) -> None:
+    for line in connection.makefile():
+        if line.strip() == "LOGOUT":
+            return
+        connection.sendall(_ANSWERS[line.strip()].encode())
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("rack@nas.lan:3494", nut.Place("rack", "nas.lan", 3494)),
+        ("rack@nas.lan", nut.Place("rack", "nas.lan", 3493)),
+        (" 192.0.2.7 ", nut.Place(None, "192.0.2.7", 3493)),
+        ("rack@[fe80::1%eth0]:1", nut.Place("rack", "fe80::1%eth0", 1)),
+        ("[2001:db8::7]", nut.Place(None, "2001:db8::7", 3493)),
+    ],
+)
+def test_where_a_ups_is_looked_after(words: str, place: nut.Place) -> None:
+    assert nut.Place.of(words) == place
+
+
+@pytest.mark.parametrize(
+    "words", ["", "@nas", "rack@", "nas:x", "nas:99999", "a b@nas", "fe80::1", "ra ck@nas"]
+)
+def test_what_names_no_ups_is_refused(words: str) -> None:
+    with pytest.raises(SourceError, match="names no UPS"):
+        nut.Place.of(words)
+
+
+def test_the_ups_of_another_machine_is_asked_for_by_name(serve: Serve) -> None:
+    host, port = serve(_speak)
+
+    assert nut.Distant.of(f"rack@{host}:{port}").ask()["rack"]["battery.charge"] == "87"
+
+
+def test_all_that_another_machine_has_are_told_without_a_name(serve: Serve) -> None:
+    host, port = serve(_speak)
+
+    assert nut.Distant.of(f"{host}:{port}").ask().keys() == {"rack", "spare"}
+
+
+def test_a_ups_that_another_machine_does_not_know_tells_nothing(serve: Serve) -> None:
+    host, port = serve(_speak)
+
+    assert nut.Distant.of(f"attic@{host}:{port}").ask() == {"attic": {}}
+
+
+def test_another_machine_without_a_server_is_a_failure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = free.getsockname()[:2]
+
+    with pytest.raises(SourceError, match="no server listens there"):
+        nut.Distant.of(f"{host}:{port}").ask()
+
+
 def test_no_server_is_a_fact() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = free.getsockname()[:2]

@@ -312,7 +312,7 @@ def test_a_battery(mac: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_battery_that_is_charged_has_no_time_left_to_tell(mac: Fake) -> None:
     mac.battery = some(percent=100, secsleft=-2, power_plugged=True)  # POWER_TIME_UNLIMITED
-    battery, mains = supplies.read(PortableFiles(mac, "darwin"))
+    (battery, mains), _ = supplies.read(PortableFiles(mac, "darwin"))
     assert battery.word("STATUS") == "Full"
     assert battery.number("TIME_TO_EMPTY_NOW") is None
     assert mains.number("ONLINE") == 1

@@ -270,6 +270,28 @@ def test_a_disk_that_nobody_uses_may_have_spun_down(machine: Callable[[str], Mac
     assert nas.read(after=3600).devices["wwn-0x5000c500aa000000"].power_state == "idle"
 
 
+@pytest.mark.parametrize(
+    ("word", "reachable"),
+    [
+        ("running", True),
+        ("live", True),
+        ("blocked", True),
+        ("offline", False),
+        ("transport-offline", False),
+        ("dead", False),
+        ("", None),
+    ],
+)
+def test_a_disk_that_the_kernel_has_given_up_is_told(
+    machine: Callable[[str], Machine], word: str, reachable: bool | None
+) -> None:
+    nas = machine("nas")
+    nas.write("sys/block/sda/device/state", f"{word}\n")
+
+    assert nas.read().devices["wwn-0x5000c500aa000000"].reachable is reachable
+    assert nas.read().devices["wwn-0x5000c500aa000001"].reachable is None
+
+
 def test_wear_and_health_are_absent_where_nobody_was_asked(
     machine: Callable[[str], Machine],
 ) -> None:

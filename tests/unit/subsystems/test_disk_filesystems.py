@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from servers import wait_until
 
-from publisher.errors import SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources, mounts
+from publisher.sources.files import KernelFiles
 from publisher.sources.recording import Captured
 from publisher.subsystems.disk.disk import Disk
 from publisher.subsystems.disk.filesystems import Figures, FilesystemReading
@@ -145,6 +147,209 @@ def test_an_overlay_stands_for_a_container_that_has_nothing_else() -> None:
     tree = Path(__file__).parents[2] / "fixtures" / "disk" / "container"
 
     assert Disk(Sources(files=Captured(tree))).read().filesystems.keys() == {"overlay"}
+
+
+class Machine:
+    """A machine made of files, of which the mounts change."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.now = 0.0
+        (root / "proc/self").mkdir(parents=True)
+        (root / "dev/disk/by-uuid").mkdir(parents=True)
+        self.disk = Disk(Sources(files=Captured(root), monotonic=lambda: self.now))
+
+    def mounts(self, *lines: str) -> None:
+        (self.root / "proc/self/mountinfo").write_text("\n".join(lines) + "\n")
+
+    def device(self, name: str, number: str, uuid: str) -> None:
+        for path in (f"dev/{name}", f"sys/devices/virtual/block/{name}/dev"):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).touch()
+        link = self.root / f"sys/dev/block/{number}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(f"../../devices/virtual/block/{name}")
+        by_uuid = self.root / f"dev/disk/by-uuid/{uuid}"
+        by_uuid.unlink(missing_ok=True)
+        by_uuid.symlink_to(f"../../{name}")
+
+    def read(self, *, after: float = 30.0) -> dict[str, str | None]:
+        """Mount points by identity."""
+        self.now += after
+        return {name: item.label for name, item in self.disk.read().filesystems.items()}
+
+
+_STICK = "30 27 8:17 / /media/me/stick rw - vfat /dev/sdb1 rw"
+
+
+def test_what_was_mounted_for_a_moment_is_not_told(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.mounts(_ROOT)
+    assert list(machine.read().values()) == ["/"]
+    machine.mounts(_ROOT, _STICK)
+    assert list(machine.read().values()) == ["/"]
+    machine.mounts(_ROOT)
+    assert list(machine.read(after=10).values()) == ["/"]
+    machine.mounts(_ROOT, _STICK)
+    assert list(machine.read().values()) == ["/"]
+
+
+def test_what_stays_is_told_ten_seconds_after_it_was_seen(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.mounts(_ROOT)
+    machine.read()
+    machine.mounts(_ROOT, _STICK)
+    machine.read()
+    assert list(machine.read(after=10).values()) == ["/", "/media/me/stick"]
+    machine.mounts(_ROOT)
+    assert list(machine.read().values()) == ["/"]
+
+
+def test_what_is_mounted_on_demand_is_not_kept_by_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for ``stat`` that notes whom it is asked of."""
+    log = tmp_path / "asked"
+    (tmp_path / "stat").write_text(f'#!/bin/sh\necho "$4" >>{log}\necho 100 50 50 4096 10 5\n')
+    (tmp_path / "stat").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    now = 0.0
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text(
+        "30 1 0:40 / /a rw - nfs4 nas:/a rw\n"
+        "31 1 0:41 / /b rw - autofs systemd-1 rw\n"
+        "32 31 0:42 / /b rw - nfs4 nas:/b rw\n"
+    )
+    disk = Disk(Sources(files=KernelFiles(tmp_path), monotonic=lambda: now))
+
+    def asked(point: str) -> int:
+        return log.read_text().splitlines().count(f"{tmp_path}{point}") if log.exists() else 0
+
+    for minute in range(20):
+        now = minute * 60.0
+        disk.read()
+        disk.read()  # the first one only sees that they are there
+        wait_until(lambda: asked("/a") == minute + 1, what="have the server asked")  # noqa: B023
+        wait_until(lambda: disk.read().filesystems["nas:/a"].state == "ok")
+
+    assert asked("/b") == 1
+    assert disk.read().filesystems["nas:/b"].used_bytes == 50 * 4096
+    disk.close()
+
+
+def test_datasets_of_a_pool_are_asked_by_one_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for ``stat`` that answers for all but one of them."""
+    log = tmp_path / "asked"
+    (tmp_path / "stat").write_text(
+        f"""#!/bin/sh
+shift 3
+echo $# >>{log}
+for point; do
+    case $point in
+        */locked) echo "stat: cannot read information for '$point': Permission denied" >&2 ;;
+        */broken) echo "stat: cannot read information for '$point': Input/output error" >&2 ;;
+        *) echo 100 50 50 4096 10 5 "$point" ;;
+    esac
+done
+"""
+    )
+    (tmp_path / "stat").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    mounted = {
+        "/a": "rpool/a", "/tank": "tank", "/tank/b\\040c": "tank/b\\040c",
+        "/tank/broken": "tank/broken", "/tank/locked": "tank/locked",
+    }  # fmt: skip
+    (tmp_path / "proc/self/mountinfo").write_text(
+        "".join(
+            f"{number} 1 0:{number} / {point} rw - zfs {source} rw\n"
+            for number, (point, source) in enumerate(mounted.items(), 30)
+        )
+    )
+    disk = Disk(Sources(files=KernelFiles(tmp_path), monotonic=lambda: 1.0))
+
+    def states() -> dict[str | None, str | None]:
+        return {item.label: item.state for item in disk.read().filesystems.values()}
+
+    wait_until(lambda: [*states().values()].count("ok") == 3)
+    assert states() == {
+        "/a": "ok", "/tank": "ok", "/tank/b c": "ok", "/tank/broken": "failed",
+        "/tank/locked": None,
+    }  # fmt: skip
+    assert sorted(log.read_text().split()) == ["1", "4"]
+    disk.close()
+
+
+def test_a_snapshot_takes_nobodys_identity(tmp_path: Path) -> None:
+    """It has the UUID of what it was taken of, and udev's link then leads to it."""
+    machine = Machine(tmp_path)
+    root = "27 1 252:0 / / rw - ext4 /dev/mapper/vg-root rw"
+    machine.device("dm-0", "252:0", "0a-0b")
+    machine.mounts(root)
+    assert machine.read() == {"0a-0b": "/"}
+    machine.device("dm-5", "252:5", "0a-0b")
+    machine.mounts(root, "28 27 252:5 / /backup/snapshot rw - ext4 /dev/mapper/vg-snap rw")
+    machine.read()
+    assert machine.read() == {"0a-0b": "/", "/dev/mapper/vg-snap": "/backup/snapshot"}
+
+
+def test_a_users_file_system_takes_nobodys_identity(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.device("sda2", "8:2", "0a-0b")
+    machine.mounts(
+        "27 1 8:2 / /srv rw - ext4 /dev/sda2 rw",
+        "28 1 0:40 / /a/b rw - fuse.evil /dev/sda2 rw",
+        "29 1 0:41 / /a/c rw - fuse 0a-0b rw",
+    )
+
+    assert machine.read() == {"0a-0b": "/srv", "/dev/sda2": "/a/b", "/a/c": "/a/c"}
+
+
+def test_what_tells_nothing_of_itself_goes_by_its_place(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.mounts(
+        _ROOT,
+        "28 1 0:40 / /etc/pve rw - fuse /dev/fuse rw",
+        "29 1 0:41 / /mnt/image rw - fuse /dev/fuse rw",
+    )
+
+    assert list(machine.read()) == ["/dev/sda2", "/etc/pve", "/mnt/image"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "device"),
+    [
+        ("ext4", "/dev/sda2", True),
+        ("fuseblk", "/dev/sda2", True),
+        ("fuse", "/dev/fuse", False),
+        ("fuse.evil", "/dev/sda2", False),
+        # Its path would be followed, and where it leads may never answer.
+        ("fuseblk", "/dev/../home/evil/hanging/x", False),
+        ("nfs4", "nas:/dev/sda2", False),
+    ],
+)
+def test_what_is_a_device(kind: str, source: str, device: bool) -> None:
+    (mount,) = mounts.parse(f"27 1 0:40 / /m rw - {kind} {source} rw".encode())
+
+    assert mounts.is_device(mount) is device
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"stat: cannot read \xe2\x80\x98/m\xe2\x80\x99: Permission denied\n", DeniedError, "user"),
+        (b"stat: can't read '/m: x': No such file or directory\n", AbsentError, "not on this"),
+        (b"stat: '/m': Transport endpoint is not connected\n", SourceError, "endpoint is not"),
+        (b"stat: '/m': Stale file handle\n", SourceError, "Stale file handle"),
+        (b"", SourceError, "tells no figures"),
+    ],
+)
+def test_a_refusal_is_told_by_its_reason(answer: bytes, kind: type, words: str) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        Figures.parse(1, answer, "/m")
+    assert type(caught.value) is kind
 
 
 def _df() -> dict[str, list[int]]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,9 @@ def test_numbers_of_the_wrong_kind_are_left_out() -> None:
 class Bench:
     """A machine with a `smartctl` that answers as told and keeps account of what it was asked."""
 
-    def __init__(self, folder: Path, *, minutes: float = 30.0) -> None:
+    def __init__(
+        self, folder: Path, *, minutes: float = 30.0, devices: tuple[str, ...] = ()
+    ) -> None:
         self.root = folder / "machine"
         self.asked = folder / "asked"
         self.program = folder / "bin" / "smartctl"
@@ -110,7 +112,7 @@ class Bench:
         self._served = 1
         self.disk = Disk(
             Sources(files=KernelFiles(self.root), monotonic=lambda: self.now),
-            SmartSettings(smart_minutes=minutes),
+            SmartSettings(smart_minutes=minutes, smart_devices=devices),
         )
         self.serve(0)
         self.disk.read()
@@ -258,3 +260,163 @@ def test_zero_minutes_never_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     assert bench.read(after=3600).healthy is None
     assert bench.questions == []
+
+
+class Stand:
+    """Answers of a `smartctl` by the words in its arguments, the first that fit."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._rows: dict[str, tuple[Path, int]] = {}
+        self._folder = bench.program.parent
+
+    def says(self, words: str, told: Mapping[str, object], status: int = 0) -> None:
+        path, _ = self._rows.get(words, (self._folder / f"answer{len(self._rows)}", 0))
+        path.write_text(json.dumps({"smartctl": {"exit_status": status}, **told}))
+        self._rows[words] = path, status
+        cases = "\n".join(
+            f"*\"{words}\"*) cat '{path}'; exit {status};;"
+            for words, (path, status) in self._rows.items()
+        )
+        self._bench.script(f'case "$*" in\n{cases}\nesac\nexit 2')
+
+
+def _message(words: str) -> dict[str, object]:
+    return {"smartctl": {"exit_status": 2, "messages": [{"string": words}]}}
+
+
+# Both as smartmontools' os_linux.cpp and scsiata.cpp have them.
+_MEGARAID = "DELL or MegaRaid controller, please try adding '-d megaraid,N'"
+_BRIDGE = "/dev/sda: Unknown USB bridge [0x152d:0x0583 (0x214)]"
+
+
+def _passes(number: int, *, passed: bool = True) -> dict[str, object]:
+    return {
+        "smart_status": {"passed": passed},
+        "model_name": "ST16000NM000J",
+        "wwn": {"naa": 5, "oui": 3152, "id": number},
+        "user_capacity": {"bytes": 16_000_900_661_248},
+    }
+
+
+def _behind(bench: Bench) -> dict[str, DeviceReading]:
+    return {
+        name: device
+        for name, device in bench.disk.read().devices.items()
+        if name.startswith("wwn-0x5000c5000000")
+    }
+
+
+def test_the_disks_behind_a_megaraid_are_found_and_asked_one_by_one(bench: Bench) -> None:
+    stand = Stand(bench)
+    listed = [
+        {"name": "/dev/sda", "type": "scsi"},
+        {"name": "/dev/bus/0", "type": "megaraid,0"},
+        {"name": "/dev/bus/0", "type": "sat+megaraid,1"},
+    ]
+    stand.says("--scan", {"devices": listed})
+    stand.says("-d megaraid,0", _passes(1))
+    stand.says("-d sat+megaraid,1", _passes(2, passed=False), 8)
+    stand.says("dev/sda", _message(_MEGARAID), 2)
+
+    def busy(_: DeviceReading) -> bool:
+        bench.serve(1)
+        return len(_behind(bench)) == 2
+
+    bench.read_until(busy)
+
+    assert {name: device.healthy for name, device in _behind(bench).items()} == {
+        "wwn-0x5000c50000000001": True,
+        "wwn-0x5000c50000000002": False,
+    }
+    first = _behind(bench)["wwn-0x5000c50000000001"]
+    assert (first.label, first.device) == ("ST16000NM000J", "/dev/bus/0 megaraid,0")
+    assert first.read_bytes_per_second is None
+    questions = len(bench.questions)
+    for _ in range(20):
+        bench.serve(1)
+        bench.read(after=60)
+    assert len(bench.questions) == questions
+    assert all("--nocheck=standby,3" in row for row in bench.questions if "--scan" not in row)
+
+
+def test_a_disk_that_a_controller_has_no_more_goes(bench: Bench) -> None:
+    stand = Stand(bench)
+    scan = {"devices": [{"name": "/dev/bus/0", "type": "megaraid,0"}]}
+    stand.says("--scan", scan)
+    stand.says("megaraid,0", _passes(1))
+    stand.says("dev/sda", _message(_MEGARAID), 2)
+
+    def until(count: int) -> None:
+        def busy(_: DeviceReading) -> bool:
+            bench.serve(1)
+            return len(_behind(bench)) == count
+
+        bench.read_until(busy)
+
+    until(1)
+    stand.says("--scan", {"devices": []})
+    bench.read(after=1800)
+    until(0)
+
+
+def test_an_unknown_usb_bridge_is_asked_as_most_may_be(bench: Bench) -> None:
+    stand = Stand(bench)
+    stand.says("-d sat", _passes(7))
+    stand.says("dev/sda", _message(_BRIDGE), 1)
+
+    def busy(reading: DeviceReading) -> bool:
+        bench.serve(1)
+        return bool(reading.healthy)
+
+    bench.read_until(busy)
+    bench.serve(1)
+    bench.read(after=1800)
+    bench.read_until(lambda _: len(bench.questions) == 3)
+
+    assert [("-d" in row) for row in bench.questions] == [False, True, True]
+
+
+def test_a_bridge_that_passes_nothing_on_is_no_failure(bench: Bench) -> None:
+    stand = Stand(bench)
+    stand.says("dev/sda", _message(_BRIDGE), 1)
+
+    def busy(_: DeviceReading) -> bool:
+        bench.serve(1)
+        return len(bench.questions) == 2
+
+    bench.read_until(busy)
+    bench.read_until(lambda _: bench.disk.health["disk.smart"] is None)
+
+    assert bench.read().healthy is None
+
+
+def test_disks_are_asked_as_their_owner_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = ("/dev/sda -d cciss,0", "/dev/sda -d usbjmicron", "/dev/sg2   -d areca,1/2")
+    bench = Bench(tmp_path, devices=named)
+    monkeypatch.setenv("PATH", f"{bench.program.parent}:{os.environ['PATH']}")
+    stand = Stand(bench)
+    stand.says("-d cciss,0", _passes(1))
+    stand.says("-d areca,1/2", _passes(2))
+    stand.says("-d usbjmicron", _passes(3))
+
+    def busy(_: DeviceReading) -> bool:
+        bench.serve(1)
+        return len(_behind(bench)) == 2
+
+    bench.read_until(busy)
+
+    assert {" ".join(row[row.index("-d") :]) for row in bench.questions} >= {
+        f"-d cciss,0 {bench.root}/dev/sda",
+        f"-d areca,1/2 {bench.root}/dev/sg2",
+    }
+
+
+def test_a_device_that_nobody_can_ask_so_is_named(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, devices=("sda",))
+
+    problem = bench.disk.health["disk.smart_devices"]
+    assert problem
+    assert "'sda'" in problem.what

@@ -182,3 +182,34 @@ def test_parts_are_reported_by_name() -> None:
     assert runner.read() == {"partial": Number()}
     health = runner.health["partial.secret"]
     assert (health.state, health.remedy) == ("denied", "run as root")
+
+
+def test_where_no_thread_can_be_had_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    clock = Clock()
+    runner, _ = runner_of(lambda _: None, clock, blocking=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        assert runner.read() == {"steady": Number(number=1)}
+        assert "no thread" in runner.health["scripted"].reason
+    clock.now += 1000.0
+    assert "scripted" in runner.read()
+
+
+def test_what_was_chosen_and_why_is_said_of_what_works() -> None:
+    def choose(reads: int) -> None:
+        chosen.chosen["scripted.part"] = "sensor 1: the best" if reads > 1 else "sensor 2"
+
+    runner, chosen = runner_of(choose, Clock())
+    chosen.health["scripted.part"] = None
+    runner.read()
+    assert (runner.health["scripted.part"].state, runner.health["scripted.part"].reason) == (
+        "ok",
+        "sensor 2",
+    )
+    runner.changed = False
+    runner.read()
+    assert runner.health["scripted.part"].reason == "sensor 1: the best"
+    assert runner.changed

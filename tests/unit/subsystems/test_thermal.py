@@ -123,6 +123,19 @@ def test_throttling_is_seen_within_ten_seconds_and_over_after_as_many(laptop: Ma
     assert laptop.read(10).throttled is False
 
 
+def test_a_processor_that_is_switched_off_holds_back_nobody(laptop: Machine) -> None:
+    counter = laptop.root / "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count"
+    before = laptop.read().throttle_count
+    kept = counter.read_text()
+    counter.unlink()
+    gone = laptop.read(10)
+    counter.write_text(kept)
+    back = laptop.read(10)
+
+    assert (gone.throttle_count, gone.throttled) == (before, False)
+    assert (back.throttle_count, back.throttled) == (before, False)
+
+
 def test_nothing_that_sleeps_is_read(laptop: Machine) -> None:
     for _ in range(20):
         laptop.read(2)

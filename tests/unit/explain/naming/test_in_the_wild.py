@@ -418,7 +418,7 @@ BESIDE: list[tuple[str, str, dict[str, Any]]] = [
     # a host's helpers are its own
     ("virtualization", "Kubernetes", unit("kubelet.service", "du")),
     # no pattern of programs is meant for a script
-    ("backup", "Database dump", job("oracle_rman_backup.sh", "rman")),
+    ("backup", "Oracle database backup", job("oracle_rman_backup.sh", "rman")),
     # who runs a project does not answer for it
     ("unknown", "blast.daemon", program("python", script="blast.daemon", ancestors=("uv",))),
     # an application in one file

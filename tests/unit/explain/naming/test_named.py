@@ -51,3 +51,25 @@ def test_a_script_goes_before_the_tool_that_works_in_it(book: RuleBook) -> None:
     told = named(book, "job", "nightly.sh", program="gzip", **clues)
     assert told.startswith("nightly.sh (")
     assert "gzip" in told
+
+
+@pytest.mark.parametrize(
+    ("label", "disguise", "read"),
+    [
+        ("kswapd0", "calls itself a kernel thread, and is none", "kswapd0 (no kernel thread)"),
+        ("kworker", "calls itself a kernel thread, and is none", "kworker (no kernel thread)"),
+        ("kcompactd0", "", "kcompactd0 (no kernel thread)"),
+        ("sshd", "calls itself sshd, runs from /tmp/x", "sshd (runs from /tmp/x)"),
+        ("rsync", "calls itself rsync, runs from /dev/shm", "rsync (runs from /dev/shm)"),
+    ],
+)
+def test_a_borrowed_name_is_not_told_as_if_it_were_true(
+    book: RuleBook, label: str, disguise: str, read: str
+) -> None:
+    clues = {"program": label, "executable": f"/tmp/x/{label}", "disguise": disguise}
+    assert named(book, "job", label, **clues) == read
+    assert named(book, "program", label, **clues) == read
+
+
+def test_a_kernel_thread_bears_its_own_name(book: RuleBook) -> None:
+    assert "no kernel thread" not in named(book, "kernel", "kswapd", program="kswapd")

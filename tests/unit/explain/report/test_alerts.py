@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from unit.explain.stage import MakeAccount, Stage
 
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.explain.inputs import Signs
+from publisher.explain.inputs import Signs, Trouble, signs
+from publisher.subsystems.disk.array_reading import ArrayReading
+from publisher.subsystems.disk.disk import DiskReading
+from publisher.subsystems.power.power import PowerReading
+from publisher.subsystems.power.supply import SupplyReading
 
 MAKE = {"kind": "job", "label": "make -j8", "command": "make -j8"}
 
@@ -121,6 +126,134 @@ def test_disks_and_arrays_are_told_one_by_one(stage: Stage) -> None:
     }
 
 
+def test_inodes_that_run_out_are_told_where_there_is_space(stage: Stage) -> None:
+    def used(inodes: float, space: float, lasting: float) -> None:
+        signs = Signs(disk_used_percent={"/mail": space}, inodes_used_percent={"/mail": inodes})
+        stage.play(lasting=lasting, signs=signs)
+
+    used(96.0, 40.0, 60)
+    used(100.0, 40.0, 60)
+    used(10.0, 40.0, 120)
+    assert told(stage) == [("alert_raised", "disk_full")] * 2 + [("alert_cleared", "disk_full")] * 2
+    assert [(event.severity, event.message) for event in stage.events[:2]] == [
+        ("warning", "File system /mail can take few more files: its inodes are nearly used"),
+        ("critical", "File system /mail can take no more files: all its inodes are used"),
+    ]
+
+
+def test_a_full_file_system_is_not_told_of_its_inodes_as_well(stage: Stage) -> None:
+    signs = Signs(disk_used_percent={"/": 99.9}, inodes_used_percent={"/": 100.0})
+    stage.play(lasting=60, signs=signs)
+    assert [event.message for event in stage.events] == ["File system / is full"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "severity", "words"),
+    [
+        (Trouble.READ_ONLY, "critical", "turned read-only after an error"),
+        (Trouble.FAILING, "critical", "has errors"),
+        (Trouble.SILENT, "warning", "does not answer"),
+    ],
+)
+def test_a_file_system_in_trouble(
+    stage: Stage, trouble: Trouble, severity: str, words: str
+) -> None:
+    for _ in range(5):  # a flicker is none
+        stage.play(lasting=10, signs=Signs(filesystem_trouble={"/srv": trouble}))
+        stage.play(lasting=120, signs=Signs())
+    assert told(stage) == []
+    stage.play(lasting=60, signs=Signs(filesystem_trouble={"/srv": trouble}))
+    (raised,) = stage.events
+    assert (raised.alert, raised.severity) == ("filesystem", severity)
+    assert raised.message == f"File system /srv {words}"
+    stage.play(lasting=120, signs=Signs())
+    assert told(stage) == [("alert_raised", "filesystem"), ("alert_cleared", "filesystem")]
+
+
+def test_worse_trouble_is_told_again(stage: Stage) -> None:
+    for trouble in (Trouble.SILENT, Trouble.FAILING):
+        stage.play(lasting=120, signs=Signs(filesystem_trouble={"/srv": trouble}))
+    assert [(event.event, event.message) for event in stage.events] == [
+        ("alert_raised", "File system /srv does not answer"),
+        ("alert_raised", "File system /srv has errors"),
+        ("alert_cleared", "Over: File system /srv does not answer"),
+    ]
+
+
+def test_what_does_not_answer_any_more_is_not_less_full(stage: Stage) -> None:
+    stage.play(lasting=60, signs=Signs(disk_used_percent={"/nas": 99.5}))
+    stage.play(lasting=600, signs=Signs(filesystem_trouble={"/nas": Trouble.SILENT}))
+    assert told(stage) == [("alert_raised", "disk_full"), ("alert_raised", "filesystem")]
+    stage.play(lasting=120, signs=Signs(disk_used_percent={"/nas": 40.0}))
+    assert told(stage)[2:] == [("alert_cleared", "disk_full"), ("alert_cleared", "filesystem")]
+
+
+_LACKS = "RAID array md0 lacks a disk"
+_FAILED = "RAID array md0 has failed: too many of its disks are gone or do not answer"
+
+
+def arrays(state: str) -> Signs:
+    return signs({"disk": DiskReading(arrays={"md0": ArrayReading(kind="md", state=state)})})
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [("zfs", "ZFS pool"), ("btrfs", "File system"), ("unraid", "Array"), ("md", "RAID array")],
+)
+def test_what_lacks_a_disk_is_called_what_it_is(stage: Stage, kind: str, called: str) -> None:
+    array = ArrayReading(kind=kind, label="tank", state="degraded")
+    stage.play(lasting=120, signs=signs({"disk": DiskReading(arrays={"any": array})}))
+    assert told_of(stage) == [("alert_raised", f"{called} tank lacks a disk")]
+
+
+def told_of(stage: Stage) -> list[tuple[str | None, str | None]]:
+    return [(event.event, event.message) for event in stage.events if event.alert]
+
+
+def test_an_array_that_gets_worse_is_told_again_and_is_not_over(stage: Stage) -> None:
+    stage.play(lasting=120, signs=arrays("ok"))
+    stage.play(lasting=120, signs=arrays("degraded"))
+    stage.play(lasting=600, signs=arrays("failed"))
+    assert told_of(stage) == [("alert_raised", _LACKS), ("alert_raised", _FAILED)]
+    stage.play(lasting=600, signs=arrays("degraded"))
+    assert told_of(stage)[2:] == [("alert_cleared", f"Over: {_FAILED}")]
+    stage.play(lasting=600, signs=arrays("ok"))
+    assert told_of(stage)[3:] == [("alert_cleared", f"Over: {_LACKS}")]
+
+
+def test_an_array_that_is_broken_from_the_start_is_told(stage: Stage) -> None:
+    stage.play(lasting=120, signs=arrays("failed"))
+    assert told_of(stage) == [("alert_raised", _FAILED)]
+
+
+def test_one_flicker_of_an_array_is_no_alert(stage: Stage) -> None:
+    for state in ("degraded", "failed", "inactive"):
+        stage.play(lasting=10, signs=arrays(state))
+        stage.play(lasting=60, signs=arrays("ok"))
+    assert told_of(stage) == []
+
+
+def ups(*, online: bool | None = None, low: bool | None = None, reachable: bool = True) -> Signs:
+    supply = SupplyReading(kind="ups", label="rack", online=online, low=low, reachable=reachable)
+    return signs({"power": PowerReading(supplies={"nut/rack": supply})})
+
+
+def test_an_outage_gets_worse_while_the_ups_falls_silent_and_is_over_with_it(stage: Stage) -> None:
+    stage.play(lasting=20, signs=ups(online=False))  # it tries its battery
+    stage.play(lasting=90, signs=ups(online=True))
+    assert told_of(stage) == []
+    stage.play(lasting=90, signs=ups(online=False))
+    stage.play(lasting=90, signs=ups(online=False, low=True))
+    stage.play(lasting=200, signs=ups(reachable=False))
+    assert [event.severity for event in stage.events if event.event == "alert_raised"] == [
+        "warning",
+        "critical",
+        "warning",
+    ]
+    stage.play(lasting=200, signs=ups(online=True))
+    assert sorted(told(stage)) == [("alert_cleared", "ups")] * 3 + [("alert_raised", "ups")] * 3
+
+
 def test_an_oom_kill_is_told_at_once_and_old_ones_are_not(stage: Stage) -> None:
     stage.play(lasting=10, signs=Signs(oom_kills=3))
     assert told(stage) == []
@@ -159,8 +292,53 @@ def test_an_unknown_program_that_hides_and_takes_everything_is_suspected(
     assert alert.message.startswith("Possibly cryptomining: zsvc, an unknown program")
 
 
+def test_who_poses_as_a_kernel_thread_deserves_attention_at_once(
+    stage: Stage, make_account: MakeAccount
+) -> None:
+    poses = "calls itself a kernel thread, and is none"
+    stage.play(make_account("kswapd0", 0.9, disguise=poses), lasting=20)
+    (alert,) = [event for event in stage.events if event.event == "alert_raised"]
+    assert (alert.alert, alert.severity) == ("cryptomining", "warning")
+    assert (
+        alert.message == "Possibly cryptomining: kswapd0 calls itself a kernel thread, and is none"
+    )
+
+
 def test_what_lies_where_programs_belong_is_not_suspected(
     stage: Stage, make_account: MakeAccount
 ) -> None:
     stage.play(make_account("zsvc", 3.8, executable="/opt/zsvc/bin/zsvc"), lasting=200)
+    assert told(stage) == []
+
+
+FAN = "fan1 (nct6798)"
+
+
+def test_a_fan_that_stands_still_raises_escalates_and_clears(stage: Stage) -> None:
+    stopped = Signs(fans_stopped={FAN: False})
+    stage.play(lasting=60, signs=stopped)
+    (raised,) = [event for event in stage.events if event.alert]
+    assert (raised.severity, raised.message) == ("warning", f"Fan {FAN} stands still")
+
+    stage.play(lasting=60, signs=stopped, cpu_temperature_celsius=96.0)
+    worse = [event for event in stage.events if event.alert == "fan"][-1]
+    assert (worse.event, worse.severity) == ("alert_raised", "critical")
+    assert worse.message == f"Fan {FAN} stands still, and the CPU is hot"
+
+    stage.play(lasting=200, cpu_temperature_celsius=50.0)
+    fans = [event.event for event in stage.events if event.alert == "fan"]
+    assert fans == ["alert_raised"] * 2 + ["alert_cleared"] * 2
+
+
+def test_a_pump_that_stands_still_is_grave_at_once(stage: Stage) -> None:
+    stage.play(lasting=60, signs=Signs(fans_stopped={"AIO_PUMP (nct6798)": True}))
+    (raised,) = [event for event in stage.events if event.alert]
+    told = (raised.severity, raised.message)
+    assert told == ("critical", "Pump AIO_PUMP (nct6798) stands still")
+
+
+def test_one_flicker_of_a_tachometer_is_no_alert(stage: Stage) -> None:
+    for _ in range(5):
+        stage.play(lasting=4, signs=Signs(fans_stopped={FAN: False}))
+        stage.play(lasting=20)
     assert told(stage) == []

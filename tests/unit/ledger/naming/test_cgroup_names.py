@@ -35,6 +35,9 @@ PLACES = {
     r"/system.slice/caf\xc3\xa9.service": (U, "systemd", "caf\u00e9.service", "caf\u00e9"),
     r"/machine.slice/machine-deb\x2d12.scope": (C, "nspawn", "deb-12", "deb-12"),
     r"/machine.slice/machine-qemu\x2d3\x2dwin10.scope/libvirt": (C, "qemu", "win10", "win10"),
+    "/machine/qemu-5-test.libvirt-qemu/emulator": (C, "qemu", "test", "test"),
+    "/machine/prod.partition/guest7.libvirt-qemu/vcpu1": (C, "qemu", "guest7", "guest7"),
+    "/machine/lxc-1268-sl.libvirt-lxc": (C, "lxc", "sl", "sl"),
     "/system.slice/jellyfin.service": (U, "systemd", "jellyfin.service", "jellyfin"),
     "/system.slice/system-getty.slice/postgresql@15-main.service": (
         U, "systemd", "postgresql@15-main.service", "postgresql@15-main"),

@@ -23,7 +23,7 @@ EXAMPLE = """
 shells = "nsh"
 chores = ["rotate-log"]
 one_subcommand = "mytool"
-secretive = "my-vault"
+plain = "my-copier"
 
 [wrappers]
 with-lock = { valued = "-n --name", positional = 1 }
@@ -88,7 +88,7 @@ def test_a_users_programs_are_laid_over_the_shipped_ones(
 def test_lists_are_added_to(write: Callable[[str], str]) -> None:
     tables, shipped = programs.load(write(EXAMPLE)), programs.shipped()
     assert tables.chores == shipped.chores | {"rotate-log"}
-    assert tables.secretive == shipped.secretive | {"my-vault"}
+    assert tables.plain == shipped.plain | {"my-copier"}
     assert programs.load(write("")) == shipped
 
 

@@ -164,6 +164,16 @@ def test_scripts(command: str, label: str, script: str, interpreter: str) -> Non
         ("qemu-system-x86_64 -m 4 -name guest=win10,debug-threads=on", "win10"),
         ("/usr/bin/kvm -id 100 -name homeassistant,debug-threads=on", "homeassistant"),
         ("VBoxHeadless --comment devbox --startvm 1", "devbox"),
+        ("/usr/lib/virtualbox/VirtualBoxVM --comment 'lubuntu 21' --startvm 1", "lubuntu 21"),
+        ("/usr/local/sbin/qemu -name 'guest=Windows 11,debug-threads=on' -S", "Windows 11"),
+        ("/usr/libexec/qemu-kvm -name a,,b", "qemu-kvm"),
+        ("qemu-system-x86_64 -S -name shop_web -readconfig /run/incus/shop_web/qemu.conf", "web"),
+        ("qemu-system-x86_64 -name shop_web", "shop_web"),
+        ("qemu-system-x86_64 -name guest=instance-0001f2a3", "qemu-system-x86_64"),
+        ("/opt/kata/bin/qemu-system-x86_64 -name sandbox-4f9c2d0e8b7a6c5d", "qemu-system-x86_64"),
+        ("firecracker --id=web --api-sock /run/web.sock", "web"),
+        ("firecracker --api-sock /run/x.sock --id anonymous-instance", "firecracker"),
+        ("vmware-vmx -@ duplex=3 '/home/bob/vmware/Win 10/Windows 10 x64.vmx'", "Windows 10 x64"),
     ],
 )
 def test_who_is_looked_through(command: str, label: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.ledger.naming.names import Name, Namer
+from publisher.ledger.naming.names import Name, Namer, base
 from publisher.ledger.naming.programs import shipped
 
 
@@ -228,6 +230,28 @@ def test_arguments_asked_for_are_shown_without_secrets(command: str, label: str)
     assert "sesame" not in shown_
     assert "hunter" not in shown_
     assert shown_.startswith(label)
+
+
+_MARKED = re.compile("⟨(.+?)⟩")
+_SECRET_LINES = [
+    line
+    for line in Path(__file__).with_name("secret_lines.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize("arguments", [False, True])
+def test_no_secret_of_the_labelled_lines_is_shown(arguments: bool) -> None:
+    assert len(_SECRET_LINES) > 500
+    namer, leaks = Namer(arguments=arguments), []
+    for line in _SECRET_LINES:
+        secrets = _MARKED.findall(line)
+        assert secrets, line
+        words = shlex.split(_MARKED.sub(r"\1", line))
+        name = namer.describe(words, base(words[0])[:15])
+        if any(secret in shown(name).removeprefix(words[0]) for secret in secrets):
+            leaks.append((line, name.label))
+    assert not leaks
 
 
 @given(

@@ -16,8 +16,8 @@ from publisher.sources.processes import Stat
 class Group:
     """A group and its processes."""
 
-    def __init__(self) -> None:
-        self.account = OpenAccount(WorkGroup("k", GroupKind.JOB, "make"), Name("make"))
+    def __init__(self, kind: GroupKind = GroupKind.JOB) -> None:
+        self.account = OpenAccount(WorkGroup("k", kind, "make"), Name("make"))
 
     def add(self, pid: int, process_group: int = 100) -> Member:
         stat = Stat(
@@ -73,3 +73,16 @@ def test_one_that_another_leads_has_no_process_group_of_its_own(group: Group) ->
     group.add(102, process_group=100)
     busiest = Busiest()
     assert busiest.of(group.account).process_group is None
+
+
+def test_a_program_that_others_run_too_is_told_by_the_family_that_works() -> None:
+    group = Group(GroupKind.PROGRAM)
+    stranger, first, second = (group.add(pid, process_group=pid) for pid in (100, 200, 300))
+    second.parent = first
+    busiest = Busiest()
+    busiest.read({second: 9})
+    assert busiest.of(group.account) == Leading(200, (300,), None)
+    busiest.read({second: 9, stranger: 3})
+    assert busiest.of(group.account).main == 100, "it works as well, and is the oldest"
+    busiest.read({})
+    assert busiest.of(group.account).main == 100

@@ -15,48 +15,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.sources.gpu.boxes import FIXTURES, Box
 
 from publisher.errors import AbsentError, DeniedError
 from publisher.sources import Sources
 from publisher.sources.drm_clients import Client, Clients
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.gpu import Gpu, GpuReading
+from publisher.subsystems.gpu import Gpu
 
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "gpu"
 AMD = "0000:0c:00.0"
-
-
-class WatchedFiles(KernelFiles):
-    """Kernel files that count how often all processes are walked."""
-
-    walks = 0
-
-    def names(self, path: str) -> list[str]:
-        self.walks += path == "/proc"
-        return super().names(path)
-
-
-class Box:
-    """A copy of a fixture, with time."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.root = folder / name
-        self.case = FIXTURES / name
-        shutil.copytree(self.case, self.root, symlinks=True)
-        self.seconds = 0.0
-        self.files = WatchedFiles(self.root)
-        self.gpu = Gpu(Sources(files=self.files, monotonic=lambda: self.seconds))
-
-    def put(self, path: str, content: object) -> None:
-        (self.root / path).write_text(f"{content}\n")
-
-    def later(self, seconds: float = 2.0) -> GpuReading:
-        """Reads again, with what the fixture has for two seconds later."""
-        self.seconds += seconds
-        for path in (self.case / "second").rglob("*"):
-            if path.is_file():
-                (self.root / path.relative_to(self.case / "second")).write_bytes(path.read_bytes())
-        return self.gpu.read()
 
 
 def _users(box: Box) -> dict[int, tuple[float, int, float, float]]:
@@ -294,6 +261,18 @@ def test_a_gpu_that_nobody_has_open_does_nothing(tmp_path: Path) -> None:
     shutil.rmtree(box.root / "proc/812")
 
     assert box.gpu.read().usage_percent == 0
+
+
+def test_a_driver_that_tells_of_no_client_is_not_taken_for_idle(tmp_path: Path) -> None:
+    box = Box("panfrost", tmp_path)
+    shutil.rmtree(box.root / "proc/812")
+    link = box.root / "sys/devices/platform/soc/ffe40000.gpu/driver"
+    link.unlink()
+    (box.root / "sys/bus/pci/drivers/radeon").mkdir(parents=True)
+    link.symlink_to("../../../../bus/pci/drivers/radeon")
+
+    (card,) = box.gpu.read().devices.values()
+    assert (card.driver, card.usage_percent) == ("radeon", None)
 
 
 def test_a_driver_that_tells_no_engine_time_tells_no_usage(tmp_path: Path) -> None:

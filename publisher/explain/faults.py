@@ -1,0 +1,145 @@
+"""What is broken, or about to break, of what holds the data and of what feeds the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from publisher.contract.metric import Reading
+from publisher.contract.printable import printable
+
+_WORN_PERCENT: Final = 90.0
+_WORN_OUT_PERCENT: Final = 100.0
+_LITTLE_SPARE_PERCENT: Final = 10.0
+
+# How people call what binds disks.
+_BINDERS: Final = {
+    "md": "RAID array",
+    "unraid": "Array",
+    "zfs": "ZFS pool",
+    "btrfs": "File system",
+    "bcachefs": "File system",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is broken, and deserves an alert when it stays so.
+
+    Attributes:
+        alert: one of ``ALERTS``.
+        subject: which thing, and what of it.
+        severity: one of ``SEVERITIES``.
+        words: one sentence.
+        milder: the subject of what this is worse than: an alert of that is not over meanwhile.
+    """
+
+    alert: str
+    subject: str
+    severity: str
+    words: str
+    milder: str = ""
+
+
+def faults(readings: Mapping[str, Reading]) -> tuple[Fault, ...]:
+    """All that is broken, by what the subsystems read; arrays that lack a disk are not among it."""
+    disk, power = readings.get("disk"), readings.get("power")
+    return (
+        *(
+            fault
+            for name, array in getattr(disk, "arrays", {}).items()
+            for fault in _of_array(array.label or name, array)
+        ),
+        *(
+            fault
+            for name, device in getattr(disk, "devices", {}).items()
+            for fault in _of_disk(name, device)
+        ),
+        *(
+            fault
+            for name, supply in getattr(power, "supplies", {}).items()
+            if supply.kind == "ups"
+            for fault in _of_ups(name, supply)
+        ),
+    )
+
+
+def called(name: str, kind: str | None) -> str:
+    """What people call something that binds disks: *ZFS pool tank*."""
+    return f"{_BINDERS.get(kind or '', 'Array')} {printable(name)}"
+
+
+def _of_array(name: str, array: Any) -> Iterator[Fault]:
+    what = called(name, array.kind)
+    if array.state == "failed":
+        words = f"{what} has failed: too many of its disks are gone or do not answer"
+        yield Fault("raid_degraded", f"{name} failed", "critical", words, name)
+    elif array.state == "inactive":
+        words = f"{what} is not running"
+        yield Fault("raid_degraded", f"{name} inactive", "warning", words, name)
+    if array.errors:
+        words = f"{what} has met errors on its disks"
+        yield Fault("disk_failing", f"{name} errors", "warning", words)
+
+
+def _of_disk(name: str, disk: Any) -> Iterator[Fault]:
+    told = (disk.healthy, disk.life_used_percent, disk.pending_sectors)
+    if disk.reachable is not False and told == (None, None, None):
+        return
+    what = f"Disk {printable(disk.label or name)} ({printable(disk.device or name)})"
+    if disk.reachable is False:
+        words = f"{what} does not answer any more"
+        yield Fault("disk_failing", f"{name} gone", "critical", words)
+    pending, worn = f"{name} pending", f"{name} worn"
+    if disk.healthy is False:
+        why = f": {disk.smart_warning}" if disk.smart_warning else ""
+        words = f"{what} says that it fails{why}"
+        yield Fault("disk_failing", name, "critical", words, pending)
+    elif disk.smart_warning:
+        yield Fault("disk_failing", f"{name} warns", "warning", f"{what}: {disk.smart_warning}")
+    if disk.pending_sectors:
+        words = f"{what} has sectors that it cannot read"
+        yield Fault("disk_failing", pending, "warning", words)
+    if disk.media_errors:
+        words = f"{what} has lost data: errors that it could not correct"
+        yield Fault("disk_failing", f"{name} media", "warning", words)
+    if disk.reallocated_sectors:
+        words = f"{what} has replaced bad sectors"
+        yield Fault("disk_failing", f"{name} reallocated", "info", words)
+    yield from _of_wear(name, what, worn, disk)
+
+
+def _of_wear(name: str, what: str, worn: str, disk: Any) -> Iterator[Fault]:
+    used, spare = disk.life_used_percent or 0.0, disk.spare_percent
+    if used >= _WORN_OUT_PERCENT:
+        words = f"{what} is worn out: its rated life is used up"
+        yield Fault("disk_failing", f"{name} worn out", "warning", words, worn)
+    elif used >= _WORN_PERCENT:
+        yield Fault("disk_failing", worn, "info", f"{what} is nearly worn out")
+    if spare is not None and spare < _LITTLE_SPARE_PERCENT:
+        words = f"{what} has little spare space left for bad blocks"
+        yield Fault("disk_failing", f"{name} spare", "warning", words)
+
+
+def _of_ups(name: str, ups: Any) -> Iterator[Fault]:
+    what = f"UPS {printable(ups.label or name)}"
+    on_battery, nearly_empty = f"{name} on battery", f"{name} low"
+    if ups.reachable is False:
+        # What was told before it fell silent may well go on.
+        words = f"{what} does not answer: nobody knows whether it protects this machine"
+        yield Fault("ups", f"{name} silent", "warning", words, on_battery)
+        return
+    if ups.online is False and ups.low:
+        words = f"{what} runs on its battery, which is nearly empty"
+        yield Fault("ups", nearly_empty, "critical", words, on_battery)
+    elif ups.online is False:
+        yield Fault("ups", on_battery, "warning", f"{what} runs on its battery")
+    if ups.overloaded:
+        words = f"{what} is overloaded: more is drawn from it than it can give"
+        yield Fault("ups", f"{name} overloaded", "critical", words)
+    if ups.replace_battery:
+        yield Fault("ups", f"{name} battery", "warning", f"{what} needs a new battery")
+    if ups.bypassed:
+        words = f"{what} protects nothing: it is bypassed or off"
+        yield Fault("ups", f"{name} bypassed", "warning", words)

@@ -1,0 +1,63 @@
+"""What is said of disks that are bound together, whatever binds them."""
+
+from __future__ import annotations
+
+from publisher.contract.metric import (
+    Reading,
+    Unit,
+    bytes_per_second,
+    choice,
+    gauge,
+    percent,
+    reading,
+    text,
+)
+from publisher.errors import SourceError
+from publisher.sources.files import KernelFiles
+
+KINDS = ("md", "unraid", "zfs", "btrfs", "bcachefs")
+STATES = ("ok", "degraded", "failed", "inactive")
+ACTIVITIES = ("idle", "resync", "recovery", "check", "repair", "reshape", "scrub", "waiting")
+
+
+@reading
+class ArrayReading(Reading):
+    """Several disks that stand for one."""
+
+    label: str | None = text("Name", "What its owner calls it.")
+    kind: str | None = choice("Kind", "What binds the disks.", options=KINDS)
+    level: str | None = text("Level", "How data is spread: raid1 and so on.", diagnostic=True)
+    state: str | None = choice(
+        "State",
+        "Whether all disks do their part: some lack and the rest make up for it (degraded), too "
+        "many lack or nothing is answered any more (failed), or it is not running (inactive).",
+        options=STATES,
+        icon="mdi:harddisk-plus",
+    )
+    devices_total: int | None = gauge(
+        "Devices", "Disks that belong to it.", deadband=1, diagnostic=True
+    )
+    devices_working: int | None = gauge("Working devices", "Disks that do their part.", deadband=1)
+    errors: int | None = gauge(
+        "Errors",
+        "Read, write, flush and corruption errors its disks have met since they were cleared.",
+        deadband=1,
+    )
+    activity: str | None = choice("Activity", "What it is doing to itself.", options=ACTIVITIES)
+    progress_percent: float | None = percent(
+        "Progress", "How much of that is done.", precision=1, deadband=5
+    )
+    speed_bytes_per_second: float | None = bytes_per_second(
+        "Speed", "How fast it gets on.", deadband=1 << 20, deadband_percent=50
+    )
+    remaining_seconds: int | None = gauge(
+        "Remaining", "Time it will take at this speed.", unit=Unit.SECONDS
+    )
+
+
+def whole(files: KernelFiles, path: str) -> int | None:
+    """The whole number in a file that is seldom read; ``None`` where there is none."""
+    try:
+        return files.integer(path, keep=False)
+    except SourceError:
+        return None
