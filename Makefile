@@ -50,13 +50,16 @@ fix: $(STAMPS)/dev ## bring the code into its form, and mend what ruff can mend
 unit: $(STAMPS)/dev ## the tests that need no server
 	$(UNIT)
 
-broker faults: $(STAMPS)/dev ## the tests with a real mosquitto, or with injected faults
+broker: $(STAMPS)/dev ## the tests with a real mosquitto
 	$(BIN)/python -m pytest -m $@
 
 fuzz: $(STAMPS)/dev ## look for what some parser cannot bear, a minute each (SECONDS=60 TARGETS=)
 	@$(PIP) install --quiet --only-binary :all: atheris || \
 		echo "no atheris for this Python: inputs are made by chance"
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGETS)
+
+faults: $(STAMPS)/dev ## the tests with injected faults, every one of them (half an hour)
+	ALL_FAULTS=1 $(BIN)/python -m pytest -m $@
 
 docs: $(STAMPS)/dev ## write the reference pages anew from the declarations
 	$(BIN)/python -m tools.reference docs
