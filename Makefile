@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMPS := .cache
+SECONDS := 60
+TARGETS :=
 UNIT := $(BIN)/python -m pytest tests/unit --numprocesses auto --dist worksteal
 SERVERS := $(BIN)/python -m pytest --ignore tests/unit
 # pytest-cov measures the tests' own process; the programs that the servers' tests start measure
@@ -13,8 +15,8 @@ COVERED := --cov --cov-append --cov-report=
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/$(STAMPS)/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix unit broker faults homeassistant nodered processes test-vm bench docs docs-check \
-	package lock clean
+.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes test-vm bench docs \
+	docs-check package lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +52,11 @@ unit: $(STAMPS)/dev ## the tests that need no server
 
 broker: $(STAMPS)/dev ## the tests with a real mosquitto
 	$(BIN)/python -m pytest -m $@
+
+fuzz: $(STAMPS)/dev ## look for what some parser cannot bear, a minute each (SECONDS=60 TARGETS=)
+	@$(PIP) install --quiet --only-binary :all: atheris || \
+		echo "no atheris for this Python: inputs are made by chance"
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGETS)
 
 faults: $(STAMPS)/dev ## the tests with injected faults, every one of them (half an hour)
 	ALL_FAULTS=1 $(BIN)/python -m pytest -m $@

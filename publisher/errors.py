@@ -56,3 +56,7 @@ class AbsentError(SourceError):
 
 class DeniedError(SourceError):
     """The kernel has the answer but does not give it to this user."""
+
+
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What taking a document of unknown origin apart may raise: it is not what was expected."""

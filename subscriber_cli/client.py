@@ -1,16 +1,17 @@
 """From the broker to a queue: the messages of every host, over connections that are made again.
 
 One thread does all that touches the network; what it finds goes into an inbox that others may
-fill too (a keyboard), so that a screen has one place to wait at.
+fill too (a keyboard), so that a screen has one place to wait at. Messages wait there as they came
+and are made sense of when they are taken, as values take many times the room of their text.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,11 +24,11 @@ from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
 from publisher.mqtt.connector import Connector
 from publisher.mqtt.failures import AccessError, CertificateError
 from publisher.mqtt.interrupt import Interrupt
+from subscriber_cli.inbox import Inbox
 from subscriber_cli.model.decode import LARGEST, Notice, Received, Scope, decode
 
 _TIMEOUTS = Timeouts(connect=5.0)
 _TIMES = ReconnectTimes(longest=30.0)
-_CROWDED = 10_000  # items that were not taken yet: then the broker has to wait
 _POLL_SECONDS = 0.05
 # Ours to refuse are messages beyond LARGEST, with a word to the user; what is larger still the
 # broker need not even send (MQTT 5 section 3.1.2.11.4).
@@ -73,10 +74,8 @@ class Stream:
         ConfigError: the settings cannot be used: bad URL, prefix, certificate or password file.
     """
 
-    def __init__(
-        self, settings: BrokerSettings, prefix: str, inbox: SimpleQueue[Any] | None = None
-    ) -> None:
-        self.inbox: SimpleQueue[Any] = SimpleQueue() if inbox is None else inbox
+    def __init__(self, settings: BrokerSettings, prefix: str, inbox: Inbox | None = None) -> None:
+        self._inbox = Inbox() if inbox is None else inbox
         self._connector = Connector(settings, timeouts=_TIMEOUTS)
         self._connector.check()
         self.endpoint = self._connector.endpoint
@@ -109,10 +108,22 @@ class Stream:
 
     def get(self, timeout: float | None = None) -> Any:
         """The next item; ``None`` after ``timeout`` seconds without one."""
-        try:
-            return self.inbox.get(timeout=timeout)
-        except Empty:
-            return None
+        ends = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if ends is None else max(ends - time.monotonic(), 0.0)
+            item = self._inbox.get(left)
+            if not isinstance(item, Request):
+                return item
+            decoded = self._decoded(item)
+            if decoded is not None:
+                return decoded
+
+    def _decoded(self, request: Request) -> Received | Notice | None:
+        topic = request.topic
+        if topic == self._answers:
+            prefix = (request.correlation_data or b"").decode("utf-8", "replace")
+            topic = f"{prefix}/{EXPLANATION}"
+        return decode(self._scope, topic, request.payload, retained=request.retain)
 
     def command(self, prefix: str, word: str) -> None:
         """Asks a host for something, if it can be asked now; what it says comes as an item.
@@ -184,22 +195,20 @@ class Stream:
 
     def _hand_on(self, connection: Connection) -> None:
         for request in connection.received:
-            item = self._decoded(request)
+            if request.topic != self._answers and self._scope.split(request.topic) is None:
+                continue
+            item: Request | Received | Notice | None = request
+            size = len(request.payload)
+            if size > LARGEST:  # too much to keep for being refused later
+                item, size = self._decoded(request), 0
             if item is not None:
-                self._deliver(item)
+                self._deliver(item, size)
         connection.received.clear()
         connection.confirmed.clear()
         connection.remarks.clear()
 
-    def _decoded(self, request: Request) -> Received | Notice | None:
-        topic = request.topic
-        if topic == self._answers:
-            prefix = (request.correlation_data or b"").decode("utf-8", "replace")
-            topic = f"{prefix}/{EXPLANATION}"
-        return decode(self._scope, topic, request.payload, retained=request.retain)
-
-    def _deliver(self, item: Item) -> None:
-        """Leaves an item; holds the network up while none are taken."""
-        while self.inbox.qsize() >= _CROWDED and not self._interrupt.stopping:
+    def _deliver(self, item: Item | Request, size: int = 0) -> None:
+        """Leaves an item; holds the network up while there are too many."""
+        while self._inbox.full and not self._interrupt.stopping:
             self._interrupt.sleep(_POLL_SECONDS)
-        self.inbox.put(item)
+        self._inbox.put(item, size)

@@ -12,6 +12,7 @@ import typer
 from publisher import version_line
 from publisher.errors import FanwhyError
 from subscriber_cli.history import history
+from subscriber_cli.model.values import clean
 from subscriber_cli.tail import tail
 from subscriber_cli.watch import watch
 from subscriber_cli.why import why
@@ -90,7 +91,7 @@ def main() -> None:
         app()
     except FanwhyError as error:
         for line in str(error).splitlines():
-            print(f"fanwhy-sub: {line}", file=sys.stderr)
+            print(f"fanwhy-sub: {clean(line)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from publisher.contract import topics
@@ -22,7 +23,7 @@ def gather(settings: TerminalSettings, timeout: float, wanted: str = "") -> list
     Raises:
         BrokerError: there is none within ``timeout`` seconds.
     """
-    fleet = Fleet()
+    fleet = Fleet(sparklines=False)
     ends = time.monotonic() + timeout
     heard = False
     silence = "no host has said anything"
@@ -37,6 +38,8 @@ def gather(settings: TerminalSettings, timeout: float, wanted: str = "") -> list
                     break
             elif isinstance(item, Received):
                 fleet.apply(item, time.time())
+                if skipped := fleet.complaint():
+                    print(f"fanwhy-sub: {skipped}", file=sys.stderr)
                 if item.leaf == topics.TIMELINE and not item.withdrawn and not heard:
                     heard, ends = True, min(ends, time.monotonic() + _OTHERS)
     hosts = [host for host in fleet if topics.TIMELINE in host.latest]

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any
 
 from rich.console import Console
 from rich.control import Control
 from rich.text import Text
+
+from subscriber_cli.inbox import Inbox
 
 # Terminals that cannot show more than ASCII get something of the same width and weight.
 _ASCII = str.maketrans("▌●▸·…━┄▁▂▃▄▅▆▇█°µ\N{MULTIPLICATION SIGN}", "|*>..=-__..--+#oux")
@@ -94,7 +95,7 @@ class Painter:
 
 
 @contextmanager
-def fullscreen(console: Console, inbox: SimpleQueue[Any]) -> Iterator[Painter]:
+def fullscreen(console: Console, inbox: Inbox) -> Iterator[Painter]:
     """The other screen and single keys; whatever happens, the first one back as it was.
 
     ``inbox`` gets ``Key``, ``Resized`` and ``Suspended``.
@@ -109,11 +110,8 @@ def fullscreen(console: Console, inbox: SimpleQueue[Any]) -> Iterator[Painter]:
 
 
 @contextmanager
-def _signals(inbox: SimpleQueue[Any]) -> Iterator[None]:
-    """What the system says goes the way of the keys, so that nothing interrupts a drawing.
-
-    ``SimpleQueue.put`` may be called while a ``get`` is interrupted, which is what a handler does.
-    """
+def _signals(inbox: Inbox) -> Iterator[None]:
+    """What the system says goes the way of the keys, so that nothing interrupts a drawing."""
     meanings = {
         "SIGWINCH": Resized(),
         "SIGTSTP": Suspended(),
@@ -124,7 +122,7 @@ def _signals(inbox: SimpleQueue[Any]) -> Iterator[None]:
     for name, item in meanings.items():
         number = getattr(signal, name, None)  # Windows has but one of them
         if number is not None:
-            before[number] = signal.signal(number, lambda *_, item=item: inbox.put(item))
+            before[number] = signal.signal(number, lambda *_, item=item: inbox.press(item))
     try:
         yield
     finally:
@@ -141,7 +139,7 @@ class _Mode:
 
 
 @contextmanager
-def _keys(inbox: SimpleQueue[Any]) -> Iterator[_Mode]:
+def _keys(inbox: Inbox) -> Iterator[_Mode]:
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415  # only there
 
@@ -168,13 +166,13 @@ def _keys(inbox: SimpleQueue[Any]) -> Iterator[_Mode]:
 _ARROWS = {b"\x1b[A": "p", b"\x1b[D": "p", b"\x1b[B": "n", b"\x1b[C": "n"}
 
 
-def _listen(inbox: SimpleQueue[Any], read: Any) -> None:
+def _listen(inbox: Inbox, read: Any) -> None:
     def run() -> None:
         with contextlib.suppress(OSError):  # the terminal went away
             while data := read():
                 arrow = _ARROWS.get(data.replace(b"\x1bO", b"\x1b["))
                 for char in [arrow] if arrow else data.decode("ascii", "ignore"):
-                    inbox.put(Key(char))
+                    inbox.press(Key(char))
 
     # A read cannot be interrupted; the thread ends with the program.
     threading.Thread(target=run, name="fanwhy-keys", daemon=True).start()

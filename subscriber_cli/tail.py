@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import sys
 import time
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Annotated
 
 import typer
@@ -16,7 +18,8 @@ from publisher.contract.printable import printable
 from publisher.errors import BrokerError, ConfigError
 from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
 from subscriber_cli.client import Connected, Item, Stream, Trouble
-from subscriber_cli.model.decode import Notice, Received
+from subscriber_cli.model.budget import HELD_BYTES
+from subscriber_cli.model.decode import Notice, OnlineStatus, Packed, Received
 from subscriber_cli.model.fleet import Fleet, KnownHost
 from subscriber_cli.model.leaves import STANDARD, SUGGESTED
 from subscriber_cli.render.lines import message_line
@@ -27,6 +30,8 @@ _CATALOGUES = 0.3
 _ALL_RETAINED = 2.0  # the same, with every doubt, before calling a name unknown
 _PASSING_SECONDS = 3.0  # of a trouble that goes unsaid
 _MOST_NAMES = 1000  # of topics remembered, whatever is published
+_LONGEST_NAME = 64  # characters of a topic that somebody may have meant
+_MOST_SKIPPED = 20  # of messages that are left out, told one by one
 
 
 def tail(
@@ -103,12 +108,14 @@ class Tail:
         self._as_json = as_json
         self._count = count
         self._ends = ends
-        self._fleet = Fleet()
+        self._fleet = Fleet(sparklines=False)
         self._seen: set[str] = set()
         self._check_at: float | None = None
         self._checked = not wanted
         self._said: dict[str, object] = {}
-        self._held: list[tuple[Received, KnownHost | None]] = []
+        self._skipped: set[str] = set()
+        self._held: list[tuple[Packed, KnownHost | None]] = []
+        self._held_bytes = 0
         self._hold_until: float | None = None
         self._trouble = ""
         self._complain_at: float | None = None
@@ -145,7 +152,7 @@ class Tail:
             if not self._as_json and self._hold_until is None:
                 self._hold_until = now + _CATALOGUES
         elif isinstance(item, Notice):
-            _aside(item.text)
+            self._tell_skipped(item.text)
         else:
             self._receive(item, now)
 
@@ -175,9 +182,19 @@ class Tail:
             again = " Trying" if self._trouble.endswith("?") else "; trying"
             _aside(f"{self._trouble}{again} again until it works")
 
+    def _tell_skipped(self, text: str) -> None:
+        """Tells once what is left out; there may be more of it than anybody wants to read."""
+        if text in self._skipped or len(self._skipped) > _MOST_SKIPPED:
+            return
+        self._skipped.add(text)
+        told = len(self._skipped) <= _MOST_SKIPPED
+        _aside(text if told else "more is skipped; that is not told any more")
+
     def _receive(self, message: Received, now: float) -> None:
         host = self._fleet.apply(message, time.time())
-        if len(self._seen) < _MOST_NAMES:
+        if skipped := self._fleet.complaint():
+            self._tell_skipped(skipped)
+        if len(self._seen) < _MOST_NAMES and len(message.leaf) <= _LONGEST_NAME:
             self._seen.add(message.leaf)
         if message.leaf == topics.CATALOGUE and not self._checked and self._check_at is None:
             self._check_at = now + _ALL_RETAINED
@@ -187,16 +204,24 @@ class Tail:
             print(message.json_line(), flush=True)
             self._printed += 1
         elif not self._is_repeated(message):
-            self._held.append((message, host))
-            if host is not None and not host.named and self._hold_until is None:
+            packed = Packed.of(message)
+            self._held.append((packed, host))
+            self._held_bytes += packed.size
+            if self._held_bytes > HELD_BYTES:
+                self._hold_until = now
+            elif host is not None and not host.named and self._hold_until is None:
                 self._hold_until = now + _CATALOGUES
 
     def _is_repeated(self, message: Received) -> bool:
         """Whether it was said before in the same words: a host repeats itself for newcomers."""
-        if self._said.get(message.topic, "") == message.content:
+        content = message.content
+        said: object = content
+        if content is not None and not isinstance(content, OnlineStatus):
+            said = blake2b(json.dumps(content).encode(), digest_size=16).digest()
+        if self._said.get(message.topic, "") == said:
             return True
         if message.topic in self._said or len(self._said) < _MOST_NAMES:
-            self._said[message.topic] = message.content
+            self._said[message.topic] = said
         return False
 
     def _release(self, now: float) -> None:
@@ -204,9 +229,10 @@ class Tail:
             if now < self._hold_until:
                 return
             self._hold_until = None
-        for message, host in self._held:
+        for packed, host in self._held:
             if self.over(now):
                 break
+            message = packed.open()
             text = message_line(message, host, time.time())
             if self._console.is_terminal:
                 self._console.print(text, no_wrap=True, overflow="ellipsis")
@@ -214,6 +240,7 @@ class Tail:
                 print(text.plain, flush=True)
             self._printed += 1
         self._held.clear()
+        self._held_bytes = 0
 
     def _check(self, now: float) -> None:
         """Complains about names that no host has, once every catalogue must have come."""
@@ -222,7 +249,8 @@ class Tail:
         self._check_at, self._checked = None, True
         known = {*STANDARD, *self._seen}
         for host in self._fleet:
-            known.update(host.catalogue.topics)
+            if len(known) < _MOST_NAMES:
+                known.update(name for name in host.catalogue.topics if len(name) <= _LONGEST_NAME)
         for name in sorted(self._wanted - known):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 
 from rich.console import Console
 
@@ -104,4 +105,5 @@ def _told(host: KnownHost, when: When, now: float) -> past.PastMoment:
 
 
 def _timeline(host: KnownHost) -> TimelineReading:
-    return timeline_of(host.latest[topics.TIMELINE].document)
+    content = host.latest[topics.TIMELINE].message.open().content
+    return timeline_of(content if isinstance(content, Mapping) else {})

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from queue import Empty, SimpleQueue
-from typing import Any
 
 from rich.console import Console
 
 from publisher.errors import BrokerError
 from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
 from subscriber_cli.client import Connected, Item, Stream
+from subscriber_cli.inbox import Inbox
 from subscriber_cli.model.decode import Notice, Received
 from subscriber_cli.model.view import View
 from subscriber_cli.render.board import compose
@@ -19,9 +18,7 @@ from subscriber_cli.tail import Tail, follow
 from subscriber_cli.terminal_settings import TerminalSettings
 
 _FASTEST = 0.2  # seconds between two drawings, however much comes in
-# Seconds. After a signal, a ``SimpleQueue.get`` of a few microseconds may wait for ever: its time
-# is up before it has looked twice, and CPython takes the negative rest for no limit at all.
-_SHORTEST = 0.02
+_LATEST = 1.0  # and until the next, however much more waits
 
 
 def watch(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
@@ -45,7 +42,7 @@ def show(settings: TerminalSettings, console: Console) -> None:
     Raises:
         BrokerError: the broker will never let us in.
     """
-    inbox: SimpleQueue[Any] = SimpleQueue()
+    inbox = Inbox()
     stream = Stream(settings.broker, settings.prefix, inbox)
     view = View(place=str(stream.endpoint))
     with stream, fullscreen(console, inbox) as painter:
@@ -65,6 +62,8 @@ def apply(view: View, item: Item, now: float) -> None:
     """
     if isinstance(item, Received):
         view.fleet.apply(item, now)
+        if skipped := view.fleet.complaint():
+            view.notify(skipped, now)
     elif isinstance(item, Connected):
         view.connect()
     elif isinstance(item, Notice):
@@ -78,24 +77,21 @@ def apply(view: View, item: Item, now: float) -> None:
 def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
     """Takes in what comes until it is time to draw; false when the user has had enough."""
     drawn = time.monotonic()
-    try:
-        item = stream.inbox.get(timeout=max(timeout, _SHORTEST))
-        while True:
-            if isinstance(item, Key):
-                if item.char in ("q", "Q"):
-                    return False
-                _press(view, stream, item)
-            elif isinstance(item, Suspended):
-                painter.suspend()
-            elif not isinstance(item, Resized):
-                apply(view, item, time.time())
-            pause = 0.0 if isinstance(item, Key) else drawn + _FASTEST - time.monotonic()
-            if pause > 0:
-                item = stream.inbox.get(timeout=max(pause, _SHORTEST))
-            else:
-                item = stream.inbox.get_nowait()
-    except Empty:
-        return True
+    item = stream.get(timeout)
+    while item is not None:
+        if isinstance(item, Key):
+            if item.char in ("q", "Q"):
+                return False
+            _press(view, stream, item)
+        elif isinstance(item, Suspended):
+            painter.suspend()
+        elif not isinstance(item, Resized):
+            apply(view, item, time.time())
+        late = time.monotonic() - drawn
+        if late > _LATEST:
+            break
+        item = stream.get(0.0 if isinstance(item, Key) else max(_FASTEST - late, 0.0))
+    return True
 
 
 def _press(view: View, stream: Stream, key: Key) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from typing import Annotated
@@ -60,15 +61,15 @@ def answer(settings: TerminalSettings, console: Console, *, as_json: bool, timeo
     Raises:
         BrokerError: none came in ``timeout`` seconds, or only from hosts that are offline.
     """
-    fleet, verdicts = _gather(settings, timeout)
-    hosts = sorted((host for host in fleet if host.prefix in verdicts), key=_is_offline)
+    fleet = _gather(settings, timeout)
+    hosts = sorted((host for host in fleet if _has_verdict(host)), key=_is_offline)
     names = Counter(host.name for host in hosts)
     for host in hosts:
         if names[host.name] > 1:  # as a machine is that had another prefix before
             host.name = f"{host.name} ({clean(host.prefix)})"
     for host in hosts:
         if as_json:
-            print(verdicts[host.prefix].json_line())
+            print(host.latest[topics.EXPLANATION].message.open().json_line())
         else:
             if host is not hosts[0]:
                 console.print()
@@ -76,6 +77,10 @@ def answer(settings: TerminalSettings, console: Console, *, as_json: bool, timeo
     if all(host.offline for host in hosts):
         gone = ", ".join(host.name for host in hosts)
         raise BrokerError(f"{gone}: offline; this was the last word")
+
+
+def _has_verdict(host: KnownHost) -> bool:
+    return topics.EXPLANATION in host.latest
 
 
 def _is_offline(host: KnownHost) -> bool:
@@ -92,9 +97,9 @@ def _print(host: KnownHost, console: Console) -> None:
             print(plain)
 
 
-def _gather(settings: TerminalSettings, timeout: float) -> tuple[Fleet, dict[str, Received]]:
-    fleet = Fleet()
-    verdicts: dict[str, Received] = {}
+def _gather(settings: TerminalSettings, timeout: float) -> Fleet:
+    fleet = Fleet(sparklines=False)
+    asked: set[str] = set()
     ends = time.monotonic() + timeout
     silence = "no host has said anything"
     with Stream(settings.broker, settings.prefix) as stream:
@@ -107,14 +112,16 @@ def _gather(settings: TerminalSettings, timeout: float) -> tuple[Fleet, dict[str
                 if item.final:
                     break
             elif isinstance(item, Received):
-                fleet.apply(item, time.time())
-                if item.leaf == topics.EXPLANATION and not item.withdrawn:
-                    if not verdicts:
+                host = fleet.apply(item, time.time())
+                if skipped := fleet.complaint():
+                    print(f"fanwhy-sub: {skipped}", file=sys.stderr)
+                if host is not None and item.leaf == topics.EXPLANATION and _has_verdict(host):
+                    if not asked:
                         ends = min(ends, time.monotonic() + _OTHERS)
-                    if item.prefix not in verdicts:
+                    if host.prefix not in asked:
                         # What the broker keeps changes when causes do; its figures may be old.
-                        stream.command(item.prefix, "why")
-                    verdicts[item.prefix] = item
-    if not verdicts:
+                        stream.command(host.prefix, "why")
+                    asked.add(host.prefix)
+    if not any(map(_has_verdict, fleet)):
         raise BrokerError(silence)
-    return fleet, verdicts
+    return fleet

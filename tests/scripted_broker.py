@@ -120,7 +120,7 @@ class ScriptedBroker:
             first.version
         )
         self._threads: list[threading.Thread] = []
-        self._accept = threading.Thread(target=self._serve)
+        self._accept = threading.Thread(target=self._serve, daemon=True)
         self._accept.start()
 
     @property
@@ -164,7 +164,7 @@ class ScriptedBroker:
                 return
             peer = Peer(sock)
             self.peers.append(peer)
-            thread = threading.Thread(target=self._talk, args=(peer,))
+            thread = threading.Thread(target=self._talk, args=(peer,), daemon=True)
             self._threads.append(thread)
             thread.start()
 

@@ -49,6 +49,7 @@ COMMANDS = (
 
 _HIDDEN = frozenset({"config"})  # the daemon's own; not in the help
 _PROGRAM = "fanwhy-pub"
+_LONGEST_LINE = 1000  # characters of what is wrong
 _INTERRUPTED = 130
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 # click's name for all that can be wrong with an invocation; typer carries its own copy or
@@ -94,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complain(text: str, code: int) -> int:
     """Says what is wrong, a line for each thing, on standard error; returns ``code``."""
     for line in text.splitlines():
-        print(f"{_PROGRAM}: {printable(line)}", file=sys.stderr)
+        shown = printable(line[:_LONGEST_LINE])
+        print(f"{_PROGRAM}: {shown}", file=sys.stderr)
     return code
 
 

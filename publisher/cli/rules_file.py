@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from publisher.cli.init import default_path
 from publisher.cli.toml_lines import EditError, with_line
 from publisher.cli.writing import rewrite
+from publisher.config import template
+from publisher.config.documents import file_text, toml
 from publisher.config.load import Loaded
-from publisher.config.template import toml
 from publisher.daemon.settings import Settings
 from publisher.errors import ConfigError
 from publisher.explain.naming import rules
@@ -46,10 +47,7 @@ class RulesFile:
         config = loaded.path or default_path()
         path = Path(named) if named else config.with_name(_NAME)
         text = _text_of(path)
-        try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        document = toml(text, str(path))
         rules.check(document, str(path))
         return cls(path, text, document, None if named else config)
 
@@ -70,7 +68,7 @@ class RulesFile:
         except EditError:
             raise ConfigError(
                 f"{self.path}: cannot be changed by a program as it is written; in [{category}] it "
-                f"wants the line {name} = {toml(body)}"
+                f"wants the line {name} = {template.toml(body)}"
             ) from None
 
     def name_it(self) -> bool:
@@ -94,11 +92,4 @@ class RulesFile:
 
 
 def _text_of(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    return file_text(path, str(path)) if os.path.exists(path) else ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 import typing
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from publisher.config.documents import toml, toml_file
 from publisher.config.paths import CONFIG_VARIABLE, expanded
 from publisher.config.walk import ENVIRONMENT_PREFIX, Declared, KeyPath, bare, declared, element
 from publisher.contract.printable import printable
 from publisher.errors import ConfigError
 
+_LONGEST = 4096  # characters of any text: a path, a password, an address
 _ALIKE = 0.75  # from here on one name is probably the other one, misspelt
 
 
@@ -61,6 +63,14 @@ class Layer:
             return self
         kept = {key: item for key, item in table.items() if key not in names}
         return replace(self, tree={**self.tree, section: kept})
+
+    def unusable(self) -> Iterator[str]:
+        """One line for each text that no file, topic or name can be."""
+        for path, text in _texts(self.tree):
+            if len(text) > _LONGEST:
+                yield f"{self.name_of(path)}: longer than {_LONGEST} characters"
+            elif any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+                yield f"{self.name_of(path)}: must be text of one line, without control characters"
 
     def name_of(self, path: KeyPath) -> str:
         """The place of a setting, in words that lead to it."""
@@ -160,15 +170,19 @@ def from_file(path: Path) -> Layer:
     Raises:
         ConfigError: it cannot be read, or is not TOML.
     """
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {printable(str(error))}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file in UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    return Layer(str(path), _anchored(tree, path.parent))
+    return Layer(str(path), _anchored(toml_file(path), path.parent))
+
+
+def _texts(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Every text in a tree, and where it stands."""
+    if isinstance(node, str):
+        yield path, node
+    elif isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from _texts(value, (*path, name))
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value, path)
 
 
 def _from_text(raw: str, kind: Any) -> Any:
@@ -179,8 +193,8 @@ def _from_text(raw: str, kind: Any) -> Any:
     if typing.get_origin(kind) in (tuple, Mapping):
         if raw.lstrip().startswith(("[", "{")):
             try:
-                return tomllib.loads(f"value = {raw}")["value"]
-            except tomllib.TOMLDecodeError:
+                return toml(f"value = {raw}", "value")["value"]
+            except ConfigError:
                 return raw
         return [word.strip() for word in raw.split(",") if word.strip()]
     try:

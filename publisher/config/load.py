@@ -104,6 +104,9 @@ def load(
     warnings += tuple(unknown_variables(cls, environment, known if foreign else None))
     if foreign:
         layers = tuple(layer.only(known) for layer in layers)
+    unusable = [line for layer in layers for line in layer.unusable()]
+    if unusable:
+        raise ConfigError("\n".join(unusable))
     for check in checks:
         layers = check.reconcile(layers)
     loaded = Loaded(merge(cls, layers), path, warnings, layers)

@@ -14,9 +14,11 @@ from enum import IntEnum
 from typing import Any
 
 from publisher.contract.metric import Field, Kind, Reading, fields_of
+from publisher.contract.printable import LONGEST_NAME, shown
 
 SCHEMA_VERSION = 1
 
+_BEYOND = 2.0**65  # what counts in 64 bits is less
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -29,7 +31,7 @@ class Envelope:
     def wrap(self, body: Mapping[str, Any], moment: float) -> dict[str, Any]:
         """The payload for ``moment``, in seconds since the epoch."""
         return {
-            "host": self.host,
+            "host": shown(self.host, LONGEST_NAME),
             "time": rfc3339(moment),
             "schema_version": SCHEMA_VERSION,
             **body,
@@ -67,24 +69,32 @@ def to_json(reading: Reading) -> dict[str, Any]:
             continue
         kind = field.metric.kind
         if kind is Kind.INSTANCES:
-            body[field.name] = {name: to_json(item) for name, item in value.items()}
+            body[field.name] = {
+                shown(name, LONGEST_NAME): to_json(item) for name, item in value.items()
+            }
         elif kind is Kind.RECORDS:
             body[field.name] = [to_json(item) for item in value]
         elif kind is Kind.GROUP:
             body[field.name] = to_json(value)
-        else:
-            body[field.name] = _rounded(value, field.metric.precision)
+        elif (told := _rounded(value, field.metric.precision)) is not None:
+            body[field.name] = told
     return body
 
 
 def _rounded(value: Any, precision: int | None) -> Any:
+    """The value as it is told; ``None`` for a number that is none, or is beyond every counter."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, int | float) and not -_BEYOND < value < _BEYOND:
+        return None
+    if isinstance(value, list | tuple):
+        rounded = [_rounded(item, precision) for item in value]
+        return None if None in rounded else rounded
     if precision is None:
         return value
     if isinstance(value, float):
         # round(x, 0) stays a float; a precision of 0 means a whole number.
         return round(value, precision) if precision else round(value)
-    if isinstance(value, list | tuple):
-        return [_rounded(item, precision) for item in value]
     return value
 
 

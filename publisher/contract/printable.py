@@ -23,6 +23,18 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
+def shown(text: str, longest: int = 1000) -> str:
+    """``text`` as it may enter a payload: printable, and cut where nobody reads on."""
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
+    told = printable(text)
+    return told if len(told) <= longest else told[: longest - 1] + "…"
+
+
+LONGEST_NAME = 200
+"""Characters of the name by which a payload knows a device."""
+
+
 def _escape(char: str) -> str:
     if ord(char) in _ESCAPED_BYTES:
         return f"\\x{ord(char) - 0xDC00:02x}"

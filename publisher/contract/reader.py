@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from publisher.contract.metric import Field, Kind, Reading, fields_of, is_list
-from publisher.contract.printable import printable
+from publisher.contract.printable import LONGEST_NAME, shown
 
 _R = TypeVar("_R", bound=Reading)
 
@@ -34,13 +34,15 @@ def _value(declared: Field, raw: Any) -> Any:
             return read(metric.of, raw)
         case Kind.INSTANCES if metric.of and isinstance(raw, dict):
             named = [(name, item) for name, item in raw.items() if isinstance(item, dict)]
-            return {printable(name): read(metric.of, item) for name, item in named[:_MOST]}
+            return {
+                shown(name, LONGEST_NAME): read(metric.of, item) for name, item in named[:_MOST]
+            }
         case Kind.FLAG:
             return raw if isinstance(raw, bool) else None
         case Kind.GAUGE | Kind.COUNTER:
             return _numbers(raw) if is_list(declared.type) else number(raw)
         case Kind.TEXT | Kind.CHOICE | Kind.TIMESTAMP:
-            return printable(raw[:_LONGEST]) if isinstance(raw, str) else None
+            return shown(raw, _LONGEST) if isinstance(raw, str) else None
     return None
 
 

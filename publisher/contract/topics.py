@@ -34,6 +34,7 @@ COMMANDS = ("refresh", "why")
 
 DEFAULT_PREFIX = "host"
 _UNSAFE = re.compile(r"[^\w.-]+")
+_LONGEST_PREFIX, _LONGEST_HOST = 256, 128  # characters; the kernel's host names have 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +217,9 @@ class TopicAddresses:
             ConfigError: the prefix is empty, has empty levels, or holds characters that MQTT
                 reserves (``+``, ``#``, NUL; MQTT 5 section 4.7) or that we do (a leading ``$``).
         """
-        prefix = template.replace("{hostname}", _UNSAFE.sub("-", hostname) or "unnamed")
+        prefix = template.replace(
+            "{hostname}", _UNSAFE.sub("-", hostname)[:_LONGEST_HOST] or "unnamed"
+        )
         if not prefix or "" in prefix.split("/"):
             raise ConfigError(
                 f"prefix {template!r}: every level between slashes needs a name, such as 'host'"
@@ -226,6 +229,8 @@ class TopicAddresses:
                 f"prefix {template!r}: may not hold + # {{ }} or start with $; "
                 "only {hostname} is replaced"
             )
+        if len(prefix) > _LONGEST_PREFIX:
+            raise ConfigError(f"prefix: longer than {_LONGEST_PREFIX} characters")
         return cls(prefix)
 
     def of(self, leaf: str) -> str:

@@ -16,6 +16,7 @@ from publisher.contract import topics
 from publisher.contract.messages import Message, Request
 from publisher.contract.printable import printable
 from publisher.contract.topics import TopicAddresses
+from publisher.errors import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Neighbours:
         try:
             info = json.loads(request.payload)
             machine_id, name = str(info["machine_id"]), printable(str(info["host"])[:_SHOWN])
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except MALFORMED:
             return  # nobody's, or withdrawn
         if machine_id == self._machine_id:
             if self._gate.held:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
 from publisher.daemon.timeline import (
     MEMORY_SECONDS,
@@ -18,6 +19,7 @@ from publisher.daemon.timeline import (
     StateSpan,
     Timeline,
 )
+from publisher.errors import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +61,11 @@ def recall(state_dir: str | None) -> Timeline:
     if state_dir is None:
         return timeline
     try:
-        with Path(state_dir, _FILE).open("rb") as file:
-            kept = json.loads(file.read(_LARGEST))
+        kept = load_json(Path(state_dir, _FILE), most=_LARGEST)
         if kept["version"] != _VERSION:
             return timeline
         _fill(timeline, kept)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, *MALFORMED):
         return Timeline()  # none was kept, or a crash has spoilt it
     return timeline
 

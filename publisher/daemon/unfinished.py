@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
 from publisher.contract.readings import EventReading, HostState
+from publisher.errors import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -101,14 +103,14 @@ class Unfinished:
         if self._path is None:
             return [], None
         try:
-            kept = json.loads(self._path.read_bytes())
+            kept = load_json(self._path)
             if kept["version"] != _VERSION:
                 return [], None
             state = kept["state"]
             known = state if state in list(HostState) else None
             self._state_id = str(kept["state_id"])[:_LONGEST]
             left = [began for began in kept["open"][:_MOST] if _is_sound(began)]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, *MALFORMED):
             return [], None  # none was left, or a crash has spoilt it
         return left, known
 

@@ -16,6 +16,7 @@ from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Field, Kind, Metric, Reading, fields_of, is_list
 from publisher.contract.payload import encode
+from publisher.contract.printable import LONGEST_NAME, shown
 from publisher.contract.readings import EVENT_KINDS, InfoReading
 from publisher.contract.topics import Topic, TopicAddresses
 from publisher.homeassistant.classes import quantity, template
@@ -26,6 +27,7 @@ FORMS = ("one", "via_device", "child_devices")
 _PROBLEM_STATES = ("hot", "pressure")
 _NO_CAUSE = "none"
 # What a person would hold in a hand, and so may be a device of its own.
+_LONGEST_NAME = 80  # characters of a device, in what a person reads
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
 
@@ -245,9 +247,10 @@ class Discovery:
     def _of_instances(
         self, leaf: str, outer: Field, cls: type[Reading], items: Mapping[str, Reading]
     ) -> Iterator[Entity]:
-        names = names_of(items)
+        names = {each: shown(name, _LONGEST_NAME) for each, name in names_of(items).items()}
         for identity, item in items.items():
             part = None
+            told = shown(identity, LONGEST_NAME)  # as the payload has it
             if outer.name in _TANGIBLE:
                 part = Part(f"{leaf}_{stable(identity)}", names[identity])
             for field in fields_of(cls):
@@ -255,7 +258,7 @@ class Discovery:
                     continue
                 key = f"{leaf}_{outer.name}_{stable(identity)}_{field.name}"
                 items_path = f"(value_json.{outer.name} | default({{}}))"
-                value = f"({items_path}[{quoted(identity)}] | default({{}})).{field.name}"
+                value = f"({items_path}[{quoted(told)}] | default({{}})).{field.name}"
                 title = field.metric.title
                 entity_id = f"{leaf}_{slug(names[identity])}_{slug(title)}"
                 if part is None or self._form == "one":
@@ -263,7 +266,7 @@ class Discovery:
                 yield Entity(
                     key=key,
                     leaf=leaf,
-                    path=(outer.name, identity, field.name),
+                    path=(outer.name, told, field.name),
                     metric=field.metric,
                     readable=getattr(item, field.name) is not None,
                     component=self._sensor(leaf, field, key, value, title, entity_id=entity_id),
@@ -365,7 +368,11 @@ class Discovery:
             "mdl": info.cpu_model,
             "sw": info.operating_system,
         }
-        return {key: value for key, value in device.items() if value}
+        return {
+            key: shown(value, LONGEST_NAME) if isinstance(value, str) else value
+            for key, value in device.items()
+            if value
+        }
 
     def _document(self, device: Mapping[str, Any], components: Any) -> dict[str, Any]:
         return {

@@ -49,7 +49,9 @@ class RecorderEstimate:
             return
         try:
             body = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(body, dict):
             return
         for entity in entities:
             state = _state(entity, body)

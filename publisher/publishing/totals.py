@@ -24,10 +24,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
 from publisher.contract.metric import Kind, Reading, fields_of
 from publisher.contract.readings import TotalReading
 from publisher.contract.units import Unit
+from publisher.errors import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -299,7 +301,7 @@ class _Kept(NamedTuple):
     def read(cls, path: Path | None) -> _Kept:
         """Nothing, where there is no file or one that is not as it should be."""
         try:
-            content = json.loads(path.read_bytes()) if path is not None else None
+            content = load_json(path) if path is not None else None
             if content is None:
                 return cls()
             return cls(
@@ -314,7 +316,7 @@ class _Kept(NamedTuple):
             )
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        except (OSError, *MALFORMED) as error:
             log.warning("%s cannot be used: %r", path, error)
             return cls()
 

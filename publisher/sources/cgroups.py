@@ -14,6 +14,7 @@ from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
 _MOST_UNITS = 512
+_DIGITS = 20  # of what is counted in 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class Cgroups:
         totals = {b"rbytes": 0, b"wbytes": 0}
         for word in content.split():
             name, _, number = word.partition(b"=")
-            if name in totals and number.isdigit():
+            if name in totals and number.isdigit() and len(number) <= _DIGITS:
                 totals[name] += int(number)
         return totals[b"rbytes"], totals[b"wbytes"]
 

@@ -136,7 +136,7 @@ class Runtimes:
         except TimeoutError:
             self._pause_until = began + _PAUSE
             return None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if self._clock() - began >= _SLOW:
             self._pause_until = began + _PAUSE
@@ -169,7 +169,7 @@ def _stored(item: dict[str, Any]) -> Container:
     try:
         facts = json.loads(item.get("metadata") or "{}")
         image = facts.get("image-name", "") if isinstance(facts, dict) else ""
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         pass
     name = str(names[0]) if isinstance(names, list) and names else ""
     return named(name, {}, str(image))
@@ -247,7 +247,7 @@ def short_image(image: str) -> str:
 def _json(files: KernelFiles, path: str) -> Any:
     try:
         return json.loads(files.read(path, keep=False))
-    except (SourceError, ValueError):
+    except (SourceError, ValueError, RecursionError):
         return None
 
 

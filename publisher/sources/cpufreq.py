@@ -117,10 +117,13 @@ class Clocks:
 
     def _from_cpuinfo(self) -> Mapping[str, float]:
         found: dict[str, float] = {}
-        for line in self._files.read("/proc/cpuinfo").splitlines():
-            if line.startswith(b"cpu MHz"):
-                with suppress(ValueError):
-                    found[f"cpu{len(found)}"] = float(line.rpartition(b":")[2])
+        lines = self._files.read("/proc/cpuinfo").splitlines()
+        clocks = [line for line in lines if line.startswith(b"cpu MHz")]
+        for number, line in enumerate(clocks):
+            with suppress(ValueError):
+                clock = float(line.rpartition(b":")[2])
+                if 0 <= clock <= _FASTEST_KHZ / 1000:
+                    found[f"cpu{number}"] = clock
         if not found:
             raise AbsentError(
                 "the kernel tells no clock of the cores", path=f"{DEVICES}/cpu0/cpufreq"
@@ -130,7 +133,7 @@ class Clocks:
 
 def cores(files: KernelFiles) -> list[str]:
     """The names of all processors that the kernel has a folder for, by number."""
-    names = [name for name in files.names(DEVICES) if name[:3] == "cpu" and name[3:].isdigit()]
+    names = [name for name in files.names(DEVICES) if name[:3] == "cpu" and name[3:].isdecimal()]
     return sorted(names, key=lambda name: int(name[3:]))
 
 

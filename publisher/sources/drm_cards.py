@@ -200,7 +200,7 @@ class Card:
 
     def _who(self) -> Facts:
         vendor = self.text(f"{self.device}/vendor")
-        known = gpu.vendor_name(int(vendor, 16)) if _HEX.fullmatch(vendor) else None
+        known = gpu.vendor_name(int(vendor, 16)) if _IDENTITY.fullmatch(vendor) else None
         product = self.text(f"{self.device}/product_name")
         name = product or gpu.pci_name(self.files, self.device)
         facts: Facts = {
@@ -363,7 +363,7 @@ class Intel(Card):
         return self._tiles
 
 
-_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_IDENTITY = re.compile(r"0x[0-9a-fA-F]{1,8}")
 # Arm's drivers count engine time only when told to (kernel documentation, gpu/panfrost, panthor).
 _PROFILED = {"panfrost", "panthor"}
 _GENERATIONS = {"2.5": 1, "5.0": 2, "8.0": 3, "16.0": 4, "32.0": 5, "64.0": 6}

@@ -22,6 +22,7 @@ from publisher.sources.gpu_use import GpuUse
 
 _DEVICES = "/dev/dri/"
 _COMPUTE = "/dev/kfd"
+_DIGITS = 20  # of what is counted in 64 bits
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "ns": 1}
 # Memory on the card; what else there is belongs to the machine.
 _OWN_MEMORY = ("vram", "local")
@@ -70,7 +71,7 @@ class Client:
                 client.device = words[0]
             elif key == "drm-client-id":
                 client.number = words[0]
-            elif words[0].isdigit():
+            elif words[0].isdecimal() and len(words[0]) <= _DIGITS:
                 unit = _UNITS.get(words[1] if len(words) > 1 else "")
                 if unit is not None:
                     client._take(key[4:], int(words[0]) * unit)
@@ -248,7 +249,7 @@ class Clients:
         computing: set[int] = set()
         denied = False
         for name in self._files.names("/proc"):
-            if not name.isdigit():
+            if not name.isdecimal():
                 continue
             directory = f"{root}/proc/{name}/fd"
             try:

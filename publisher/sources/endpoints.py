@@ -154,7 +154,7 @@ def ends_near(proc: str, pid: int | str) -> list[TcpEnd]:
             content = file.read(_LONGEST)
         try:
             found += _table(content)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, struct.error):
             raise SourceError(
                 "not as man 5 proc_pid_net has it", path=f"/proc/net/{name}"
             ) from None

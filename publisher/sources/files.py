@@ -14,6 +14,7 @@ import errno
 import os
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,7 @@ if sys.platform != "win32":
 UNTOLD = b"-"
 """Stands in a row of numbers for one that a system other than Linux does not tell."""
 
+_TOO_LARGE = 1 << 64  # the kernel counts in 64 bits
 _CHUNK = 1 << 16
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 # What the kernel writes as one record, however long that is.
@@ -84,6 +86,7 @@ class KernelFiles:
         self._descriptors: dict[str, _Open] = {}
         self._used: set[str] = set()
         self._refused = 0
+        self._newest = threading.local()
 
     def read(self, path: str, *, keep: bool = True) -> bytes:
         """The whole content.
@@ -98,6 +101,7 @@ class KernelFiles:
             DeniedError: this user may not read it.
             SourceError: the driver failed to answer.
         """
+        self._newest.path = path
         descriptor = self._descriptors.get(path)
         if descriptor is not None:
             self._used.add(path)
@@ -115,9 +119,16 @@ class KernelFiles:
             if self._made_room(error):
                 return self.read(path, keep=keep)
             raise translated(error, path) from error
+        except ValueError:
+            raise AbsentError("no file can have this name", path=path) from None
         if keep:
             self._keep(path, descriptor)
         return content
+
+    @property
+    def newest(self) -> str:
+        """The file that this thread read last; empty when it has read none."""
+        return getattr(self._newest, "path", "")
 
     def _keep(self, path: str, descriptor: _Open) -> None:
         """Holds a descriptor if there is room, of which those make some that nobody reads.
@@ -170,11 +181,12 @@ class KernelFiles:
         """
         content = self.read(path, keep=keep)
         try:
-            return int(content)
+            number = int(content)
         except ValueError:
-            raise SourceError(
-                f"expected a whole number, found {content[:40]!r}", path=path
-            ) from None
+            number = _TOO_LARGE
+        if not -_TOO_LARGE < number < _TOO_LARGE:
+            raise SourceError(f"expected a whole number, found {content[:40]!r}", path=path)
+        return number
 
     def names(self, path: str) -> list[str]:
         """The names in a directory, sorted; empty when there is no such directory.

@@ -19,6 +19,8 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import UNTOLD, KernelFiles
 
 _PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+_LONGEST_ROW = 512  # sixteen numbers of 64 bits are shorter
+_DIGITS = 20  # of what is counted in 64 bits
 _BOARD = re.compile(r"(?<=/)[0-9a-f]{4,}\.[\w-]+")  # a device tree's node: address and name
 _USB = re.compile(r"\d+-[\d.]+:\d+\.\d+")  # bus, ports, configuration, interface
 _CLASS = "/sys/class/net"
@@ -103,6 +105,8 @@ def traffic(line: bytes) -> Traffic:
         SourceError: it is not as the manual page has it.
     """
     try:
+        if len(line) > _LONGEST_ROW:
+            raise ValueError  # noqa: TRY301  # as int does, over the digits of one
         words = _TRAFFIC(line.split())
         if UNTOLD in words:
             return Traffic._make(None if word == UNTOLD else int(word) for word in words)
@@ -275,7 +279,7 @@ def _pairs(content: bytes) -> dict[str, int]:
         kind, _, rest = line.partition(": ")
         words = rest.split()
         for name, number in zip(words[::2], words[1::2], strict=False):
-            if number.isdigit():
+            if number.isdecimal() and len(number) <= _DIGITS:
                 found[f"{kind}.{name}"] = int(number)
     return found
 
@@ -287,7 +291,7 @@ def _established(content: bytes) -> int | None:
         return None
     index = lines[0].index(b"CurrEstab")
     number = lines[1][index] if index < len(lines[1]) else b""
-    return int(number) if number.isdigit() else None
+    return int(number) if number.isdigit() and len(number) <= _DIGITS else None
 
 
 def _plus(one: int | None, other: int | None) -> int | None:

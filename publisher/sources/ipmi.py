@@ -29,6 +29,7 @@ _PATIENCE = 60.0
 _AFTER_FAILURE = 600.0
 # Readings older than this say nothing about now.
 _STALE = 2.5 * _LONGEST_PERIOD
+_LARGEST = 1e15  # of any number that a sensor tells
 _ABSENT = "ns"
 _ALARMS = frozenset({"cr", "nr", "lcr", "lnr", "ucr", "unr"})
 _REMEDY = (
@@ -67,6 +68,8 @@ def parse(answer: str) -> dict[str, BmcSensor]:
         try:
             value = float(fields[1])
         except ValueError:
+            continue
+        if not abs(value) < _LARGEST:
             continue
         name = fields[0] if count[fields[0]] == 1 else f"{fields[0]} {count[fields[0]]}"
         found[name] = BmcSensor(name, value, fields[2], fields[3] in _ALARMS)

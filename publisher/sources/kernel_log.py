@@ -20,13 +20,14 @@ _MOST_RECORDS: Final = 20_000  # a microsecond each
 # ``oom-kill:constraint=…,oom_memcg=/a,task_memcg=/a/b,task=x,pid=1,uid=0``; since Linux 5.0.
 _SUMMARY: Final = re.compile(
     r"^oom-kill:constraint=(?P<constraint>\w+).*?(?:,oom_memcg=(?P<limit>.*?))?"
-    r",task_memcg=(?P<cgroup>.*),task=.*,pid=(?P<pid>\d+),uid=\d+$"
+    r",task_memcg=(?P<cgroup>.*),task=.*,pid=(?P<pid>\d{1,19}),uid=\d{1,19}$"
 )
-_LIMIT: Final = re.compile(r"^memory: usage \d+kB, limit (\d+)kB, failcnt \d+$")
+_LIMIT: Final = re.compile(r"^memory: usage \d{1,19}kB, limit (\d{1,19})kB, failcnt \d{1,19}$")
 # Names are of at most 15 bytes, and may hold anything.
 _KILLED: Final = re.compile(
-    r"^(?P<why>[^:(]*)(?:: )?Killed process (?P<pid>\d+) \((?P<comm>.{0,60})\).{0,40}?"
-    r"total-vm:\d+kB, anon-rss:(?P<anon>\d+)kB, file-rss:\d+kB(?:, shmem-rss:(?P<shmem>\d+)kB)?"
+    r"^(?P<why>[^:(]*)(?:: )?Killed process (?P<pid>\d{1,19}) \((?P<comm>.{0,60})\).{0,40}?"
+    r"total-vm:\d{1,19}kB, anon-rss:(?P<anon>\d{1,19})kB, file-rss:\d{1,19}kB"
+    r"(?:, shmem-rss:(?P<shmem>\d{1,19})kB)?"
 )
 _BY_LIMIT: Final = ("Memory cgroup out of memory", "killed as a result of limit of")
 _UNLIMITED: Final = 1 << 60
@@ -112,7 +113,12 @@ def _records(descriptor: int) -> Iterator[tuple[int, str]]:
             words = head.split(",")
             # Lines of a record's properties begin with a space; facilities other than 0 are
             # programs that write here.
-            if len(words) >= 2 and words[0].isdigit() and words[1].isdigit() and int(words[0]) < 8:
+            if (
+                len(words) >= 2
+                and words[0].isdecimal()
+                and words[1].isdecimal()
+                and int(words[0]) < 8
+            ):
                 yield int(words[1]), text
 
 

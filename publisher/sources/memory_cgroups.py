@@ -18,6 +18,7 @@ from publisher.sources.files import KernelFiles
 
 _MOST: Final = 1024  # control groups that are looked through
 _DEEPEST: Final = 12
+_DIGITS: Final = 20  # of what is counted in 64 bits
 _UNLIMITED: Final = 1 << 60  # version 1 has a number for it, a page below 2 to the 63rd
 
 
@@ -120,7 +121,7 @@ class MemoryCgroups:
         limits = []
         for name in ("memory.max", "memory.high"):
             words = self._read(path, name).strip()
-            if words.isdigit():
+            if words.isdigit() and len(words) <= _DIGITS:
                 limits.append(int(words))
         return min(limits, default=None)
 
@@ -198,6 +199,6 @@ def _pairs(content: bytes) -> dict[bytes, int]:
     found = {}
     for line in content.splitlines():
         name, _, number = line.partition(b" ")
-        if number.strip().isdigit():
+        if number.strip().isdigit() and len(number) <= _DIGITS:
             found[name] = int(number)
     return found

@@ -163,7 +163,9 @@ def parse(content: bytes) -> list[Mount]:
     broken = ""
     # Not splitlines: a path may hold what Unicode or ASCII calls a separator, too; the kernel
     # escapes blanks and newlines.
-    for line in content.decode("utf-8", "surrogateescape").rstrip("\n").split("\n"):
+    for line in (
+        content.replace(b"\0", b"?").decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
+    ):
         head, separator, tail = line.partition(" - ")
         left, right = head.split(" "), tail.split(" ")
         if not separator or len(left) < 6 or len(right) < 3:
@@ -277,4 +279,4 @@ def _plain(word: str) -> str:
     """Undoes the kernel's octal escapes of blanks and backslashes."""
     if "\\" not in word:
         return word
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), word)
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8) or ord("?")), word)

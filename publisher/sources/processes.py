@@ -216,7 +216,7 @@ class LinuxProcesses:
 
     def pids(self) -> list[int]:
         try:
-            return [int(name) for name in os.listdir(self._proc) if name.isdigit()]
+            return [int(name) for name in os.listdir(self._proc) if name.isdecimal()]
         except FileNotFoundError:
             raise AbsentError("no process table", path=self._proc) from None
 

@@ -10,6 +10,7 @@ from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
 _ARCSTATS = "/proc/spl/kstat/zfs/arcstats"
+_DIGITS = 20  # of what is counted in 64 bits
 _LOOK_SECONDS = 300.0  # after which a machine without ZFS is asked again: a pool may be imported
 
 
@@ -58,4 +59,5 @@ def _figure(content: bytes, name: bytes) -> int:
     """One of some hundred lines such as ``size    4    24696061952``; 0 where there is none."""
     start = content.find(b"\n" + name + b" ")
     words = content[start + 1 : start + 80].split(b"\n", 1)[0].split() if start >= 0 else []
-    return int(words[2]) if len(words) == 3 and words[2].isdigit() else 0
+    known = len(words) == 3 and words[2].isdigit() and len(words[2]) <= _DIGITS
+    return int(words[2]) if known else 0

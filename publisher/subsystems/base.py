@@ -7,6 +7,7 @@ Adding one takes a file with its reading and its ``Subsystem``, two lines in
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar, TypeVar
@@ -16,7 +17,10 @@ from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources
 from publisher.subsystems.selection import Selection
 
+log = logging.getLogger(__name__)
+
 _T = TypeVar("_T")
+_LONGEST_REASON = 120  # characters
 
 
 class Subsystem(ABC):
@@ -48,6 +52,7 @@ class Subsystem(ABC):
             if name.startswith(f"{self.name}.")
         }
         """Parts of this subsystem by name, such as ``cpu.pressure``: what is wrong, or None."""
+        self._stumbled: set[str] = set()
         self.chosen: dict[str, str] = {}
         """Of parts that work: what they are taken from and why, where there was a choice."""
 
@@ -68,11 +73,37 @@ class Subsystem(ABC):
         part = f"{self.name}.{name}"
         try:
             value = read()
-        except SourceError as error:
-            self.health[part] = error
+        except Exception as error:  # noqa: BLE001  # what nobody foresaw costs its part alone
+            self.health[part] = told(error, self.files.newest)
             return None
         self.health[part] = None
         return value
+
+    def apart(self, name: str, read: Callable[[], _T]) -> _T | None:
+        """What ``read`` gives, which keeps ``health`` itself; ``None`` when it stumbles.
+
+        Over what was foreseen it does not: that is the health of a part within it.
+        """
+        part = f"{self.name}.{name}"
+        try:
+            value = read()
+        except Exception as error:  # noqa: BLE001  # as above
+            self._stumbled.add(part)
+            self.health[part] = told(error, self.files.newest)
+            return None
+        if part in self._stumbled:
+            self._stumbled.discard(part)
+            self.health[part] = None
+        return value
+
+
+def told(error: Exception, path: str) -> SourceError:
+    """A failure in words; of one that nobody foresaw, the file that was read last stands by it."""
+    if isinstance(error, SourceError):
+        return error
+    log.debug("%s", path, exc_info=error)
+    what = str(error)[:_LONGEST_REASON]
+    return SourceError(f"unexpected {type(error).__name__}: {what}", path=path)
 
 
 def total(values: Iterable[float | None]) -> float | None:

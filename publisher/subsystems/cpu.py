@@ -27,6 +27,9 @@ from publisher.subsystems.base import Rates, Subsystem
 from publisher.subsystems.pressure import Pressure
 
 # The speed of a core is worth a look now and then, not a wake-up of every core each sample.
+_DIGITS = 20  # of what is counted in 64 bits
+_HIGHEST_LOAD = 1e9
+_LONGEST_ROW = 300  # bytes: ten numbers of 64 bits are shorter
 _FREQUENCY_PERIOD = 10.0
 # Times that only Linux tells apart from the four that every system has.
 _FOUR = 4
@@ -227,9 +230,11 @@ class Cpu(Subsystem):
         if times.keys() != self._online:
             self._online = times.keys()
             self._speeds_at = float("-inf")
-            self._look_at_topology()
+            self.apart("topology", self._look_at_topology)
         if now - self._speeds_at >= _FREQUENCY_PERIOD:
             self._speeds_at = now
+            if self.health.get("cpu.topology"):  # it stumbled
+                self.apart("topology", self._look_at_topology)
             self._look_at_speeds([name.decode() for name in times if name != b"cpu"])
         some, _ = self._pressure.read(now)
         running = facts.get(b"procs_running")
@@ -296,13 +301,18 @@ class Cpu(Subsystem):
         for line in content.splitlines():
             try:
                 if line.startswith(b"cpu"):
+                    if len(line) > _LONGEST_ROW:
+                        raise ValueError("a number that is none")  # noqa: TRY301  # as int does
                     name, *numbers = line.split()
                     times[name] = Times.parse(numbers[:10])
                     self._told = len(numbers)
                 else:
                     # `intr` and `softirq` go on with one number for every source: not split.
                     name, _, rest = line.partition(b" ")
-                    facts[name] = int(rest.split(b" ", 1)[0])
+                    number = rest.split(b" ", 1)[0]
+                    if len(number) > _DIGITS:
+                        raise ValueError("a number that is none")  # noqa: TRY301  # as int does
+                    facts[name] = int(number)
             except ValueError as error:
                 if line.startswith(b"cpu "):
                     raise SourceError(
@@ -322,7 +332,10 @@ class Cpu(Subsystem):
     def _load(self) -> list[float]:
         content = self.files.read("/proc/loadavg")
         try:
-            return [float(word) for word in content.split()[:3]]
+            load = [float(word) for word in content.split()[:3]]
+            if not all(0 <= each < _HIGHEST_LOAD for each in load):
+                raise ValueError("a number that is none")  # noqa: TRY301  # as float does
+            return load  # noqa: TRY300
         except ValueError:
             raise SourceError(f"no load averages: {content[:40]!r}", path="/proc/loadavg") from None
 

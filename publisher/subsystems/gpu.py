@@ -40,7 +40,7 @@ from publisher.sources.gpu_use import (
     Shares,
 )
 from publisher.sources.nvml import Nvidia, by_pid
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, told
 
 # Users as they were so long ago say nothing about now.
 _STALE_SECONDS = 15.0
@@ -224,12 +224,12 @@ class Gpu(Subsystem):
         try:
             looks |= self._nvidia.look()
             nvidia = self._nvidia.failure
-        except SourceError as error:
-            nvidia = error
+        except Exception as error:  # noqa: BLE001  # the cards of other makers are there still
+            nvidia = told(error, self.files.newest)
         try:
             looks |= self._cards.look(skip=tuple(looks))
-        except SourceError as error:
-            cards = error
+        except Exception as error:  # noqa: BLE001  # and those of this one
+            cards = told(error, self.files.newest)
         if cards is not None or "gpu.cards" in self.health:
             self.health["gpu.cards"] = cards
         if not looks:

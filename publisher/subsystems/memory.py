@@ -25,6 +25,7 @@ from publisher.sources.zfs_cache import ZfsCache
 from publisher.subsystems.base import Rates, Subsystem
 from publisher.subsystems.pressure import Pressure
 
+_DIGITS = 20  # of what is counted in 64 bits
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _COUNTERS = (b"pswpin", b"pswpout", b"oom_kill")
 _HUGE_PAGES = b"HugePages_Total"
@@ -155,7 +156,8 @@ class Memory(Subsystem):
         for line in content.splitlines():
             name, _, rest = line.partition(b":")
             number, _, unit = rest.strip().partition(b" ")
-            if number.isdigit() and (unit == b"kB" or name == _HUGE_PAGES):
+            known = unit == b"kB" or name == _HUGE_PAGES
+            if known and number.isdigit() and len(number) <= _DIGITS:
                 facts[name] = int(number) * 1024 if unit else int(number)
         if b"MemTotal" not in facts or b"MemFree" not in facts:
             raise SourceError("tells neither total nor free memory", path="/proc/meminfo")
@@ -170,7 +172,7 @@ class Memory(Subsystem):
             if start >= 0:
                 start += len(name) + 2
                 digits = content[start : content.find(b"\n", start)]
-                if digits.isdigit():
+                if digits.isdigit() and len(digits) <= _DIGITS:
                     found[name] = int(digits)
         return found
 

@@ -24,7 +24,7 @@ from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources import Sources
 from publisher.sources.bounded import NO_THREAD
 from publisher.sources.gpu_use import GpuUse
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, told
 from publisher.subsystems.doubts import Doubts
 from publisher.subsystems.gpu import Gpu
 from publisher.subsystems.selection import Selection
@@ -240,11 +240,8 @@ class RunningSubsystem:
         began = time.thread_time()
         try:
             return self._look()
-        except SourceError as error:
-            return error
-        except Exception as error:  # a mistake of ours in one must not stop the others
-            log.debug("%s", self.name, exc_info=True)
-            return SourceError(f"unexpected {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  # a mistake of ours in one must not stop the others
+            return told(error, self.subsystem.files.newest)
         finally:
             self.cost_microseconds = (time.thread_time() - began) * 1e6
 

@@ -7,21 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from publisher.contract.metric import Kind
+from subscriber_cli.model.budget import CELL_BYTES, ITEM_BYTES
 from subscriber_cli.model.row import ENVELOPE, Column, Row, read_row, title_of
 from subscriber_cli.model.values import Document, clean, mapping, number, words
 
 _DEEPEST = 4  # levels of readings within readings; a schema may refer to itself
+_MOST_TOPICS = 256
+_MOST_FIELDS = 512  # of one reading, as its rows are asked for each of them
+_MOST_COLUMNS = 10_000  # of one schema, a definition's at each level counted anew
+_LONGEST_NAME = 128  # characters of a field's name, title or unit
 _REFERENCE = "#/$defs/"
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The declared fields of every topic of one host."""
+    """The declared fields of every topic of one host.
+
+    Attributes:
+        size: bytes that it takes, about.
+    """
 
     topics: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    size: int = 0
 
     @classmethod
     def parse(cls, schema: Document) -> Catalogue:
@@ -31,12 +42,9 @@ class Catalogue:
         work grows with the size of the schema alone.
         """
         schema_columns = _SchemaColumns(mapping(schema, "$defs"))
-        return cls(
-            {
-                clean(leaf): schema_columns.of(node)
-                for leaf, node in mapping(schema, "properties").items()
-            }
-        )
+        leaves = islice(mapping(schema, "properties").items(), _MOST_TOPICS)
+        topics = {clean(leaf): schema_columns.of(node) for leaf, node in leaves}
+        return cls(topics, len(topics) * ITEM_BYTES + schema_columns.count * CELL_BYTES)
 
     def row(self, leaf: str, document: Document) -> Row:
         """A topic's payload by its declared fields."""
@@ -56,6 +64,7 @@ class _SchemaColumns:
     def __init__(self, definitions: Document) -> None:
         self._definitions = definitions
         self._made: dict[tuple[str, int], tuple[Column, ...]] = {}
+        self.count = 0
 
     def of(self, node: Any, depth: int = 0) -> tuple[Column, ...]:
         if depth > _DEEPEST or not isinstance(node, dict):
@@ -71,10 +80,13 @@ class _SchemaColumns:
         return self._made[key]
 
     def _columns(self, node: Document, depth: int) -> Iterator[Column]:
-        for name, declared in mapping(node, "properties").items():
-            if name in ENVELOPE or not isinstance(declared, dict):
+        for name, declared in islice(mapping(node, "properties").items(), _MOST_FIELDS):
+            if self.count >= _MOST_COLUMNS:
+                return
+            if name in ENVELOPE or not isinstance(declared, dict) or len(name) > _LONGEST_NAME:
                 continue
-            kind = words(declared, "x-kind") or Kind.TEXT
+            self.count += 1
+            kind = words(declared, "x-kind")[:_LONGEST_NAME] or Kind.TEXT
             several = False
             inner: Any = None
             if kind == Kind.INSTANCES:
@@ -88,9 +100,9 @@ class _SchemaColumns:
             precision = number(declared.get("x-precision"))
             yield Column(
                 name=name,
-                title=words(declared, "title") or title_of(name),
+                title=words(declared, "title")[:_LONGEST_NAME] or title_of(name),
                 kind=kind,
-                unit=words(declared, "x-unit"),
+                unit=words(declared, "x-unit")[:_LONGEST_NAME],
                 precision=None if precision is None else max(int(precision), 0),
                 headline=declared.get("x-headline") is True,
                 several=several,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from publisher.contract import topics
@@ -12,6 +12,8 @@ from subscriber_cli.model.event import EventMessage
 from subscriber_cli.model.explanation import Explanation
 from subscriber_cli.model.info import identity
 from subscriber_cli.model.row import Cell, Row
+
+_LONGEST_NAME = 128  # characters in which a field's topic is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,12 @@ def content_of(message: Received, catalogue: Catalogue) -> Content:
     return row
 
 
-def _titled(cell: Cell, leaves: Iterable[str]) -> Cell:
+def _titled(cell: Cell, leaves: Container[str]) -> Cell:
     """A field of the overview, whose title names the topic that it was taken from."""
     column = cell.column
-    leaf = next((leaf for leaf in leaves if column.name.startswith(f"{leaf}_")), "")
+    parts = column.name[:_LONGEST_NAME].split("_")
+    beginnings = ("_".join(parts[:count]) for count in range(1, len(parts)))
+    leaf = next((leaf for leaf in beginnings if leaf in leaves), "")
     if not leaf:
         return cell
     return replace(cell, column=replace(column, title=f"{leaf} {column.title.lower()}"))

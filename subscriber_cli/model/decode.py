@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.contract import topics
+from subscriber_cli.model.budget import ITEM_BYTES
 from subscriber_cli.model.leaves import ANSWERS, NOT_SHOWN
 from subscriber_cli.model.values import Document, clean, moment
 
 LARGEST = 1 << 20
 """Bytes of the largest payload that is looked at; a catalogue has some 100 KiB."""
+
+_LONGEST_TOPIC = 512  # characters; a daemon's has a few dozen
 
 
 class OnlineStatus(StrEnum):
@@ -63,6 +66,41 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A message as it is kept: as text, which takes a tenth of the room of its values."""
+
+    prefix: str
+    leaf: str
+    content: bytes | OnlineStatus | None
+    retained: bool
+
+    @classmethod
+    def of(cls, message: Received) -> Packed:
+        """The message, packed."""
+        content = message.content
+        if isinstance(content, Mapping):
+            text = json.dumps(content, separators=(",", ":")).encode()
+            return cls(message.prefix, message.leaf, text, message.retained)
+        return cls(message.prefix, message.leaf, content, message.retained)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        text = len(self.content) if isinstance(self.content, bytes) else 0
+        return text + len(self.prefix) + len(self.leaf) + ITEM_BYTES
+
+    def open(self) -> Received:
+        """The message with its values."""
+        content = self.content
+        return Received(
+            self.prefix,
+            self.leaf,
+            json.loads(content) if isinstance(content, bytes) else content,
+            self.retained,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that the user should know of and that ends nothing, in one printable line."""
 
@@ -90,6 +128,8 @@ class Scope:
 
     def split(self, topic: str) -> tuple[str, str] | None:
         """(prefix, leaf) of a host's topic; ``None`` for one that is not a host's."""
+        if len(topic) > _LONGEST_TOPIC:
+            return None
         prefix, leaf = topics.split(topic)
         if not prefix or not leaf or leaf in NOT_SHOWN or prefix.endswith(f"/{ANSWERS}"):
             return None

@@ -20,6 +20,8 @@ ENVELOPE = frozenset({"host", "time", "schema_version"})
 _LABELS = ("label", "name", "title", "id")  # fields that name what a reading is of
 _DEEPEST = 8  # rows within rows
 _MOST_FIELDS = _MOST_ROWS = 1000  # of one row, of one list
+_MOST_CELLS = 10_000  # of one message, with each row within it counted as another
+_MOST_NUMBERS = 4096  # of one list
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +143,96 @@ def read_row(declared: tuple[Column, ...], document: Document, depth: int = 0) -
 
     Fields that are absent or null have no cell.
     """
-    columns = islice(_present(declared, document), _MOST_FIELDS)
-    return Row(
-        tuple(Cell(column, _value(column, document[column.name], depth)) for column in columns),
-        _label(document),
-    )
+    return _RowReader().row(declared, document, depth)
 
 
 def read_rows(declared: tuple[Column, ...], document: Document, name: str) -> tuple[Row, ...]:
     """The readings in the list under ``name``."""
-    return tuple(read_row(declared, item, 1) for item in items(document, name)[:_MOST_ROWS])
+    return _RowReader().rows(declared, items(document, name), 1)
+
+
+def cells_in(row: Row) -> int:
+    """How many cells a row has, with those of the rows within it and each of these."""
+    count = 1 + len(row.cells)
+    for cell in row.cells:
+        match cell.value:
+            case Row() as inner:
+                count += cells_in(inner)
+            case RankedRows(rows):
+                count += sum(map(cells_in, rows))
+            case Instances(named):
+                count += sum(cells_in(inner) for _, inner in named)
+    return count
 
 
 def title_of(name: str) -> str:
     """What a field without a declared title is called."""
     return clean(name).replace("_", " ").capitalize()
+
+
+class _RowReader:
+    """Reads one message: rows within rows, and no more than ``_MOST_CELLS`` of everything."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_CELLS
+
+    def row(self, declared: tuple[Column, ...], document: Document, depth: int) -> Row:
+        cells: list[Cell] = []
+        self._left -= 1
+        for column in islice(_present(declared, document), _MOST_FIELDS):
+            if self._left <= 0:
+                break
+            self._left -= 1
+            cells.append(Cell(column, self._value(column, document[column.name], depth)))
+        return Row(tuple(cells), _label(document))
+
+    def rows(
+        self, declared: tuple[Column, ...], documents: Iterable[Document], depth: int
+    ) -> tuple[Row, ...]:
+        found: list[Row] = []
+        for document in islice(documents, _MOST_ROWS):
+            if self._left <= 0:
+                break
+            found.append(self.row(declared, document, depth))
+        return tuple(found)
+
+    def _value(self, column: Column, raw: Any, depth: int) -> Any:
+        """What ``raw`` is under a field of that kind; text stands for a number or a list."""
+        match column.kind:
+            case Kind.FLAG:
+                return raw if isinstance(raw, bool) else None
+            case Kind.TIMESTAMP:
+                at = moment(raw)
+                return None if at is None else Instant(at)
+            case Kind.INSTANCES | Kind.RECORDS | Kind.GROUP if isinstance(raw, dict | list):
+                return self._nested(column, raw, depth + 1)
+            case Kind.GROUP:
+                return None
+        if isinstance(raw, str):
+            return clean(raw)
+        if not column.several:
+            return number(raw)
+        return Numbers(tuple(numbers(raw[:_MOST_NUMBERS]) if isinstance(raw, list) else ()))
+
+    def _nested(self, column: Column, raw: Any, depth: int) -> Row | Instances | RankedRows | None:
+        if depth > _DEEPEST:
+            return None
+        if column.kind == Kind.RECORDS and isinstance(raw, list):
+            rows = (item for item in raw if isinstance(item, dict))
+            return RankedRows(self.rows(column.of, rows, depth))
+        if column.kind == Kind.INSTANCES and isinstance(raw, dict):
+            named = [
+                (clean(name), item)
+                for name, item in islice(raw.items(), _MOST_ROWS)
+                if isinstance(item, dict)
+            ]
+            rows_read = self.rows(column.of, (item for _, item in named), depth)
+            return Instances(
+                tuple((name, row) for (name, _), row in zip(named, rows_read, strict=False))
+            )
+        if column.kind == Kind.GROUP and isinstance(raw, dict):
+            return self.row(column.of, raw, depth)
+        return None
 
 
 def _present(declared: tuple[Column, ...], document: Document) -> Iterator[Column]:
@@ -166,44 +243,6 @@ def _present(declared: tuple[Column, ...], document: Document) -> Iterator[Colum
         for name, value in document.items()
         if name not in known and value is not None
     )
-
-
-def _value(column: Column, raw: Any, depth: int) -> Any:
-    """What ``raw`` is under a field of that kind; text is shown in place of a number or a list."""
-    match column.kind:
-        case Kind.FLAG:
-            return raw if isinstance(raw, bool) else None
-        case Kind.TIMESTAMP:
-            at = moment(raw)
-            return None if at is None else Instant(at)
-        case Kind.INSTANCES | Kind.RECORDS | Kind.GROUP if isinstance(raw, dict | list):
-            return _nested(column, raw, depth + 1)
-        case Kind.GROUP:
-            return None
-    if isinstance(raw, str):
-        return clean(raw)
-    return Numbers(tuple(numbers(raw))) if column.several else number(raw)
-
-
-def _nested(column: Column, raw: Any, depth: int) -> Row | Instances | RankedRows | None:
-    if depth > _DEEPEST:
-        return None
-    if column.kind == Kind.RECORDS and isinstance(raw, list):
-        rows = (item for item in raw if isinstance(item, dict))
-        return RankedRows(
-            tuple(read_row(column.of, item, depth) for item in islice(rows, _MOST_ROWS))
-        )
-    if column.kind == Kind.INSTANCES and isinstance(raw, dict):
-        named = ((name, item) for name, item in raw.items() if isinstance(item, dict))
-        return Instances(
-            tuple(
-                (clean(name), read_row(column.of, item, depth))
-                for name, item in islice(named, _MOST_ROWS)
-            )
-        )
-    if column.kind == Kind.GROUP and isinstance(raw, dict):
-        return read_row(column.of, raw, depth)
-    return None
 
 
 def _guess(name: str, value: Any) -> Column:

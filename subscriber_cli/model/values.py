@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import shown
 from publisher.contract.reader import number
 from publisher.contract.when import moment
 
@@ -28,9 +28,7 @@ def words(document: Document, key: str) -> str:
 
 def clean(text: str) -> str:
     """A text from outside, printable and no longer than a screen shows."""
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
-    return printable(text)
+    return shown(text, _LONGEST)
 
 
 def numbers(value: Any) -> list[float]:

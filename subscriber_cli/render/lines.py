@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from publisher.contract.printable import printable
 from subscriber_cli.model.catalogue import Catalogue
 from subscriber_cli.model.content import Contents, Withdrawn, content_of
 from subscriber_cli.model.decode import OnlineStatus, Received
 from subscriber_cli.model.event import EventMessage
 from subscriber_cli.model.explanation import Explanation
 from subscriber_cli.model.fleet import KnownHost
+from subscriber_cli.model.values import clean
 from subscriber_cli.render import theme
 from subscriber_cli.render.cells import summary
+
+_MOST_NAMES = 64  # of topics that a catalogue describes
 
 
 def message_line(message: Received, host: KnownHost | None, now: float) -> Text:
@@ -24,8 +26,8 @@ def message_line(message: Received, host: KnownHost | None, now: float) -> Text:
     clock = datetime.fromtimestamp(now if at is None else at, UTC).astimezone()
     text = Text.assemble(
         (f"{clock:%H:%M:%S} ", "dim"),
-        (f"{host.name if host else message.prefix} ", ""),
-        (f"{printable(message.leaf):<11} ", "bold"),
+        (f"{host.name if host else clean(message.prefix)} ", ""),
+        (f"{clean(message.leaf):<11} ", "bold"),
     )
     match content_of(message, host.catalogue if host else Catalogue()):
         case Withdrawn():
@@ -39,7 +41,7 @@ def message_line(message: Received, host: KnownHost | None, now: float) -> Text:
         case EventMessage(said, severity):
             return text.append(said, style=theme.of_severity(severity))
         case Contents(leaves):
-            return text.append(f"describes {', '.join(leaves)}", style="dim")
+            return text.append(f"describes {', '.join(leaves[:_MOST_NAMES])}", style="dim")
         case row:
             return text.append(summary(row, now))
 

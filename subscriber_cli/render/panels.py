@@ -25,6 +25,7 @@ _INDENT = "  "
 _FRESH = 60.0
 _WIDE = 56  # columns from which a row has room for a sparkline of its own
 
+_MOST_COMPARED = 30  # rows, and fields of these, among which the order of a list is looked for
 _NO_AMOUNTS = frozenset({"pid", "confidence"})
 
 
@@ -229,14 +230,14 @@ def _ranked_by(rows: tuple[Row, ...], leaf: str) -> tuple[Column, ...]:
     The catalogue does not name them: their sum never grows down the list. Those whose names speak
     of the topic go first, together where they are of one unit, as what is read and what is written.
     """
-    columns = dict.fromkeys(
-        cell.column for row in rows for cell in row.cells if _is_amount(cell.column)
-    )
+    rows = rows[:_MOST_COMPARED]
+    amounts = (cell.column for row in rows for cell in row.cells if _is_amount(cell.column))
+    columns = list({column.name: column for column in islice(amounts, _MOST_COMPARED**2)}.values())
     own: dict[str, tuple[Column, ...]] = {}
-    for column in columns:
+    for column in columns[:_MOST_COMPARED]:
         if column.name.startswith(f"{leaf}_"):
             own[column.unit] = (*own.get(column.unit, ()), column)
-    candidates = chain(own.values(), ((column,) for column in columns))
+    candidates = chain(own.values(), ((column,) for column in columns[:_MOST_COMPARED]))
     return next((each for each in candidates if _falls([_total(row, each) for row in rows])), ())
 
 

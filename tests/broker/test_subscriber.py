@@ -513,6 +513,34 @@ def test_watch_leaves_tidily_when_told_to_go(
     assert re.search(LEFT, screen.output)
 
 
+def test_watch_hears_who_ends_it_whatever_comes(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.wait_for("CPU usage high due to")
+    evil = b'{"x":[' + b"{}," * 100_000 + b"{}]}"
+    over = threading.Event()
+
+    def flood() -> None:
+        number = 0
+        while not over.is_set():
+            daemon.say(f"host/topic{number % 60}", evil, retain=False)
+            number += 1
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        for _ in range(5):  # drawn again, with what came meanwhile
+            screen.wait_for(re.escape("\x1b[?2026h"))
+        screen.process.terminate()
+        assert screen.end() == 0
+    finally:
+        over.set()
+        thread.join()
+    assert re.search(LEFT, screen.output)
+
+
 def test_watch_can_be_laid_aside(daemon: Daemon, terminal: Callable[..., Terminal]) -> None:
     daemon.say_all()
     screen = terminal()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Final
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
 from publisher.contract.readings import EnergyReading
+from publisher.errors import MALFORMED
 from publisher.explain.learned.drift import Drift
 from publisher.explain.learned.energy import Energy
 from publisher.explain.learned.store import LearnedStore
@@ -40,9 +43,9 @@ class Learning:
         self._copy: Path | None = None
         self._copy_at = float("-inf")
         if state_dir is not None and memory is not None:
-            self._copy = Path(memory, f"energy-{zlib.crc32(state_dir.encode()):08x}.json")
-            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-                store.energy.raise_to(Energy.from_json(json.loads(self._copy.read_bytes())))
+            self._copy = Path(memory, f"energy-{zlib.crc32(os.fsencode(state_dir)):08x}.json")
+            with contextlib.suppress(OSError, *MALFORMED):
+                store.energy.raise_to(Energy.from_json(load_json(self._copy)))
         self._dusty = _is_dusty(store.drift, dusty=False)
 
     @property

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
+from publisher.errors import MALFORMED
 from publisher.explain.learned.drift import Drift
 from publisher.explain.learned.energy import Energy
 from publisher.explain.learned.habits import Habits
@@ -77,13 +79,10 @@ class LearnedStore:
             return cls()
         path = Path(state_dir, _FILE)
         try:
-            return cls._parse(json.loads(path.read_bytes()))
+            return cls._parse(load_json(path))
         except FileNotFoundError:
             return cls()
-        # OverflowError: JSON as Python reads it knows an infinity, which is no day.
-        except (
-            OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError,
-        ) as error:  # fmt: skip
+        except (OSError, *MALFORMED) as error:
             log.warning("%s cannot be used (%s); learning starts afresh", path, error)
             return cls()
 

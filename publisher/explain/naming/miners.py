@@ -130,10 +130,12 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
             continue
         for word in words_of(text):
             rule = _mining(book.find_exact("word", word))
+            if rule is None and word not in _WORDS:
+                continue
             reason = f"the word {word!r} in {text!r}"
             if rule is not None:
                 return said(rule, GUESS, "words", reason)
-            if word in _WORDS and passing(clues.script_path):
+            if passing(clues.script_path):
                 label = "Suspected cryptominer"
                 return Classification(MINING, label, GUESS, "", f"{reason}, and hides", "words")
     return None

@@ -20,6 +20,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
+from publisher.config.documents import file_text, toml
+from publisher.config.paths import expanded
 from publisher.contract.readings import CATEGORIES
 from publisher.errors import ConfigError
 
@@ -36,6 +38,7 @@ and for the tools below it.
 
 _WORDS: Final = {"label": str, "role": str, "confidence": float, "disabled": bool}
 # The kernel keeps 15 bytes of a program's name (TASK_COMM_LEN in linux/sched.h is 16).
+_LONGEST_LABEL: Final = 100  # characters: more fits no sentence
 COMM_LENGTH: Final = 15
 _CUT: Final = "cut"
 
@@ -140,7 +143,7 @@ def load(rules_file: str | None = None) -> RuleBook:
 
 def shipped() -> Document:
     """The rules that come with fanwhy, as one document."""
-    return _parsed(_shipped_file().read_text("utf-8"), "rules.toml")
+    return toml(_shipped_file().read_text("utf-8"), "rules.toml")
 
 
 def shipped_rules() -> Iterator[Named]:
@@ -268,25 +271,10 @@ def _rules_of(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]]
             yield category, name, body
 
 
-def _parsed(text: str, source: str) -> Document:
-    # Loaded here only: the parser is not needed once the rules are folded.
-    import tomllib  # noqa: PLC0415
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from None
-
-
 def _user_document(rules_file: str) -> Document:
-    path = Path(rules_file).expanduser()
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"explain.rules_file: {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"explain.rules_file: {path}: not UTF-8 text") from None
-    document = _parsed(text, str(path))
+    path = expanded(Path(rules_file))
+    text = file_text(path, f"explain.rules_file: {path}")
+    document = toml(text, str(path))
     check(document, str(path))
     return document
 
@@ -329,8 +317,9 @@ def _check_rule(where: str, body: Mapping[str, Any]) -> None:
         raise ConfigError(f"{where}.role: must be one of {', '.join(ROLES)}{near}")
     if not 0 < body.get("confidence", 1) <= 1:
         raise ConfigError(f"{where}.confidence: must be above 0 and at most 1")
-    if not body.get("label", "x").strip():
-        raise ConfigError(f"{where}.label: must not be empty")
+    for key in ("label", "role"):
+        if not 0 < len(str(body.get(key, "x")).strip()) <= _LONGEST_LABEL:
+            raise ConfigError(f"{where}.{key}: must not be empty, nor longer than {_LONGEST_LABEL}")
 
 
 def _check_names(where: str, value: Any) -> None:

@@ -14,6 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from publisher.config.documents import file_text, toml
+from publisher.config.paths import expanded
 from publisher.errors import ConfigError
 
 SETTING: Final = "ledger.programs_file"
@@ -144,14 +146,9 @@ def load(programs_file: str) -> Programs:
     Raises:
         ConfigError: the user's file cannot be read or is not a file of programs.
     """
-    path = Path(programs_file).expanduser()
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{SETTING}: {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{SETTING}: {path}: not UTF-8 text") from None
-    over = _parsed(text, str(path))
+    path = expanded(Path(programs_file))
+    text = file_text(path, f"{SETTING}: {path}")
+    over = toml(text, str(path))
     check(over, str(path))
     merged = _laid_over(_shipped_document(), over)
     _check_likes(merged, str(path))
@@ -160,17 +157,7 @@ def load(programs_file: str) -> Programs:
 
 def _shipped_document() -> Document:
     file = resources.files("publisher.ledger.naming").joinpath("programs.toml")
-    return _parsed(file.read_text("utf-8"), "programs.toml")
-
-
-def _parsed(text: str, source: str) -> Document:
-    # Loaded here only: the parser is not needed once the tables are made.
-    import tomllib  # noqa: PLC0415
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from None
+    return toml(file.read_text("utf-8"), "programs.toml")
 
 
 # -- from a document to tables -----------------------------------------------------------------

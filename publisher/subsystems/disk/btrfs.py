@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from publisher.errors import DeniedError, SourceError
 from publisher.sources.files import KernelFiles
-from publisher.subsystems.base import Rates, Subsystem
+from publisher.subsystems.base import Rates, Subsystem, told
 from publisher.subsystems.disk.array_reading import ArrayReading, whole
 
 MountPoint = Callable[[str], str | None]
@@ -40,21 +40,25 @@ class Btrfs:
 
     def read(self, now: float) -> dict[str, ArrayReading]:
         found: dict[str, ArrayReading] = {}
-        denied: DeniedError | None = None
+        failure: SourceError | None = None
         for uuid in self._files.names("/sys/fs/btrfs"):
             folder = f"/sys/fs/btrfs/{uuid}"
             if uuid == "features" or not self._files.exists(f"{folder}/devinfo"):
                 continue
             try:
                 found[f"btrfs-{uuid}"] = self._one(uuid, folder, now)
-            except DeniedError as error:
-                denied = error
-        if denied and not found:
-            raise denied
+            except Exception as error:  # noqa: BLE001  # one must not take the others along
+                failure = told(error, self._files.newest)
+        if failure and not found:
+            raise failure
+        odd = None if isinstance(failure, DeniedError) else failure
+        part = f"{self._subsystem.name}.btrfs_one"
+        if odd is not None or part in self._subsystem.health:
+            self._subsystem.health[part] = odd
         return found
 
     def _one(self, uuid: str, folder: str, now: float) -> ArrayReading:
-        members = [name for name in self._files.names(f"{folder}/devinfo") if name.isdigit()]
+        members = [name for name in self._files.names(f"{folder}/devinfo") if name.isdecimal()]
         missing = sum(
             whole(self._files, f"{folder}/devinfo/{member}/missing") == 1 for member in members
         )
@@ -62,7 +66,7 @@ class Btrfs:
             int(line.split()[1])
             for member in members
             for line in _lines(self._files, f"{folder}/devinfo/{member}/error_stats")
-            if line.split()[1:] and line.split()[1].isdigit()
+            if re.fullmatch(r"\S+ \d{1,20}", line.strip(), re.ASCII)
         ]
         point = self._mount_point(uuid)
         checked = self._checked(uuid, point, members)
@@ -125,7 +129,9 @@ def bcachefs(files: KernelFiles) -> dict[str, ArrayReading]:
         errors = [
             int(count)
             for member in members
-            for count in re.findall(r":\s*(\d+)", _creation(files, f"{folder}/{member}/io_errors"))
+            for count in re.findall(
+                r":\s*(\d{1,20})(?!\d)", _creation(files, f"{folder}/{member}/io_errors")
+            )
         ]
         found[f"bcachefs-{uuid}"] = ArrayReading(
             label=uuid,

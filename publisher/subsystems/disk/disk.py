@@ -28,9 +28,9 @@ from publisher.contract.metric import (
     text,
 )
 from publisher.contract.readings import ConsumerReading
-from publisher.errors import AbsentError, SourceError
+from publisher.errors import AbsentError
 from publisher.sources import Sources, block
-from publisher.subsystems.base import Subsystem, total
+from publisher.subsystems.base import Subsystem, told, total
 from publisher.subsystems.disk.array_reading import ArrayReading
 from publisher.subsystems.disk.arrays import Arrays
 from publisher.subsystems.disk.filesystems import FilesystemReading, Filesystems
@@ -279,12 +279,14 @@ class Disk(Subsystem):
         for watched in self._watched:
             self._work(watched, seconds)
         at_work = [watched.disk for watched in self._watched if watched.work.any]
-        self._smart.read({disk.identity for disk in at_work}, now)
+        busy = {disk.identity for disk in at_work}
+        self.apart("smart", lambda: self._smart.read(busy, now))
         devices = {watched.disk.identity: self._device(watched, now) for watched in self._watched}
         if self._smart.hidden:
-            devices |= self._behind_controllers()
-        filesystems = self._filesystems.read(now)
-        arrays = self._arrays.read(now, [disk.name for disk in at_work])
+            devices |= self.apart("controllers", self._behind_controllers) or {}
+        filesystems = self.apart("filesystems", lambda: self._filesystems.read(now)) or {}
+        names = [disk.name for disk in at_work]
+        arrays = self.apart("arrays", lambda: self._arrays.read(now, names)) or {}
         some, full = self._pressure.read(now)
         return DiskReading(
             busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),
@@ -319,10 +321,10 @@ class Disk(Subsystem):
                 watched.work = _IDLE if before.queued_milliseconds is not None else _idle(before)
                 return
             after = block.done(content, watched.disk)
-        except SourceError as error:
+        except Exception as error:  # noqa: BLE001  # of one disk: the others go on
             watched.content, watched.activity, watched.work = b"", None, _UNKNOWN
             self._look_at = self._read_at  # it may have been pulled out
-            self.health["disk.devices"] = error
+            self.health["disk.devices"] = told(error, self.files.newest)
             return
         watched.content, watched.activity = content, after
         watched.work = Work.between(before, after, seconds) if before else _UNKNOWN

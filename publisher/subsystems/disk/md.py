@@ -19,7 +19,7 @@ _ARRAY = re.compile(
 # met errors.
 _SLOTS = re.compile(rb"\[(\d+)/(\d+)\] \[([A-Z_]+)\]")
 _MEMBER = re.compile(rb" \S+\[\d+\]((?:\([A-Z]\))*)")
-_COPIES = re.compile(rb"(\d+) (near|far|offset)-copies")
+_COPIES = re.compile(rb"\b([1-9]\d{0,2}) (near|far|offset)-copies")
 _PROGRESS = re.compile(rb"(resync|recovery|check|repair|reshape)\s*=\s*([\d.]+)%")
 _REST = re.compile(rb"finish=([\d.]+)min speed=(\d+)K/sec")
 _WAITING = re.compile(
@@ -33,6 +33,8 @@ _SPARE_DISKS = {b"raid4": 1, b"raid5": 1, b"raidF1": 1, b"raid6": 2}
 # Synology's md0 and md1, and whatever has as many slots as nobody else has, such as QNAP's md9.
 _SYSTEM_NAMES = (b"md0", b"md1")
 _SYSTEM_SLOTS = 8
+_LARGEST = 1e15  # of any number about an array
+_DIGITS = 20  # of what is counted in 64 bits
 
 _PARITY_SLOTS = ("0", "29")
 _BAD_DISKS = ("DISK_NP_MISSING", "DISK_DSBL", "DISK_DSBL_NEW", "DISK_INVALID", "DISK_WRONG")
@@ -64,6 +66,8 @@ def _array(head: re.Match[bytes], entry: bytes, *, system: bool) -> ArrayReading
     slots, progress, rest = (pattern.search(entry) for pattern in (_SLOTS, _PROGRESS, _REST))
     level = head[4]
     total, working = _devices(level, slots, entry, system=system)
+    done = _figure(progress[2]) if progress else None
+    minutes, speed = (_figure(rest[1]), _figure(rest[2])) if rest else (None, None)
     return ArrayReading(
         label=head[1].decode("utf-8", "replace"),
         kind="md",
@@ -76,10 +80,19 @@ def _array(head: re.Match[bytes], entry: bytes, *, system: bool) -> ArrayReading
         else "waiting"
         if _WAITING.search(entry)
         else "idle",
-        progress_percent=min(float(progress[2]), 100.0) if progress else None,
-        speed_bytes_per_second=int(rest[2]) * 1024.0 if rest else None,
-        remaining_seconds=round(float(rest[1]) * 60) if rest else None,
+        progress_percent=None if done is None else min(done, 100.0),
+        speed_bytes_per_second=None if speed is None else speed * 1024,
+        remaining_seconds=None if minutes is None else round(minutes * 60),
     )
+
+
+def _figure(digits: bytes) -> float | None:
+    """A number that can be one; ``1.5.5`` costs this value and not the array."""
+    try:
+        value = float(digits)
+    except ValueError:
+        return None
+    return value if value < _LARGEST else None
 
 
 def _flags(entry: bytes) -> list[bytes]:
@@ -103,8 +116,10 @@ def _devices(
     """(total, working); neither is told of an array without redundancy."""
     if slots is None:
         return None, None
-    total, working = int(slots[1]), int(slots[2]) - slots[3].count(b"E")
-    if level == b"raid1" and (system or total >= _SYSTEM_SLOTS):
+    known, there = _figure(slots[1]), _figure(slots[2])
+    total = None if known is None else int(known)
+    working = None if there is None else max(int(there) - slots[3].count(b"E"), 0)
+    if level == b"raid1" and total is not None and (system or total >= _SYSTEM_SLOTS):
         total = len(_members(entry)) or total
     return total, working
 
@@ -200,4 +215,4 @@ def _unraid_activity(action: str) -> str:
 
 def _number(told: Mapping[str, str], key: str) -> int:
     value = told.get(key, "")
-    return int(value) if value.isdecimal() else 0
+    return int(value) if value.isdecimal() and len(value) <= _DIGITS else 0

@@ -20,6 +20,7 @@ from publisher.errors import DeniedError, SourceError
 NO_ANSWER = 0b11
 _FAILING = 0b1000
 _LARGEST_COUNT = 1 << 32
+_TOO_LARGE = 1 << 128  # of any number; those of names are long
 
 # The bits of NVMe's critical warning.
 _WARNINGS = {
@@ -168,7 +169,10 @@ def identity(answer: bytes) -> DiskIdentity | None:
     elif isinstance(serial, str) and serial:
         import hashlib  # noqa: PLC0415  # OpenSSL's library is 2 MB, and few disks need this
 
-        found = "disk-" + hashlib.blake2s(serial.encode(), digest_size=6).hexdigest()
+        found = (
+            "disk-"
+            + hashlib.blake2s(serial.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        )
     else:
         return None
     model = told.get("model_name") or told.get("scsi_model_name") or told.get("product")
@@ -188,9 +192,9 @@ def _health(told: dict[str, Any], status: int) -> SmartHealth:
     nvme = _table(told, "nvme_smart_health_information_log")
     rows = _rows(_table(told, "ata_smart_attributes").get("table"))
     attributes = {
-        row.get("id"): _count(_table(row, "raw").get("value"))
+        row["id"]: _count(_table(row, "raw").get("value"))
         for row in rows
-        if row.get("name") not in _BOGUS
+        if isinstance(row.get("id"), int) and row.get("name") not in _BOGUS
     }
     hours = _count(_table(told, "power_on_time").get("hours"))
     used = _percent(nvme.get("percentage_used"))
@@ -250,7 +254,11 @@ def _at_their_limit(rows: list[dict[str, Any]]) -> str | None:
 
 def _worn(rows: list[dict[str, Any]]) -> float | None:
     """Life used by a SATA SSD, of which only its maker's attributes tell."""
-    named = {row.get("name"): row for row in rows if row.get("id") != _COUNTS_EITHER_WAY}
+    named = {
+        row["name"]: row
+        for row in rows
+        if isinstance(row.get("name"), str) and row.get("id") != _COUNTS_EITHER_WAY
+    }
     for name in _LIFE_LEFT:
         row = named.get(name)
         if row is None:
@@ -285,7 +293,7 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 
 def _integer(value: Any) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_LARGE
     return value if whole else None
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from publisher.errors import SourceError
+from publisher.errors import MALFORMED, SourceError
 
 WORKING = ("ONLINE", "DEGRADED")
+_DIGITS, _TOO_LARGE = 20, 1 << 64  # ZFS counts in 64 bits
 _UNITS = {unit: 1024**power for power, unit in enumerate("BKMGTPE")}
 _SCAN = re.compile(r"(scrub|resilver) in progress")
 _DONE = re.compile(r"([\d.]+)% done")
@@ -67,7 +68,7 @@ def statuses(answer: bytes) -> dict[str, PoolStatus]:
     try:
         pools = json.loads(answer)["pools"]
         return {name: _of_json(told) for name, told in pools.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except MALFORMED as error:
         raise SourceError(f"not as documented: {error!r}", path="zpool status -j") from None
 
 
@@ -113,7 +114,9 @@ def _errors(leaf: dict[str, Any]) -> int:
 def _of_text(text: str) -> PoolStatus:
     rows = [row for row in _ROW.findall(text) if row[0] and not _GROUP.fullmatch(row[1])]
     data = _DATA_ERRORS.search(text)
-    errors = (int(data[1]) if data else 0) + sum(int(count) for row in rows for count in row[3:])
+    errors = (_count(data[1]) if data else 0) + sum(
+        _count(count) for row in rows for count in row[3:]
+    )
     return PoolStatus(
         _scan_of_text(text), tuple((row[1], row[2]) for row in rows), errors if rows else None
     )
@@ -123,20 +126,29 @@ def _scan_of_text(text: str) -> Scan | None:
     running, done, total = (pattern.search(text) for pattern in (_SCAN, _DONE, _TOTAL))
     if not (running and done and total):
         found = _WITH_ERRORS.search(text)
-        return Scan({"state": "FINISHED", "errors": int(found[1])}) if found else None
-    size = float(total[1]) * _UNITS[total[2]]
+        return Scan({"state": "FINISHED", "errors": found[1]}) if found else None
+    size, part = _figure(total[1]) * _UNITS[total[2]], _figure(done[1])
     return Scan(
         {
             "state": "SCANNING",
             "function": running[1].upper(),
             "to_examine": round(size),
-            "issued": round(size * float(done[1]) / 100),
+            "issued": round(size * part / 100),
         }
     )
 
 
 def _count(value: object) -> int:
     """A count, which is text where ``zpool`` was not asked for numbers."""
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    return value if isinstance(value, int) and value >= 0 else 0
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS:
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value < _TOO_LARGE else 0
+
+
+def _figure(digits: str) -> float:
+    """A number that can be one; of ``1.5.5`` nothing is known."""
+    try:
+        value = float(digits)
+    except ValueError:
+        return 0.0
+    return value if value < _TOO_LARGE else 0.0

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
 from publisher.contract.possible import POSSIBLE
 from publisher.contract.units import Unit
-from publisher.errors import SourceError
+from publisher.errors import MALFORMED, SourceError
 from publisher.sources.files import KernelFiles
 
 _STRONGEST = POSSIBLE[Unit.WATTS][1]
@@ -161,8 +162,7 @@ class Meters:
         if self._path is None:
             return
         try:
-            with open(self._path, encoding="utf-8") as file:  # noqa: PTH123
-                content = json.load(file)
+            content = load_json(Path(self._path))
             same_boot = bool(self._boot) and content["boot_id"] == self._boot
             self._meters = {
                 name: _meter(kept, same_boot=same_boot) for name, kept in content["meters"].items()
@@ -173,7 +173,7 @@ class Meters:
             self.problem = SourceError(
                 f"cannot be read: {error.strerror or error}", path=self._path
             )
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except MALFORMED:
             self._meters = {}
             self.problem = SourceError("is damaged; energy counts start at 0", path=self._path)
         self._loaded = {name: meter.kilowatt_hours for name, meter in self._meters.items()}

@@ -25,7 +25,7 @@ from publisher.contract.metric import (
 from publisher.errors import AbsentError, SourceError
 from publisher.sources import Sources, hwmon, zones
 from publisher.sources.identity import hypervisor
-from publisher.subsystems.base import Subsystem
+from publisher.subsystems.base import Subsystem, told
 from publisher.subsystems.selection import names_of
 from publisher.subsystems.thermal import fans
 from publisher.subsystems.thermal.bmc import BmcSensors
@@ -155,7 +155,7 @@ class Thermal(Subsystem):
             self._take_up(self._hwmon.chips(now, again=True))
             self._refresh(now, slow=True)
         for zone in self._zones:
-            self._note(zone.identity, zone.refresh(slow=slow, hot=self._hot))
+            self._note(zone.identity, self._refreshed(zone, slow=slow))
         self._collect()
         if not (self._temperatures or self._fans or self._throttled or self._profile):
             raise AbsentError("no sensor of temperature or fan", remedy=self._remedy)
@@ -217,7 +217,7 @@ class Thermal(Subsystem):
             self._of_bmc = self._wanted(self._bmc.all)
             self._choose()
         for sensor in self._of_bmc:
-            self._note(sensor.identity, sensor.refresh(slow=True, hot=self._hot))
+            self._note(sensor.identity, self._refreshed(sensor, slow=True))
 
     def _take_up(self, chips: list[hwmon.Chip]) -> None:
         """Makes sensors of the chips and zones there are, if they are others than before."""
@@ -297,7 +297,7 @@ class Thermal(Subsystem):
                 began = clock()
                 problems = 0
                 for sensor in known.all:
-                    problem = sensor.refresh(slow=slow, hot=self._hot)
+                    problem = self._refreshed(sensor, slow=slow)
                     self._note(sensor.identity, problem)
                     problems += problem is not None
                 chip.was_read(now, clock() - began)
@@ -308,6 +308,14 @@ class Thermal(Subsystem):
                 for sensor in known.all:
                     sensor.forget()
         return True
+
+    def _refreshed(self, sensor: Temperature | Fan, *, slow: bool) -> SourceError | None:
+        """Reads a sensor; what nobody foresaw costs that one alone."""
+        try:
+            return sensor.refresh(slow=slow, hot=self._hot)
+        except Exception as error:  # noqa: BLE001
+            sensor.forget()
+            return told(error, self.files.newest)
 
     def _note(self, what: str, problem: SourceError | None) -> None:
         """Keeps the first reason for as long as it is the same kind of trouble."""

@@ -110,7 +110,7 @@ def _counters(files: KernelFiles) -> tuple[str, ...]:
     packages: set[str] = set()
     for name in files.names(_CPUS):
         place = f"{_CPUS}/{name}/thermal_throttle"
-        if name[:3] != "cpu" or not name[3:].isdigit() or not files.exists(place):
+        if name[:3] != "cpu" or not name[3:].isdecimal() or not files.exists(place):
             continue
         found.append(f"{place}/core_throttle_count")
         try:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from publisher.config.documents import load_json
 from publisher.config.state_folder import save
+from publisher.errors import MALFORMED
 
 _FILE = "fans.json"
 _MOST = 1000
@@ -51,8 +53,8 @@ class Turned:
 
 def _load(path: str) -> dict[str, object]:
     try:
-        kept = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError):
+        kept = load_json(Path(path))
+    except (OSError, *MALFORMED):
         return {}
     return kept if isinstance(kept, dict) else {}
 

@@ -175,3 +175,17 @@ def test_undecodable_bytes_are_replaced() -> None:
 def test_numbers_that_json_lacks_are_refused(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         encode({"x": value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, -(10**400)])
+def test_a_number_that_is_none_is_left_out_and_takes_nothing_along(value: float) -> None:
+    @reading
+    class Odd(Reading):
+        one: float | None = gauge("One", "A value.", precision=1)
+        many: list[float] | None = gauge("Many", "Values.", precision=1)
+        plain: float | None = gauge("Plain", "Not rounded.")
+        good: int | None = gauge("Good", "Another value.")
+
+    told = to_json(Odd(one=value, many=[1.0, value], plain=value, good=2**64))
+
+    assert json.loads(encode(told)) == {"good": 2**64}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -43,7 +43,7 @@ class Stage:
         self.failures.pop(name, None)
         try:
             return action()
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             self.failures[name] = error
             return None
 
@@ -58,10 +58,19 @@ class Stage:
         }
 
 
-def test_a_number_that_json_has_not_silences_nobody_else() -> None:
+def test_a_number_that_json_has_not_costs_itself() -> None:
+    stage = Stage()
+    sent = stage.offer(0.0, cpu=CpuReading(load_average=[float("nan")], usage_percent=1.0))
+    assert "load_average" not in sent["host/cpu"]
+    assert sent["host/cpu"]["usage_percent"] == 1.0
+    assert stage.failures == {}
+
+
+def test_a_value_that_json_has_not_silences_nobody_else() -> None:
     stage = Stage()
     memory = MemoryReading(used_percent=5.0)
-    sent = stage.offer(0.0, cpu=CpuReading(load_average=[float("nan")]), memory=memory)
+    odd = CpuReading(load_average=cast("list[float]", [object()]))
+    sent = stage.offer(0.0, cpu=odd, memory=memory)
     assert sent.keys() >= {"host/memory", "host/self"}
     assert "host/cpu" not in sent
     assert "publishing.cpu" in stage.failures

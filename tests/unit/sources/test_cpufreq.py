@@ -141,3 +141,11 @@ def test_where_none_tells_the_reason_is_the_first_ones(cores: Cores) -> None:
     cores.put(0, scaling_cur_freq="!EIO")
     with pytest.raises(SourceError, match="cpu0/cpufreq/scaling_cur_freq"):
         cores.read(0)
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf", "-1", "1e300", "x"])
+def test_a_clock_in_cpuinfo_that_cannot_be_costs_its_core_alone(cores: Cores, odd: str) -> None:
+    told = cores.root / "proc/cpuinfo"
+    told.parent.mkdir()
+    told.write_text(f"cpu MHz\t: {odd}\ncpu MHz\t: 2000.5\n")
+    assert cores.read(0, 1) == {"cpu1": 2000.5}

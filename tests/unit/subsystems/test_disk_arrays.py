@@ -176,3 +176,28 @@ def test_zpool_is_asked_while_disks_are_at_work_and_not_before(
     assert (array.activity, array.progress_percent, array.state) == ("scrub", 25, "degraded")
     assert asked.read_text().split() == ["status", "-j", "--json-int"]
     disk.close()
+
+
+@pytest.mark.parametrize(
+    ("progress", "told"),
+    [
+        (b"resync=1.5.5% (1/2) finish=0.9min speed=10K/sec", (None, 54, 10240)),
+        (b"resync = 8.5% (1/2) finish=1.2.3min speed=10K/sec", (8.5, None, 10240)),
+        (b"resync = 8.5% (1/2) finish=0.9min speed=" + b"9" * 5000 + b"K/sec", (8.5, 54, None)),
+    ],
+    ids=["percent", "minutes", "speed"],
+)
+def test_an_odd_number_costs_itself_and_not_the_array(
+    progress: bytes, told: tuple[float | None, ...]
+) -> None:
+    array = _one(b"md0 : active raid1 sda1[0]\n   9 blocks [2/2] [UU]\n   " + progress + b"\n")
+
+    assert array.state == "ok"
+    numbers = (array.progress_percent, array.remaining_seconds, array.speed_bytes_per_second)
+    assert numbers == told
+
+
+@pytest.mark.parametrize("answer", [b"[" * 200_000, b'{"pools": {"a": {"scan_stats": 7}}}'])
+def test_an_answer_that_nobody_expects_is_refused(answer: bytes) -> None:
+    with pytest.raises(SourceError):
+        scans(answer)

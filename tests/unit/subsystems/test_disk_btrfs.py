@@ -13,6 +13,7 @@ import pytest
 from publisher.sources import Sources
 from publisher.sources.recording import Captured
 from publisher.subsystems.disk.array_reading import ArrayReading
+from publisher.subsystems.disk.btrfs import Btrfs
 from publisher.subsystems.disk.disk import Disk
 
 _UUID = "0abb23a9-579b-43e6-ad30-227ef47fcb9d"
@@ -107,3 +108,25 @@ def test_bcachefs(
 
     assert (array.kind, array.state, array.devices_working) == ("bcachefs", state, working)
     assert (array.devices_total, array.errors) == (len(states), 197346 * len(states))
+
+
+@pytest.mark.parametrize("odd", ["9" * 5000, "9" * 30, "-1", "x"])
+def test_a_count_that_is_none_costs_itself(machine: Machine, odd: str) -> None:
+    machine.btrfs("raid1", 0, 0, errors=2)
+    folder = f"sys/fs/btrfs/{_UUID}/devinfo/1"
+    machine.write(f"{folder}/error_stats", f"write_errs {odd}\nread_errs 1")
+    assert machine.array().errors == 1 + 2 * 2
+
+
+def test_one_that_nobody_foresaw_takes_no_other_along(machine: Machine) -> None:
+    machine.btrfs("raid1", 0, 0)
+    machine.write("sys/fs/btrfs/other/devinfo/1/missing", "0")
+
+    def mount_point(uuid: str) -> str | None:
+        if uuid == "other":
+            raise RuntimeError("odd")
+        return None
+
+    disk = Disk(Sources(files=Captured(machine.root)))
+    assert Btrfs(disk, mount_point).read(0.0).keys() == {f"btrfs-{_UUID}"}
+    assert "RuntimeError: odd" in str(disk.health["disk.btrfs_one"])

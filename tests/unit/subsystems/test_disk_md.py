@@ -94,3 +94,28 @@ def test_unraid_lacks_a_disk_that_is_not_there_and_has_no_size() -> None:
     (whole,) = _read(f"{text}rdevStatus.1=DISK_OK\nrdevStatus.29=DISK_NP_DSBL\n").values()
 
     assert (lacking.state, whole.state) == ("degraded", "ok")
+
+
+@pytest.mark.parametrize("copies", [b"0", b"9" * 30])
+def test_copies_that_cannot_be_hold_nothing_up(copies: bytes) -> None:
+    content = (
+        b"Personalities : [raid10]\nmd0 : active raid10 sdb[1] sda[0]\n"
+        b"      100 blocks " + copies + b" near-copies [4/2] [__U_]\n"
+    )
+    ((_, array),) = mdstat(content)
+    assert array.state == "failed"
+
+
+def test_a_count_of_slots_that_is_none_costs_itself() -> None:
+    content = (
+        b"Personalities : [raid1]\nmd0 : active raid1 sdb[1] sda[0]\n"
+        b"      100 blocks [" + b"9" * 5000 + b"/2] [UU]\n"
+    )
+    ((_, array),) = mdstat(content)
+    assert (array.state, array.devices_total, array.devices_working) == ("ok", None, 2)
+
+
+def test_a_number_of_unraid_that_is_none_is_passed_over() -> None:
+    content = b"mdState=STARTED\nmdNumDisks=1\nrdevStatus.0=DISK_OK\nrdevNumErrors.0=" + b"9" * 5000
+    ((_, array),) = mdstat(content)
+    assert (array.state, array.errors) == ("ok", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -243,3 +244,20 @@ def test_every_state_of_a_pool(nas: Nas, word: str, state: str | None) -> None:
     nas.pool("tank", word)
 
     assert nas.sample(after=20)["zfs-tank"].state == state
+
+
+@pytest.mark.parametrize("odd", ["9" * 30, "9" * 5000])
+def test_a_count_that_is_none_costs_itself(odd: str) -> None:
+    words = f"  pool: tank\n\tNAME STATE READ WRITE CKSUM\n\t  /dev/sda  ONLINE  {odd} 1 2\n"
+    assert statuses_of_text(words.encode())["tank"].errors == 3
+    vdevs = {"sda": {"state": "ONLINE", "read_errors": odd, "write_errors": 1}}
+    answer = json.dumps({"pools": {"tank": {"vdevs": vdevs}}}).encode()
+    assert statuses(answer)["tank"].errors == 1
+
+
+@pytest.mark.parametrize("done", ["1.5.5% done, 2T total", "1.5% done, 1.5.5T total"])
+def test_a_share_that_is_none_is_unknown(done: str) -> None:
+    words = f"  pool: tank\n  scan: scrub in progress since x\n\t{done}\n"
+    scan = statuses_of_text(words.encode())["tank"].scan
+    assert scan is not None
+    assert (scan.running, scan.issued) == (True, 0)

@@ -118,7 +118,7 @@ def test_lists_are_added_to(write: Callable[[str], str]) -> None:
         ),
         ("[shell_options]\nswitch = '-x'", "shell_options: unknown key 'switch'; known: valued"),
         ("[switches]\ngit = 1", "switches.git: must be words"),
-        ("shells = ", "not valid TOML: "),
+        ("shells = ", "not TOML: "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
