@@ -44,6 +44,7 @@ TELLING = (
 """One of each kind."""
 
 
+_WINDOW = 20  # messages under way at most (publisher/mqtt/connection.py)
 ALL = os.environ.get("ALL_FAULTS") == "1"
 EACH = 9
 """Of the codes every so many, where not all are asked for."""
@@ -61,7 +62,9 @@ def test_a_reader_that_keeps_no_ids_sees_repeats_only_for_lost_acknowledgements(
     run(stage, FAULTS["acknowledgements lost"])
     count = stage.tally.settle(60)
     expect_all(count)
-    assert 0 < count.repeats <= stage.proxy.passed.swallowed
+    # The one whose acknowledgement was swallowed, and what was under way when it was missed: of
+    # those the broker's answer had not come yet.
+    assert stage.proxy.passed.swallowed <= count.repeats <= _WINDOW
 
 
 def test_one_fault_upon_another(stage: Stage) -> None:
