@@ -12,11 +12,11 @@ import signal
 
 def hold() -> None:
     """Keeps SIGHUP waiting, where this system has it."""
-    if hasattr(signal, "pthread_sigmask"):
+    if hasattr(signal, "pthread_sigmask") and hasattr(signal, "SIGHUP"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 def let_in() -> None:
     """Obeys SIGHUP from now on, also one that has come meanwhile."""
-    if hasattr(signal, "pthread_sigmask"):
+    if hasattr(signal, "pthread_sigmask") and hasattr(signal, "SIGHUP"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
