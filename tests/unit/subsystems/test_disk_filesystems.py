@@ -227,9 +227,12 @@ def test_what_is_mounted_on_demand_is_not_kept_by_asking(
 
     for minute in range(20):
         now = minute * 60.0
-        disk.read()
-        disk.read()  # the first one only sees that they are there
-        wait_until(lambda: asked("/a") == minute + 1, what="have the server asked")  # noqa: B023
+
+        def was_asked(times: int = minute + 1) -> bool:
+            disk.read()  # which takes the answer of the last time, and asks again
+            return asked("/a") == times
+
+        wait_until(was_asked, what="have the server asked")
         wait_until(lambda: disk.read().filesystems["nas:/a"].state == "ok")
 
     assert asked("/b") == 1
