@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -68,7 +69,7 @@ class Presence:
         self._broker: EmbeddedBroker | None = None
         self._session: Session | None = None
         self._started = False
-        self._waiting = 0
+        self._waiting: deque[Request] = deque()
         self.recall: Callable[[Mapping[str, object]], None] = lambda _: None
         """Takes what an earlier run of this machine has left in ``info``, before the first word."""
         host, discovery = discovery_of(settings, launch.identity)
@@ -185,10 +186,10 @@ class Presence:
     # -- from the session's thread --------------------------------------------------------------
 
     def _on_request(self, request: Request) -> None:
-        if self._waiting >= _MOST_WAITING:
+        if len(self._waiting) >= _MOST_WAITING:
             return  # the sender's to repeat: memory is ours
-        self._waiting += 1
-        self._call(lambda: self._take(request))
+        self._waiting.append(request)
+        self._call(self._take)
 
     def _on_state(self, connected: bool, words: str) -> None:
         log.log(logging.INFO if connected else logging.WARNING, "%s", words)
@@ -197,9 +198,8 @@ class Presence:
 
     # -- the main thread ------------------------------------------------------------------------
 
-    def _take(self, request: Request) -> None:
-        self._waiting -= 1
-        self._commands.take(request)
+    def _take(self) -> None:
+        self._commands.take(self._waiting.popleft())
 
     def _recalled(self, info: Mapping[str, object]) -> None:
         self.recall(info)
