@@ -96,7 +96,7 @@ class App:
         triggers = PressureTriggers(self._cycle.pipeline.sources.files)
         try:
             while not self._stopping:
-                wait = self._cycle.next_wake - time.monotonic()
+                wait = min(self._cycle.next_wake, self._manager.due) - time.monotonic()
                 if self._wakeup.wait(wait, triggers.descriptors):
                     self._cycle.scheduler.hurry(time.monotonic())
                 while self._calls:

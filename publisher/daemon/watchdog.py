@@ -16,10 +16,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from math import isinf
 from typing import Final
 
 log = logging.getLogger(__name__)
 
+_SHORTEST_SECONDS: Final = 0.25  # between two reports: nobody's patience keeps a processor busy
 _LOOK_SECONDS: Final = 30.0
 _STILL: Final = 5
 """Looks in a row at which the loop has not moved. A process that was stopped, or a machine that
@@ -37,11 +39,12 @@ class ServiceManager:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
-        self._period: float | None = None
+        self._period = float("inf")
         with contextlib.suppress(ValueError):
-            self._period = int(environment.get("WATCHDOG_USEC", "")) / 1e6 / 4
+            if (usec := int(environment.get("WATCHDOG_USEC", ""))) > 0:
+                self._period = max(usec / 1e6 / 4, _SHORTEST_SECONDS)
         if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-            self._period = None
+            self._period = float("inf")
         self._reported = float("-inf")
 
     def ready(self) -> None:
@@ -52,9 +55,17 @@ class ServiceManager:
         """The end has begun."""
         self._tell("STOPPING=1")
 
+    @property
+    def due(self) -> float:
+        """When it wants to hear from us again, in monotonic seconds: never, unless it watches.
+
+        However seldom the machine is looked at: a unit may be given less patience than a period.
+        """
+        return float("inf") if isinf(self._period) else self._reported + self._period
+
     def alive(self, now: float) -> None:
         """The loop goes on; ``now`` in monotonic seconds."""
-        if self._period is not None and now - self._reported >= self._period:
+        if now >= self.due:
             self._reported = now
             self._tell("WATCHDOG=1")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +42,51 @@ def test_systemd_is_told(manager_socket: socket.socket) -> None:
     assert heard(manager_socket) == [
         "READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"
     ]  # fmt: skip
+
+
+def test_systemd_is_told_in_time_however_seldom_the_machine_is_looked_at() -> None:
+    manager = ServiceManager({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "20000000"})
+    manager.alive(100.0)
+    assert manager.due == 105.0
+    manager.alive(104.0)
+    assert manager.due == 105.0
+    manager.alive(105.0)
+    assert manager.due == 110.0
+
+
+def test_a_daemon_that_looks_once_a_minute_still_reports_every_second(tmp_path: Path) -> None:
+    words = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(30.0)  # half a period
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "NOTIFY_SOCKET": sock.getsockname(),
+            "WATCHDOG_USEC": "4000000",
+            "FANWHY_BROKER": "mqtt://127.0.0.1:1",
+            "FANWHY_SAMPLING__PERIOD_SECONDS": "60",
+            "FANWHY_SAMPLING__PULSE": "false",
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "publisher", "run"], env=environment, stderr=subprocess.DEVNULL
+        ) as daemon:
+            try:
+                # More than it says for its first samples.
+                words = [sock.recv(100).decode() for _ in range(7)]
+            finally:
+                daemon.terminate()
+    assert words == ["READY=1", *["WATCHDOG=1"] * 6]
+    assert daemon.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}]
+)
+def test_nobody_waits_for_word_where_no_watchdog_is_set(environment: dict[str, str]) -> None:
+    manager = ServiceManager(environment)
+    manager.alive(100.0)
+    assert manager.due == float("inf")
 
 
 def test_a_watchdog_of_another_process_is_not_ours(manager_socket: socket.socket) -> None:
