@@ -88,6 +88,11 @@ class FanReading(Reading):
 
 _CELSIUS = metric_of(TemperatureReading, "temperature_celsius")
 _RPM = metric_of(FanReading, "speed_rpm")
+# One miscounted pulse reads as 21,802 or 31,237 rpm of a fan that makes a thousand
+# (openhardwaremonitor issue 1274, xcat-core issue 3726); one that truly races still does at the
+# next look.
+_LEAP = 4
+_FAST_RPM = 10_000
 
 
 class Temperature:
@@ -208,6 +213,7 @@ class Fan:
         self._target: int | None = None
         self._fault: bool | None = None
         self._alarm = False
+        self._leapt = False
         self._least_duty: float | None = None
 
     def refresh(self, *, slow: bool, hot: bool) -> SourceError | None:
@@ -254,13 +260,24 @@ class Fan:
             speed = self._channel.value("input")
             if speed is None:
                 return None, None
-            if speed != self.reading.speed_rpm:
-                _speed(speed)
+            last = self.reading.speed_rpm
+            if speed == last:
+                self._leapt = False
+            else:
+                speed = self._believed(_speed(speed), last)
         except ImplausibleError as error:
             return None, error if self.turned else AbsentError(error.what)
         except SourceError as error:
             return None, _no_data(error)
         return speed, None
+
+    def _believed(self, speed: int, last: int | None) -> int:
+        """What it said before, for as long as a leap has not been seen twice."""
+        if not last or speed < max(last * _LEAP, _FAST_RPM):
+            self._leapt = False
+            return speed
+        self._leapt = not self._leapt
+        return last if self._leapt else speed
 
     def _stopped(self, speed: int | None, duty: float | None, *, hot: bool) -> bool | None:
         """Whether it should turn and does not; ``None`` for what was never seen to turn."""

@@ -181,3 +181,25 @@ def test_the_fastest_fan_is_the_headline(desktop: Machine) -> None:
 
     assert reading.fan_speed_rpm == fastest.speed_rpm
     assert reading.fan_duty_percent == fastest.duty_percent
+
+
+@pytest.mark.parametrize(
+    ("speeds", "said"),
+    [
+        ([31237, 1204, 31237, 1210], [1204, 1204, 1204, 1210]),  # a pulse miscounted now and then
+        ([21802, 21802, 21900], [1204, 21802, 21900]),  # one that races
+        ([4800, 9600, 19000], [4800, 9600, 19000]),  # and one on its way there
+        ([0, 15000], [0, 15000]),
+    ],
+)
+def test_a_fan_leaps_only_when_it_is_seen_twice(
+    desktop: Machine, speeds: list[int], said: list[int]
+) -> None:
+    fan = "nct6798-isa-0290/fan2"
+    assert desktop.read().fans[fan].speed_rpm == 1204
+    found = []
+    for speed in speeds:
+        desktop.write("sys/devices/platform/nct6775.656/hwmon/hwmon3/fan2_input", speed)
+        found.append(desktop.read(2).fans[fan].speed_rpm)
+
+    assert found == said
