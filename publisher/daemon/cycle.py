@@ -209,8 +209,13 @@ class Cycle:
         self._tell(self._life.unfinished.left())
 
     def _tell(self, events: Sequence[EventReading]) -> None:
-        """The journal first: an end that is struck out before it is kept would never be told."""
+        """Says it so that no ``kill -9`` leaves it half said.
+
+        What begins is kept as open before it is told, and what ends is struck out after it is in
+        the journal: told twice is better than never, and a reader that keeps ids sees it once.
+        """
         self._life.timeline.note(events, time.time())
+        self._life.unfinished.expect(events)
         self.outlet.tell(events)
         if events:
             self.presence.outbox.flush(_KEPT_SECONDS)

@@ -41,9 +41,10 @@ class Unfinished:
         self._path = Path(folder, _FILE) if folder else None
         # Several of one key: two that read alike and began together, as all do at the start.
         self._open: dict[str, list[dict[str, Any]]] = {}
-        self._state: str | None = None
         self._state_id = ""
+        self._saved = ""
         self._left, self._left_state = self._load()
+        self._state = self._left_state  # until another is told
         self._failed = False
 
     def left(self) -> list[EventReading]:
@@ -52,16 +53,29 @@ class Unfinished:
         self._left = []
         return events
 
+    def expect(self, events: Iterable[EventReading]) -> None:
+        """Keeps what begins with events that are about to be told.
+
+        Before anybody hears of them: who is killed right after he has told it ends it, too.
+        """
+        begun = list(self._all)
+        state, state_id = self._state, self._state_id
+        for event in events:
+            if event.event in _ENDS and len(begun) < _MOST:
+                begun.append(_kept(event))
+            elif event.event == "state_changed" and event.state != HostState.QUIET:
+                state, state_id = event.state, str(event.id)
+        if len(begun) > len(self._all) or state_id != self._state_id:
+            self._save(begun, state, state_id)
+
     def note(self, events: Iterable[EventReading]) -> None:
-        """Takes events into account that are about to be told."""
+        """Takes events into account that were told and are kept until they arrive."""
         changed = False
         for event in events:
             key = _key(event)
-            if event.event in _ENDS and sum(map(len, self._open.values())) < _MOST:
-                facts = {name: getattr(event, name) for name in _KEPT}
-                kept = {k: v for k, v in facts.items() if v is not None}
+            if event.event in _ENDS and len(self._all) < _MOST:
                 # An alert that is raised again, for it is worse by now, is cleared once.
-                self._open[key] = [*([] if event.alert else self._open.get(key, [])), kept]
+                self._open[key] = [*([] if event.alert else self._open.get(key, [])), _kept(event)]
                 changed = True
             elif event.event in _ENDS.values():
                 self._close(key)
@@ -70,7 +84,11 @@ class Unfinished:
                 self._state, self._state_id = event.state, str(event.id)
                 self._left_state, changed = None, True
         if changed:
-            self._save()
+            self._save(self._all, self._state, self._state_id)
+
+    @property
+    def _all(self) -> list[dict[str, Any]]:
+        return [began for alike in self._open.values() for began in alike]
 
     def _close(self, key: str) -> None:
         """Forgets what began first of those that have the key."""
@@ -114,24 +132,28 @@ class Unfinished:
             return [], None  # none was left, or a crash has spoilt it
         return left, known
 
-    def _save(self) -> None:
+    def _save(self, begun: list[dict[str, Any]], state: str | None, state_id: str) -> None:
         if self._path is None:
             return
-        body = {
-            "version": _VERSION,
-            "state": self._state,
-            "state_id": self._state_id,
-            "open": [began for alike in self._open.values() for began in alike],
-        }
+        body = {"version": _VERSION, "state": state, "state_id": state_id, "open": begun}
+        content = json.dumps(body, separators=(",", ":"))
+        if content == self._saved:
+            return
         try:
-            save(self._path, json.dumps(body, separators=(",", ":")))
+            save(self._path, content)
         except OSError as error:
             if not self._failed:
                 words = "%s: what is open cannot be kept for the next start: %s"
                 log.warning(words, self._path, error.strerror)
             self._failed = True
         else:
+            self._saved = content
             self._failed = False
+
+
+def _kept(event: EventReading) -> dict[str, Any]:
+    facts = {name: getattr(event, name) for name in _KEPT}
+    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _key(event: EventReading) -> str:

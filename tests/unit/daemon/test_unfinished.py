@@ -115,3 +115,35 @@ def test_a_folder_that_cannot_be_written_is_told_once(
     unfinished.note([BEGAN])
     unfinished.note([ENDED])
     assert len(caplog.messages) == 1
+
+
+def test_who_is_killed_right_after_he_told_it_ends_it(tmp_path: Path) -> None:
+    Unfinished(str(tmp_path)).expect([BEGAN, BUSY])
+    second = next_start(tmp_path)
+    assert [event.id for event in second.left()] == ["r-1-end"]
+    assert [event.id for event in second.state_now(HostState.QUIET)] == ["r-4-end"]
+
+
+def test_what_ends_stays_open_until_the_end_is_kept(tmp_path: Path) -> None:
+    first = Unfinished(str(tmp_path))
+    first.note([BEGAN, BUSY])
+    calm = replace(BUSY, id="r-5", state=HostState.QUIET, previous_state=HostState.BUSY)
+    first.expect([ENDED, calm])
+    assert [event.id for event in next_start(tmp_path).left()] == ["r-1-end"]
+    first.note([ENDED, calm])
+    assert next_start(tmp_path).left() == []
+    assert next_start(tmp_path).state_now(HostState.QUIET) == []
+
+
+def test_what_only_begins_is_written_once(tmp_path: Path) -> None:
+    first = Unfinished(str(tmp_path))
+    first.expect([BEGAN])
+    before = (tmp_path / "open.json").stat().st_ino
+    first.note([BEGAN])
+    assert (tmp_path / "open.json").stat().st_ino == before
+
+
+def test_a_state_that_is_not_put_right_yet_is_not_forgotten(tmp_path: Path) -> None:
+    Unfinished(str(tmp_path)).note([BUSY])
+    next_start(tmp_path).expect([BEGAN])
+    assert [event.id for event in next_start(tmp_path).state_now(HostState.QUIET)] == ["r-4-end"]
