@@ -21,7 +21,7 @@ from publisher.mqtt.broker import (
     tls_context,
 )
 from publisher.mqtt.connection import Connection, ConnectOptions, Timeouts
-from publisher.mqtt.failures import QosError, RetainError, VersionError
+from publisher.mqtt.failures import HungUpError, QosError, RetainError, VersionError
 from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.paho import MQTTProtocolVersion
 
@@ -76,7 +76,7 @@ class Connector:
         With ``protocol = "auto"`` it is MQTT 5, and 3.1.1 with brokers that do not speak 5. Those
         say so or just hang up, and are asked again at once, while they are surely in the same
         state: one that hangs up because it is about to start must not pass for one that knows no
-        MQTT 5.
+        MQTT 5, nor one whose answer the network has cut: who hangs up is asked in MQTT 5 twice.
 
         Args:
             options: what the client says of itself; a will that cannot be retained, or sent with
@@ -94,7 +94,7 @@ class Connector:
         if since is not None and time.monotonic() - since < self._old_version_seconds:
             return self._open(_OLD, options, interrupt)
         try:
-            connection = self._open(_NEW, options, interrupt)
+            connection = self._open_new(options, interrupt)
         except VersionError:
             if interrupt is not None and interrupt.stopping:
                 raise
@@ -103,6 +103,14 @@ class Connector:
         else:
             self._old_version_since = None
         return connection
+
+    def _open_new(self, options: ConnectOptions, interrupt: Interrupt | None) -> Connection:
+        try:
+            return self._open(_NEW, options, interrupt)
+        except HungUpError:
+            if interrupt is not None and interrupt.stopping:
+                raise
+            return self._open(_NEW, options, interrupt)
 
     def _open(
         self, version: MQTTProtocolVersion, options: ConnectOptions, interrupt: Interrupt | None

@@ -85,6 +85,10 @@ class VersionError(BrokerError):
     """The broker does not speak the version of MQTT that we tried, or hung up on it."""
 
 
+class HungUpError(VersionError):
+    """The connection ended before the broker's answer was complete."""
+
+
 class CertificateError(BrokerError):
     """The broker's certificate is not trusted: only another one, or another authority, helps."""
 
@@ -149,7 +153,7 @@ def no_connack(endpoint: Endpoint) -> BrokerError:
 
 def hung_up(endpoint: Endpoint) -> BrokerError:
     """A connection that ended before a CONNACK came: some brokers do that to newer versions."""
-    return VersionError(
+    return HungUpError(
         f"{endpoint}: it hangs up at once; is it an MQTT broker, and is TLS wanted there "
         "(mqtts://)?"
     )

@@ -42,18 +42,36 @@ def versions(broker: ScriptedBroker) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [packet(2, b"\0\1"), connack(5, 0x84), None, packet(2, b"\0\0")],
+    ("answer", "tried"),
+    [
+        (packet(2, b"\0\1"), [5, 4]),
+        (connack(5, 0x84), [5, 4]),
+        (None, [5, 5, 4]),
+        (packet(2, b"\0\0"), [5, 4]),
+    ],
     ids=["refused", "refused in the new way", "hangs up", "answers in the old way"],
 )
-def test_from_5_to_3_1_1(broker: ScriptedBroker, answer: bytes | None) -> None:
+def test_from_5_to_3_1_1(broker: ScriptedBroker, answer: bytes | None, tried: list[int]) -> None:
     broker.greeting = lambda _, first: answer if first.version == 5 else connack(4)
     connector = Connector(BrokerSettings(url=broker.url))
     with connector.connect(OPTIONS) as connection:
         assert connection.version == "MQTT 3.1.1"
-    assert versions(broker) == [5, 4]
+    assert versions(broker) == tried
     with connector.connect(OPTIONS):
-        assert versions(broker) == [5, 4, 4], "it is remembered"
+        assert versions(broker) == [*tried, 4], "it is remembered"
+
+
+def test_an_answer_that_the_network_cuts_is_no_old_broker(broker: ScriptedBroker) -> None:
+    def cut_once(peer: Peer, first: Packet) -> bytes | None:
+        if len(broker.connects) == 1:
+            peer.sock.sendall(connack(5)[:2])
+            return None
+        return connack(first.version)
+
+    broker.greeting = cut_once
+    with Connector(BrokerSettings(url=broker.url)).connect(OPTIONS) as connection:
+        assert connection.version == "MQTT 5"
+    assert versions(broker) == [5, 5]
 
 
 def test_5_is_offered_again_after_a_while(broker: ScriptedBroker) -> None:
@@ -74,7 +92,7 @@ def test_what_hangs_up_on_both_is_not_remembered(broker: ScriptedBroker) -> None
     broker.greeting = lambda _, first: connack(first.version)
     with connector.connect(OPTIONS) as connection:
         assert connection.version == "MQTT 5"
-    assert versions(broker) == [5, 4, 5]
+    assert versions(broker) == [5, 5, 4, 5]
 
 
 @pytest.mark.parametrize(("protocol", "version"), [("5", 5), ("3.1.1", 4)])

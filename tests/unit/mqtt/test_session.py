@@ -71,7 +71,7 @@ def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(broker: ScriptedBroker, r
 def test_the_old_version_is_remembered_and_the_new_one_offered_again(
     broker: ScriptedBroker, run: Run
 ) -> None:
-    broker.greeting = lambda _, first: None if first.version == 5 else connack(4)
+    broker.greeting = lambda _, first: packet(2, b"\0\1") if first.version == 5 else connack(4)
     one = run(broker.url)
     one.session.start()
     broker.wait(lambda: len(broker.connects) == 2)
