@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -64,6 +65,43 @@ class Trouble:
 Item = Received | Notice | Connected | Trouble
 
 
+def raw_messages(settings: BrokerSettings, prefix: str, seconds: float) -> Iterator[Request]:
+    """Whatever is published below a prefix for so many seconds, as it came.
+
+    Raises:
+        BrokerError: the broker cannot be used, or has hung up.
+        ConfigError: the settings cannot be used.
+    """
+    scope = Scope(prefix)
+    with connector_of(settings).connect(client_options()) as connection:
+        connection.subscribe([scope.filter])
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            connection.turn(left)
+            yield from connection.received
+            connection.received.clear()
+            if connection.denied:
+                raise connection.denied[0]
+
+
+def connector_of(settings: BrokerSettings) -> Connector:
+    """The way into a broker, for people who wait.
+
+    Raises:
+        ConfigError: the settings cannot be used: bad URL, certificate or password file.
+    """
+    connector = Connector(settings, timeouts=_TIMEOUTS)
+    connector.check()
+    return connector
+
+
+def client_options() -> ConnectOptions:
+    """What a reader says of itself."""
+    # Never the configured id: that is the daemon's, and a broker keeps one of each.
+    client_id = f"fanwhy-sub-{os.urandom(4).hex()}"
+    return ConnectOptions(client_id=client_id, receive_bytes=_RECEIVE_BYTES)
+
+
 class Stream:
     """The messages of every host under a prefix, for as long as the ``with`` block lasts.
 
@@ -76,14 +114,10 @@ class Stream:
 
     def __init__(self, settings: BrokerSettings, prefix: str, inbox: Inbox | None = None) -> None:
         self._inbox = Inbox() if inbox is None else inbox
-        self._connector = Connector(settings, timeouts=_TIMEOUTS)
-        self._connector.check()
+        self._connector = connector_of(settings)
         self.endpoint = self._connector.endpoint
         self._scope = Scope(prefix)
-        # Never the configured id: that is the daemon's, and a broker keeps one of each.
-        self._options = ConnectOptions(
-            client_id=f"fanwhy-sub-{os.urandom(4).hex()}", receive_bytes=_RECEIVE_BYTES
-        )
+        self._options = client_options()
         self._answers = self._scope.answers(self._options.client_id)
         self._backoff = Backoff(_TIMES.first)
         self._commands: deque[Message] = deque()

@@ -11,9 +11,13 @@ import typer
 
 from publisher import version_line
 from publisher.errors import FanwhyError
+from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
+from subscriber_cli.hosts import hosts
 from subscriber_cli.model.values import clean
+from subscriber_cli.refresh import refresh
 from subscriber_cli.tail import tail
+from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
 from subscriber_cli.why import why
 
@@ -67,6 +71,9 @@ app.command(
 app.command(
     epilog=_examples(
         "fanwhy-sub why",
+        "fanwhy-sub why nas --follow",
+        "fanwhy-sub why --wait hot && notify-send 'It is hot'",
+        "fanwhy-sub why --exit-code || echo 'not quiet'",
         "fanwhy-sub why --json --timeout 3",
         "fanwhy-sub why --at 03:12",
         'fanwhy-sub why --at "yesterday 3am"',
@@ -79,6 +86,14 @@ app.command(
         "fanwhy-sub history --json | jq .causes",
     )
 )(history)
+app.command(epilog=_examples("fanwhy-sub hosts", "fanwhy-sub hosts --json | jq .headline"))(hosts)
+app.command(name="topics", epilog=_examples("fanwhy-sub topics", "fanwhy-sub topics --seconds 60"))(
+    traffic
+)
+app.command(epilog=_examples("fanwhy-sub refresh", "fanwhy-sub refresh nas"))(refresh)
+app.command(
+    epilog=_examples("fanwhy-sub doctor", "fanwhy-sub doctor --broker mqtts://me@broker.local")
+)(doctor)
 
 
 def main() -> None:

@@ -48,10 +48,12 @@ def tail(
         bool, typer.Option("--json", help="One JSON object a line: topic and payload.")
     ] = False,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", min=1, help="End after so many messages.")
+        int | None,
+        typer.Option("--count", "-n", metavar="N", min=1, help="End after so many messages."),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", "-s", min=0.1, help="End after so long.")
+        float | None,
+        typer.Option("--seconds", "-s", metavar="SECONDS", min=0.1, help="End after so long."),
     ] = None,
     broker: Broker = None,
     prefix: Prefix = None,

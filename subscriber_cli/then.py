@@ -24,9 +24,15 @@ _DAY = 86400.0
 
 
 def tell(
-    settings: TerminalSettings, console: Console, at: str, *, as_json: bool, timeout: float
+    settings: TerminalSettings,
+    console: Console,
+    at: str,
+    *,
+    host: str = "",
+    as_json: bool,
+    timeout: float,
 ) -> None:
-    """Prints the verdict of a moment, of every host that remembers.
+    """Prints the verdict of a moment, of every host that remembers or the one of a name.
 
     Raises:
         ConfigError: ``at`` is no time, or has not been yet.
@@ -34,17 +40,17 @@ def tell(
     """
     now = time.time()
     when = parse(at, now)
-    hosts = gather(settings, timeout)
+    hosts = gather(settings, timeout, host)
     recorded = False
-    for host in hosts:
-        told = _told(host, when, now)
+    for each in hosts:
+        told = _told(each, when, now)
         recorded = recorded or not told.missing
         if as_json:
-            print(json.dumps({"host": host.name, **told.json()}))
+            print(json.dumps({"host": each.name, **told.json()}))
             continue
-        if host is not hosts[0]:
+        if each is not hosts[0]:
             console.print()
-        for line in moment_lines(host.name, told, now):
+        for line in moment_lines(each.name, told, now):
             show(console, line)
     if not recorded:
         raise BrokerError(f"nothing is known of {clock(when.begin, now)}")

@@ -19,48 +19,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
 from broker.parties import Certificates, MakeBroker, Shipped, Watch
-from paho.mqtt.enums import CallbackAPIVersion
+from broker.reading import COMMAND, VERDICT, Daemon, RunCommand, environment, running
 from servers import Mosquitto
 
 pytestmark = pytest.mark.broker
-
-VERDICT: dict[str, Any] = {
-    "host": "nas", "time": "2026-01-01T00:00:00.000Z", "schema_version": 1, "state": "busy",
-    "headline": "CPU usage high due to: compile job (make -j8)",
-    "causes": [{"label": "make -j8", "category": "development", "share_percent": 87}],
-}  # fmt: skip
-
-
-class Daemon:
-    """Says what a daemon would, and keeps it on the broker."""
-
-    def __init__(self, broker: Mosquitto, passwords: dict[str, str]) -> None:
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.username_pw_set("fanwhy", passwords["fanwhy"])
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", broker.port)
-        self._client.loop_start()
-
-    def say(self, topic: str, content: Any, *, retain: bool = True) -> None:
-        payload = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self._client.publish(topic, payload, 1, retain).wait_for_publish(10)
-
-    def say_all(self, prefix: str = "host", **changes: Any) -> None:
-        usage = {"x-kind": "gauge", "x-unit": "%", "title": "Usage", "x-headline": True}
-        cpu = {"properties": {"usage_percent": usage}}
-        self.say(f"{prefix}/catalogue", {"properties": {"cpu": cpu}})
-        self.say(f"{prefix}/status", b"online")
-        self.say(f"{prefix}/cpu", {"host": "nas", "usage_percent": 87.4})
-        self.say(f"{prefix}/explanation", VERDICT | changes)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.fixture
@@ -70,39 +35,15 @@ def daemon(broker: Shipped, passwords: dict[str, str]) -> Iterator[Daemon]:
     daemon.close()
 
 
-def environment(home: Path, url: str, password: str | None = "read:only") -> dict[str, str]:
-    # With LINES and COLUMNS, which pytest's workers may have, a terminal would have one size only.
-    ours = ("FANWHY_", "LINES", "COLUMNS")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    kept |= {"HOME": str(home), "XDG_CONFIG_HOME": "", "FANWHY_BROKER": url, "TERM": "xterm"}
-    kept |= {"PYTHONWARNINGS": "error"}
-    if password:
-        kept |= {"FANWHY_BROKER__USERNAME": "reader", "FANWHY_BROKER__PASSWORD": password}
-    return kept
-
-
-COMMAND = (sys.executable, "-m", "subscriber_cli")
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
 @pytest.fixture
-def run(broker: Shipped, tmp_path: Path) -> Run:
-    def start(
-        *arguments: str, url: str = "", password: str | None = "read:only", **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        variables = environment(tmp_path, url or broker.url, password) | more
-        return subprocess.run(
-            [*COMMAND, *arguments], env=variables, capture_output=True, text=True, timeout=30,
-            check=False,
-        )  # fmt: skip
-
-    return start
+def run(broker: Shipped, tmp_path: Path) -> RunCommand:
+    return running(broker, tmp_path)
 
 
 # --- why -----------------------------------------------------------------------------------------
 
 
-def test_why_prints_the_sentence(daemon: Daemon, run: Run) -> None:
+def test_why_prints_the_sentence(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all()
 
     done = run("why")
@@ -112,7 +53,7 @@ def test_why_prints_the_sentence(daemon: Daemon, run: Run) -> None:
     assert done.stdout.splitlines()[2].startswith("make -j8  development")
 
 
-def test_a_terminal_that_knows_ascii_alone(daemon: Daemon, run: Run) -> None:
+def test_a_terminal_that_knows_ascii_alone(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all(headline="CPU usage high due to: caf\u00e9")
 
     done = run("why", PYTHONIOENCODING="ascii")
@@ -122,7 +63,7 @@ def test_a_terminal_that_knows_ascii_alone(daemon: Daemon, run: Run) -> None:
 
 
 def test_why_asks_for_fresh_figures(
-    broker: Shipped, daemon: Daemon, run: Run, watch: Watch
+    broker: Shipped, daemon: Daemon, run: RunCommand, watch: Watch
 ) -> None:
     daemon.say_all()
     asked = watch(broker, "host/command", username="fanwhy")
@@ -146,7 +87,7 @@ def test_why_asks_for_fresh_figures(
     assert message["payload"]["headline"] == "Fresh"
 
 
-def test_why_in_json_for_every_host(daemon: Daemon, run: Run) -> None:
+def test_why_in_json_for_every_host(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all()
     daemon.say_all("host/pi", host="pi", headline="System load normal")
 
@@ -159,7 +100,7 @@ def test_why_in_json_for_every_host(daemon: Daemon, run: Run) -> None:
     assert messages[0]["payload"] == VERDICT
 
 
-def test_why_of_a_machine_under_a_prefix_it_left(daemon: Daemon, run: Run) -> None:
+def test_why_of_a_machine_under_a_prefix_it_left(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all("host")
     daemon.say("host/status", b"offline")
     daemon.say_all("host/nas", headline="System load normal")
@@ -171,14 +112,14 @@ def test_why_of_a_machine_under_a_prefix_it_left(daemon: Daemon, run: Run) -> No
     assert "nas (host) is offline" in done.stdout
 
 
-def test_why_without_a_verdict_is_one(run: Run) -> None:
+def test_why_without_a_verdict_is_one(run: RunCommand) -> None:
     done = run("why", "--timeout", "0.5")
 
     assert done.returncode == 1
     assert "no host has said why; is fanwhy-pub running?" in done.stderr
 
 
-def test_why_of_a_machine_that_is_gone_is_one(daemon: Daemon, run: Run) -> None:
+def test_why_of_a_machine_that_is_gone_is_one(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all()
     daemon.say("host/status", b"offline")
 
@@ -192,7 +133,7 @@ def test_why_of_a_machine_that_is_gone_is_one(daemon: Daemon, run: Run) -> None:
 # --- tail ----------------------------------------------------------------------------------------
 
 
-def test_tail_for_people(daemon: Daemon, run: Run) -> None:
+def test_tail_for_people(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all()
 
     done = run("tail", "cpu", "explanation", "-n", "2")
@@ -203,7 +144,7 @@ def test_tail_for_people(daemon: Daemon, run: Run) -> None:
     assert explanation == f"nas explanation BUSY {VERDICT['headline']}"
 
 
-def test_tail_for_programs(daemon: Daemon, run: Run) -> None:
+def test_tail_for_programs(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all()
 
     done = run("tail", "--json", "--count", "4")
@@ -214,7 +155,7 @@ def test_tail_for_programs(daemon: Daemon, run: Run) -> None:
 
 
 def test_tail_passes_over_what_it_cannot_read(
-    anonymous: Mosquitto, passwords: dict[str, str], run: Run
+    anonymous: Mosquitto, passwords: dict[str, str], run: RunCommand
 ) -> None:
     # The configuration that we ship lets no message of that size pass.
     daemon = Daemon(anonymous, passwords)
@@ -236,7 +177,7 @@ def test_tail_passes_over_what_it_cannot_read(
         assert what in done.stderr
 
 
-def test_tail_names_the_nearest_topic(daemon: Daemon, run: Run) -> None:
+def test_tail_names_the_nearest_topic(daemon: Daemon, run: RunCommand) -> None:
     daemon.say_all()
 
     done = run("tail", "cpuu")
@@ -245,7 +186,7 @@ def test_tail_names_the_nearest_topic(daemon: Daemon, run: Run) -> None:
     assert done.stderr == "fanwhy-sub: no host has a topic 'cpuu'; did you mean cpu?\n"
 
 
-def test_tail_ends_in_time_without_messages(run: Run) -> None:
+def test_tail_ends_in_time_without_messages(run: RunCommand) -> None:
     assert run("tail", "--seconds", "0.3").returncode == 0
 
 
@@ -271,7 +212,7 @@ def test_watch_without_a_terminal_prints_lines(
 
 
 @pytest.mark.parametrize("command", [("tail",), ("why",), ("watch",)])
-def test_a_wrong_password_ends_it_with_one_line(run: Run, command: tuple[str, ...]) -> None:
+def test_a_wrong_password_ends_it_with_one_line(run: RunCommand, command: tuple[str, ...]) -> None:
     done = run(*command, password="wrong")
 
     assert done.returncode == 1
@@ -279,7 +220,7 @@ def test_a_wrong_password_ends_it_with_one_line(run: Run, command: tuple[str, ..
     assert "check user name and password" in done.stderr or "wrong user name" in done.stderr
 
 
-def test_a_port_that_speaks_something_else(run: Run, tmp_path: Path) -> None:
+def test_a_port_that_speaks_something_else(run: RunCommand, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
@@ -301,7 +242,7 @@ def test_a_port_that_speaks_something_else(run: Run, tmp_path: Path) -> None:
 
 
 def test_tls_is_verified(
-    mosquitto: MakeBroker, certificates: Certificates, passwords: dict[str, str], run: Run
+    mosquitto: MakeBroker, certificates: Certificates, passwords: dict[str, str], run: RunCommand
 ) -> None:
     secure = mosquitto(
         listeners="listener {port} 127.0.0.1\n"
@@ -322,7 +263,7 @@ def test_tls_is_verified(
     assert VERDICT["headline"] in trusted.stdout
 
 
-def test_websockets(mosquitto: MakeBroker, passwords: dict[str, str], run: Run) -> None:
+def test_websockets(mosquitto: MakeBroker, passwords: dict[str, str], run: RunCommand) -> None:
     web = mosquitto(listeners="listener {port} 127.0.0.1\nprotocol websockets\n")
     daemon = Daemon(web, passwords)
     daemon.say_all()
@@ -380,7 +321,7 @@ class OldBroker:
 
 @pytest.mark.parametrize("farewell", [b"\x20\x02\x00\x01", b""], ids=["refuses", "hangs up"])
 def test_a_broker_that_speaks_3_1_1_only(
-    broker: Shipped, daemon: Daemon, run: Run, farewell: bytes
+    broker: Shipped, daemon: Daemon, run: RunCommand, farewell: bytes
 ) -> None:
     daemon.say_all()
     old = OldBroker(broker.port, farewell)
