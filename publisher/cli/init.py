@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,8 +37,9 @@ def command(
 ) -> None:
     """Write a configuration file with every setting explained.
 
-    Asks where the broker is, who you are to it, and whether several machines share it. The
-    password goes into a file of its own that no other user may read.
+    Asks where the broker is, who you are to it, whether several machines share it, what this one
+    is called, and whether Home Assistant is to show it. The password goes into a file of its own
+    that no other user may read.
 
     Examples:
         fanwhy-pub init
@@ -78,6 +80,8 @@ class _Answers:
         self.prefix = prefix or ""
         self.username = ""
         self.password = ""
+        self.hostname = ""
+        self.announced = True
 
     def ask(self) -> None:
         """Asks for what the flags did not say.
@@ -95,6 +99,9 @@ class _Answers:
             if not self.prefix and self.url:
                 answer = _ask("Will several machines publish to it? y/N")
                 self.prefix = _SHARED_PREFIX if answer.lower() in ("y", "yes") else ""
+            own = printable(socket.gethostname()) or "none"
+            self.hostname = _ask(f"What is this machine to be called (empty: {own})")
+            self.announced = _ask("Shall Home Assistant show it? Y/n").lower() not in ("n", "no")
         except EOFError:
             print()
             raise ConfigError("no answer; --yes takes the flags and the defaults") from None
@@ -116,6 +123,10 @@ class _Answers:
         if self.prefix:
             TopicAddresses.for_host(self.prefix, "check")
             values["prefix"] = self.prefix
+        if self.hostname:
+            values["hostname"] = self.hostname
+        if not self.announced:
+            values["homeassistant.enabled"] = False
         return values, password
 
     def _ask_password(self) -> None:

@@ -52,8 +52,9 @@ def test_answers(  # noqa: PLR0917  # a table has columns
     password: str | None,
     prefix: str,
 ) -> None:
-    found = fanwhy("init", "--config", str(target), stdin=stdin)
+    found = fanwhy("init", "--config", str(target), stdin=f"{stdin}\n\n")
     assert (found.code, found.err) == (0, "")
+    assert _read(target).homeassistant.enabled
     settings = _read(target)
     assert settings.broker.url == url
     assert settings.prefix == prefix
@@ -63,6 +64,13 @@ def test_answers(  # noqa: PLR0917  # a table has columns
         assert password not in target.read_text() + found.out
         secret = target.with_name("broker-password")
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_a_machine_without_a_broker_is_asked_for_its_name(fanwhy: Program, target: Path) -> None:
+    found = fanwhy("init", "--config", str(target), stdin="\nattic\nn\n")
+    assert (found.code, found.err) == (0, "")
+    settings = _read(target)
+    assert (settings.host, settings.homeassistant.enabled) == ("attic", False)
 
 
 def test_flags_answer_questions(fanwhy: Program, target: Path) -> None:
