@@ -103,7 +103,7 @@ def main() -> None:
         if isinstance(output, TextIOWrapper):
             output.reconfigure(errors="replace")
     try:
-        app()
+        app(prog_name="fanwhy-sub")
     except FanwhyError as error:
         for line in str(error).splitlines():
             print(f"fanwhy-sub: {clean(line)}", file=sys.stderr)

@@ -12,6 +12,7 @@ from publisher.contract import topics
 from publisher.errors import BrokerError
 from subscriber_cli.arguments import Broker, Config, Prefix, load_settings
 from subscriber_cli.client import Stream
+from subscriber_cli.completion import hosts
 from subscriber_cli.listening import is_called, listen
 from subscriber_cli.model.decode import Received
 from subscriber_cli.model.fleet import KnownHost
@@ -21,7 +22,10 @@ _REST_SECONDS = 1.0
 
 def refresh(
     host: Annotated[
-        str, typer.Argument(metavar="[HOST]", help="One host, by its name; all without it.")
+        str,
+        typer.Argument(
+            metavar="[HOST]", help="One host, by its name; all without it.", autocompletion=hosts
+        ),
     ] = "",
     *,
     timeout: Annotated[

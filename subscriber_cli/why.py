@@ -18,6 +18,7 @@ from publisher.contract.readings import HostState
 from publisher.errors import BrokerError, ConfigError
 from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
 from subscriber_cli.client import Stream
+from subscriber_cli.completion import hosts
 from subscriber_cli.listening import called, is_called, listen
 from subscriber_cli.model.decode import Received
 from subscriber_cli.model.fleet import KnownHost
@@ -57,7 +58,10 @@ class Awaited(StrEnum):
 
 def why(
     host: Annotated[
-        str, typer.Argument(metavar="[HOST]", help="One host, by its name; all without it.")
+        str,
+        typer.Argument(
+            metavar="[HOST]", help="One host, by its name; all without it.", autocompletion=hosts
+        ),
     ] = "",
     *,
     at: Annotated[

@@ -174,6 +174,16 @@ def test_no_host_at_all(run: RunCommand) -> None:
     assert "no host is known there; is fanwhy-pub running?" in done.stderr
 
 
+@pytest.mark.parametrize("typed", ["why n", "refresh n"])
+def test_the_shell_completes_hosts(daemon: Daemon, run: RunCommand, typed: str) -> None:
+    daemon.say_all("host/nas")
+    daemon.say_all("host/pi", host="pi")
+    asking = {"_FANWHY_SUB_COMPLETE": "complete_bash", "COMP_WORDS": f"fanwhy-sub {typed}"}
+    assert run(COMP_CWORD="2", **asking).stdout.split() == ["nas"]
+    away = run(COMP_CWORD="2", url="mqtt://127.0.0.1:1", **asking)
+    assert (away.stdout.strip(), away.stderr) == ("", "")
+
+
 # --- topics --------------------------------------------------------------------------------------
 
 
