@@ -44,6 +44,7 @@ class Plan:
         seconds: how long it is listened.
         blocks: beginning, end and name of each trial in it; none where all is one.
         most_changes: sentences that a block may need; ``None`` where minutes are counted.
+        strangers: whoever leads is asked for, not only who was begun here.
     """
 
     name: str
@@ -51,10 +52,16 @@ class Plan:
     seconds: float
     blocks: tuple[tuple[float, float, str], ...] = ()
     most_changes: int | None = None
+    strangers: bool = False
 
     @property
     def loads(self) -> list[str]:
         return sorted({run.load for run in self.runs})
+
+
+def watch(minutes: float) -> Plan:
+    """Nothing is begun: whatever the machine does by itself is judged."""
+    return Plan("watch", (), 60 * minutes, strangers=True)
 
 
 def churn(loads: Sequence[str], seed: int, minutes: float, kinds: int = 10) -> Plan:

@@ -196,7 +196,7 @@ def _ask_each_second(
             open_since = 0.0
         strangers = [share.words for share in shares if share.cores >= _WORKED]
         result.anonymous_seconds += not any(mentions(text, words) for words in strangers)
-        if not shares[0].ours:
+        if not shares[0].ours and not (plan.strangers and shares[0].words):
             result.foreign_seconds += 1
             continue
         if at - changed < _GRACE:

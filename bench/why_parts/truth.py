@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -20,6 +21,12 @@ TICK = os.sysconf("SC_CLK_TCK")
 PERIOD = 0.5
 _NOTED = 0.02
 """CPU seconds in a period from which a stranger's command line is looked at."""
+
+
+_GENERIC = re.compile(
+    r"(?:ba|da|z|k)?sh|python[\d.]*|perl|node|java|ruby|env|sudo|nice|ionice|chrt|time|timeout"
+)
+"""What runs something else, which is what a person wants to hear of."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,16 @@ def _words_of(process: _Process) -> set[str]:
     except OSError:
         argv = ""
     files = {word.rpartition("/")[2] for word in argv.split("\0")[:4] if not word.startswith("-")}
-    return {word.lower() for word in (*files, process.comm) if 2 < len(word) < 40}
+    words = {word.lower() for word in (*files, process.comm) if 2 < len(word) < 40}
+    return {word for word in words if not _GENERIC.fullmatch(word)}
+
+
+def _words_above(process: _Process | None, by_pid: Mapping[int, _Process]) -> set[str]:
+    words: set[str] = set()
+    while process is not None and process.pid > 1:
+        words |= _words_of(process)
+        process = by_pid.get(process.parent)
+    return words
 
 
 @dataclass
@@ -161,8 +177,13 @@ class Meter:
             elif owner:
                 others[owner] = others.get(owner, 0.0) + process.used
                 used = process.used - last.get(identity, 0.0)
-                if used > _NOTED or owner not in self._words:
-                    words = self._words.setdefault(owner, {})
+                if owner not in self._words:
+                    # Whose it is counts as well: a tool may be told by the script that runs it.
+                    above = by_pid.get(process.parent)
+                    self._words[owner] = dict.fromkeys(_words_above(above, by_pid), 0.0)
+                    used = used or _NOTED
+                if used >= _NOTED:
+                    words = self._words[owner]
                     for word in _words_of(process):
                         words[word] = words.get(word, 0.0) + used
         for tallies, seen in ((self._loads, sums), (self._strangers, others)):
