@@ -155,6 +155,7 @@ class CauseReading(Reading):
 
     category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
     label: str | None = text("Label", "The name a person would use for it.")
+    name: str | None = text("Name", "What the sentence calls it: label and what is behind it.")
     kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
     group: str | None = text(
         "Group", "The container, unit, job or program behind it, as `top` calls it."
@@ -413,6 +414,8 @@ class InfoReading(Reading):
     operating_system: str | None = text("Operating system", "Its name and release.")
     kernel: str | None = text("Kernel", "Kernel name and release.")
     architecture: str | None = text("Architecture", "Processor architecture.")
+    manufacturer: str | None = text("Manufacturer", "Who made the machine, or its mainboard.")
+    model: str | None = text("Model", "What its maker calls the machine, or the mainboard.")
     cpu_model: str | None = text("CPU model", "The processor's name.")
     physical_cores: int | None = gauge("Physical cores", "Processor cores.", deadband=1)
     logical_cores: int | None = gauge(

@@ -26,6 +26,7 @@ HOMEPAGE = "https://github.com/fanwhy/fanwhy"
 FORMS = ("one", "via_device", "child_devices")
 _PROBLEM_STATES = ("hot", "pressure")
 _NO_CAUSE = "none"
+_NOBODY = "Nobody"
 # What a person would hold in a hand, and so may be a device of its own.
 _LONGEST_NAME = 80  # characters of a device, in what a person reads
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
@@ -103,6 +104,8 @@ class Entity:
         path: keys from the payload's root to its value; empty where it is made of several.
         readable: whether there is a value now.
         metric: what the value is declared to be.
+        of: for one that is made of several fields, what of a payload its state and attributes
+            follow from.
     """
 
     key: str
@@ -112,6 +115,7 @@ class Entity:
     readable: bool = True
     part: Part | None = None
     metric: Metric | None = None
+    of: Callable[[Mapping[str, Any]], Any] | None = None
 
     @property
     def enabled(self) -> bool:
@@ -307,11 +311,25 @@ class Discovery:
         yield Entity(
             key="problem",
             leaf=topics.EXPLANATION,
+            of=lambda body: body.get("state") in _PROBLEM_STATES,
             component=self._base("binary_sensor", "problem", "Problem", topics.EXPLANATION)
             | {
                 "device_class": "problem",
                 "value_template": f"{{{{ 'ON' if value_json.state in ({states}) else 'OFF' }}}}",
                 "expire_after": self._expire_seconds(topics.EXPLANATION),
+            },
+        )
+        yield Entity(
+            key="culprit",
+            leaf=topics.EXPLANATION,
+            of=_culprit,
+            component=self._base("sensor", "culprit", "Culprit", topics.EXPLANATION)
+            | {
+                "value_template": _CULPRIT,
+                "json_attributes_topic": self._topics.of(topics.EXPLANATION),
+                "json_attributes_template": _CULPRIT_ATTRIBUTES,
+                "expire_after": self._expire_seconds(topics.EXPLANATION),
+                "icon": "mdi:target-account",
             },
         )
         yield Entity(
@@ -364,9 +382,9 @@ class Discovery:
         device = {
             "ids": [self._host.node_id],
             "name": self._host.name,
-            "mf": "fanwhy",
-            "mdl": info.cpu_model,
-            "sw": info.operating_system,
+            "mf": info.manufacturer or "fanwhy",
+            "mdl": info.model or info.cpu_model,
+            "sw": f"fanwhy {info.fanwhy_version}" if info.fanwhy_version else None,
         }
         return {
             key: shown(value, LONGEST_NAME) if isinstance(value, str) else value
@@ -401,6 +419,39 @@ _ATTRIBUTES = (
     "{{ all if all | length < 5000 else {'host_state': value_json.state | default(none), "
     "'since': value_json.since | default(none)} | tojson }}"
 )
+# What is told of the culprit besides its name; a number would be a row in the database whenever it
+# moves, so that the share is told in tens.
+_OF_CULPRIT = (
+    "resource",
+    "category",
+    "since",
+    "on_behalf_of",
+    "usual",
+    "reason",
+    "unit",
+    "to_stop",
+)
+_FIRST = "{% set first = (value_json.causes | default([]) | first) | default({}) %}"
+_CULPRIT = f"{_FIRST}{{{{ (first.name | default('{_NOBODY}'))[:255] }}}}"
+_SHARE = "(first.share_percent / 10) | round | int * 10"
+_CULPRIT_ATTRIBUTES = (
+    f"{_FIRST}{{{{ {{'share_percent': {_SHARE} if first.share_percent is defined else none, "
+    + ", ".join(f"'{name}': first.{name} | default(none)" for name in _OF_CULPRIT)
+    + "} | tojson }}"
+)
+
+
+def _culprit(body: Mapping[str, Any]) -> Any:
+    """What the templates above take out of a payload."""
+    causes = body.get("causes")
+    first = causes[0] if isinstance(causes, list) and causes else {}
+    if not isinstance(first, dict):
+        return None
+    share = first.get("share_percent")
+    tens = round(share / 10) if isinstance(share, int | float) else None
+    return [first.get("name"), tens, *(first.get(name) for name in _OF_CULPRIT)]
+
+
 _EVENT = (
     "{{ {'event_type': value_json.event, 'message': value_json.message | default(none), "
     "'label': value_json.label | default(none), 'category': value_json.category | default(none), "

@@ -70,8 +70,8 @@ class RecorderEstimate:
 
 
 def _state(entity: Entity, body: Mapping[str, Any]) -> Any:
-    if not entity.path:  # the problem
-        return body.get("state") in ("hot", "pressure")
+    if entity.of is not None:
+        return entity.of(body)
     value: Any = body
     for step in entity.path:
         value = value.get(step) if isinstance(value, Mapping) else None

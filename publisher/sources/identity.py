@@ -26,6 +26,14 @@ from publisher.sources.files import KernelFiles
 _KEY = b"fanwhy"
 _DEVICES = "/sys/devices/system/cpu"
 _DEVICE_TREE = "/sys/firmware/devicetree/base"
+_DMI = "/sys/class/dmi/id"
+# What makers of mainboards leave where a name should stand; "All Series" is ASUS's.
+_NO_NAME = re.compile(
+    r"to be filled.*|default string|system (?:product name|manufacturer|version|name)|not .*|"
+    r"base ?board .*|product name|none|n/?a|unknown|undefined|invalid|empty|oem.*|o\.e\.m\.?.*|"
+    r"all series|type\d.*|sku|[.\s0x*-]*",
+    re.IGNORECASE,
+)
 
 
 def describe(files: KernelFiles, state: str | None = None) -> InfoReading:
@@ -37,11 +45,14 @@ def describe(files: KernelFiles, state: str | None = None) -> InfoReading:
     """
     name = os.uname() if hasattr(os, "uname") else None
     memory = _number(files.hint("/proc/meminfo"), r"^MemTotal:\s+(\d+) kB$")
+    maker, model = _board(files)
     return InfoReading(
         machine_id=machine_id(files, state),
         operating_system=_operating_system(files),
         kernel=f"{name.sysname} {name.release}" if name else platform.platform(terse=True),
         architecture=(name.machine if name else platform.machine()) or None,
+        manufacturer=maker,
+        model=model,
         cpu_model=_cpu_model(files),
         physical_cores=_physical_cores(files),
         logical_cores=os.cpu_count(),
@@ -134,6 +145,26 @@ def _cpu_model(files: KernelFiles) -> str | None:
         if match:
             return re.sub(r"\s+", " ", match[1]).strip()
     return files.hint(f"{_DEVICE_TREE}/model").rstrip("\0") or platform.processor() or None
+
+
+def _board(files: KernelFiles) -> tuple[str | None, str | None]:
+    """(maker, model) of the machine, else of its mainboard; of a board with a device tree, model.
+
+    Lenovo keeps the name that people know in the version, and a number in the name.
+    """
+
+    def dmi(name: str) -> str:
+        found = " ".join(files.hint(f"{_DMI}/{name}").split())
+        return "" if _NO_NAME.fullmatch(found) else found
+
+    maker, model = dmi("sys_vendor"), dmi("product_name")
+    if maker.casefold() == "lenovo":
+        model = dmi("product_version") or model
+    if not model:
+        maker, model = dmi("board_vendor") or maker, dmi("board_name")
+    if not model:
+        model = files.hint(f"{_DEVICE_TREE}/model").rstrip("\0").strip()
+    return maker or None, model or None
 
 
 def _physical_cores(files: KernelFiles) -> int | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from typing import Any
 
 from homeassistant.harness import House
@@ -10,6 +12,7 @@ from servers import wait_until
 
 # For Home Assistant their state is when it last happened: nothing did, nobody pressed.
 MAY_BE_UNKNOWN = ("event.nas_event", "button.nas_refresh")
+OF_NOBODY = ("Nobody", "unknown", "unavailable")
 HOUSE = {"settings": "[publishing]\nheartbeat_seconds = 20"}
 
 
@@ -31,7 +34,7 @@ def silent(house: House) -> list[str]:
 
 
 def alive(house: House) -> bool:
-    return len(ours(house)) >= 12 and not silent(house)
+    return len(ours(house)) >= 13 and not silent(house)
 
 
 def settle(house: House, timeout: float = 15) -> None:
@@ -54,10 +57,28 @@ def test_every_enabled_entity_has_a_state(house: House) -> None:
     assert states["binary_sensor.nas_problem"]["state"] == "off"
 
 
+def test_the_culprit_has_a_name_and_says_how_to_stop_it(house: House) -> None:
+    settle(house)
+    load = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    try:
+        wait_until(lambda: ours(house)["sensor.nas_culprit"]["state"] not in OF_NOBODY, 30)
+        culprit = ours(house)["sensor.nas_culprit"]
+    finally:
+        load.kill()
+        load.wait()
+    attributes = culprit["attributes"]
+    assert attributes["share_percent"] % 10 == 0
+    assert attributes["resource"] == "cpu"
+    assert attributes["since"]
+    assert "to_stop" in attributes
+
+
 def test_there_is_one_device_and_the_rest_is_there_but_disabled(house: House) -> None:
     (device,) = house.assistant.devices()
     assert device["name"] == "nas"
-    assert device["manufacturer"] == "fanwhy"
+    assert device["sw_version"].startswith("fanwhy ")
+    assert device["manufacturer"]
+    assert device["model"]
     entries = house.assistant.registry().values()
     disabled = [entry for entry in entries if entry["disabled_by"] == "integration"]
     enabled = [entry for entry in entries if entry["disabled_by"] is None]

@@ -14,6 +14,7 @@ from publisher.explain.causes import Cause, Culprits
 from publisher.explain.detect.resources import LoadKind
 from publisher.explain.inputs import NO_SIGNS, Signs
 from publisher.explain.naming.classifier import Classification
+from publisher.explain.naming.named import Named
 from publisher.explain.report.hints import to_stop, unit_of
 from publisher.explain.thermal.power_model import gpu_watts
 from publisher.explain.thermal.state import AfterLoad
@@ -139,6 +140,7 @@ def _who(account: Account, found: Classification) -> dict[str, Any]:
     return {
         "category": found.category,
         "label": found.told,
+        "name": Named.of(account, found).short,
         "kind": str(account.group.kind),
         "group": account.group.label,
         "confidence": found.confidence,

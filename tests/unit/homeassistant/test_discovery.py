@@ -128,8 +128,8 @@ def test_every_unit_with_a_class_fits_it() -> None:
 
 
 USUAL = {
-    "sensor.nas_why", "sensor.nas_cause", "binary_sensor.nas_problem", "event.nas_event",
-    "image.nas_last_24_hours", "button.nas_refresh", "sensor.nas_cpu_usage",
+    "sensor.nas_why", "sensor.nas_cause", "sensor.nas_culprit", "binary_sensor.nas_problem",
+    "event.nas_event", "image.nas_last_24_hours", "button.nas_refresh", "sensor.nas_cpu_usage",
     "sensor.nas_memory_usage", "sensor.nas_cpu_temperature", "sensor.nas_fan",
     "sensor.nas_fanwhy_cpu", "sensor.nas_fanwhy_memory",
 }  # fmt: skip
@@ -149,7 +149,7 @@ def test_a_dozen_is_enabled_on_a_usual_host(missing: set[str], more: set[str]) -
     entities = list(discovery(CONTENTS).entities(readings))
     enabled = {entity.component["default_entity_id"] for entity in entities if entity.enabled}
     assert enabled == USUAL | more
-    assert len(USUAL) == 12
+    assert len(USUAL) == 13
     assert len(entities) > 100
 
 
@@ -418,13 +418,23 @@ def test_rows_count_changes_as_home_assistant_sees_them() -> None:
     assert rows.a_day(60)[key("a")] == 1440
 
 
+def test_a_culprit_is_a_row_when_he_is_another_and_not_for_each_percent_of_his() -> None:
+    rows = RecorderEstimate(discovery({}).entities({}))
+    for share, name in ((81.0, "xz"), (84.0, "xz"), (52.0, "xz"), (52.0, "Borg backup"), (0, "")):
+        causes = [{"name": name, "share_percent": share}] if name else []
+        rows.heard("explanation", json.dumps({"causes": causes}).encode())
+    assert rows.counts["culprit"] == 3
+    for odd in ('{"causes": 3}', '{"causes": ["x"]}', '{"causes": [{"share_percent": "x"}]}'):
+        rows.heard("explanation", odd.encode())
+
+
 def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
     rows = RecorderEstimate(discovery({}).entities({}))
     rows.heard("picture", b"<svg/>", retain=True)
     for _ in range(3):
         rows.heard("picture", b"<svg/>")
         rows.heard("event", b"{}")
-    assert rows.counts == {"event": 3, "picture": 3, "problem": 0}
+    assert rows.counts == {"event": 3, "picture": 3, "problem": 0, "culprit": 0}
 
 
 def test_causes_are_declared_with_what_the_attributes_show() -> None:

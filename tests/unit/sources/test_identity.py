@@ -121,6 +121,40 @@ def test_a_board_names_its_processor_where_x86_does_not(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dmi", "maker", "model"),
+    [
+        ({"sys_vendor": "HP", "product_name": "ProLiant MicroServer Gen8"},
+         "HP", "ProLiant MicroServer Gen8"),
+        ({"sys_vendor": "LENOVO", "product_name": "20KHCTO1WW",
+          "product_version": "ThinkPad X1 Carbon 6th"}, "LENOVO", "ThinkPad X1 Carbon 6th"),
+        # Boards that are sold alone: as linux-hardware.org lists them.
+        ({"sys_vendor": "To Be Filled By O.E.M.", "product_name": "To Be Filled By O.E.M.",
+          "board_vendor": "ASRock", "board_name": "J5040-ITX"}, "ASRock", "J5040-ITX"),
+        ({"sys_vendor": "ASUS", "product_name": "All Series",
+          "board_vendor": "ASUSTeK COMPUTER INC.", "board_name": "Z97-A"},
+         "ASUSTeK COMPUTER INC.", "Z97-A"),
+        ({"sys_vendor": "Default string", "product_name": "Default string",
+          "board_vendor": "Default string", "board_name": "Default string"}, None, None),
+        ({"sys_vendor": "QEMU", "product_name": "Standard PC (Q35 + ICH9, 2009)"},
+         "QEMU", "Standard PC (Q35 + ICH9, 2009)"),
+        ({}, None, None),
+    ],
+)  # fmt: skip
+def test_who_made_the_machine(
+    tmp_path: Path, dmi: dict[str, str], maker: str | None, model: str | None
+) -> None:
+    _tree(tmp_path, {f"/sys/class/dmi/id/{name}": f"{text}\n" for name, text in dmi.items()})
+    found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))
+    assert (found.manufacturer, found.model) == (maker, model)
+
+
+def test_a_board_with_a_device_tree_says_its_model(tmp_path: Path) -> None:
+    _tree(tmp_path, {"/sys/firmware/devicetree/base/model": "Raspberry Pi 4 Model B Rev 1.4\0"})
+    found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))
+    assert (found.manufacturer, found.model) == (None, "Raspberry Pi 4 Model B Rev 1.4")
+
+
 def test_an_empty_root_is_no_failure(tmp_path: Path) -> None:
     found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))
     assert found.memory_total_bytes is None
