@@ -191,10 +191,14 @@ class Timeline:
                 self._end(event)
 
     def due(self, now: float) -> bool:
-        """Whether a new picture is worth a message: not often, and only when one sees it."""
-        if now - self._sent_at < _SEND_SECONDS:
-            return False
+        """Whether a new picture is worth a message: not often, and only when one sees it.
+
+        One that says that nothing was to blame is put right soon.
+        """
         seen = self._seen()
+        empty = self._sent is not None and self._sent[0] is None and seen[0] is not None
+        if now - self._sent_at < (_TELL_EVENT_SECONDS if empty else _SEND_SECONDS):
+            return False
         if self._sent is not None and not _differs(self._sent, seen):
             return False
         self._sent, self._sent_at = seen, now

@@ -108,6 +108,16 @@ def test_a_day_without_anything_is_sent_once() -> None:
     assert not day.due(5000)
 
 
+def test_that_nothing_was_to_blame_is_put_right_within_a_minute() -> None:
+    day = Timeline()
+    assert day.due(0)
+    day.look(verdict("borg"), NOON)
+    assert not day.due(30)
+    assert day.due(60)
+    day.look(verdict("make"), NOON + 100)
+    assert not day.due(130), "the picture is not empty any more"
+
+
 @pytest.mark.parametrize(
     "day",
     [
