@@ -37,6 +37,8 @@ class Outcome:
 class Forkable:
     """A process that has imported modules, and forks one that runs the first of them, when asked.
 
+    It is no child of ours: some tests wait for the end of every child that they have.
+
     Args:
         modules: the one that is run, as by ``python -m``, and what it would import.
         options: the interpreter's.
@@ -46,7 +48,7 @@ class Forkable:
         self._line, theirs = socket.socketpair()
         self._line.settimeout(_SECONDS)
         with theirs:
-            self._process = subprocess.Popen(
+            starter = subprocess.Popen(
                 [sys.executable, *options, __file__, str(theirs.fileno()), *modules],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()], start_new_session=True,
@@ -55,6 +57,8 @@ class Forkable:
                     "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
                 },
             )  # fmt: skip
+            starter.wait()
+        self._group = starter.pid
 
     def run(
         self, *arguments: str, environment: Mapping[str, str], folder: Path, stdin: str = ""
@@ -84,8 +88,7 @@ class Forkable:
         """Ends it, and what it may have forked."""
         self._line.close()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            os.killpg(self._group, signal.SIGKILL)
 
 
 def _serve(line: socket.socket) -> list[str] | None:
@@ -114,6 +117,8 @@ def _serve(line: socket.socket) -> list[str] | None:
 
 
 def _main(descriptor: str, module: str, *others: str) -> None:
+    if os.fork():
+        os._exit(0)
     for name in (module, *others):
         import_module(name)
     gc.freeze()  # or the collector of each would copy every page
