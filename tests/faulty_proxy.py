@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripted_broker import PUBACK, PUBLISH, Packet, packet
+from servers import free_port
 
 UP, DOWN = "up", "down"  # to the broker, to the client
 _ID = re.compile(rb'"id":\s*"([^"]+)"')
@@ -93,9 +94,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            self.port: int = probe.getsockname()[1]
+        self.port = port or free_port()  # which nobody takes while we refuse
         self.refusing = False
 
     @property

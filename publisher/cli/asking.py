@@ -86,9 +86,13 @@ def _of_name(
 
 
 def running_daemon() -> int | None:
-    """The daemon of this user or this machine, by its number; ``None`` if none can be found."""
+    """The daemon of this user or this machine, by its number; ``None`` if none can be found.
+
+    Who names a state folder means the daemon that keeps its state there, and no other.
+    """
     own = state_dir()
-    return (holder(own) if own else None) or holder(_OF_SERVICES)
+    found = holder(own) if own else None
+    return found if found or os.environ.get("STATE_DIRECTORY") else holder(_OF_SERVICES)
 
 
 def account_of_process(pid: int, settings: Settings) -> Account:

@@ -120,8 +120,8 @@ def test_a_busy_program_is_named_and_its_end_noticed(
         )
 
     watcher.wait(lambda _: blamed())
-    os.kill(load, signal.SIGKILL)
     assert payload(watcher.last("host/explanation"))["state"] in ("busy", "pressure")
+    os.kill(load, signal.SIGKILL)
     watcher.wait(lambda _: not blamed(), timeout=30)
 
     def told() -> list[dict[str, Any]]:

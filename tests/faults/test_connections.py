@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from servers import wait_until
+from servers import free_port, wait_until
 
 from publisher.contract.readings import GroupKind
 from publisher.ledger import WorkGroup
@@ -58,13 +57,6 @@ def start(
 
     stack.callback(end)
     return process
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 # --- real servers ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from namespaces import alone
 pytestmark = pytest.mark.faults
 
 _WATCH = """
-import json, subprocess, sys, time
+import json, psutil, subprocess, sys, time
 from pathlib import Path
 from publisher.ledger import LedgerSettings, open_ledger
 from publisher.sources import Sources
@@ -24,7 +24,8 @@ ledger.sample()
 time.sleep(0.5)
 ledger.sample()
 busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-time.sleep(1)
+while psutil.Process(busy.pid).cpu_times().user < 0.3:
+    time.sleep(0.1)
 balance = ledger.sample()
 account = ledger.account_of(busy.pid)
 used = {each.group.key: each.cpu_seconds for each in balance.accounts}

@@ -18,17 +18,23 @@ from publisher.cli import main
 
 _ROOT = Path(__file__).resolve().parents[3]
 
-# As the daemon does it, in a process of its own. Each line on its input ends a window.
+# As the daemon does it, in a process of its own. Each line on its input ends a window, or begins
+# with another ledger.
 _WATCHER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from publisher.explain.naming.account_classifier import AccountClassifier
 from publisher.ledger import LedgerSettings, open_ledger
 from publisher.sources import Sources
-ledger, classifier = open_ledger(Sources(), LedgerSettings(attribution="light")), AccountClassifier(None)
-ledger.sample()
-print("[]", flush=True)
+ledger, classifier = None, AccountClassifier(None)
 for line in sys.stdin:
+    if line.strip() == "begin":
+        if ledger is not None:
+            ledger.close()
+        ledger = open_ledger(Sources(), LedgerSettings(attribution="light"))
+        ledger.sample()
+        print("[]", flush=True)
+        continue
     told = [(one, classifier.classify(one)) for one in ledger.sample().accounts]
     print(json.dumps([
         {"category": found.category, "label": found.label, "group": one.group.label,
@@ -36,7 +42,7 @@ for line in sys.stdin:
          "reason": found.reason}
         for one, found in told
     ]), flush=True)
-"""  # noqa: E501
+"""
 
 # A worker tells its number, and works for a moment whenever it is told to.
 _WORKER = """
@@ -58,20 +64,23 @@ wait
 class Watched:
     """A worker of a given title, and the ledger that watches it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, watcher: subprocess.Popen[str]) -> None:
         self.folder = folder
         self.pids: list[int] = []
-        self._watcher: subprocess.Popen[str] | None = None
+        self._watcher = watcher
         for name in ("go", "done", "number"):
             os.mkfifo(folder / name)
 
     def watch(self) -> None:
-        self._watcher = subprocess.Popen(
-            [sys.executable, "-c", _WATCHER, str(_ROOT)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        self._asked("begin")
+
+    def _asked(self, line: str) -> list[dict[str, Any]]:
+        assert self._watcher.stdin is not None
         assert self._watcher.stdout is not None
-        self._watcher.stdout.readline()
+        self._watcher.stdin.write(f"{line}\n")
+        self._watcher.stdin.flush()
+        told: list[dict[str, Any]] = json.loads(self._watcher.stdout.readline())
+        return told
 
     def start(self, title: str, script: str, program: str = "bash") -> int:
         """Starts it as a child of init, as daemons are."""
@@ -89,13 +98,7 @@ class Watched:
         """Has the worker work; what the ledger tells of who worked in this window."""
         (self.folder / "go").write_text("x\n")
         (self.folder / "done").read_text()
-        assert self._watcher is not None
-        assert self._watcher.stdin is not None
-        assert self._watcher.stdout is not None
-        self._watcher.stdin.write("\n")
-        self._watcher.stdin.flush()
-        accounts: list[dict[str, Any]] = json.loads(self._watcher.stdout.readline())
-        return accounts
+        return self._asked("")
 
     def close(self) -> None:
         for pid in self.pids:
@@ -103,20 +106,25 @@ class Watched:
             os.kill(pid, signal.SIGKILL)
             if parent != 1 and (self.folder / "worker").exists():
                 os.kill(parent, signal.SIGKILL)
-        if self._watcher is not None:
-            assert self._watcher.stdin is not None
-            assert self._watcher.stdout is not None
-            self._watcher.stdin.close()
-            self._watcher.wait()
-            self._watcher.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def watcher() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", _WATCHER, str(_ROOT)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
 
 
 @pytest.fixture
-def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+def watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watcher: subprocess.Popen[str]
+) -> Iterator[Watched]:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     folder = tmp_path / "worker-of-ours"
     folder.mkdir()
-    made = Watched(folder)
+    made = Watched(folder, watcher)
     yield made
     made.close()
 

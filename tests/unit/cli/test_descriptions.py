@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.cli.program import Outcome, Program
+from forked import Outcome
+from unit.cli.program import Program
 
 from publisher.cli import main
 

@@ -59,6 +59,13 @@ def test_without_a_command_it_says_what_there_is(fanwhy: Program) -> None:
     assert found.err == ""
 
 
+@pytest.mark.parametrize("arguments", [[], ["schema"], ["once", "cpi"]])
+def test_what_most_tests_fork_does_as_what_a_user_starts(
+    fanwhy: Program, started_fanwhy: Program, arguments: list[str]
+) -> None:
+    assert fanwhy(*arguments) == started_fanwhy(*arguments)
+
+
 @pytest.mark.parametrize("name", _SHOWN)
 def test_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main([name, "--help"]) == 0
@@ -269,8 +276,8 @@ def test_check_reads_the_password_file(fanwhy: Program) -> None:
     assert "✗ broker         broker.password_file: /no/file: cannot be read" in found.out
 
 
-def test_a_terminal_that_knows_no_marks(fanwhy: Program) -> None:
-    found = fanwhy("check", "--broker", "mqtt://127.0.0.1:1", PYTHONIOENCODING="ascii")
+def test_a_terminal_that_knows_no_marks(started_fanwhy: Program) -> None:
+    found = started_fanwhy("check", "--broker", "mqtt://127.0.0.1:1", PYTHONIOENCODING="ascii")
     assert found.code == 1
     assert "? configuration" in found.out
 

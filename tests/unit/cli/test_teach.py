@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from publisher.cli import main
+from publisher.cli.asking import running_daemon
 
 _ROOT = Path(__file__).resolve().parents[3]
 LABEL = "Nightly copy to the NAS"
@@ -232,13 +233,32 @@ def test_a_file_that_cannot_be_written_is_told(home: Home, tmp_path: Path) -> No
     assert err.startswith("fanwhy-pub: /proc/sys/no-such-file: cannot be written: ")
 
 
-def test_the_running_daemon_reads_it(home: Home) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", _DAEMON, "publisher.daemon", str(_ROOT), str(home.state)],
+def _daemon(state: Path) -> subprocess.Popen[str]:
+    """One that keeps its state there, once it does."""
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", _DAEMON, "publisher.daemon", str(_ROOT), str(state)],
         stdout=subprocess.PIPE, text=True,
-    ) as daemon:  # fmt: skip
+    )  # fmt: skip
+    assert daemon.stdout is not None
+    assert daemon.stdout.readline() == "here\n"
+    return daemon
+
+
+def test_who_names_a_state_folder_means_its_daemon(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher.cli.asking._OF_SERVICES", str(tmp_path / "service"))
+    with _daemon(tmp_path / "service") as service:
+        assert running_daemon() is None
+        with _daemon(home.state) as own:
+            assert running_daemon() == own.pid
+            own.kill()
+        service.kill()
+
+
+def test_the_running_daemon_reads_it(home: Home) -> None:
+    with _daemon(home.state) as daemon:
         assert daemon.stdout is not None
-        assert daemon.stdout.readline() == "here\n"
         _, out, _ = home.teach(LINE, LABEL)
         assert f"the running fanwhy (process {daemon.pid}) reads it now" in out
         assert daemon.stdout.readline() == "again\n"

@@ -9,16 +9,17 @@ import sys
 
 import pytest
 from rich.console import Console
+from unit.cli.program import Program
 
 from publisher.cli.top import show, table
 from publisher.contract.readings import GroupKind
 from publisher.ledger import Account, Balance, Clues, WorkGroup
 
 
-def test_top_prints_one_object() -> None:
-    command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5", "--json"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    document = json.loads(done.stdout)
+def test_top_prints_one_object(fanwhy: Program) -> None:
+    found = fanwhy("top", "--seconds", "0.5", "--json")
+    assert found.code == 0
+    document = json.loads(found.out)
     assert document["seconds"] >= 0.5
     parts = document["named_percent"] + document["unattributed_percent"]
     assert document["busy_percent"] == pytest.approx(parts, abs=0.05)
@@ -27,10 +28,10 @@ def test_top_prints_one_object() -> None:
     assert None not in group.values()
 
 
-def test_top_draws_a_table() -> None:
-    command = [sys.executable, "-m", "publisher", "top", "--seconds", "0.5"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    first, *rest = done.stdout.splitlines()
+def test_top_draws_a_table(fanwhy: Program) -> None:
+    found = fanwhy("top", "--seconds", "0.5")
+    assert found.code == 0
+    first, *rest = found.out.splitlines()
     assert first.startswith("busy ")
     assert " = named " in first
     header = next(line for line in rest if not line.startswith("and "))
@@ -90,16 +91,15 @@ def test_a_pipe_gets_every_column_whole() -> None:
         assert part in shown.getvalue()
 
 
-def test_top_is_live_in_a_pipe_too() -> None:
+def test_top_is_live_in_a_pipe_too(surroundings: dict[str, str]) -> None:
     command = [sys.executable, "-m", "publisher", "top", "--live", "--seconds", "0.5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as live:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=surroundings) as live:
         assert live.stdout is not None
         assert live.stdout.readline().startswith("busy ")
         live.kill()
 
 
-def test_top_cannot_be_live_and_json() -> None:
-    command = [sys.executable, "-m", "publisher", "top", "--live", "--json"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "choose one" in done.stderr
+def test_top_cannot_be_live_and_json(fanwhy: Program) -> None:
+    found = fanwhy("top", "--live", "--json")
+    assert found.code == 2
+    assert "choose one" in found.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,7 +31,6 @@ from publisher.subsystems.disk.disk import DiskReading
 from publisher.subsystems.gpu import Gpu, GpuDeviceReading, GpuReading
 from publisher.subsystems.runner import SubsystemRunner
 
-_ROOT = Path(__file__).resolve().parents[3]
 OLLAMA = Account(
     group=WorkGroup("unit:ollama.service", GroupKind.UNIT, "ollama"),
     clues=Clues(program="ollama", unit="ollama.service"),
@@ -190,14 +188,6 @@ def test_where_nothing_can_be_judged_it_says_why() -> None:
 # --- the program ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def home(tmp_path: Path, empty: Path) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(_ROOT),
-        "FANWHY_CONFIG": str(empty), "STATE_DIRECTORY": str(tmp_path / "state"),
-    }  # fmt: skip
-
-
 def test_one_plain_line(fanwhy: Program) -> None:
     found = fanwhy("why", "--seconds", "1.5", FORCE_COLOR="1")
     assert (found.code, found.err, found.out.count("\n")) == (0, "", 1)
@@ -220,10 +210,10 @@ def test_times_that_make_no_sense(fanwhy: Program, seconds: str) -> None:
     assert "Traceback" not in found.err
 
 
-def test_a_reader_that_has_left(home: dict[str, str]) -> None:
+def test_a_reader_that_has_left(surroundings: dict[str, str]) -> None:
     command = [sys.executable, "-m", "publisher", "why", "--seconds", "1.5"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
     ) as child:
         assert child.stdout
         assert child.stderr

@@ -62,6 +62,7 @@ def test_a_daemon_that_looks_once_a_minute_still_reports_every_second(tmp_path: 
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
+            "STATE_DIRECTORY": str(tmp_path / "state"),  # another daemon may run on this machine
             "NOTIFY_SOCKET": sock.getsockname(),
             "WATCHDOG_USEC": "4000000",
             "FANWHY_BROKER": "mqtt://127.0.0.1:1",

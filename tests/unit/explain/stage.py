@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from publisher.contract.readings import EvidenceReading, GroupKind
@@ -13,6 +14,7 @@ from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import Signs
 from publisher.explain.naming.behaviour import Watcher
+from publisher.explain.naming.rules import RuleBook, load
 from publisher.ledger.accounts import Account, Balance, Clues, MemoryKill, WorkGroup
 
 MakeAccount = Callable[..., Account]
@@ -27,6 +29,12 @@ MAKE = {
 }
 SENTENCE = "CPU usage high due to: Software build (make -j8)"
 NORMAL = "System load normal"
+
+
+@cache
+def _shipped() -> RuleBook:
+    """The shipped rules, which nobody changes: folding them takes longer than most tests."""
+    return load()
 
 
 def account(program: str, cores: float = 0.0, *, seconds: float = 2.0, **more: Any) -> Account:
@@ -58,7 +66,8 @@ class Stage:
     events: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.explainer = Explainer(self.settings, state_dir=self.state_dir)
+        rules = None if self.settings.rules_file else _shipped()
+        self.explainer = Explainer(self.settings, state_dir=self.state_dir, rules=rules)
 
     def step(
         self,
