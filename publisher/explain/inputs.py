@@ -11,7 +11,7 @@ from typing import Any, Final
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
-from publisher.explain.faults import Fault, called, faults
+from publisher.explain.faults import Fault, faults
 
 # What arrays do to themselves, by kind and activity.
 _UPKEEP: Final = {
@@ -49,9 +49,7 @@ class Signs:
         disk_used_percent: fullness of each file system, by mount point.
         inodes_used_percent: likewise, of what files and folders are counted by.
         filesystem_trouble: what is wrong with a file system, by mount point.
-        raid_degraded: names of arrays that lack a disk.
-        binders: what such an array is called, by its name.
-        faults: what else is broken of disks, arrays and UPSes.
+        faults: what is broken of disks, arrays and UPSes.
         fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
@@ -61,8 +59,6 @@ class Signs:
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
     filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
-    raid_degraded: tuple[str, ...] = ()
-    binders: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     fans_stopped: Mapping[str, bool] = field(default_factory=dict)
     upkeep: tuple[str, ...] = ()
@@ -129,14 +125,6 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         },
         filesystem_trouble={
             each.label or "": trouble for each in filesystems if (trouble := _trouble(each))
-        },
-        raid_degraded=tuple(
-            each.label or name for name, each in arrays if each.state == "degraded"
-        ),
-        binders={
-            each.label or name: called(each.label or name, each.kind)
-            for name, each in arrays
-            if each.state == "degraded"
         },
         faults=faults(readings),
         fans_stopped={

@@ -92,7 +92,7 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
     assert found.filesystem_trouble == {
         "/nas": Trouble.SILENT, "/var": Trouble.READ_ONLY, "/gone": Trouble.FAILING,
     }  # fmt: skip
-    assert found.raid_degraded == ("md0",)
+    assert [fault.words for fault in found.faults] == ["RAID array md0 lacks a disk"]
     assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")
 
 
