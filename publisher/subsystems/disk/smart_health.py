@@ -190,7 +190,7 @@ def _told(answer: bytes) -> dict[str, Any] | None:
 
 
 def _health(told: dict[str, Any], status: int) -> SmartHealth:
-    nvme = _table(told, "nvme_smart_health_information_log")
+    nvme = _nvme_log(told)
     rows = _rows(_table(told, "ata_smart_attributes").get("table"))
     attributes = {
         row["id"]: _count(_table(row, "raw").get("value"))
@@ -222,6 +222,17 @@ def _health(told: dict[str, Any], status: int) -> SmartHealth:
         power_on_seconds=None if hours is None else hours * 3600,
         warning=_warning(nvme) or _at_their_limit(rows),
     )
+
+
+def _nvme_log(told: dict[str, Any]) -> dict[str, Any]:
+    """NVMe's log of health; empty where it cannot be one, as of a controller that answers all ones.
+
+    The specification has six warnings, and spare space in percent.
+    """
+    log = _table(told, "nvme_smart_health_information_log")
+    bits, spare = _count(log.get("critical_warning")), _count(log.get("available_spare"))
+    sound = (bits or 0) <= sum(_WARNINGS) and (spare or 0) <= 100  # percent
+    return log if sound else {}
 
 
 def _passed(told: dict[str, Any], nvme: dict[str, Any], status: int) -> bool | None:

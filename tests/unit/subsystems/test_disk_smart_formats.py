@@ -141,6 +141,15 @@ def test_a_disk_whose_rated_life_is_used_up_is_worn_and_does_not_fail(
     assert (health.passed, health.warning is None) == (passed, passed)
 
 
+@pytest.mark.parametrize("values", [{"critical_warning": 0xFF}, {"available_spare": 255}])
+def test_a_log_that_cannot_be_one_says_nothing(values: dict[str, int]) -> None:
+    """As a controller answers that has gone (https://github.com/linux-nvme/nvme-cli/issues/1729)."""
+    log = {"critical_warning": 0, "available_spare": 100, "percentage_used": 255, **values}
+    health = _diagnosis(nvme_smart_health_information_log=log)
+    assert health
+    assert (health.passed, health.warning, health.life_used_percent) == (None, None, None)
+
+
 def test_a_verdict_that_only_the_exit_status_tells() -> None:
     health = _diagnosis(8)
 
