@@ -32,18 +32,18 @@ class Fault:
         subject: which thing, and what of it.
         severity: one of ``SEVERITIES``.
         words: one sentence.
-        milder: the subject of what this is worse than: an alert of that is not over meanwhile.
+        milder: the subjects of what this is worse than: alerts of these are not over meanwhile.
     """
 
     alert: str
     subject: str
     severity: str
     words: str
-    milder: str = ""
+    milder: tuple[str, ...] = ()
 
 
 def faults(readings: Mapping[str, Reading]) -> tuple[Fault, ...]:
-    """All that is broken, by what the subsystems read; arrays that lack a disk are not among it."""
+    """All that is broken, by what the subsystems read."""
     disk, power = readings.get("disk"), readings.get("power")
     return (
         *(
@@ -65,22 +65,57 @@ def faults(readings: Mapping[str, Reading]) -> tuple[Fault, ...]:
     )
 
 
-def called(name: str, kind: str | None) -> str:
-    """What people call something that binds disks: *ZFS pool tank*."""
-    return f"{_BINDERS.get(kind or '', 'Array')} {printable(name)}"
-
-
 def _of_array(name: str, array: Any) -> Iterator[Fault]:
-    what = called(name, array.kind)
+    what = f"{_BINDERS.get(array.kind or '', 'Array')} {printable(name)}"
+    covered, failing = f"{name} covered", f"{name} failing"
+    worse = (name, covered, failing)
     if array.state == "failed":
         words = f"{what} has failed: too many of its disks are gone or do not answer"
-        yield Fault("raid_degraded", f"{name} failed", "critical", words, name)
+        yield Fault("raid_degraded", f"{name} failed", "critical", words, worse)
     elif array.state == "inactive":
         words = f"{what} is not running"
-        yield Fault("raid_degraded", f"{name} inactive", "warning", words, name)
+        yield Fault("raid_degraded", f"{name} inactive", "warning", words, worse)
+    elif array.state == "failing":
+        words = f"{what} has a disk with errors and no other to make up for it: save what you can"
+        yield Fault("raid_degraded", failing, "critical", words, (name, covered))
+    elif array.state == "degraded" and _only_fails(array):
+        words = f"{what} has a disk with too many errors; the others still make up for it"
+        yield Fault("raid_degraded", covered, "warning", words)
+    elif array.state == "degraded" and not _only_aside(array):
+        yield Fault("raid_degraded", name, "critical", f"{what} lacks a disk", (covered,))
+    yield from _aside(name, what, array)
     if array.errors:
         words = f"{what} has met errors on its disks"
         yield Fault("disk_failing", f"{name} errors", "warning", words)
+
+
+def _only_fails(array: Any) -> bool:
+    """Whether all its disks are there, and one of them meets errors."""
+    total, working, failing = array.devices_total, array.devices_working, array.devices_failing
+    told = total is not None and working is not None and bool(failing)
+    return told and working + failing >= total
+
+
+def _only_aside(array: Any) -> bool:
+    """Whether what it lacks is none of the disks that hold its data."""
+    whole = array.devices_total is not None and array.devices_working == array.devices_total
+    return whole and bool(array.logs_lost or array.specials_lost)
+
+
+def _aside(name: str, what: str, array: Any) -> Iterator[Fault]:
+    """What stands beside the disks that hold the data."""
+    if array.specials_lost:
+        words = f"{what} lacks a device for its metadata: all is lost with the last copy of that"
+        yield Fault("raid_degraded", f"{name} special", "critical", words)
+    if array.logs_lost:
+        words = f"{what} lacks a log device: a crash may cost it its newest writes"
+        yield Fault("raid_degraded", f"{name} log", "warning", words)
+    if array.spares_lost:
+        words = f"{what} has a disk less to stand in for another: one has failed or is gone"
+        yield Fault("disk_failing", f"{name} spare", "warning", words)
+    if array.caches_lost:
+        words = f"{what} lost a cache device: it is slower, and nothing is lost"
+        yield Fault("disk_failing", f"{name} cache", "info", words)
 
 
 def _of_disk(name: str, disk: Any) -> Iterator[Fault]:
@@ -95,7 +130,7 @@ def _of_disk(name: str, disk: Any) -> Iterator[Fault]:
     if disk.healthy is False:
         why = f": {disk.smart_warning}" if disk.smart_warning else ""
         words = f"{what} says that it fails{why}"
-        yield Fault("disk_failing", name, "critical", words, pending)
+        yield Fault("disk_failing", name, "critical", words, (pending,))
     elif disk.smart_warning:
         yield Fault("disk_failing", f"{name} warns", "warning", f"{what}: {disk.smart_warning}")
     if disk.pending_sectors:
@@ -114,7 +149,7 @@ def _of_wear(name: str, what: str, worn: str, disk: Any) -> Iterator[Fault]:
     used, spare = disk.life_used_percent or 0.0, disk.spare_percent
     if used >= _WORN_OUT_PERCENT:
         words = f"{what} is worn out: its rated life is used up"
-        yield Fault("disk_failing", f"{name} worn out", "warning", words, worn)
+        yield Fault("disk_failing", f"{name} worn out", "warning", words, (worn,))
     elif used >= _WORN_PERCENT:
         yield Fault("disk_failing", worn, "info", f"{what} is nearly worn out")
     if spare is not None and spare < _LITTLE_SPARE_PERCENT:
@@ -128,11 +163,11 @@ def _of_ups(name: str, ups: Any) -> Iterator[Fault]:
     if ups.reachable is False:
         # What was told before it fell silent may well go on.
         words = f"{what} does not answer: nobody knows whether it protects this machine"
-        yield Fault("ups", f"{name} silent", "warning", words, on_battery)
+        yield Fault("ups", f"{name} silent", "warning", words, (on_battery, nearly_empty))
         return
     if ups.online is False and ups.low:
         words = f"{what} runs on its battery, which is nearly empty"
-        yield Fault("ups", nearly_empty, "critical", words, on_battery)
+        yield Fault("ups", nearly_empty, "critical", words, (on_battery,))
     elif ups.online is False:
         yield Fault("ups", on_battery, "warning", f"{what} runs on its battery")
     if ups.overloaded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -11,8 +11,10 @@ from typing import Any, Final
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
-from publisher.explain.faults import Fault, called, faults
+from publisher.explain.faults import Fault, faults
 
+# So far apart may what datasets of one pool are told to have left.
+_NEAR_BYTES: Final = 256 << 20
 # What arrays do to themselves, by kind and activity.
 _UPKEEP: Final = {
     ("md", "check"): "RAID check",
@@ -49,9 +51,7 @@ class Signs:
         disk_used_percent: fullness of each file system, by mount point.
         inodes_used_percent: likewise, of what files and folders are counted by.
         filesystem_trouble: what is wrong with a file system, by mount point.
-        raid_degraded: names of arrays that lack a disk.
-        binders: what such an array is called, by its name.
-        faults: what else is broken of disks, arrays and UPSes.
+        faults: what is broken of disks, arrays and UPSes.
         fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
         upkeep: what arrays are doing to themselves, in words: ``RAID check (md0)``.
         pauses: commands that pause what of it may be paused without harm.
@@ -61,8 +61,6 @@ class Signs:
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
     filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
-    raid_degraded: tuple[str, ...] = ()
-    binders: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     fans_stopped: Mapping[str, bool] = field(default_factory=dict)
     upkeep: tuple[str, ...] = ()
@@ -115,13 +113,16 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
     disk = readings.get("disk")
     filesystems = getattr(disk, "filesystems", {}).values()
     written = [each for each in filesystems if not each.read_only]
+    rooms = _rooms(each for each in written if each.type == "zfs")
+    others = [each for each in written if each.type != "zfs"]
     arrays = getattr(disk, "arrays", {}).items()
     fans = getattr(readings.get("thermal"), "fans", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
         disk_used_percent={
-            each.label or "": each.used_percent for each in written if each.used_percent is not None
-        },
+            each.label or "": each.used_percent for each in others if each.used_percent is not None
+        }
+        | rooms,
         inodes_used_percent={
             each.label or "": each.inodes_used_percent
             for each in written
@@ -129,14 +130,6 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         },
         filesystem_trouble={
             each.label or "": trouble for each in filesystems if (trouble := _trouble(each))
-        },
-        raid_degraded=tuple(
-            each.label or name for name, each in arrays if each.state == "degraded"
-        ),
-        binders={
-            each.label or name: called(each.label or name, each.kind)
-            for name, each in arrays
-            if each.state == "degraded"
         },
         faults=faults(readings),
         fans_stopped={
@@ -152,6 +145,37 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         ),
         pauses=tuple(filter(None, map(_pause, as_named.values()))),
     )
+
+
+def _rooms(datasets: Iterable[Any]) -> dict[str, float]:
+    """Fullness of what ZFS datasets share, by the mount point of the topmost one.
+
+    Where a pool is full all its datasets are, by the hundred
+    (https://github.com/netdata/netdata/issues/21518). One with a quota has room of its own.
+    """
+    shared: dict[tuple[str, int], list[Any]] = {}
+    known = [each for each in datasets if each.source and each.used_bytes is not None]
+    for each in sorted(known, key=lambda dataset: (dataset.source.count("/"), dataset.source)):
+        pool, room = each.source.partition("/")[0], each.available_bytes or 0
+        near = (key for key in shared if key[0] == pool and abs(key[1] - room) <= _NEAR_BYTES)
+        shared.setdefault(next(near, (pool, room)), []).append(each)
+    return {
+        members[0].label or "": percent
+        for (_, room), members in shared.items()
+        if (percent := _fullness(members, room)) is not None
+    }
+
+
+def _fullness(members: Sequence[Any], room: int) -> float | None:
+    """Percent; what lies below another member is in that one's use already."""
+    names = {each.source for each in members}
+    used = sum(each.used_bytes for each in members if not names.intersection(_above(each.source)))
+    return 100 * used / (used + room) if used + room else None
+
+
+def _above(name: str) -> Iterator[str]:
+    while name := name.rpartition("/")[0]:
+        yield name
 
 
 def _trouble(filesystem: Any) -> Trouble | None:

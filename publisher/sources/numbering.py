@@ -3,8 +3,9 @@
 ``/proc/loadavg`` ends with the number given out last, and ``/proc/stat`` counts what was forked
 (man 5 proc_loadavg, proc_stat). In a container the first may be another's file: lxcfs gives the
 host's numbers, or its own of some seconds ago; a sandbox gives zeros for both; and the kernel
-itself tells the numbers of whoever reads, also where the ``/proc`` of others is read. A thread of
-our own, which gets the next number and counts as forked, settles it.
+itself tells the numbers of whoever reads, also where the ``/proc`` of others is read. Two threads
+of our own, which get the next numbers and count as forked, settle it: what stands still or counts
+something else may be near the number of one of them by chance, and never goes along with both.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Final, NamedTuple
 from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
-_MEANWHILE: Final = 64  # numbers that others may be given before we have looked
 _TRIES: Final = 3
 
 
@@ -34,13 +34,14 @@ class Trust(NamedTuple):
 
 
 def trust(files: KernelFiles) -> Trust:
-    """Tries it out with a thread that ends at once; as often as others may have come between."""
+    """Tries it out with two threads that end at once; again where the numbers began anew."""
     before = _forks(files)
     for _ in range(_TRIES):
-        number, shown, last = _thread(files)
-        if not shown:
+        tried = (_thread(files), _thread(files))
+        if not all(shown for _, shown, _ in tried):
             return Trust(last=False, forks=True)  # another machine's, or one made of files
-        if last is not None and 0 <= last - number <= _MEANWHILE:
+        (first, _, then), (second, _, now) = tried
+        if then is not None and now is not None and first <= then < second <= now:
             return Trust(last=True, forks=_forks(files) > before)
     return Trust(last=False, forks=_forks(files) > before)
 

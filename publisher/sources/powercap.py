@@ -8,6 +8,7 @@ away).
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass, field
 
@@ -43,6 +44,8 @@ class Domain:
         """Microjoules since the counter's last 0.
 
         Raises:
+            AbsentError: the driver is there and the counter is not, as in some virtual machines
+                (https://github.com/prometheus/node_exporter/issues/2269).
             DeniedError: only root may read it here.
             SourceError: it cannot be read.
         """
@@ -51,6 +54,11 @@ class Domain:
             return self.files.integer(path)
         except DeniedError as error:
             raise DeniedError("only root may read it", path=path, remedy=_REMEDY) from error
+        except SourceError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno == errno.EINVAL:
+                raise AbsentError("this processor does not count it", path=path) from error
+            raise
 
 
 def find(files: KernelFiles) -> list[Domain]:

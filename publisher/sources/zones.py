@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from publisher.errors import SourceError
+from publisher.errors import AbsentError, SourceError
 from publisher.sources.files import KernelFiles
 from publisher.sources.hwmon import slug
 
@@ -37,9 +37,16 @@ class Zone:
         """Thousandths of a degree.
 
         Raises:
-            SourceError: the driver does not answer; a zone that is switched off says so.
+            AbsentError: the zone is switched off.
+            SourceError: the driver does not answer.
         """
-        return self.files.integer(f"{self.path}/temp")
+        path = f"{self.path}/temp"
+        try:
+            return self.files.integer(path)
+        except SourceError as error:
+            if self.files.hint(f"{self.path}/mode") == "disabled":
+                raise AbsentError("the kernel has switched this zone off", path=path) from error
+            raise
 
     def trip(self, kind: str) -> int | None:
         """The temperature at which the kernel does what ``kind`` says (``hot``, ``critical``)."""

@@ -6,6 +6,7 @@ Sources: ``/proc/stat`` and ``/proc/loadavg`` (man 5 proc_stat, proc_loadavg), c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from publisher.subsystems.pressure import Pressure
 _DIGITS = 20  # of what is counted in 64 bits
 _HIGHEST_LOAD = 1e9
 _LONGEST_ROW = 300  # bytes: ten numbers of 64 bits are shorter
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_WHOLE = 0.9  # of the time that has passed must be told; the clocks are not read at once
 _FREQUENCY_PERIOD = 10.0
 # Times that only Linux tells apart from the four that every system has.
 _FOUR = 4
@@ -172,10 +175,17 @@ _STILL = Split(*[0.0] * len(Split._fields))
 """A processor whose times stood still while those of others went on: it slept."""
 
 
-def split(before: Times, after: Times) -> Split[float] | None:
+def split(before: Times, after: Times, due: float) -> Split[float] | None:
     """Where the time between two readings of one processor went; ``None`` when none has passed.
 
-    ``idle`` and ``iowait`` may run backwards by a tick (man 5 proc_stat): taken as no time.
+    ``idle`` and ``iowait`` may run backwards by a tick (man 5 proc_stat): taken as no time. In some
+    containers ``idle`` stands still or sinks for ever (https://github.com/lxc/lxcfs/issues/311):
+    what lacks of the time that has passed was idle.
+
+    Args:
+        before: the first reading.
+        after: the second one.
+        due: ticks that there were between them, by the clock.
     """
     user = max(after.user - before.user, 0)
     system = max(after.system - before.system, 0)
@@ -185,9 +195,11 @@ def split(before: Times, after: Times) -> Split[float] | None:
     steal = max(after.steal - before.steal, 0)
     guest = max(after.guest - before.guest, 0)
     busy = user + system + irq + guest
-    total = busy + idle + iowait + steal
+    total: float = busy + idle + iowait + steal
     if total <= 0:
         return None
+    if after.idle <= before.idle and total < _WHOLE * due:
+        total = due
     return Split(
         usage=100 * busy / total,
         user=100 * user / total,
@@ -214,6 +226,7 @@ class Cpu(Subsystem):
         self._rates = Rates()
         self._pressure = Pressure(self, "cpu")
         self._before: dict[bytes, Times] = {}
+        self._split_at = 0.0
         self._clocks = cpufreq.Clocks(self.files)
         self._mean_mhz: float | None = None
         self._per_core_mhz: list[float] | None = None
@@ -225,7 +238,7 @@ class Cpu(Subsystem):
     def read(self) -> CpuReading:
         now = self.sources.monotonic()
         times, facts = self._stat()
-        whole, cores = self._split(times)
+        whole, cores = self._split(times, now)
         load = self.part("load", self._load)
         if times.keys() != self._online:
             self._online = times.keys()
@@ -277,17 +290,19 @@ class Cpu(Subsystem):
         return replace(reading, **untold)
 
     def _split(
-        self, times: dict[bytes, Times]
+        self, times: dict[bytes, Times], now: float
     ) -> tuple[Split[float] | Split[None], Split[list[float]] | Split[None]]:
         """Where the time since the last sample went: of all processors, and core by core."""
         before, self._before = self._before, times
-        whole = split(before[b"cpu"], times[b"cpu"]) if before else None
+        ticks, self._split_at = (now - self._split_at) * _TICKS_PER_SECOND, now
+        together = ticks * (len(times) - 1)
+        whole = split(before[b"cpu"], times[b"cpu"], together) if before else None
         # A core that has just come has no past, and a shorter list would be that of others.
         if whole is None or not times.keys() <= before.keys():
             return whole or _UNKNOWN, _UNKNOWN
         return whole, by_core(
             [
-                split(before[name], after) or _STILL
+                split(before[name], after, ticks) or _STILL
                 for name, after in times.items()
                 if name != b"cpu"
             ]

@@ -61,6 +61,7 @@ from publisher.subsystems import SUBSYSTEMS
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.arrays import mdstat
+from publisher.subsystems.disk.md import spares
 from publisher.subsystems.disk.smart_health import complaints, diagnosis, identity, scanned
 from publisher.subsystems.disk.zpool import statuses, statuses_of_text
 from publisher.subsystems.registry import all_topics
@@ -196,6 +197,7 @@ def oom_log(data: bytes) -> None:
 
 def md_arrays(data: bytes) -> None:
     with contextlib.suppress(SourceError):
+        spares(data)
         for _, array in mdstat(data):
             encode(to_json(array))
 

@@ -112,6 +112,7 @@ class MonitoredResource:
             least=least,
             start=window.start,
             now=window.now,
+            wall=window.wall,
             ending=state.active and state.ending_since is not None,
         )
         if moved and state.active:

@@ -18,6 +18,10 @@ OVERTAKE: Final = 1.2
 # Where no group has much, the greatest of the small ones stays the one that is named until
 # another has used so many times as much.
 _SPREAD_OVERTAKE: Final = 1.5
+# What began late in a window that was at least so long shows little of itself; how young it is at
+# least taken to be, since whatever begins works for a moment.
+_LONG_SECONDS: Final = 1.0
+_YOUNGEST_SECONDS: Final = 0.1
 # Part of the use below which even the greatest is nothing worth a name.
 _SPREAD_LEAST: Final = 0.01
 
@@ -81,6 +85,7 @@ class Suspects:
         least: float,
         start: float,
         now: float,
+        wall: float,
         ending: bool = False,
     ) -> None:
         """Takes one window into account.
@@ -91,6 +96,7 @@ class Suspects:
             least: a use below this is not blamed however large its share.
             start: monotonic begin of the window.
             now: its end.
+            wall: the same moment in seconds since the epoch.
             ending: the resource is hardly used any more, and will be at rest unless that changes:
                 a group that has used it stays its cause until then, or it would have none.
         """
@@ -111,6 +117,8 @@ class Suspects:
             share = used / total if total > 0 else 0.0
             if suspect is None:
                 if share < self.share / 2:
+                    late = _late(account, now - start, wall)
+                    self._newcomer |= late is not None and share / late >= self.share / 2
                     continue
                 suspect = Suspect(account, Hysteresis(self.join_seconds, self.leave_seconds))
                 self._all[key] = suspect
@@ -215,3 +223,10 @@ class Suspects:
             if wait is not None:
                 waits.append(wait)
         return min(waits, default=None)
+
+
+def _late(account: Account, lasted: float, wall: float) -> float | None:
+    """The part of a window in which a group was there that began in it; ``None``: all of it."""
+    if account.since is None or lasted < _LONG_SECONDS or account.since <= wall - lasted:
+        return None
+    return max(wall - account.since, _YOUNGEST_SECONDS) / lasted

@@ -117,7 +117,6 @@ class Alerts:
             *self._out_of_inodes(window.signs),
             *self._troubled(window.signs.filesystem_trouble),
             *self._untold(window.signs),
-            *self._degraded(window.signs),
             *self._faulty(window.signs.faults),
             *self._stopped(window.signs.fans_stopped, hot),
             *self._kills(window, memory),
@@ -233,18 +232,14 @@ class Alerts:
             resource=Resource.DISK,
         )
 
-    def _degraded(self, signs: Signs) -> Iterator[Condition]:
-        for array in signs.raid_degraded:
-            words = f"{signs.binders.get(array, f'RAID array {array}')} lacks a disk"
-            yield Condition("raid_degraded", array, "critical", words, self.settings.alert_seconds)
-
     def _faulty(self, faults: Sequence[Fault]) -> Iterator[Condition]:
         lasting = self.settings.alert_seconds
         for each in faults:
             yield Condition(each.alert, each.subject, each.severity, each.words, lasting)
-            milder = self._tracked.get((each.alert, each.milder))
-            if milder is not None and milder.hysteresis.active:
-                yield milder.condition
+            for subject in each.milder:
+                milder = self._tracked.get((each.alert, subject))
+                if milder is not None and milder.hysteresis.active:
+                    yield milder.condition
 
     def _stopped(self, fans: Mapping[str, bool], hot: Sequence[str]) -> Iterator[Condition]:
         """Fans that should turn; it is grave where the processor is hot already, or is to be."""

@@ -16,7 +16,7 @@ from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
 KINDS = ("md", "unraid", "zfs", "btrfs", "bcachefs")
-STATES = ("ok", "degraded", "failed", "inactive")
+STATES = ("ok", "degraded", "failing", "failed", "inactive")
 ACTIVITIES = ("idle", "resync", "recovery", "check", "repair", "reshape", "scrub", "waiting")
 
 
@@ -29,8 +29,9 @@ class ArrayReading(Reading):
     level: str | None = text("Level", "How data is spread: raid1 and so on.", diagnostic=True)
     state: str | None = choice(
         "State",
-        "Whether all disks do their part: some lack and the rest make up for it (degraded), too "
-        "many lack or nothing is answered any more (failed), or it is not running (inactive).",
+        "Whether all disks do their part: some lack or meet errors and the rest make up for it "
+        "(degraded), nothing makes up for a disk that meets errors (failing), too many lack or "
+        "nothing is answered any more (failed), or it is not running (inactive).",
         options=STATES,
         icon="mdi:harddisk-plus",
     )
@@ -38,6 +39,37 @@ class ArrayReading(Reading):
         "Devices", "Disks that belong to it.", deadband=1, diagnostic=True
     )
     devices_working: int | None = gauge("Working devices", "Disks that do their part.", deadband=1)
+    devices_failing: int | None = gauge(
+        "Failing devices",
+        "Disks that belong to it, can still be read and have met too many errors.",
+        deadband=1,
+        diagnostic=True,
+    )
+    spares_lost: int | None = gauge(
+        "Lost spares",
+        "Disks that would have stood in for another and have failed or are gone.",
+        deadband=1,
+        diagnostic=True,
+    )
+    caches_lost: int | None = gauge(
+        "Lost caches",
+        "Devices for reading faster that have failed or are gone; nothing is lost with them.",
+        deadband=1,
+        diagnostic=True,
+    )
+    logs_lost: int | None = gauge(
+        "Lost logs",
+        "Devices for the newest writes that have failed or are gone.",
+        deadband=1,
+        diagnostic=True,
+    )
+    specials_lost: int | None = gauge(
+        "Lost special devices",
+        "Devices for metadata or deduplication that have failed or are gone; with the last copy of "
+        "these all is lost.",
+        deadband=1,
+        diagnostic=True,
+    )
     errors: int | None = gauge(
         "Errors",
         "Read, write, flush and corruption errors its disks have met since they were cleared.",

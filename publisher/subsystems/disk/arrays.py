@@ -6,14 +6,16 @@ Sources: those of ``md``, ``pools`` and ``btrfs``.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from publisher.errors import AbsentError
 from publisher.sources import block
 from publisher.subsystems.base import Subsystem
 from publisher.subsystems.disk.array_reading import ArrayReading
 from publisher.subsystems.disk.btrfs import Btrfs, MountPoint, bcachefs
-from publisher.subsystems.disk.md import mdstat
+from publisher.subsystems.disk.md import mdstat, spares
 from publisher.subsystems.disk.pools import Pools
+from publisher.subsystems.disk.spares import Spares
 from publisher.subsystems.disk.zpool import scans
 
 __all__ = ["ArrayReading", "Arrays", "mdstat", "scans"]
@@ -30,6 +32,7 @@ class Arrays:
         self._subsystem = subsystem
         self._files = subsystem.files
         self._pools = Pools(subsystem)
+        self._spares = Spares(subsystem.files)
         self._btrfs = Btrfs(subsystem, mount_point)
         self._synology: bool | None = None
         self._next = float("-inf")
@@ -52,7 +55,7 @@ class Arrays:
         self._next = now + _PERIOD
         part = self._subsystem.part
         self._readings = {
-            **(part("arrays", self._md) or {}),
+            **(part("arrays", lambda: self._md(now)) or {}),
             **(part("pools", lambda: self._pools.read(now)) or {}),
             **(part("btrfs", lambda: self._btrfs.read(now) | bcachefs(self._files)) or {}),
         }
@@ -61,7 +64,7 @@ class Arrays:
     def close(self) -> None:
         self._pools.close()
 
-    def _md(self) -> dict[str, ArrayReading]:
+    def _md(self, now: float) -> dict[str, ArrayReading]:
         try:
             content = self._files.read("/proc/mdstat")
         except AbsentError:  # most machines have none: no news
@@ -69,5 +72,8 @@ class Arrays:
         if self._synology is None:
             self._synology = any(map(self._files.exists, _SYNOLOGY))
         found = dict(mdstat(content, synology=self._synology))
+        for name, lost in self._spares.lost(spares(content), now).items():
+            if array := found.get(name):
+                found[name] = replace(array, spares_lost=lost + (array.spares_lost or 0))
         uuids = block.links(self._files, "/dev/disk/by-id", "md-uuid-") if found else {}
         return {uuids.get(name, (name,))[0]: array for name, array in found.items()}

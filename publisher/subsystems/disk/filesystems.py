@@ -17,7 +17,10 @@ from publisher.sources import block, mounts
 from publisher.sources.children import Child, find
 from publisher.sources.files import KernelFiles
 from publisher.subsystems.base import Subsystem
+from publisher.subsystems.disk.datasets import with_those_below
+from publisher.subsystems.disk.figures import Figures
 
+_STAT_FORMAT = "%b %f %a %S %c %d %n"
 _PERIOD = 30.0
 _SOON = 10.0  # until a further look shows whether what was mounted just now stays
 _SLOW_PERIOD = 60.0
@@ -70,53 +73,6 @@ class FilesystemReading(Reading):
         precision=1,
         deadband=1,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What statvfs tells, in its own terms."""
-
-    blocks: int
-    free: int
-    available: int
-    size: int
-    inodes: int
-    inodes_free: int
-
-    @classmethod
-    def of(cls, told: os.statvfs_result) -> Figures:
-        return cls(
-            told.f_blocks, told.f_bfree, told.f_bavail, told.f_frsize, told.f_files, told.f_ffree
-        )
-
-    @classmethod
-    def parse(cls, status: int, answer: bytes, path: str) -> Figures:
-        """From the exit status of ``stat --file-system`` and the numbers of ``_STAT_FORMAT``.
-
-        Raises:
-            AbsentError: it is not there.
-            DeniedError: this user may not ask it.
-            SourceError: it failed, or printed something else.
-        """
-        if status != 0:
-            raise _refusal(answer, path)
-        try:
-            return cls(*map(int, answer.split()))
-        except (TypeError, ValueError):
-            raise SourceError(f"expected six numbers, found {answer[:40]!r}", path=path) from None
-
-    @property
-    def plausible(self) -> bool:
-        """Whether there is space to speak of and the figures do not contradict themselves."""
-        return (
-            self.size > 0
-            and 0 <= self.free <= self.blocks
-            and 0 <= self.available <= self.blocks
-            and self.blocks > 0
-        )
-
-
-_STAT_FORMAT = "%b %f %a %S %c %d %n"
 
 
 @dataclass(slots=True)
@@ -211,8 +167,11 @@ class Filesystems:
             self._measure()
             changed = True
         if changed:
+            used = self._used_by_datasets()
             self._readings = {
-                identity: self._reading(identity, mount)
+                identity: self._reading(
+                    identity, mount, used.get(mount.source) if mount.type == "zfs" else None
+                )
                 for identity, mount in self._table.mounts.items()
             }
         return self._readings
@@ -409,7 +368,18 @@ class Filesystems:
             )
         self._subsystem.health["disk.remote_filesystems"] = failure
 
-    def _reading(self, identity: str, mount: mounts.Mount) -> FilesystemReading:
+    def _used_by_datasets(self) -> dict[str, int]:
+        told = (
+            (mount.source, slow.figures[identity])
+            for identity, mount in self._table.mounts.items()
+            if mount.type == "zfs" and (slow := self._slow.get(_server(identity, mount)))
+            if identity in slow.figures
+        )
+        return with_those_below({name: figures.used for name, figures in told})
+
+    def _reading(
+        self, identity: str, mount: mounts.Mount, used_by_dataset: int | None
+    ) -> FilesystemReading:
         slow = self._slow.get(_server(identity, mount))
         figures = slow.figures.get(identity) if slow else self._figures.get(identity)
         refused = slow.failures.get(identity) if slow else None
@@ -426,8 +396,10 @@ class Filesystems:
                 state=state,
                 read_only=mount.read_only,
             )
-        used = (figures.blocks - figures.free) * figures.size
+        dataset = used_by_dataset is not None
+        used = figures.used if used_by_dataset is None else used_by_dataset
         available = figures.available * figures.size
+        inodes_used = figures.inodes - figures.inodes_free
         return FilesystemReading(
             label=mount.point,
             type=mount.type,
@@ -435,10 +407,11 @@ class Filesystems:
             state=state,
             read_only=mount.read_only,
             used_percent=_percent(used, available),
-            total_bytes=figures.blocks * figures.size,
+            total_bytes=used + available if dataset else figures.blocks * figures.size,
             used_bytes=used,
             available_bytes=available,
-            inodes_used_percent=_percent(figures.inodes - figures.inodes_free, figures.inodes_free),
+            # ZFS makes inodes for as long as it has room, and tells of as many as would fit.
+            inodes_used_percent=None if dataset else _percent(inodes_used, figures.inodes_free),
         )
 
 
@@ -468,16 +441,6 @@ def _is_due(slow: _Slow, now: float) -> bool:
 def _is_failing(error: SourceError) -> bool:
     """Whether the file system is in trouble, not just out of reach for us."""
     return not isinstance(error, AbsentError | DeniedError)
-
-
-def _refusal(answer: bytes, path: str) -> SourceError:
-    """What ``stat`` says when it fails: last the words of the error."""
-    words = answer.strip().rpartition(b": ")[2][:60].decode("ascii", "replace")
-    if words in {"Permission denied", "Operation not permitted"}:
-        return DeniedError("this user may not ask it", path=path)
-    if words == "No such file or directory":
-        return AbsentError("not on this machine", path=path)
-    return SourceError(f"tells no figures: {words}" if words else "tells no figures", path=path)
 
 
 def _not_seen(hidden: frozenset[str]) -> SourceError | None:

@@ -15,10 +15,11 @@ from publisher.subsystems.disk.array_reading import ArrayReading
 _ARRAY = re.compile(
     rb"(md\S*) : (active|inactive|broken)((?: \([\w-]+\))*)(?: (?!\S+\[\d+\])(\S+))?"
 )
-# Total and working, then a letter a slot: U works, _ is missing, Synology's E can be read but has
-# met errors.
+# Total and working, then a letter a slot: U works, _ is missing; E is a disk that Synology's kernel
+# keeps in its place although it met errors, since nothing else holds what it holds (DiskError in
+# the sources that Synology publishes). Its arrays without redundancy have slots as well.
 _SLOTS = re.compile(rb"\[(\d+)/(\d+)\] \[([A-Z_]+)\]")
-_MEMBER = re.compile(rb" \S+\[\d+\]((?:\([A-Z]\))*)")
+_DISK = re.compile(rb" (\S+)\[\d+\]((?:\([A-Z]\))*)")
 _COPIES = re.compile(rb"\b([1-9]\d{0,2}) (near|far|offset)-copies")
 _PROGRESS = re.compile(rb"(resync|recovery|check|repair|reshape)\s*=\s*([\d.]+)%")
 _REST = re.compile(rb"finish=([\d.]+)min speed=(\d+)K/sec")
@@ -58,23 +59,25 @@ def mdstat(content: bytes, *, synology: bool = False) -> Iterator[tuple[str, Arr
     for entry in re.split(rb"\n(?=md)", content)[1:]:
         head = _ARRAY.match(entry)
         if head and not _CONTAINER.search(entry):
-            system = synology and head[1] in _SYSTEM_NAMES
-            yield head[1].decode("utf-8", "replace"), _array(head, entry, system=system)
+            yield _name(head[1]), _array(head, entry, synology=synology)
 
 
-def _array(head: re.Match[bytes], entry: bytes, *, system: bool) -> ArrayReading:
+def _array(head: re.Match[bytes], entry: bytes, *, synology: bool) -> ArrayReading:
     slots, progress, rest = (pattern.search(entry) for pattern in (_SLOTS, _PROGRESS, _REST))
     level = head[4]
+    system = synology and head[1] in _SYSTEM_NAMES
     total, working = _devices(level, slots, entry, system=system)
     done = _figure(progress[2]) if progress else None
     minutes, speed = (_figure(rest[1]), _figure(rest[2])) if rest else (None, None)
     return ArrayReading(
-        label=head[1].decode("utf-8", "replace"),
+        label=_name(head[1]),
         kind="md",
-        level=level.decode("utf-8", "replace") if level else None,
+        level=_name(level) if level else None,
         state=_state(head[2], level, slots, entry, total),
         devices_total=total,
         devices_working=working,
+        devices_failing=_failing(slots, entry) or (0 if synology else None),
+        spares_lost=_spares_failed(slots, entry) if head[2] == b"active" else None,
         activity=progress[1].decode()
         if progress
         else "waiting"
@@ -97,7 +100,7 @@ def _figure(digits: bytes) -> float | None:
 
 def _flags(entry: bytes) -> list[bytes]:
     """The flags of each disk."""
-    return _MEMBER.findall(entry.split(b"\n", 1)[0])
+    return [flags for _, flags in _DISK.findall(entry.split(b"\n", 1)[0])]
 
 
 def _members(entry: bytes) -> list[bytes]:
@@ -108,6 +111,41 @@ def _members(entry: bytes) -> list[bytes]:
 def _lost_journal(entry: bytes) -> bool:
     """Whether its journal has failed: the kernel lets nobody write to the array any more."""
     return any(set(b"JF") <= set(flags) for flags in _flags(entry))
+
+
+def _failing(slots: re.Match[bytes] | None, entry: bytes) -> int:
+    """Disks that are kept although they met errors."""
+    flagged = sum(b"E" in flags for flags in _members(entry))
+    return max(flagged, slots[3].count(b"E") if slots else 0)
+
+
+def _spares_failed(slots: re.Match[bytes] | None, entry: bytes) -> int | None:
+    """Failed disks beyond those that are missing in a slot; ``None`` without redundancy.
+
+    A spare among them failed as such, or stands in by now for a disk that failed.
+    """
+    if slots is None:
+        return None
+    failed = sum(b"F" in flags for flags in _members(entry))
+    return max(failed - slots[3].count(b"_"), 0)
+
+
+def spares(content: bytes) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """(all disks, those that are spares) of each array that runs, by the kernel's names."""
+    found = {}
+    for entry in re.split(rb"\n(?=md)", content)[1:]:
+        head = _ARRAY.match(entry)
+        if head and head[2] == b"active":
+            disks = _DISK.findall(entry.split(b"\n", 1)[0])
+            found[_name(head[1])] = (
+                frozenset(_name(disk) for disk, _ in disks),
+                frozenset(_name(disk) for disk, flags in disks if b"S" in flags),
+            )
+    return found
+
+
+def _name(told: bytes) -> str:
+    return told.decode("utf-8", "replace")
 
 
 def _devices(
@@ -134,18 +172,25 @@ def _state(
     if word != b"active":
         return "failed" if word == b"broken" else "inactive"
     if slots is None or total is None:
-        return "failed" if any(b"F" in flags for flags in _members(entry)) else "ok"
-    present = [letter != ord("_") for letter in slots[3]]
-    if sum(present) >= total:
-        return "degraded" if b"E" in slots[3] or _lost_journal(entry) else "ok"
-    copies = _COPIES.search(entry)
+        if any(b"F" in flags for flags in _members(entry)):
+            return "failed"
+        return "failing" if _failing(slots, entry) else "ok"
+    letters, copies = slots[3], _COPIES.search(entry)
+    if not _whole([letter != ord("_") for letter in letters], level, copies):
+        return "failed"
+    if not _whole([letter == ord("U") for letter in letters], level, copies):
+        return "failing"
+    lacking = len(letters) - letters.count(b"_") < total
+    return "degraded" if lacking or b"E" in letters or _lost_journal(entry) else "ok"
+
+
+def _whole(present: Sequence[bool], level: bytes | None, copies: re.Match[bytes] | None) -> bool:
+    """Whether what some of the slots hold is all that there is."""
     if level == b"raid10":
-        whole = _each_copied(present, copies)
-    elif level in (b"raid1", b"multipath"):
-        whole = any(present)
-    else:
-        whole = len(present) - sum(present) <= _SPARE_DISKS.get(level or b"", 0)
-    return "degraded" if whole else "failed"
+        return _each_copied(present, copies)
+    if level in (b"raid1", b"multipath"):
+        return any(present)
+    return len(present) - sum(present) <= _SPARE_DISKS.get(level or b"", 0)
 
 
 def _each_copied(present: Sequence[bool], copies: re.Match[bytes] | None) -> bool:

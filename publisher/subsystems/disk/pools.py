@@ -16,16 +16,28 @@ from publisher.sources.children import Child, find
 from publisher.subsystems.base import Rates, Subsystem
 from publisher.subsystems.disk.array_reading import ArrayReading
 from publisher.subsystems.disk.pool_disks import disks_at, pool_disks
-from publisher.subsystems.disk.zpool import WORKING, PoolStatus, statuses, statuses_of_text
+from publisher.subsystems.disk.zpool import (
+    FAILING,
+    WORKING,
+    PoolStatus,
+    statuses,
+    statuses_of_text,
+)
 
 _FOLDER = "/proc/spl/kstat/zfs"
 _STATES = {"ONLINE": "ok", "DEGRADED": "degraded", "OFFLINE": "inactive"}
+_GONE = ("FAULTED", "REMOVED", "UNAVAIL")
 _PERIOD = 60.0
 _PATIENCE = 30.0
 # A disk that served a request so lately does not sleep: no timer is as short.
 _LATELY = 60.0
 _JSON = ("status", "-j", "--json-int")
 _TEXT = ("status", "-p", "-P", "-L")
+_PLAIN = ("status",)
+# How `zpool` ends when it does not know an option, and what it is asked then: it speaks JSON since
+# 2.3, and tells numbers and paths since 0.8.
+_USAGE = 2
+_OLDER = {_JSON: _TEXT, _TEXT: _PLAIN}
 
 
 class Pools:
@@ -38,6 +50,8 @@ class Pools:
         self._question: tuple[str, ...] = _JSON
         self._asked = float("-inf")
         self._told: dict[str, PoolStatus] = {}
+        self._states: Mapping[str, str] = {}
+        self._changed = False
         self._rates = Rates()
         self._known: list[str] = []
         self._disks: Sequence[block.BlockDisk] = ()
@@ -71,7 +85,11 @@ class Pools:
         self._known = pools
         self._told = {name: told for name, told in self._told.items() if name in pools}
         states = {pool: files.hint(f"{_FOLDER}/{pool}/state") for pool in pools}
-        if pools and files.live and not self._child and now - self._asked >= _PERIOD:
+        # What a pool lacks must be known by the time that people are told.
+        self._changed |= states != self._states
+        self._states = states
+        due_again = self._changed or now - self._asked >= _PERIOD
+        if pools and files.live and not self._child and due_again:
             due = [pool for pool in pools if self._awake(pool, states, now)]
             if due:
                 self._subsystem.part("zfs_scrub", lambda: self._ask(due, now))
@@ -105,7 +123,7 @@ class Pools:
         return bool((spinning or members) & lately)
 
     def _ask(self, due: list[str], now: float) -> None:
-        self._asked = now
+        self._asked, self._changed = now, False
         program = find("zpool")
         if program is None:
             raise AbsentError("no `zpool` to ask for scrubs", remedy="install zfsutils")
@@ -116,8 +134,8 @@ class Pools:
         asked_json = self._question == _JSON
         if answer[0] != 0:
             self._told.clear()
-            if asked_json:
-                self._question = _TEXT  # OpenZFS speaks JSON since 2.3
+            if answer[0] == _USAGE:
+                self._question = _OLDER.get(self._question, self._question)
             raise SourceError(f"ended with status {answer[0]}", path="zpool status")
         self._told |= (statuses if asked_json else statuses_of_text)(answer[1])
         for pool, told in self._told.items():
@@ -134,12 +152,19 @@ class Pools:
         left = running.total - running.issued if running else 0
         devices = told.devices if told else ()
         errors = told.errors if told else None
+        words = [word for _, word in devices]
+        lost = told.lost if told else {}
         return ArrayReading(
             label=pool,
             kind="zfs",
-            state=_STATES.get(state, "failed") if state else None,
+            state=_state(state, [] if self._changed else words),
             devices_total=len(devices) or None,
-            devices_working=sum(word in WORKING for _, word in devices) if devices else None,
+            devices_working=words.count(WORKING) if devices else None,
+            devices_failing=words.count(FAILING) if devices else None,
+            spares_lost=lost.get("spares"),
+            caches_lost=lost.get("caches"),
+            logs_lost=lost.get("logs"),
+            specials_lost=lost.get("specials"),
             errors=scan.errors if errors is None and scan else errors,
             activity=None if scan is None else scan.activity if running else "idle",
             progress_percent=min(100 * running.issued / running.total, 100.0)
@@ -148,3 +173,17 @@ class Pools:
             speed_bytes_per_second=speed,
             remaining_seconds=round(left / speed) if speed and left > 0 else None,
         )
+
+
+def _state(word: str, devices: Sequence[str]) -> str | None:
+    """The state of a pool, by ZFS's word for it and for each of its devices.
+
+    A pool may call itself online while one of its disks has failed
+    (https://github.com/Napsty/check_zpools/pull/22).
+    """
+    if not word:
+        return None
+    if word == "ONLINE" and any(device in _GONE for device in devices):
+        return "degraded"
+    # A pool of one disk has nothing to make up for it.
+    return "failing" if devices == [FAILING] else _STATES.get(word, "failed")

@@ -31,7 +31,8 @@ _WARNINGS = {
     0x10: "what saves its memory when power fails is broken",
     0x20: "its persistent memory can only be read or has become unreliable",
 }
-_HEAT = 0x02
+_USED_UP = 100  # percent
+_HEAT, _UNRELIABLE = 0x02, 0x04
 
 # Attributes whose normalised value is the percentage of life that is left, the plainest first.
 # smartctl reckons with them itself since 7.5. Not among them: the Media_Wearout_Indicator of WD's
@@ -189,7 +190,7 @@ def _told(answer: bytes) -> dict[str, Any] | None:
 
 
 def _health(told: dict[str, Any], status: int) -> SmartHealth:
-    nvme = _table(told, "nvme_smart_health_information_log")
+    nvme = _nvme_log(told)
     rows = _rows(_table(told, "ata_smart_attributes").get("table"))
     attributes = {
         row["id"]: _count(_table(row, "raw").get("value"))
@@ -223,9 +224,20 @@ def _health(told: dict[str, Any], status: int) -> SmartHealth:
     )
 
 
+def _nvme_log(told: dict[str, Any]) -> dict[str, Any]:
+    """NVMe's log of health; empty where it cannot be one, as of a controller that answers all ones.
+
+    The specification has six warnings, and spare space in percent.
+    """
+    log = _table(told, "nvme_smart_health_information_log")
+    bits, spare = _count(log.get("critical_warning")), _count(log.get("available_spare"))
+    sound = (bits or 0) <= sum(_WARNINGS) and (spare or 0) <= 100  # percent
+    return log if sound else {}
+
+
 def _passed(told: dict[str, Any], nvme: dict[str, Any], status: int) -> bool | None:
     """The verdict; heat, which NVMe counts in, passes and is told as a warning."""
-    warning = _count(nvme.get("critical_warning"))
+    warning = _critical(nvme)
     if warning is not None:
         return warning & ~_HEAT == 0
     passed = _table(told, "smart_status").get("passed")
@@ -234,8 +246,26 @@ def _passed(told: dict[str, Any], nvme: dict[str, Any], status: int) -> bool | N
     return False if status & _FAILING else None
 
 
+def _critical(nvme: dict[str, Any]) -> int | None:
+    """NVMe's critical warnings, without what is no more than wear.
+
+    Samsung's disks call themselves unreliable when their rated life is used up, though they have
+    lost nothing and all their spare space is left
+    (https://github.com/smartmontools/smartmontools/issues/537).
+    """
+    warning = _count(nvme.get("critical_warning"))
+    used, errors = _count(nvme.get("percentage_used")), _count(nvme.get("media_errors"))
+    spare, least = (
+        _count(nvme.get(name)) for name in ("available_spare", "available_spare_threshold")
+    )
+    if warning is None or used is None or spare is None or least is None:
+        return warning
+    only_worn = used >= _USED_UP and errors == 0 and spare > least
+    return warning & ~_UNRELIABLE if only_worn else warning
+
+
 def _warning(nvme: dict[str, Any]) -> str | None:
-    bits = _count(nvme.get("critical_warning")) or 0
+    bits = _critical(nvme) or 0
     return ", ".join(words for bit, words in _WARNINGS.items() if bits & bit) or None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from publisher.contract.metric import (
@@ -48,6 +48,9 @@ _SUPPLY_SECONDS = 10.0
 _NUT_SECONDS = 30.0
 _TROUBLED_NUT_SECONDS = 10.0
 _NO_NUT_SECONDS = 300.0
+# A battery that has to be replaced stays so; some UPSes say it for a minute, once or twice a day
+# (https://github.com/networkupstools/nut/issues/2347, 3623).
+_WANTING_SECONDS = 180.0
 _RESCAN_SECONDS = 300.0
 # What measures the processor where RAPL does not count it: driver and label.
 _CPU_METER = re.compile(
@@ -168,6 +171,7 @@ class Power(Subsystem):
         self._bmc_at: float | None = None
         self._upses: dict[str, SupplyReading] = {}
         self._upses_at = float("-inf")
+        self._wanting: dict[str, float] = {}
         self._distant: list[nut.Distant] = []
         for words in ups:
             try:
@@ -423,7 +427,12 @@ class Power(Subsystem):
     ) -> SupplyReading:
         meter = self._meters.of(identity)
         meter.integrate(_possible(ups_watts(variables), _UPS_WATTS), now)
-        return ups_reading(name, variables, meter)
+        reading = ups_reading(name, variables, meter)
+        if not reading.replace_battery:
+            self._wanting.pop(identity, None)
+            return reading
+        lasted = now - self._wanting.setdefault(identity, now)
+        return replace(reading, replace_battery=lasted >= _WANTING_SECONDS)
 
     def _save_meters(self, now: float) -> None:
         self._meters.save(now)

@@ -138,7 +138,7 @@ def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> Supply
         online=on_mains if on_mains or on_own else None,
         state=state,
         charge_percent=full,
-        low="LB" in status or "FSD" in status if status else None,
+        low="LB" in status or "FSD" in status or (on_own and _below(variables)) if status else None,
         reachable=bool(variables),
         replace_battery="RB" in status or "replace" in alarm if status else None,
         overloaded="OVER" in status if status else None,
@@ -149,6 +149,18 @@ def ups_reading(name: str, variables: Mapping[str, str], meter: Meter) -> Supply
         remaining_seconds=_number(variables, "battery.runtime"),
         energy_kilowatt_hours=meter.kilowatt_hours if meter.watts is not None else None,
     )
+
+
+def _below(variables: Mapping[str, str]) -> bool:
+    """Whether a battery has come to what is called low: some say no more than that.
+
+    https://github.com/networkupstools/nut/issues/2619
+    """
+    told = (
+        (_number(variables, name), _number(variables, f"{name}.low"))
+        for name in ("battery.charge", "battery.runtime")
+    )
+    return any(left is not None and low and 0 <= left <= low for left, low in told)
 
 
 def silent(known: SupplyReading) -> SupplyReading:

@@ -100,7 +100,6 @@ SIGNS = st.builds(
     Signs,
     oom_kills=st.one_of(st.none(), st.integers(0, 9)),
     upkeep=st.sampled_from([(), ("RAID check (md0)",)]),
-    raid_degraded=st.sampled_from([(), ("md0",)]),
     fans_stopped=st.sampled_from([{}, {"fan1 (nct6798)": False, "AIO_PUMP (nct6798)": True}]),
 )
 Scene = tuple[Balance, EvidenceReading, Signs, int]

@@ -54,7 +54,68 @@ def test_arrays() -> None:
         ("warning", "ZFS pool tank has met errors on its disks")
     ]
     assert _array(state="ok", errors=0) == []
-    assert _array(state="degraded") == []  # told by its own alert
+    assert _array(state="degraded") == [("critical", "ZFS pool tank lacks a disk")]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"state": "degraded", "devices_total": 2, "devices_working": 1, "devices_failing": 1},
+            [("warning", "has a disk with too many errors; the others still make up for it")],
+        ),
+        (
+            {"state": "degraded", "devices_total": 4, "devices_working": 2, "devices_failing": 1},
+            [("critical", "lacks a disk")],
+        ),
+        (
+            {"state": "failing", "devices_total": 1, "devices_working": 0, "devices_failing": 1},
+            [
+                (
+                    "critical",
+                    "has a disk with errors and no other to make up for it: save what you can",
+                )
+            ],
+        ),
+        (
+            {"state": "ok", "spares_lost": 1},
+            [
+                (
+                    "warning",
+                    "has a disk less to stand in for another: one has failed or is gone",
+                )
+            ],
+        ),
+        (
+            {"state": "ok", "devices_total": 2, "devices_working": 2, "caches_lost": 1},
+            [("info", "lost a cache device: it is slower, and nothing is lost")],
+        ),
+        (
+            {"state": "degraded", "devices_total": 2, "devices_working": 2, "logs_lost": 1},
+            [("warning", "lacks a log device: a crash may cost it its newest writes")],
+        ),
+        (
+            {"state": "degraded", "devices_total": 2, "devices_working": 2, "specials_lost": 1},
+            [
+                (
+                    "critical",
+                    "lacks a device for its metadata: all is lost with the last copy of that",
+                )
+            ],
+        ),
+        (
+            {"state": "degraded", "devices_total": 2, "devices_working": 1, "logs_lost": 1},
+            [
+                ("critical", "lacks a disk"),
+                ("warning", "lacks a log device: a crash may cost it its newest writes"),
+            ],
+        ),
+    ],
+)
+def test_what_an_array_lacks_is_called_what_it_is(
+    values: dict[str, object], told: list[tuple[str, str]]
+) -> None:
+    assert _array(**values) == [(grade, f"ZFS pool tank {words}") for grade, words in told]
 
 
 def test_a_name_that_tries_to_look_like_something_else_is_told_as_it_is() -> None:

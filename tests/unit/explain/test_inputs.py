@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 from publisher.contract.metric import Reading, fields_of
 from publisher.contract.readings import EvidenceReading
@@ -92,8 +93,38 @@ def test_signs_tell_of_full_disks_and_of_what_arrays_do_to_themselves() -> None:
     assert found.filesystem_trouble == {
         "/nas": Trouble.SILENT, "/var": Trouble.READ_ONLY, "/gone": Trouble.FAILING,
     }  # fmt: skip
-    assert found.raid_degraded == ("md0",)
+    assert [fault.words for fault in found.faults] == ["RAID array md0 lacks a disk"]
     assert found.upkeep == ("RAID rebuild (md0)", r"ZFS scrub (ta\nnk)")
+
+
+def _dataset(source: str, used: int, left: int, **more: Any) -> FilesystemReading:
+    return FilesystemReading(
+        label=f"/{source}", type="zfs", source=source, used_bytes=used << 30,
+        available_bytes=left << 30, used_percent=100 * used / (used + left), **more,
+    )  # fmt: skip
+
+
+def _space(*datasets: FilesystemReading) -> dict[str, int]:
+    disk = DiskReading(filesystems={each.source or "": each for each in datasets})
+    found = signs({"disk": disk}).disk_used_percent
+    return {name: round(percent) for name, percent in found.items()}
+
+
+def test_a_full_pool_is_told_once_however_many_datasets_it_has() -> None:
+    assert _space(
+        _dataset("tank", 990, 10),
+        *(_dataset(f"tank/d{number}", 9, 10) for number in range(110)),
+        _dataset("tank/quota", 4, 1),
+        _dataset("backup", 1, 10),
+    ) == {"/tank": 99, "/tank/quota": 80, "/backup": 9}
+
+
+def test_datasets_whose_pool_is_not_mounted_are_full_together() -> None:
+    assert _space(
+        _dataset("rpool/ROOT/pve-1", 30, 10),
+        _dataset("rpool/data", 50, 10),
+        _dataset("rpool/data/disk", 40, 10),
+    ) == {"/rpool/data": 89}
 
 
 def test_signs_tell_of_fans_that_stand_still() -> None:

@@ -46,6 +46,17 @@ def test_a_frozen_or_foreign_number_is_not_gone_by(root: Path, loadavg: str) -> 
     assert _told(root, loadavg) == Trust(last=False, forks=True)
 
 
+@pytest.mark.parametrize("ahead", [1, 2, 3, 40])
+def test_a_frozen_number_that_we_are_about_to_get_is_not_gone_by(root: Path, ahead: int) -> None:
+    """As in a young container, where the numbers are small and those of long ago near."""
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+    assert thread.native_id is not None
+
+    assert not _told(root, f"0.10 0.20 0.30 1/80 {thread.native_id + ahead}\n").last
+
+
 def test_a_count_of_forks_that_stands_still_is_not_gone_by(root: Path) -> None:
     (root / "proc/stat").unlink()
     (root / "proc/stat").write_text("cpu  0 0 0 0\nprocesses 0\n")  # gVisor

@@ -47,39 +47,39 @@ def machine(tmp_path: Path) -> Machine:
 
 def test_a_core_that_comes_is_not_taken_for_another(machine: Machine) -> None:
     machine.stat(cpu0=(0, 0), cpu2=(0, 0))
-    machine.read()
+    machine.read(after=1.0)
     machine.stat(cpu0=(0, 100), cpu1=(50, 50), cpu2=(100, 100))
 
-    assert machine.read().per_core_percent is None
+    assert machine.read(after=1.0).per_core_percent is None
 
     machine.stat(cpu0=(0, 200), cpu1=(150, 50), cpu2=(150, 150))
-    assert machine.read().per_core_percent == [0, 100, 50]
+    assert machine.read(after=1.0).per_core_percent == [0, 100, 50]
 
 
 def test_a_core_whose_times_stand_still_sleeps(machine: Machine) -> None:
     machine.stat(cpu0=(0, 0), cpu1=(7, 7), cpu2=(0, 0))
-    machine.read()
+    machine.read(after=1.0)
     machine.stat(cpu0=(100, 0), cpu1=(7, 7), cpu2=(50, 50))
 
-    assert machine.read().per_core_percent == [100, 0, 50]
+    assert machine.read(after=1.0).per_core_percent == [100, 0, 50]
 
 
 def test_a_core_that_is_switched_off_and_on_again(machine: Machine) -> None:
     for number in range(3):
         machine.core(number, str(number))
     machine.stat(cpu0=(0, 0), cpu1=(0, 0), cpu2=(0, 0))
-    assert machine.read().physical_cores == 3
+    assert machine.read(after=1.0).physical_cores == 3
 
     (machine.root / "sys/devices/system/cpu/cpu1/topology/thread_siblings_list").unlink()
     machine.stat(cpu0=(100, 0), cpu2=(100, 0))
-    reading = machine.read()
+    reading = machine.read(after=1.0)
     assert (reading.physical_cores, reading.logical_cores) == (3, 2)
     assert reading.per_core_percent == [100, 100]
 
     machine.core(1, "1")
     machine.core(3, "3")  # a virtual machine gets one more
     machine.stat(cpu0=(200, 0), cpu1=(0, 9), cpu2=(200, 0), cpu3=(0, 9))
-    reading = machine.read()
+    reading = machine.read(after=1.0)
     assert (reading.physical_cores, reading.logical_cores) == (4, 4)
 
 
@@ -130,3 +130,24 @@ def test_a_line_of_pressure_needs_no_other(
     machine.put("proc/pressure/cpu", content)
 
     assert machine.read().pressure_some_percent == some
+
+
+@pytest.mark.parametrize("idle", [8317131874320235395, 89_000])
+def test_idle_time_that_stands_still_or_sinks_is_reckoned(machine: Machine, idle: int) -> None:
+    """As lxcfs tells it in some containers: they looked busy all the time."""
+    machine.stat(cpu0=(1000, max(idle, 90_000)), cpu1=(1000, 500))
+    machine.read()
+    machine.stat(cpu0=(1020, idle), cpu1=(1000, 700))
+    reading = machine.read()
+
+    assert reading.per_core_percent == pytest.approx([10.0, 0.0])
+    machine.stat(cpu0=(1220, idle), cpu1=(1200, 700))
+    reading = machine.read()
+    assert (reading.usage_percent, reading.per_core_percent) == (100.0, [100.0, 100.0])
+
+
+def test_a_container_of_one_core_whose_idle_time_sinks_is_not_busy(machine: Machine) -> None:
+    machine.stat(cpu0=(1000, 90_000))
+    machine.read()
+    machine.stat(cpu0=(1010, 89_000))
+    assert machine.read().usage_percent == pytest.approx(5.0)

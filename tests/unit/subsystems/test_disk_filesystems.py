@@ -14,7 +14,8 @@ from publisher.sources import Sources, mounts
 from publisher.sources.files import KernelFiles
 from publisher.sources.recording import Captured
 from publisher.subsystems.disk.disk import Disk
-from publisher.subsystems.disk.filesystems import Figures, FilesystemReading
+from publisher.subsystems.disk.figures import Figures
+from publisher.subsystems.disk.filesystems import FilesystemReading
 
 _ROOT = "27 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw"
 
@@ -282,6 +283,12 @@ done
         "/tank/locked": None,
     }  # fmt: skip
     assert sorted(log.read_text().split()) == ["1", "4"]
+    # What lies in a dataset below it is in its own use, as `zfs list` has it.
+    found = {item.label: item for item in disk.read().filesystems.values()}
+    tank, below = found["/tank"], found["/tank/b c"]
+    assert (tank.used_bytes, below.used_bytes) == (2 * 50 * 4096, 50 * 4096)
+    assert (tank.total_bytes, tank.available_bytes) == (3 * 50 * 4096, 50 * 4096)
+    assert (round(tank.used_percent or 0), tank.inodes_used_percent) == (67, None)
     disk.close()
 
 

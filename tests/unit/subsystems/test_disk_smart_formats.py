@@ -116,6 +116,40 @@ def test_heat_is_no_failure() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "passed"),
+    [
+        ({}, True),  # of https://github.com/smartmontools/smartmontools/issues/537
+        ({"percentage_used": 99}, False),
+        ({"media_errors": 1}, False),
+        ({"media_errors": None}, False),
+        ({"available_spare": 10}, False),
+        ({"critical_warning": 0x0C}, False),
+    ],
+)
+def test_a_disk_whose_rated_life_is_used_up_is_worn_and_does_not_fail(
+    values: dict[str, int | None], passed: bool
+) -> None:
+    told = {
+        "critical_warning": 4, "percentage_used": 100, "media_errors": 0,
+        "available_spare": 100, "available_spare_threshold": 10,
+    }  # fmt: skip
+    health = _diagnosis(
+        8, smart_status={"passed": False}, nvme_smart_health_information_log={**told, **values}
+    )
+    assert health
+    assert (health.passed, health.warning is None) == (passed, passed)
+
+
+@pytest.mark.parametrize("values", [{"critical_warning": 0xFF}, {"available_spare": 255}])
+def test_a_log_that_cannot_be_one_says_nothing(values: dict[str, int]) -> None:
+    """As a controller answers that has gone (https://github.com/linux-nvme/nvme-cli/issues/1729)."""
+    log = {"critical_warning": 0, "available_spare": 100, "percentage_used": 255, **values}
+    health = _diagnosis(nvme_smart_health_information_log=log)
+    assert health
+    assert (health.passed, health.warning, health.life_used_percent) == (None, None, None)
+
+
 def test_a_verdict_that_only_the_exit_status_tells() -> None:
     health = _diagnosis(8)
 

@@ -54,6 +54,7 @@ def test_the_pools_of_others(case: dict[str, Any]) -> None:
     found = read(case["text"].lstrip("\n").encode())
 
     assert {name: _seen(pool) for name, pool in found.items()} == case["pools"]
+    assert {name: pool.lost for name, pool in found.items() if pool.lost} == case.get("lost", {})
     assert case["source"]
 
 
@@ -149,6 +150,14 @@ def nas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nas:
     return Nas(tmp_path)
 
 
+def _tell(nas: Nas, name: str, refused: str) -> None:
+    """Has ``zpool`` say the words of a case, and refuse options that match."""
+    (case,) = [case for case in _CASES if case["name"] == name]
+    told = nas.root / "words"
+    told.write_text(case["text"].lstrip("\n"))
+    nas.program("zpool", f"case \"$*\" in {refused}) exit 2 ;; esac\ncat '{told}'")
+
+
 def test_a_pool_whose_disks_rest_is_not_asked_after_while_others_work(nas: Nas) -> None:
     nas.sample(after=_HOURS)
     nas.forget()
@@ -213,18 +222,65 @@ def test_where_nobody_tells_whose_a_disk_is_all_that_spin_must_work(nas: Nas) ->
 
 
 def test_a_zpool_without_json_is_asked_in_words(nas: Nas) -> None:
-    (case,) = [case for case in _CASES if case["name"] == "two-pools-resilver-spares-cache"]
-    told = nas.root / "words"
-    told.write_text(case["text"].lstrip("\n"))
-    nas.program("zpool", f"[ \"$2\" = -j ] && exit 2\ncat '{told}'")
+    _tell(nas, "two-pools-resilver-spares-cache", "*-j*")
     busy = ("sdb", "sdc", "sdd")
     nas.wait_for(lambda: nas.sample(*busy, after=20)["zfs-tank"].errors, *busy)
 
     tank = nas.sample(*busy)["zfs-tank"]
 
     assert (tank.activity, tank.progress_percent, tank.errors) == ("recovery", 25, 4)
-    assert (tank.devices_total, tank.devices_working) == (6, 5)
+    assert (tank.devices_total, tank.devices_working) == (4, 3)
     assert nas.disk.health["disk.zfs_scrub"] is None
+
+
+def test_a_zpool_of_long_ago_is_asked_without_options(nas: Nas) -> None:
+    _tell(nas, "special-devices-with-errors", "*-*")
+    nas.pool("storage", "ONLINE", "sdb", "sdc")
+    busy = ("sdb", "sdc", "sdd")
+    nas.wait_for(lambda: nas.sample(*busy, after=20)["zfs-storage"].devices_total, *busy)
+
+    storage = nas.sample(*busy)["zfs-storage"]
+
+    assert (storage.state, storage.caches_lost, storage.specials_lost) == ("ok", 1, 0)
+    assert (storage.errors, storage.spares_lost, storage.logs_lost) == (5, None, None)
+
+
+def test_a_pool_that_calls_itself_online_with_a_failed_disk_is_degraded(nas: Nas) -> None:
+    _tell(nas, "scrub-of-2.1", "*-j*")
+    nas.pool("rpool", "ONLINE", "sdb", "sdc")
+    busy = ("sdb", "sdc", "sdd")
+    nas.wait_for(lambda: nas.sample(*busy, after=20)["zfs-rpool"].devices_total, *busy)
+
+    assert nas.sample(*busy)["zfs-rpool"].state == "degraded"
+
+
+def test_what_a_pool_lacks_is_asked_as_soon_as_it_lacks_something(nas: Nas) -> None:
+    nas.sample("sdb", "sdc", "sdd", after=120)
+    nas.questions("zpool")
+    nas.sample("sdb", "sdc", "sdd", after=10)  # the answer is taken
+    nas.forget()
+    nas.sample("sdb", "sdc", "sdd", after=10)
+    assert nas.questions("zpool") == []
+
+    nas.pool("tank", "DEGRADED")
+    nas.sample("sdb", "sdc", "sdd", after=10)
+
+    assert len(nas.questions("zpool")) == 1
+
+
+def test_a_pool_of_one_disk_with_too_many_errors_has_nothing_to_make_up_for_it(nas: Nas) -> None:
+    nas.program(
+        "zpool",
+        """[ "$2" = -j ] && exit 2
+printf '  pool: backup\n\tNAME STATE READ WRITE CKSUM\n\t  /dev/sdd1  DEGRADED  0 0 9\n'""",
+    )
+    nas.pool("backup", "DEGRADED")
+    busy = ("sdb", "sdc", "sdd")
+    nas.wait_for(lambda: nas.sample(*busy, after=20)["zfs-backup"].devices_total, *busy)
+
+    backup = nas.sample(*busy)["zfs-backup"]
+
+    assert (backup.state, backup.devices_working, backup.devices_failing) == ("failing", 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,20 @@ def test_a_ups_that_says_only_by_its_alarm_what_it_needs() -> None:
     assert _ups("ALARM OL", **{"ups.alarm": "Replace battery!"}).replace_battery is True
 
 
+@pytest.mark.parametrize(
+    ("status", "left", "low"),
+    [
+        ("ALARM OB DISCHRG", {"battery.charge": "9", "battery.charge.low": "10"}, True),
+        ("OB DISCHRG", {"battery.runtime": "60", "battery.runtime.low": "300"}, True),
+        ("OB DISCHRG", {"battery.charge": "80", "battery.charge.low": "10"}, False),
+        ("OB DISCHRG", {"battery.charge": "80", "battery.charge.low": "0"}, False),
+        ("OL CHRG", {"battery.charge": "9", "battery.charge.low": "10"}, False),
+    ],
+)
+def test_a_battery_below_its_own_limit_is_low(status: str, left: dict[str, str], low: bool) -> None:
+    assert _ups(status, **left).low is low
+
+
 def test_a_ups_whose_driver_is_gone_does_not_answer() -> None:
     reading = ups_reading("rack", {}, Meter())
 
@@ -342,6 +356,20 @@ def test_a_ups_of_another_machine_is_missed_when_its_server_goes(machine: Machin
     assert outage.online is False
     assert (after.online, after.reachable, after.label) == (None, False, "rack")
     assert "no server listens" in str(power.health["power.nut_127.0.0.1"])
+
+
+def test_a_wish_for_a_new_battery_that_comes_and_goes_is_none(machine: Machine) -> None:
+    server = Nut()
+    address = ("127.0.0.1", server.port)
+    files = KernelFiles(machine.root)
+    power = Power(Sources(files=files, monotonic=lambda: machine.now, nut=address))
+    wishes = []
+    for status in ("OL", "OL RB", "OL RB", "OL", *["OL RB"] * 7, "OL"):
+        server.status = status
+        wishes.append(_supplies(power, machine)["nut/rack"].replace_battery)
+    server.stop()
+
+    assert wishes == [False] * 10 + [True, False]
 
 
 def test_a_ups_that_never_answered_is_missed_when_it_was_named(machine: Machine) -> None:

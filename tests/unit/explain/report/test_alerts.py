@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from unit.explain.stage import MakeAccount, Stage
 
@@ -9,6 +11,7 @@ from publisher.explain.explain_settings import ExplainSettings
 from publisher.explain.inputs import Signs, Trouble, signs
 from publisher.subsystems.disk.array_reading import ArrayReading
 from publisher.subsystems.disk.disk import DiskReading
+from publisher.subsystems.disk.md import mdstat
 from publisher.subsystems.power.power import PowerReading
 from publisher.subsystems.power.supply import SupplyReading
 
@@ -114,9 +117,7 @@ def test_a_disk_that_fills_up_is_told_twice_and_wavers_once(stage: Stage) -> Non
 
 
 def test_disks_and_arrays_are_told_one_by_one(stage: Stage) -> None:
-    signs = Signs(
-        disk_used_percent={"/": 97.0, "/srv": 99.6, "/home": 60.0}, raid_degraded=("md0",)
-    )
+    signs = replace(arrays("degraded"), disk_used_percent={"/": 97.0, "/srv": 99.6, "/home": 60.0})
     stage.play(lasting=60, signs=signs)
     assert told(stage) == [("alert_raised", "disk_full")] * 2 + [("alert_raised", "raid_degraded")]
     assert {(event.severity, event.message) for event in stage.events} == {
@@ -231,6 +232,48 @@ def test_one_flicker_of_an_array_is_no_alert(stage: Stage) -> None:
         stage.play(lasting=10, signs=arrays(state))
         stage.play(lasting=60, signs=arrays("ok"))
     assert told_of(stage) == []
+
+
+def crashing(text: str) -> Signs:
+    content = f"Personalities : [raid1]\nmd2 : active raid1 {text}\n"
+    return signs({"disk": DiskReading(arrays=dict(mdstat(content.encode())))})
+
+
+_UE = "sda5[0] sdb5[1](E)\n      976 blocks super 1.2 [2/2] [UE]"
+_E = "sdb5[1](E)\n      976 blocks super 1.2 [2/1] [_E]"
+_NONE = "sda5[0](F) sdb5[1](F)\n      976 blocks super 1.2 [2/0] [__]"
+_WHOLE = "sda5[0] sdb5[1]\n      976 blocks super 1.2 [2/2] [UU]"
+_COVERED = "RAID array md2 has a disk with too many errors; the others still make up for it"
+_CRASHED = "RAID array md2 has a disk with errors and no other to make up for it: save what you can"
+
+
+def test_a_disk_of_a_synology_that_meets_errors_gets_worse_and_is_mended(stage: Stage) -> None:
+    gone = "RAID array md2 has failed: too many of its disks are gone or do not answer"
+    stage.play(lasting=120, signs=crashing(_UE))
+    stage.play(lasting=120, signs=crashing(_E))
+    stage.play(lasting=600, signs=crashing(_NONE))
+    assert told_of(stage) == [
+        ("alert_raised", _COVERED),
+        ("alert_raised", _CRASHED),
+        ("alert_raised", gone),
+    ]
+    assert [event.severity for event in stage.events] == ["warning", "critical", "critical"]
+    stage.play(lasting=600, signs=crashing(_WHOLE))
+    assert {event for event, _ in told_of(stage)[3:]} == {"alert_cleared"}
+    assert len(told_of(stage)) == 6
+
+
+def test_a_failed_spare_is_told_and_is_over_when_it_was_taken_out(stage: Stage) -> None:
+    failed = "sdc5[2](F) sda5[0] sdb5[1]\n      976 blocks super 1.2 [2/2] [UU]"
+    for _ in range(5):  # one flicker is none
+        stage.play(lasting=10, signs=crashing(failed))
+        stage.play(lasting=90, signs=crashing(_WHOLE))
+    assert told_of(stage) == []
+    stage.play(lasting=300, signs=crashing(failed))
+    stage.play(lasting=300, signs=crashing(_WHOLE))
+    words = "RAID array md2 has a disk less to stand in for another: one has failed or is gone"
+    assert told_of(stage) == [("alert_raised", words), ("alert_cleared", f"Over: {words}")]
+    assert stage.events[0].severity == "warning"
 
 
 def ups(*, online: bool | None = None, low: bool | None = None, reachable: bool = True) -> Signs:
