@@ -28,6 +28,7 @@ from publisher.explain.naming.place_names import (
     image_names,
     is_invented,
     is_number,
+    owner_of,
     parts_of,
     product_of,
     service_of,
@@ -62,6 +63,8 @@ _PARTS: Final = (
     "controller",
 )
 """Words for a part of a product, and not for what is done to it."""
+_MAKER: Final = re.compile(r"-?(?:app|hq|io|org|team|project|dev|labs|inc|com)$")
+"""What the makers of a product add to its name."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 
@@ -109,7 +112,23 @@ def _by_image(book: RuleBook, clues: Clues, image: str) -> Classification | None
         rule = book.find("image", name)
         if rule is not None and rule.category != MINING:
             return said(rule, KNOWN, "container", f"container image {name!r}")
-    return _by_part(book, clues, last, "container", f"container image {last!r}")
+    return _by_program(book, image, last) or _by_part(
+        book, clues, last, "container", f"container image {last!r}"
+    )
+
+
+def _by_program(book: RuleBook, image: str, name: str) -> Classification | None:
+    """An image that is called after a program, or whose maker is."""
+    reason = f"container image {name!r}"
+    rule = _answering(book.find_exact("program", name)) if len(name) >= _SHORTEST_WHOLE else None
+    if rule is not None and name not in NEUTRAL:
+        return said(rule, ALIKE if rule.category in _SERVED else INSIDE, "container", reason)
+    for owner in dict.fromkeys((owner := owner_of(image), _MAKER.sub("", owner))):
+        if len(owner) >= _SHORTEST:
+            rule = _answering(book.find_exact("image", owner)) or _serving(book, owner)
+            if rule is not None:
+                return said(rule, INSIDE, "container", f"container image {owner}/{name}")
+    return None
 
 
 def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
