@@ -183,15 +183,21 @@ def service_of(container: str) -> str:
 
 
 def container_names(container: str) -> Iterator[str]:
-    """What a container's name says whole: itself, and without what its orchestrator adds."""
+    """What a container's name says whole: itself, and without what its orchestrator adds.
+
+    ``cnpg-controller-manager/manager`` is the container ``manager`` of a pod.
+    """
     if not container:
         return
     yield container
-    service = service_of(container)
-    yield service
-    plain = _COMPOSE.sub("", service)
-    if plain != service:
-        yield plain
+    # Of a pod's container its own name, unless that says nothing, and then the pod's.
+    pod, _, own = container.rpartition("/")
+    parts = (own, pod) if not _PARTS.issuperset(re.split(r"[-_.]", own)) else (pod, own)
+    for name in filter(None, parts):
+        service = service_of(name)
+        for form in dict.fromkeys((service, _COMPOSE.sub("", service))):
+            if form != container:
+                yield form
 
 
 def is_invented(container: str) -> bool:

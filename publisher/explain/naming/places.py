@@ -67,6 +67,8 @@ _MAKER: Final = re.compile(r"-?(?:app|hq|io|org|team|project|dev|labs|inc|com)$"
 """What the makers of a product add to its name."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
+_TELLING: Final = 8
+"""Letters that a container's name needs to mean a program of whatever kind: ``descheduler``."""
 
 
 def by_container(book: RuleBook, clues: Clues) -> Classification | None:
@@ -82,11 +84,17 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
     reason = f"container name {container!r}"
     if found := _by_deed(book, container):
         return found
-    for name in container_names(container):
-        rule = _answering(book.find("image", name)) or _serving(book, name)
+    names = list(container_names(container))
+    for name in names:
+        rule = _housing(book.find_exact("image", name)) or _serving(book, name)
         if rule is not None:
             return said(rule, ALIKE, "container", reason)
-    for name in container_names(container):
+    for name in names:
+        if rule := _housing(book.find("image", name)):
+            return said(rule, ALIKE, "container", reason)
+        if len(name) >= _TELLING and (rule := _answering(book.find_exact("program", name))):
+            return said(rule, INSIDE, "container", reason)
+    for name in names:
         if found := _by_part(book, clues, name, "container", reason):
             return found
     return None
@@ -106,14 +114,14 @@ def _by_deed(book: RuleBook, container: str) -> Classification | None:
 
 
 def _by_image(book: RuleBook, clues: Clues, image: str) -> Classification | None:
-    last = ""
-    for name in image_names(image):
-        last = name
-        rule = book.find("image", name)
-        if rule is not None and rule.category != MINING:
-            return said(rule, KNOWN, "container", f"container image {name!r}")
-    return _by_program(book, image, last) or _by_part(
-        book, clues, last, "container", f"container image {last!r}"
+    names = list(image_names(image))
+    for find in (book.find_exact, book.find):  # no pattern goes before a name in full
+        for name in names:
+            rule = find("image", name)
+            if rule is not None and rule.category != MINING:
+                return said(rule, KNOWN, "container", f"container image {name!r}")
+    return _by_program(book, image, names[-1]) or _by_part(
+        book, clues, names[-1], "container", f"container image {names[-1]!r}"
     )
 
 
@@ -190,6 +198,13 @@ def _fitting(book: RuleBook, clues: Clues, rule: Rule | None, name: str) -> Rule
 def _answering(rule: Rule | None) -> Rule | None:
     """A rule of a program that answers for itself, and is no miner: those were looked for."""
     return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+
+
+def _housing(rule: Rule | None) -> Rule | None:
+    """A rule that may answer for a container of its name: a part of Kubernetes does, too."""
+    if rule is not None and (rule.role, rule.category) == ("host", "virtualization"):
+        return rule
+    return _answering(rule)
 
 
 def _serving(book: RuleBook, name: str) -> Rule | None:
