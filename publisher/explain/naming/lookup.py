@@ -19,7 +19,13 @@ _MACHINE = re.compile(
 )
 """What a release says of the machine that it is built for, as in ``frob-1.2.linux-amd64``."""
 
-_HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
+_TOOLS_FOLDERS: Final = """
+    local cargo rustup nvm pyenv rbenv nodenv asdf sdkman volta bun deno fnm vscode vscode-server
+    cursor-server venv virtualenvs env bin conda miniconda3 anaconda3 mamba pixi linuxbrew npm
+    npm-global npm-packages nix-profile dotnet steam jbr dapr foundry ghcup juliaup opam
+"""
+_HIDDEN = re.compile(rf"/\.(?!(?:{'|'.join(_TOOLS_FOLDERS.split())})/)")
+"""A hidden folder, but for those in which people's tools install programs."""
 _DATA: Final = re.compile(
     r"/(?:var/lib|data|srv)/(?:postgres\w*|pgsql|mysql|mariadb|redis|mongo\w*|elasticsearch)/"
     r"|/var/www/.*/uploads?/|/data/db/"
