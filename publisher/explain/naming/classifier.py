@@ -46,7 +46,13 @@ from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.place_names import application_of, without_type
-from publisher.explain.naming.places import by_beginning, by_container, by_unit, own_name
+from publisher.explain.naming.places import (
+    RUNNING,
+    by_beginning,
+    by_container,
+    by_unit,
+    own_name,
+)
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
@@ -297,6 +303,11 @@ class _Search:
             if found is None:
                 continue
             rule, confidence = found
+            if self._named and rule.name in RUNNING:
+                # What npm runs in a unit is the unit's, and may be known by that name to others.
+                confidence = min(confidence, INSIDE)
+                if listed := by_packages(self.book, self.group, self.clues):
+                    return listed
             if rule.role == "host":
                 return self._hosted(rule, name, confidence)
             if rule.role == "interpreter":

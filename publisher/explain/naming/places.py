@@ -48,6 +48,12 @@ _TOOLS: Final = ("development", "shell")
 """Kinds of program that are no services: a unit of that name is something else."""
 _CARRYING: Final = ("celery", "python-web")
 """Rules of programs that carry the work of the product that they are a part of."""
+_RUNNING_RULES: Final = """
+    npm node-build ruby-build php-build python-build python-projects make cargo go-build erlang
+    maven gradle ruby-web python-web job-queues celery pm2 docker podman containerd
+"""
+RUNNING: Final = frozenset(_RUNNING_RULES.split())
+"""Rules of programs by which a unit runs what it is called after: ``npm start``."""
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DEEDS: Final = ("backup", "backups", "dump")
 """What is done to a product by programs of another kind, in a container of its own."""
@@ -191,8 +197,8 @@ def _fitting(book: RuleBook, clues: Clues, rule: Rule | None, name: str) -> Rule
     )
     whole = name == without_type(clues.unit.lower())
     runs = at_work or program_rule(book, clues.executable)
-    script = whole and (runs is None or runs.role == "interpreter")
-    return rule if called or script else None
+    runner = runs is None or runs.role == "interpreter" or runs.name in RUNNING
+    return rule if called or (whole and runner) else None
 
 
 def _answering(rule: Rule | None) -> Rule | None:
