@@ -70,7 +70,7 @@ _BUILT_FOR: Final = re.compile(
 _PARTS_WORDS: Final = """
     ui gui admin dashboard console client cli agent connector collector controller manager
     operator gateway proxy relay panel portal site engine platform hub router runtime runner
-    management signal ws all
+    management signal ws all edition legacy
 """
 _PARTS: Final = NEUTRAL | frozenset(_PARTS_WORDS.split())
 """What the parts of many products are called."""

@@ -231,6 +231,8 @@ def _by_part(
     first: Rule | None = None
     for part in parts_of(name):
         rule = _part_rule(book, clues, part)
+        if rule is None and by == "container" and len(part) >= _TELLING:
+            rule = _answering(book.find_exact("program", part))
         if rule is None:
             continue
         if at_work is not None and rule.name == at_work.name:
