@@ -50,13 +50,14 @@ from publisher.explain.naming.places import (
     RUNNING,
     by_beginning,
     by_container,
+    by_name_of_folder,
     by_unit,
     own_name,
 )
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
-from publisher.ledger.naming.generic import is_generic
+from publisher.ledger.naming.generic import folder_of, is_generic
 from publisher.ledger.naming.programs import shipped
 
 __all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
@@ -71,6 +72,8 @@ _INSTALLED = frozenset(
     {"system", "virtualization", "remote_access", "desktop", "web", "database", "monitoring"}
 )
 """Kinds of program that are installed, and that whoever hides in ``/tmp`` likes to be taken for."""
+_FOLDERS = ("/opt/", "/srv/", "/var/www/", "/usr/share/", "/usr/lib/", "/usr/local/", "/app/")
+"""Where products lie in folders called after them."""
 _RUNNERS = frozenset(
     {"uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "npx", "bunx"}
 )
@@ -179,7 +182,11 @@ class _Search:
 
     def _nobody(self, reason: str) -> Classification:
         """What no rule knows, by its plain name; a public list may know what it is for."""
-        listed = by_packages(self.book, self.group, self.clues) or self._loose_words()
+        listed = (
+            self._folder()
+            or by_packages(self.book, self.group, self.clues)
+            or self._loose_words()
+        )
         if listed is not None:
             return listed
         name = own_name(self.group, self.clues)
@@ -257,7 +264,7 @@ class _Search:
         if works is not None and works[0].category in _TELLING:
             return None
         generic = is_generic(base(self.clues.script))
-        return (self._words() if generic else None) or found
+        return (self._words() if generic else None) or self._folder() or found
 
     def _worker(self) -> Classification | None:
         """The script of the worker, where the job itself is nothing that a rule knows."""
@@ -266,6 +273,10 @@ class _Search:
     def _by_script(self, script: str, sure: float, alike: float) -> Classification | None:
         if not script:
             return None
+        if folder := base(script.rpartition("/")[0]):
+            rule = self.book.find("script", folder) or self.book.find_exact("program", folder)
+            if rule is not None and rule.role == "program" and not is_weak(rule):
+                return said(rule, alike, "script", f"script {script!r}")
         for name in script_names(script):
             rule = self.book.find("script", name)
             if rule is not None and rule.role == "host" and self._works_below:
@@ -275,7 +286,8 @@ class _Search:
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
         for name in filter(None, (script.rpartition("/")[0], base(script))):
             rule = self.book.find_exact("program", name)
-            if rule is not None and rule.role == "program" and not is_weak(rule):
+            tool = rule is not None and rule.role == "tool" and "." not in name
+            if rule is not None and (rule.role == "program" or tool) and not is_weak(rule):
                 return said(rule, alike, "script", f"script {script!r}")
         return None
 
@@ -393,6 +405,17 @@ class _Search:
         if rule is None:
             return self._script_path()
         return self._in_place_of(said(rule, ALIKE, "path", f"executable {path!r}"))
+
+    def _folder(self) -> Classification | None:
+        """By the product in whose folder it lies: ``/opt/kometa/modules/overlays.py``."""
+        path = self.clues.script_path if self.clues.script else self.clues.executable
+        if self._named or hides(path) or not path.startswith(_FOLDERS):
+            return None
+        folder = folder_of(path).lower()
+        rule = by_name_of_folder(self.book, folder)
+        if rule is None or self._lookup(base(path.lower())) is not None:
+            return None
+        return said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
 
     def _in_place_of(self, found: Classification) -> Classification:
         """What a word says of something in a system's folder: its backup, its index."""

@@ -18,7 +18,7 @@ from publisher.explain.naming.classification import (
     Classification,
     said,
 )
-from publisher.explain.naming.lookup import program_rule
+from publisher.explain.naming.lookup import program_rule, versionless
 from publisher.explain.naming.place_names import (
     DOINGS,
     NEUTRAL,
@@ -302,6 +302,16 @@ def _begun(book: RuleBook, words: list[str]) -> Rule | None:
         rule = _answering(book.find_exact("image", name)) or _serving(book, name)
         if rule is not None:
             return rule
+    return None
+
+
+def by_name_of_folder(book: RuleBook, folder: str) -> Rule | None:
+    """The rule of a product that a folder is called after."""
+    for name in dict.fromkeys((folder, versionless(folder))):
+        if len(name) >= _SHORTEST and name not in NEUTRAL:
+            rule = _answering(book.find_exact("image", name)) or _serving(book, name)
+            if rule is not None:
+                return rule
     return None
 
 

@@ -302,6 +302,10 @@ class Namer:
 
     def _of_script(self, program: str, script: str, flag: str, rest: list[str]) -> Name:
         name = base(script)
+        if flag == "class" and "/" in script:
+            product = clean(script.partition("/")[0])
+            command = f"{program} {clean(name)}"
+            return Name(program, f"{product}/{name}", command, product, interpreter=program)
         if flag == "class":
             return _scripted(program, name.partition("$")[0], label=plain_class(name))
         if flag in ("-m", "-jar"):
