@@ -36,6 +36,7 @@ from publisher.explain.naming.lookup import (
     hides,
     is_script,
     passing,
+    plain_name,
     planted,
     program_rule,
     scrambled,
@@ -74,6 +75,12 @@ _INSTALLED = frozenset(
 """Kinds of program that are installed, and that whoever hides in ``/tmp`` likes to be taken for."""
 _FOLDERS = ("/opt/", "/srv/", "/var/www/", "/usr/share/", "/usr/lib/", "/usr/local/", "/app/")
 """Where products lie in folders called after them."""
+_FRAMEWORKS = frozenset(
+    {"python-web", "ruby-web", "php-artisan", "celery", "job-queues", "sidekiq"}
+)
+"""Rules of what carries a product: the folder that it lies in says more."""
+_TOLD = 5
+"""Letters that a name needs to be a product's, and not anybody's."""
 _RUNNERS = frozenset(
     {"uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "npx", "bunx"}
 )
@@ -184,6 +191,7 @@ class _Search:
         """What no rule knows, by its plain name; a public list may know what it is for."""
         listed = (
             self._folder()
+            or self._hosted_application()
             or by_packages(self.book, self.group, self.clues)
             or self._loose_words()
         )
@@ -257,7 +265,11 @@ class _Search:
 
     def _script(self) -> Classification | None:
         found = self._by_script(self.clues.script.lower(), KNOWN, ALIKE)
-        if found is None or found.confidence > GUESS:
+        if found is None:
+            return None
+        if found.rule in _FRAMEWORKS and (product := self._folder()):
+            return replace(product, confidence=INSIDE)
+        if found.confidence > GUESS:
             return found
         works = self._lookup(self.clues.program.lower())
         # ffmpeg below some server.js says more than the name of that, and so does its folder.
@@ -315,6 +327,8 @@ class _Search:
             if found is None:
                 continue
             rule, confidence = found
+            if rule.name in _FRAMEWORKS and (product := self._folder()):
+                return replace(product, confidence=INSIDE)
             if self._named and rule.name in RUNNING:
                 # What npm runs in a unit is the unit's, and may be known by that name to others.
                 confidence = min(confidence, INSIDE)
@@ -413,9 +427,27 @@ class _Search:
             return None
         folder = folder_of(path).lower()
         rule = by_name_of_folder(self.book, folder)
-        if rule is None or self._lookup(base(path.lower())) is not None:
+        known = self._lookup(base(path.lower()))
+        if rule is None or (known is not None and known[0].name not in _FRAMEWORKS):
             return None
         return said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
+
+    def _hosted_application(self) -> Classification | None:
+        """By the name that containers have for it: ``python -m bazarr``, ``frob-linux-amd64``."""
+        clues = self.clues
+        if self._named or hides(clues.executable) or passing(clues.script_path):
+            return None
+        script = clues.script or clues.worker_script
+        module = script if "/" in script else script.partition(".")[0]
+        names = (module, base(script).rpartition(".")[0]) if script else (clues.program,)
+        for name in names:
+            plain = plain_name(base(name.lower()))
+            if len(plain) < _TOLD or is_generic(plain):
+                continue
+            if (rule := by_name_of_folder(self.book, plain.replace("_", "-"))) is not None:
+                by = "script" if script else "program"
+                return said(rule, GUESS, by, f"{by} {name!r} is called like its container")
+        return None
 
     def _in_place_of(self, found: Classification) -> Classification:
         """What a word says of something in a system's folder: its backup, its index."""

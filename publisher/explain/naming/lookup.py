@@ -45,6 +45,11 @@ def versionless(name: str) -> str:
     return stripped if stripped != name and len(stripped) > 1 else ""
 
 
+def plain_name(name: str) -> str:
+    """``frob`` for ``frob-1.2.linux-amd64``: without version and machine."""
+    return versionless(name) or _MACHINE.sub("", name)
+
+
 def is_script(name: str) -> bool:
     """Whether a file is named as scripts are."""
     return _ENDING.search(name) is not None

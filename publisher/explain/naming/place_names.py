@@ -262,6 +262,13 @@ def parts_of(name: str) -> Iterator[str]:
                     break
 
 
+def ends_of(name: str) -> Iterator[str]:
+    """The last words of a longer name, the longest first, two at least: ``unifi-controller``."""
+    words = re.split(r"[-_.]", _COMPOSE.sub("", name))
+    for start in range(1, len(words) - 1):
+        yield "-".join(words[start:])
+
+
 def doing_in(name: str) -> str:
     """What a name says is done with something, as its last or first word; empty if nothing."""
     words = re.split(r"[-_.@]", name)

@@ -25,6 +25,7 @@ from publisher.explain.naming.place_names import (
     application_of,
     container_names,
     doing_in,
+    ends_of,
     image_names,
     is_invented,
     is_number,
@@ -71,6 +72,18 @@ _PARTS: Final = (
 """Words for a part of a product, and not for what is done to it."""
 _MAKER: Final = re.compile(r"-?(?:app|hq|io|org|team|project|dev|labs|inc|com)$")
 """What the makers of a product add to its name."""
+_ORDINARY_WORDS: Final = """
+    agora aide alloy anchor bees bind bird boundary bracket budge canvas capsule chroma clash
+    conduit cortex crate crater cron drone edge executor exposed fleet flame flood flower foreman
+    fulcrum galaxy gaps ghost glance harbor hatchet hive homer ignite imaginary infinity julia
+    karma kilo kind knot lounge lucky matchbox maybe motion nebula neo nomad october octave
+    outline pasta pause peanut pilot postal quake recipes registry revolt ripper rocker root
+    semaphore send serve serving shiny signal sonic spark speaker stash stress stump sunshine
+    sure tabby tempo temporal transmute trawl trip trojan unit vane vector verse wanderer
+    waterfall wiki wings wizard wolf zoom analytics notes gallery tickets search forms
+"""
+_ORDINARY: Final = frozenset(_ORDINARY_WORDS.split())
+"""Products called by words that anybody may call a folder or a script of their own by."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
 _TELLING: Final = 8
@@ -226,6 +239,9 @@ def _by_part(
     """What a longer name is about: its product, or what is done with that."""
     at_work = program_rule(book, clues.program)
     if doing := doing_in(name):
+        for end in ends_of(name):  # what is called a controller itself is no part of another
+            if rule := _answering(book.find_exact("image", end)):
+                return said(rule, INSIDE, by, reason)
         word = _done_to(book, at_work, product_of(name, doing), doing)
         return said(word, GUESS, by, f"the word {doing!r} in {reason}") if word else None
     first: Rule | None = None
@@ -308,7 +324,7 @@ def _begun(book: RuleBook, words: list[str]) -> Rule | None:
 def by_name_of_folder(book: RuleBook, folder: str) -> Rule | None:
     """The rule of a product that a folder is called after."""
     for name in dict.fromkeys((folder, versionless(folder))):
-        if len(name) >= _SHORTEST and name not in NEUTRAL:
+        if len(name) >= _SHORTEST and name not in NEUTRAL | _ORDINARY:
             rule = _answering(book.find_exact("image", name)) or _serving(book, name)
             if rule is not None:
                 return rule
