@@ -271,6 +271,8 @@ class _Search:
             return replace(product, confidence=INSIDE)
         if found.confidence > GUESS:
             return found
+        if self._named and (own := by_beginning(self.book, self.group, self.clues)):
+            return replace(own, label=own_name(self.group, self.clues))
         works = self._lookup(self.clues.program.lower())
         # ffmpeg below some server.js says more than the name of that, and so does its folder.
         if works is not None and works[0].category in _TELLING:

@@ -80,7 +80,7 @@ _ORDINARY_WORDS: Final = """
     outline pasta pause peanut pilot postal quake recipes registry revolt ripper rocker root
     semaphore send serve serving shiny signal sonic spark speaker stash stress stump sunshine
     sure tabby tempo temporal transmute trawl trip trojan unit vane vector verse wanderer
-    waterfall wiki wings wizard wolf zoom analytics notes gallery tickets search forms
+    waterfall wings wizard wolf zoom analytics notes gallery tickets search forms
 """
 _ORDINARY: Final = frozenset(_ORDINARY_WORDS.split())
 """Products called by words that anybody may call a folder or a script of their own by."""

@@ -70,12 +70,19 @@ _READER_WORDS = """
     clamscan strace gdb echo printf man journalctl docker podman kubectl ansible
 """
 _READERS = frozenset(_READER_WORDS.split())
+_SYSTEM = ("/usr", "/bin", "/opt", "/snap", "/nix", "/gnu")
 """Programs that look for miners, or are told of them, and do not mine."""
+
+
+def _reads(program: str) -> bool:
+    """Whether it is one that looks for miners; what calls itself ``./ps`` is none of the system's."""
+    folder, _, name = program.rpartition("/")
+    return name in _READERS and (not folder or folder.startswith(_SYSTEM))
 
 
 def mines(words: Sequence[str]) -> bool:
     """Whether a command line is a miner's by its options."""
-    if len(words) < 2 or words[0].rpartition("/")[2] in _READERS:
+    if len(words) < 2 or _reads(words[0]):
         return False
     weak, paid, asked = 0, False, False
     for word, value in pairwise((*words[1:], "")):

@@ -29,6 +29,7 @@ WALLET = "4" + "A" + "b" * 93
         "./svc -u x pool.supportxmr.com:443",
         "/opt/foo -pool eth.example:4444 -algo x --nicehash",
         "./svc -o 192.0.2.21:80 -k --tls",
+        "./ps -B -o stratum+tcp://pool.example:45700 -u x",
         "./svc -o pool.example.org:3333 -u x -p x -t 8",
         "./svc -S eu1.ethermine.org:4444 -O x.rig",
         "./svc -a gr -o stratum+tcps://pool.example:5555 -u x",
