@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import (
     ALIKE,
@@ -373,7 +373,14 @@ class _Search:
             owner = self._owner(rule.category)
             if owner is not None:
                 return said(owner[0], ALIKE, "above", f"{name!r} works for {owner[1]!r}")
-        found = self._worker() or self._script_path() or self._started() or self._words()
+        found = (
+            self._worker()
+            or self._script_path()
+            or self._started()
+            or self._folder()
+            or self._words()
+            or self._commanded(name)
+        )
         if found is not None:
             return found
         if script:
@@ -382,6 +389,16 @@ class _Search:
         if self._named and rule.category == "shell":
             return self._nobody(f"{name!r} works most in it, and says little")
         return said(rule, confidence, "program", f"program {name!r}")
+
+    def _commanded(self, name: str) -> Classification | None:
+        """By the command that it goes by, where that is no script: ``ruby bundle exec puma``."""
+        command = self.clues.command.lower().partition(" ")[0]
+        if self.clues.script or not command or base(command) == name:
+            return None
+        found = self._lookup(command)
+        if found is None or found[0].role in ("interpreter", "host"):
+            return None
+        return said(found[0], ALIKE, "job", f"command {command!r}")
 
     def _started(self) -> Classification | None:
         owner = self._owner("")
@@ -432,7 +449,9 @@ class _Search:
         known = self._lookup(base(path.lower()))
         if rule is None or (known is not None and known[0].name not in _FRAMEWORKS):
             return None
-        return said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
+        found = said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
+        known_by = "" if bare(folder) in bare(rule.label) else printable(folder)
+        return replace(found, worker=known_by)
 
     def _hosted_application(self) -> Classification | None:
         """By the name that containers have for it: ``python -m bazarr``, ``frob-linux-amd64``."""

@@ -170,6 +170,9 @@ def _programs(book: RuleBook, clues: Clues) -> Iterator[tuple[str, str]]:
             yield "script", name
     for path in dict.fromkeys((clues.program, clues.executable)):
         name = base(path.lower())
+        own = bool(clues.container_name or clues.container_image) and not clues.executable
+        if own and len(name) < _TELLING:
+            continue  # in a container of somebody's own, nobody has packaged it
         if name and program_rule(book, name) is None and _may_be(name, clues.executable):
             yield "program", name
 

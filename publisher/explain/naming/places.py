@@ -203,14 +203,14 @@ def _fitting(book: RuleBook, clues: Clues, rule: Rule | None, name: str) -> Rule
     at_work = program_rule(book, clues.program)
     if at_work is not None and at_work.name == rule.name:
         return rule
+    whole = name == without_type(clues.unit.lower()).partition("@")[0]
+    runs = at_work or program_rule(book, clues.executable)
+    runner = runs is None or runs.role == "interpreter" or runs.name in RUNNING
     if rule.category in _TOOLS:
-        return None
+        return rule if whole and runner and len(name) >= _TELLING else None
     called = "".join(filter(str.isalnum, name)) in f"{rule.name}{rule.label}".lower().replace(
         " ", ""
     )
-    whole = name == without_type(clues.unit.lower())
-    runs = at_work or program_rule(book, clues.executable)
-    runner = runs is None or runs.role == "interpreter" or runs.name in RUNNING
     return rule if called or (whole and runner) else None
 
 
