@@ -45,7 +45,8 @@ _NEUTRAL_WORDS = """
     cluster instance container docker podman lxc ct host local home homelab nas my our the
     new latest stable nightly beta release linux amd64 arm64 x86_64 armv7 alpine debian
     ubuntu bookworm bullseye slim rootless system user aio ngx ce ee oss pro community
-    enterprise standalone single gpu cpu cuda rocm openvino vulkan shared public private internal external default org com io
+    enterprise standalone single shared public private internal external default org com io
+    gpu cpu cuda rocm openvino vulkan
     net de browser chrome
     celery celerybeat beat gunicorn uwsgi uvicorn daphne
 """
@@ -166,7 +167,8 @@ def service_of(container: str) -> str:
     """A container's name without what its orchestrator adds.
 
     ``shop-web-1``, ``web-6d4cf56db6-x7k2p``, ``shop_web.1.k3…``, ``ecs-shop-7-web-9af…``,
-    ``k8s_web_web-0_prod_…`` and ``addon_core_web`` are all a service called ``web`` or ``shop-web``.
+    ``k8s_web_web-0_prod_…`` and ``addon_core_web`` are all a service called ``web`` or
+    ``shop-web``.
     """
     if match := _POD.match(container):
         return match[1]

@@ -150,7 +150,8 @@ def _by_program(book: RuleBook, image: str, name: str) -> Classification | None:
     rule = _answering(book.find_exact("program", name)) if len(name) >= _SHORTEST_WHOLE else None
     if rule is not None and name not in NEUTRAL:
         return said(rule, ALIKE if rule.category in _SERVED else INSIDE, "container", reason)
-    for owner in dict.fromkeys((owner := owner_of(image), _MAKER.sub("", owner))):
+    maker = owner_of(image)
+    for owner in dict.fromkeys((maker, _MAKER.sub("", maker))):
         if len(owner) >= _SHORTEST:
             rule = _answering(book.find_exact("image", owner)) or _serving(book, owner)
             if rule is not None:

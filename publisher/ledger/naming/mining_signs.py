@@ -45,7 +45,7 @@ _ADDRESS = re.compile(r"^(?:[\w-]+\.)+[\w-]+:\d{2,5}$")
 _ALONG = frozenset(
     {"-u", "-k", "-B", "--user", "--keepalive", "--tls", "--background", "--cpu-priority"}
 )
-"""Options that stand beside ``-o host:port`` in the line of a miner; of others, ``-o`` is a file."""
+"""Options beside ``-o host:port`` in the line of a miner; of other programs, ``-o`` is a file."""
 _POOL_OPTIONS = frozenset({"-o", "--url", "-pool", "--pool", "--server"})
 _PAYEE_OPTIONS = frozenset({"--wallet", "-wallet", "--account", "--worker", "--rig", "--address"})
 """Options that tell who is paid; many programs have one of them."""
@@ -75,7 +75,7 @@ _SYSTEM = ("/usr", "/bin", "/opt", "/snap", "/nix", "/gnu")
 
 
 def _reads(program: str) -> bool:
-    """Whether it is one that looks for miners; what calls itself ``./ps`` is none of the system's."""
+    """Whether it is one that looks for miners: the system's, and no ``./ps``."""
     folder, _, name = program.rpartition("/")
     return name in _READERS and (not folder or folder.startswith(_SYSTEM))
 
