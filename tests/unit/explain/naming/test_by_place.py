@@ -42,7 +42,7 @@ def box(container: str, name: str, image: str = "") -> dict[str, Any]:
         # An image called after a program, whatever kind that is; its maker's; what it is built for.
         (box("a", "entry", "linuxserver/gimp:latest"), "media", 0.9),
         (box("a", "entry", "wger/server:1"), "web", 0.8),
-        (box("a", "entry", "castopod/app:1"), "media", 0.6),
+        (box("a", "entry", "castopod/app:1"), "web", 0.6),
         (box("a", "entry", "frobco/app:1"), "unknown", 0.3),
         (box("a", "entry", "ghcr.io/hassio-addons/node-red/amd64:17"), "smart_home", 0.95),
         (box("addon_a0d7b954_adguard", "entry"), "system", 0.9),
