@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from publisher.contract.printable import printable
+from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import (
     ALIKE,
@@ -36,6 +36,7 @@ from publisher.explain.naming.lookup import (
     hides,
     is_script,
     passing,
+    plain_name,
     planted,
     program_rule,
     scrambled,
@@ -46,11 +47,18 @@ from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.place_names import application_of, without_type
-from publisher.explain.naming.places import by_beginning, by_container, by_unit, own_name
+from publisher.explain.naming.places import (
+    RUNNING,
+    by_beginning,
+    by_container,
+    by_name_of_folder,
+    by_unit,
+    own_name,
+)
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
-from publisher.ledger.naming.generic import is_generic
+from publisher.ledger.naming.generic import folder_of, is_generic
 from publisher.ledger.naming.programs import shipped
 
 __all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
@@ -65,6 +73,14 @@ _INSTALLED = frozenset(
     {"system", "virtualization", "remote_access", "desktop", "web", "database", "monitoring"}
 )
 """Kinds of program that are installed, and that whoever hides in ``/tmp`` likes to be taken for."""
+_FOLDERS = ("/opt/", "/srv/", "/var/www/", "/usr/share/", "/usr/lib/", "/usr/local/", "/app/")
+"""Where products lie in folders called after them."""
+_FRAMEWORKS = frozenset(
+    {"python-web", "ruby-web", "php-artisan", "celery", "job-queues", "sidekiq"}
+)
+"""Rules of what carries a product: the folder that it lies in says more."""
+_TOLD = 5
+"""Letters that a name needs to be a product's, and not anybody's."""
 _RUNNERS = frozenset(
     {"uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "npx", "bunx"}
 )
@@ -173,7 +189,12 @@ class _Search:
 
     def _nobody(self, reason: str) -> Classification:
         """What no rule knows, by its plain name; a public list may know what it is for."""
-        listed = by_packages(self.book, self.group, self.clues) or self._loose_words()
+        listed = (
+            self._folder()
+            or self._hosted_application()
+            or by_packages(self.book, self.group, self.clues)
+            or self._loose_words()
+        )
         if listed is not None:
             return listed
         name = own_name(self.group, self.clues)
@@ -244,14 +265,20 @@ class _Search:
 
     def _script(self) -> Classification | None:
         found = self._by_script(self.clues.script.lower(), KNOWN, ALIKE)
-        if found is None or found.confidence > GUESS:
+        if found is None:
+            return None
+        if found.rule in _FRAMEWORKS and (product := self._folder()):
+            return replace(product, confidence=INSIDE)
+        if found.confidence > GUESS:
             return found
+        if self._named and (own := by_beginning(self.book, self.group, self.clues)):
+            return replace(own, label=own_name(self.group, self.clues))
         works = self._lookup(self.clues.program.lower())
         # ffmpeg below some server.js says more than the name of that, and so does its folder.
         if works is not None and works[0].category in _TELLING:
             return None
         generic = is_generic(base(self.clues.script))
-        return (self._words() if generic else None) or found
+        return (self._words() if generic else None) or self._folder() or found
 
     def _worker(self) -> Classification | None:
         """The script of the worker, where the job itself is nothing that a rule knows."""
@@ -260,6 +287,10 @@ class _Search:
     def _by_script(self, script: str, sure: float, alike: float) -> Classification | None:
         if not script:
             return None
+        if folder := base(script.rpartition("/")[0]):
+            rule = self.book.find("script", folder) or self.book.find_exact("program", folder)
+            if rule is not None and rule.role == "program" and not is_weak(rule):
+                return said(rule, alike, "script", f"script {script!r}")
         for name in script_names(script):
             rule = self.book.find("script", name)
             if rule is not None and rule.role == "host" and self._works_below:
@@ -269,7 +300,8 @@ class _Search:
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
         for name in filter(None, (script.rpartition("/")[0], base(script))):
             rule = self.book.find_exact("program", name)
-            if rule is not None and rule.role == "program" and not is_weak(rule):
+            tool = rule is not None and rule.role == "tool" and "." not in name
+            if rule is not None and (rule.role == "program" or tool) and not is_weak(rule):
                 return said(rule, alike, "script", f"script {script!r}")
         return None
 
@@ -297,6 +329,13 @@ class _Search:
             if found is None:
                 continue
             rule, confidence = found
+            if rule.name in _FRAMEWORKS and (product := self._folder()):
+                return replace(product, confidence=INSIDE)
+            if self._named and rule.name in RUNNING:
+                # What npm runs in a unit is the unit's, and may be known by that name to others.
+                confidence = min(confidence, INSIDE)
+                if listed := by_packages(self.book, self.group, self.clues):
+                    return listed
             if rule.role == "host":
                 return self._hosted(rule, name, confidence)
             if rule.role == "interpreter":
@@ -334,7 +373,14 @@ class _Search:
             owner = self._owner(rule.category)
             if owner is not None:
                 return said(owner[0], ALIKE, "above", f"{name!r} works for {owner[1]!r}")
-        found = self._worker() or self._script_path() or self._started() or self._words()
+        found = (
+            self._worker()
+            or self._script_path()
+            or self._started()
+            or self._folder()
+            or self._words()
+            or self._commanded(name)
+        )
         if found is not None:
             return found
         if script:
@@ -343,6 +389,16 @@ class _Search:
         if self._named and rule.category == "shell":
             return self._nobody(f"{name!r} works most in it, and says little")
         return said(rule, confidence, "program", f"program {name!r}")
+
+    def _commanded(self, name: str) -> Classification | None:
+        """By the command that it goes by, where that is no script: ``ruby bundle exec puma``."""
+        command = self.clues.command.lower().partition(" ")[0]
+        if self.clues.script or not command or base(command) == name:
+            return None
+        found = self._lookup(command)
+        if found is None or found[0].role in ("interpreter", "host"):
+            return None
+        return said(found[0], ALIKE, "job", f"command {command!r}")
 
     def _started(self) -> Classification | None:
         owner = self._owner("")
@@ -382,6 +438,37 @@ class _Search:
         if rule is None:
             return self._script_path()
         return self._in_place_of(said(rule, ALIKE, "path", f"executable {path!r}"))
+
+    def _folder(self) -> Classification | None:
+        """By the product in whose folder it lies: ``/opt/kometa/modules/overlays.py``."""
+        path = self.clues.script_path if self.clues.script else self.clues.executable
+        if self._named or hides(path) or not path.startswith(_FOLDERS):
+            return None
+        folder = folder_of(path).lower()
+        rule = by_name_of_folder(self.book, folder)
+        known = self._lookup(base(path.lower()))
+        if rule is None or (known is not None and known[0].name not in _FRAMEWORKS):
+            return None
+        found = said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
+        known_by = "" if bare(folder) in bare(rule.label) else printable(folder)
+        return replace(found, worker=known_by)
+
+    def _hosted_application(self) -> Classification | None:
+        """By the name that containers have for it: ``python -m bazarr``, ``frob-linux-amd64``."""
+        clues = self.clues
+        if self._named or hides(clues.executable) or passing(clues.script_path):
+            return None
+        script = clues.script or clues.worker_script
+        module = script if "/" in script else script.partition(".")[0]
+        names = (module, base(script).rpartition(".")[0]) if script else (clues.program,)
+        for name in names:
+            plain = plain_name(base(name.lower()))
+            if len(plain) < _TOLD or is_generic(plain):
+                continue
+            if (rule := by_name_of_folder(self.book, plain.replace("_", "-"))) is not None:
+                by = "script" if script else "program"
+                return said(rule, GUESS, by, f"{by} {name!r} is called like its container")
+        return None
 
     def _in_place_of(self, found: Classification) -> Classification:
         """What a word says of something in a system's folder: its backup, its index."""

@@ -19,7 +19,13 @@ _MACHINE = re.compile(
 )
 """What a release says of the machine that it is built for, as in ``frob-1.2.linux-amd64``."""
 
-_HIDDEN = re.compile(r"/\.(?!local/|cargo/|rustup/|nvm/|pyenv/|rbenv/|vscode)")
+_TOOLS_FOLDERS: Final = """
+    local cargo rustup nvm pyenv rbenv nodenv asdf sdkman volta bun deno fnm vscode vscode-server
+    cursor-server venv virtualenvs env bin conda miniconda3 anaconda3 mamba pixi linuxbrew npm
+    npm-global npm-packages nix-profile dotnet steam jbr dapr foundry ghcup juliaup opam
+"""
+_HIDDEN = re.compile(rf"/\.(?!(?:{'|'.join(_TOOLS_FOLDERS.split())})/)")
+"""A hidden folder, but for those in which people's tools install programs."""
 _DATA: Final = re.compile(
     r"/(?:var/lib|data|srv)/(?:postgres\w*|pgsql|mysql|mariadb|redis|mongo\w*|elasticsearch)/"
     r"|/var/www/.*/uploads?/|/data/db/"
@@ -37,6 +43,11 @@ def versionless(name: str) -> str:
     """``clang`` for ``clang-15``; empty where there is no version, or hardly anything else."""
     stripped = _VERSION.sub("", _MACHINE.sub("", name))
     return stripped if stripped != name and len(stripped) > 1 else ""
+
+
+def plain_name(name: str) -> str:
+    """``frob`` for ``frob-1.2.linux-amd64``: without version and machine."""
+    return versionless(name) or _MACHINE.sub("", name)
 
 
 def is_script(name: str) -> bool:

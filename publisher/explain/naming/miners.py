@@ -8,6 +8,7 @@ program also hides, and then as a suspicion.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -45,12 +46,34 @@ _WORDS: Final = frozenset(("xmr", "miner", "mining", "monero", "randomx", "strat
 """Words that accuse nobody by themselves, but a script in a temporary folder."""
 
 
+_COIN_WORDS: Final = """
+    aleo alephium alph autolykos beam bismuth bitcoin bitnet blake3 bugna clore conflux cryptonight
+    cuckatoo cuckoo dcr decred dero derohe dogecoin duino duinocoin dynex epic equihash ergo
+    ethash ethereum firo ghostrider gr grin hoohash idena initverse iron ironfish karlsen karlsend
+    kaspa kaspad kawpow koto litecoin mimblewimble minotari monero neoxa nexellia nimiq octa ore
+    orz pyrin quai qubic randomx raptoreum ravencoin rvn salvium scash siacoin spectre tari
+    vecno verthash vertcoin verus veruscli waglayla warthog wownero xelis xmr yespower zcash zec
+    zephyr zil
+"""
+_COIN_MINER: Final = re.compile(
+    rf"(?:{'|'.join(_COIN_WORDS.split())})[-_]?(?:cpu|gpu|cuda|opencl)?[-_]?miner"
+    r"(?:[-_](?:cpu|gpu|cuda|opencl|amd|nvidia|linux|x64|x86_64|amd64|v?\d[\d.]*))*"
+)
+"""A coin or its algorithm, and that it mines it: ``kaspa-miner-linux``. Other things are mined too
+(``process-miner``)."""
+
+
 def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
     """A miner among the programs of a group, in its place's name, or told by its options."""
     suspected = None
     for name, confidence, by in _programs(clues):
         rule = _mining(program_rule(book, name))
         if rule is None:
+            if _mines_a_coin(name):
+                told = Classification(
+                    MINING, "Cryptominer", min(confidence, ALIKE), "", f"{name!r} names a coin", by
+                )
+                return _called(told, name)
             continue
         reason = f"{name!r} is known for mining"
         if not _ambiguous(rule):
@@ -63,6 +86,10 @@ def miner_in(book: RuleBook, clues: Clues) -> Classification | None:
         )
         return _called(told, clues.program)
     return _by_place(book, clues) or suspected
+
+
+def _mines_a_coin(name: str) -> bool:
+    return _COIN_MINER.fullmatch(base(name.lower())) is not None
 
 
 def _called(found: Classification, name: str) -> Classification:
@@ -116,6 +143,9 @@ def _by_place(book: RuleBook, clues: Clues) -> Classification | None:
     for place, by, name in _places(clues):
         if rule := _certain(book.find(place, name)):
             return said(rule, KNOWN, by, f"{by} {name!r}")
+        if by in ("unit", "container") and _mines_a_coin(name):
+            label = f"Cryptominer {printable(name)}"[:60]
+            return Classification(MINING, label, INSIDE, "", f"{by} {name!r} names a coin", by)
     for by, text in (
         ("container", clues.container_image.lower().rpartition("/")[2].partition(":")[0]),
         ("container", clues.container_name.lower()),

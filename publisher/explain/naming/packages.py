@@ -20,7 +20,12 @@ from typing import Final
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import GUESS, Classification
 from publisher.explain.naming.lookup import base, hides, program_rule
-from publisher.explain.naming.place_names import container_names, image_names, unit_names
+from publisher.explain.naming.place_names import (
+    container_names,
+    image_names,
+    owner_of,
+    unit_names,
+)
 from publisher.explain.naming.places import own_name
 from publisher.explain.naming.rules import COMM_LENGTH, RuleBook
 from publisher.ledger.accounts import Clues, WorkGroup
@@ -154,6 +159,7 @@ def _container(clues: Clues) -> Iterator[str]:
         (
             *image_names(clues.container_image.lower().partition("@")[0]),
             *container_names(clues.container_name.lower()),
+            owner_of(clues.container_image.lower()),
         )
     )
     for name in filter(None, names):
@@ -170,6 +176,9 @@ def _programs(book: RuleBook, clues: Clues) -> Iterator[tuple[str, str]]:
             yield "script", name
     for path in dict.fromkeys((clues.program, clues.executable)):
         name = base(path.lower())
+        own = bool(clues.container_name or clues.container_image) and not clues.executable
+        if own and len(name) < _TELLING:
+            continue  # in a container of somebody's own, nobody has packaged it
         if name and program_rule(book, name) is None and _may_be(name, clues.executable):
             yield "program", name
 

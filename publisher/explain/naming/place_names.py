@@ -26,6 +26,7 @@ _POD = re.compile(r"^k8s_([^_]+)_([^_]+)_[^_]+_[^_]+_\d+$")
 # The letters of Kubernetes' random names: no vowels, none that read like digits (apimachinery,
 # util/rand).
 _REPLICA = re.compile(r"-(?:[0-9a-f]{8,10}|[bcdf-hj-np-tv-xz2-9]{8,10})-[bcdf-hj-np-tv-xz2-9]{5}$")
+_ADD_ON = re.compile(r"^addon_(?:core|local|[0-9a-f]{8})_(.+)$")  # Home Assistant's
 _DAEMON_SET = re.compile(r"-(?=[a-z]*\d)[bcdf-hj-np-tv-xz2-9]{5}$")
 
 _STARTERS_WORDS = """
@@ -45,6 +46,7 @@ _NEUTRAL_WORDS = """
     new latest stable nightly beta release linux amd64 arm64 x86_64 armv7 alpine debian
     ubuntu bookworm bullseye slim rootless system user aio ngx ce ee oss pro community
     enterprise standalone single shared public private internal external default org com io
+    gpu cpu cuda rocm openvino vulkan
     net de browser chrome
     celery celerybeat beat gunicorn uwsgi uvicorn daphne
 """
@@ -61,6 +63,18 @@ _DOINGS_WORDS = """
 """
 DOINGS: Final = frozenset(_DOINGS_WORDS.split())
 """Words that say what is done with a product: its backup, its check, its exporter."""
+
+_MACHINES: Final = ("amd64", "arm64", "aarch64", "armhf", "armv7", "i386", "x86_64")
+_BUILT_FOR: Final = re.compile(
+    rf"^(?:{'|'.join(_MACHINES)})-(?:addon-)?|[-_](?:{'|'.join(_MACHINES)})$"
+)
+_PARTS_WORDS: Final = """
+    ui gui admin dashboard console client cli agent connector collector controller manager
+    operator gateway proxy relay panel portal site engine platform hub router runtime runner
+    management signal ws all edition legacy
+"""
+_PARTS: Final = NEUTRAL | frozenset(_PARTS_WORDS.split())
+"""What the parts of many products are called."""
 
 # The first words of names that Docker and podman invent (moby, namesgenerator).
 _ADJECTIVES_WORDS = """
@@ -152,13 +166,16 @@ def application_of(unit: str) -> str:
 def service_of(container: str) -> str:
     """A container's name without what its orchestrator adds.
 
-    ``shop-web-1``, ``web-6d4cf56db6-x7k2p``, ``shop_web.1.k3…``, ``ecs-shop-7-web-9af…`` and
-    ``k8s_web_web-0_prod_…`` are all a service called ``web`` or ``shop-web``.
+    ``shop-web-1``, ``web-6d4cf56db6-x7k2p``, ``shop_web.1.k3…``, ``ecs-shop-7-web-9af…``,
+    ``k8s_web_web-0_prod_…`` and ``addon_core_web`` are all a service called ``web`` or
+    ``shop-web``.
     """
     if match := _POD.match(container):
         return match[1]
     if match := _TASK.match(container):
         return match[2]
+    if match := _ADD_ON.match(container):
+        return match[1].replace("_", "-")
     name = _RECREATED.sub("", container)
     for pattern in (_SWARM, _ALLOCATION, _REPLICA, _DAEMON_SET):
         stripped = pattern.sub("", name)
@@ -168,15 +185,21 @@ def service_of(container: str) -> str:
 
 
 def container_names(container: str) -> Iterator[str]:
-    """What a container's name says whole: itself, and without what its orchestrator adds."""
+    """What a container's name says whole: itself, and without what its orchestrator adds.
+
+    ``cnpg-controller-manager/manager`` is the container ``manager`` of a pod.
+    """
     if not container:
         return
     yield container
-    service = service_of(container)
-    yield service
-    plain = _COMPOSE.sub("", service)
-    if plain != service:
-        yield plain
+    # Of a pod's container its own name, unless that says nothing, and then the pod's.
+    pod, _, own = container.rpartition("/")
+    parts = (own, pod) if not _PARTS.issuperset(re.split(r"[-_.]", own)) else (pod, own)
+    for name in filter(None, parts):
+        service = service_of(name)
+        for form in dict.fromkeys((service, _COMPOSE.sub("", service))):
+            if form != container:
+                yield form
 
 
 def is_invented(container: str) -> bool:
@@ -193,12 +216,29 @@ def is_number(container: str) -> bool:
 
 
 def image_names(image: str) -> Iterator[str]:
-    """``ghcr.io/a/b-server:v1`` as ``a/b-server`` and ``b-server``."""
+    """``ghcr.io/a/b-server:v1`` as ``a/b-server`` and ``b-server``.
+
+    What it is built for says nothing: ``a/b/amd64`` and ``a/b-amd64`` are ``b``.
+    """
     head, _, last = image.rpartition("/")
     last = last.split(":")[0]
-    if head:
-        yield f"{head.rpartition('/')[2]}/{last}"
-    yield last
+    if last in _MACHINES and head:
+        head, _, last = head.rpartition("/")
+    owner = head.rpartition("/")[2]
+    for name in dict.fromkeys((last, _BUILT_FOR.sub("", last))):
+        if owner:
+            yield f"{owner}/{name}"
+        yield name
+
+
+def owner_of(image: str) -> str:
+    """Who an image is by, where its own name says nothing: ``castopod`` for ``castopod/app``."""
+    head, _, last = image.partition("@")[0].rpartition("/")
+    owner = head.rpartition("/")[2]
+    words = re.split(r"[-_.]", last.partition(":")[0])
+    if not owner or "." in owner or ":" in owner or not _PARTS.issuperset(words):
+        return ""
+    return owner
 
 
 def parts_of(name: str) -> Iterator[str]:
@@ -222,6 +262,13 @@ def parts_of(name: str) -> Iterator[str]:
                 yield separator.join(words[start:end])
                 if end - start == 1:
                     break
+
+
+def ends_of(name: str) -> Iterator[str]:
+    """The last words of a longer name, the longest first, two at least: ``unifi-controller``."""
+    words = re.split(r"[-_.]", _COMPOSE.sub("", name))
+    for start in range(1, len(words) - 1):
+        yield "-".join(words[start:])
 
 
 def doing_in(name: str) -> str:

@@ -18,16 +18,18 @@ from publisher.explain.naming.classification import (
     Classification,
     said,
 )
-from publisher.explain.naming.lookup import program_rule
+from publisher.explain.naming.lookup import program_rule, versionless
 from publisher.explain.naming.place_names import (
     DOINGS,
     NEUTRAL,
     application_of,
     container_names,
     doing_in,
+    ends_of,
     image_names,
     is_invented,
     is_number,
+    owner_of,
     parts_of,
     product_of,
     service_of,
@@ -47,6 +49,12 @@ _TOOLS: Final = ("development", "shell")
 """Kinds of program that are no services: a unit of that name is something else."""
 _CARRYING: Final = ("celery", "python-web")
 """Rules of programs that carry the work of the product that they are a part of."""
+_RUNNING_RULES: Final = """
+    npm node-build ruby-build php-build python-build python-projects make cargo go-build erlang
+    maven gradle ruby-web python-web job-queues celery pm2 docker podman containerd
+"""
+RUNNING: Final = frozenset(_RUNNING_RULES.split())
+"""Rules of programs by which a unit runs what it is called after: ``npm start``."""
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DEEDS: Final = ("backup", "backups", "dump")
 """What is done to a product by programs of another kind, in a container of its own."""
@@ -62,8 +70,24 @@ _PARTS: Final = (
     "controller",
 )
 """Words for a part of a product, and not for what is done to it."""
+_MAKER: Final = re.compile(r"-?(?:app|hq|io|org|team|project|dev|labs|inc|com)$")
+"""What the makers of a product add to its name."""
+_ORDINARY_WORDS: Final = """
+    agora aide alloy anchor bees bind bird boundary bracket budge canvas capsule chroma clash
+    conduit cortex crate crater cron drone edge executor exposed fleet flame flood flower foreman
+    fulcrum galaxy gaps ghost glance harbor hatchet hive homer ignite imaginary infinity julia
+    karma kilo kind knot lounge lucky matchbox maybe motion nebula neo nomad october octave
+    outline pasta pause peanut pilot postal quake recipes registry revolt ripper rocker root
+    semaphore send serve serving shiny signal sonic spark speaker stash stress stump sunshine
+    sure tabby tempo temporal transmute trawl trip trojan unit vane vector verse wanderer
+    waterfall wings wizard wolf zoom analytics notes gallery tickets search forms
+"""
+_ORDINARY: Final = frozenset(_ORDINARY_WORDS.split())
+"""Products called by words that anybody may call a folder or a script of their own by."""
 _SHORTEST: Final = 4
 _SHORTEST_WHOLE: Final = 2
+_TELLING: Final = 8
+"""Letters that a container's name needs to mean a program of whatever kind: ``descheduler``."""
 
 
 def by_container(book: RuleBook, clues: Clues) -> Classification | None:
@@ -79,11 +103,17 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
     reason = f"container name {container!r}"
     if found := _by_deed(book, container):
         return found
-    for name in container_names(container):
-        rule = _answering(book.find("image", name)) or _serving(book, name)
+    names = list(container_names(container))
+    for name in names:
+        rule = _housing(book.find_exact("image", name)) or _serving(book, name)
         if rule is not None:
             return said(rule, ALIKE, "container", reason)
-    for name in container_names(container):
+    for name in names:
+        if rule := _housing(book.find("image", name)):
+            return said(rule, ALIKE, "container", reason)
+        if len(name) >= _TELLING and (rule := _answering(book.find_exact("program", name))):
+            return said(rule, INSIDE, "container", reason)
+    for name in names:
         if found := _by_part(book, clues, name, "container", reason):
             return found
     return None
@@ -103,13 +133,30 @@ def _by_deed(book: RuleBook, container: str) -> Classification | None:
 
 
 def _by_image(book: RuleBook, clues: Clues, image: str) -> Classification | None:
-    last = ""
-    for name in image_names(image):
-        last = name
-        rule = book.find("image", name)
-        if rule is not None and rule.category != MINING:
-            return said(rule, KNOWN, "container", f"container image {name!r}")
-    return _by_part(book, clues, last, "container", f"container image {last!r}")
+    names = list(image_names(image))
+    for find in (book.find_exact, book.find):  # no pattern goes before a name in full
+        for name in names:
+            rule = find("image", name)
+            if rule is not None and rule.category != MINING:
+                return said(rule, KNOWN, "container", f"container image {name!r}")
+    return _by_program(book, image, names[-1]) or _by_part(
+        book, clues, names[-1], "container", f"container image {names[-1]!r}"
+    )
+
+
+def _by_program(book: RuleBook, image: str, name: str) -> Classification | None:
+    """An image that is called after a program, or whose maker is."""
+    reason = f"container image {name!r}"
+    rule = _answering(book.find_exact("program", name)) if len(name) >= _SHORTEST_WHOLE else None
+    if rule is not None and name not in NEUTRAL:
+        return said(rule, ALIKE if rule.category in _SERVED else INSIDE, "container", reason)
+    maker = owner_of(image)
+    for owner in dict.fromkeys((maker, _MAKER.sub("", maker))):
+        if len(owner) >= _SHORTEST:
+            rule = _answering(book.find_exact("image", owner)) or _serving(book, owner)
+            if rule is not None:
+                return said(rule, INSIDE, "container", f"container image {owner}/{name}")
+    return None
 
 
 def by_unit(book: RuleBook, clues: Clues) -> Classification | None:
@@ -157,20 +204,27 @@ def _fitting(book: RuleBook, clues: Clues, rule: Rule | None, name: str) -> Rule
     at_work = program_rule(book, clues.program)
     if at_work is not None and at_work.name == rule.name:
         return rule
+    whole = name == without_type(clues.unit.lower()).partition("@")[0]
+    runs = at_work or program_rule(book, clues.executable)
+    runner = runs is None or runs.role == "interpreter" or runs.name in RUNNING
     if rule.category in _TOOLS:
-        return None
+        return rule if whole and runner and len(name) >= _TELLING else None
     called = "".join(filter(str.isalnum, name)) in f"{rule.name}{rule.label}".lower().replace(
         " ", ""
     )
-    whole = name == without_type(clues.unit.lower())
-    runs = at_work or program_rule(book, clues.executable)
-    script = whole and (runs is None or runs.role == "interpreter")
-    return rule if called or script else None
+    return rule if called or (whole and runner) else None
 
 
 def _answering(rule: Rule | None) -> Rule | None:
     """A rule of a program that answers for itself, and is no miner: those were looked for."""
     return rule if rule is not None and rule.role == "program" and rule.category != MINING else None
+
+
+def _housing(rule: Rule | None) -> Rule | None:
+    """A rule that may answer for a container of its name: a part of Kubernetes does, too."""
+    if rule is not None and (rule.role, rule.category) == ("host", "virtualization"):
+        return rule
+    return _answering(rule)
 
 
 def _serving(book: RuleBook, name: str) -> Rule | None:
@@ -186,11 +240,16 @@ def _by_part(
     """What a longer name is about: its product, or what is done with that."""
     at_work = program_rule(book, clues.program)
     if doing := doing_in(name):
+        for end in ends_of(name):  # what is called a controller itself is no part of another
+            if rule := _answering(book.find_exact("image", end)):
+                return said(rule, INSIDE, by, reason)
         word = _done_to(book, at_work, product_of(name, doing), doing)
         return said(word, GUESS, by, f"the word {doing!r} in {reason}") if word else None
     first: Rule | None = None
     for part in parts_of(name):
         rule = _part_rule(book, clues, part)
+        if rule is None and by == "container" and len(part) >= _TELLING:
+            rule = _answering(book.find_exact("program", part))
         if rule is None:
             continue
         if at_work is not None and rule.name == at_work.name:
@@ -260,6 +319,16 @@ def _begun(book: RuleBook, words: list[str]) -> Rule | None:
         rule = _answering(book.find_exact("image", name)) or _serving(book, name)
         if rule is not None:
             return rule
+    return None
+
+
+def by_name_of_folder(book: RuleBook, folder: str) -> Rule | None:
+    """The rule of a product that a folder is called after."""
+    for name in dict.fromkeys((folder, versionless(folder))):
+        if len(name) >= _SHORTEST and name not in NEUTRAL | _ORDINARY:
+            rule = _answering(book.find_exact("image", name)) or _serving(book, name)
+            if rule is not None:
+                return rule
     return None
 
 

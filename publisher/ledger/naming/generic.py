@@ -21,7 +21,8 @@ _FOLDER_NAMES: Final = """
     public www html htdocs current release releases opt srv usr local home root var tmp data code
     project projects workspace workspaces repo repos main node_modules resources share program
     programs service services scripts script target classes packages package core install system
-    site-packages dist-packages venv env run mnt media storage volume1 users user container docker
+    site-packages dist-packages node python php java ruby deployments boot runtime jar jars venv
+    env run mnt media storage volume1 users user container docker
     etc .. .
 """
 _FOLDERS: Final = frozenset(_FOLDER_NAMES.split())

@@ -7,10 +7,13 @@ script only if it is named like one.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+from publisher.ledger.naming.generic import folder_of
 from publisher.ledger.naming.programs import Interpreter
 from publisher.ledger.naming.words import SCRIPT
 
@@ -124,6 +127,9 @@ def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
             if flag == "-jar" or word.endswith(".java"):
                 return _sure(Run(word, flag if flag == "-jar" else "", at), sure)
             is_class = "." in word or word[:1].isupper()
+            if sure and is_class and word.rpartition(".")[2] in _LAUNCHERS:
+                product = _installed(words[1:at])
+                return Run(f"{product}/{word}" if product else word, flag, at)
             return Run(word, flag, at) if sure and is_class else Run(library, flag, at)
         elif word.startswith("@"):
             library = _library(word) or library
@@ -136,6 +142,27 @@ _STARTERS = frozenset({"start.jar", "launcher.jar", "bootstrap.jar", "main.jar",
 """Archives by which many products are started, Jetty's among them."""
 _HOME = re.compile(r"-D([a-z]{3,20})(?:\.[a-z]+)*\.(?:home|base|log\.dir|logs\.dir|data\.dir)=.")
 _RUNTIMES = frozenset({"java", "jetty", "user", "spring", "server", "app", "log", "sun", "jdk"})
+
+
+_LAUNCHER_NAMES = """
+    QuarkusEntryPoint UnixLauncher JarLauncher PropertiesLauncher WarLauncher WrapperSimpleApp
+    WrapperStartStopApp WrapperJarApp
+"""
+_LAUNCHERS = frozenset(_LAUNCHER_NAMES.split())
+"""Classes by which many products are started."""
+_PLACED = re.compile(r"-D(?!java\.)[\w.]*\.(?:home|base|moduleName)(?:\.dir)?=(/.+)")
+
+
+def _installed(words: Sequence[str]) -> str:
+    """The product in whose folder Java is told to work: by a property, else by its class path."""
+    for word in words:
+        match = _PLACED.match(word)
+        if match and (found := folder_of(f"{posixpath.normpath(match[1])}/x")):
+            return found
+    for word, value in pairwise(words):
+        if word in ("-cp", "-classpath", "--class-path"):
+            return folder_of(value.split(":")[0])
+    return ""
 
 
 def _product(words: Sequence[str]) -> str:

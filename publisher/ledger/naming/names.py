@@ -41,6 +41,7 @@ _TOOL = re.compile(r"--coreutils-prog(?:-shebang)?=([\w.-]+)$")
 """Which of its tools GNU's single program is."""
 _BATCH = re.compile(r"/mom_priv/jobs/(\d+)[\w.\[\]-]*\.SC$")
 """Where PBS lays the script of a job."""
+_LONGEST_CLASS = 100  # of a class of Java: so long may be what reads as words
 _NO_FILE = re.compile(r"/(dev|proc)/")
 _SECRET = re.compile(
     r"pass|pw|token|key|secret|cred|auth|cookie|obscure|^-[A-Za-z]*[aAkKpPsuUwW]$", re.IGNORECASE
@@ -302,6 +303,10 @@ class Namer:
 
     def _of_script(self, program: str, script: str, flag: str, rest: list[str]) -> Name:
         name = base(script)
+        if flag == "class" and "/" in script:
+            product = clean(script.partition("/")[0])
+            command = f"{program} {clean(name)}"
+            return Name(program, f"{product}/{name}", command, product, interpreter=program)
         if flag == "class":
             return _scripted(program, name.partition("$")[0], label=plain_class(name))
         if flag in ("-m", "-jar"):
@@ -408,7 +413,7 @@ def _letters(shell: str, letters: str) -> tuple[str, str, str]:
 
 def _scripted(program: str, path: str, name: str = "", *, flag: str = "", label: str = "") -> Name:
     """Named by what an interpreter runs: a script's name is its label, a module's its command."""
-    name = clean(name or base(path))
+    name = clean(name or base(path), _LONGEST_CLASS)
     if not presentable(name):
         return _named(program)
     text = f"{program} {flag}{name}"

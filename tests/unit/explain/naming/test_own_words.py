@@ -67,7 +67,7 @@ def test_what_says_little_gives_way_and_leaves_the_name(book: RuleBook) -> None:
     assert told is not None
     assert not told.strong
     weak = found(book, program="python", script="my_api.py", interpreter="python")
-    assert (weak.category, weak.label, weak.confidence) == ("web", "my_api.py", 0.5)
+    assert (weak.category, weak.label, weak.confidence) == ("web", "my_api.py", 0.4)
     better = telling_word(book, ["my_api.py", "nightly-backup.timer"])
     assert better is not None
     assert better.word == "backup"

@@ -28,6 +28,13 @@ WALLET = "4" + "A" + "b" * 93
         "./svc --pool pool.example:3333 --wallet x",
         "./svc -u x pool.supportxmr.com:443",
         "/opt/foo -pool eth.example:4444 -algo x --nicehash",
+        "./svc -o 192.0.2.21:80 -k --tls",
+        "./ps -B -o stratum+tcp://pool.example:45700 -u x",
+        "./svc -o pool.example.org:3333 -u x -p x -t 8",
+        "./svc -S eu1.ethermine.org:4444 -O x.rig",
+        "./svc -a gr -o stratum+tcps://pool.example:5555 -u x",
+        "./svc --mining-address kaspa:qr0123456789 --kaspad-address 127.0.0.1",
+        f"./svc --server pool.woolypooly.com --user 0x{'a1' * 20}.rig",
     ],
 )
 def test_a_miner_is_known_by_its_options(line: str) -> None:
@@ -56,6 +63,10 @@ def test_a_miner_is_known_by_its_options(line: str) -> None:
         "p2pool --host node.example --wallet x --mini --stratum 0.0.0.0:3333",
         "ping xmrpool.eu",
         "game --opencl-devices 0",
+        "geth --syncmode snap --miner.etherbase 0x0",
+        "tool -o out.bin -u user -k",
+        "logs -o collector.example.org:5044",
+        f"wallet-watch --address 0x{'a1' * 20}",
         "",
     ],
 )

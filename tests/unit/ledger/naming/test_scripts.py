@@ -21,6 +21,25 @@ def describe(command: str) -> Name:
     [
         ("java -jar -Xmx2G paper.jar nogui", "paper.jar", "paper.jar", "java"),
         ("java -Dsolr.solr.home=/x -jar start.jar", "solr", "solr/start.jar", "java"),
+        (
+            "java -Dkc.home.dir=/opt/keycloak/bin/.. io.quarkus.bootstrap.runner.QuarkusEntryPoint",
+            "keycloak",
+            "keycloak/io.quarkus.bootstrap.runner.QuarkusEntryPoint",
+            "java",
+        ),
+        (
+            "java -cp /opt/i2p/lib/wrapper.jar:x org.tanukisoftware.wrapper.WrapperSimpleApp",
+            "i2p",
+            "i2p/org.tanukisoftware.wrapper.WrapperSimpleApp",
+            "java",
+        ),
+        (
+            "platform-python -s /usr/sbin/firewalld --nofork",
+            "firewalld",
+            "firewalld",
+            "platform-python",
+        ),
+        ("guile /usr/bin/guix-daemon", "guix-daemon", "guix-daemon", "guile"),
         ("java -Djetty.home=/x -jar start.jar", "start.jar", "start.jar", "java"),
         ("wish /home/bob/amsn/amsn", "amsn", "amsn", "wish"),
         ("php-cgi /srv/webmail/index.php", "webmail", "webmail/index.php", "php-cgi"),
