@@ -12,6 +12,7 @@ knows works most in them, they go by that name, not by one of the helpers it sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -45,8 +46,8 @@ from publisher.explain.naming.lookup import (
 )
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
-from publisher.explain.naming.packages import by_packages
-from publisher.explain.naming.place_names import application_of, without_type
+from publisher.explain.naming.packages import PACKAGES, by_packages, find
+from publisher.explain.naming.place_names import application_of, service_of, without_type
 from publisher.explain.naming.places import (
     RUNNING,
     by_beginning,
@@ -81,6 +82,10 @@ _FRAMEWORKS = frozenset(
 """Rules of what carries a product: the folder that it lies in says more."""
 _TOLD = 5
 """Letters that a name needs to be a product's, and not anybody's."""
+_PACKAGED = ("/usr/", "/bin/", "/sbin/", "/opt/", "/nix/")
+"""Folders in which an image brings its programs."""
+_SHORTEST = 4
+"""Letters of a program after which a part of a product may be called."""
 _RUNNERS = frozenset(
     {"uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "pipx", "npx", "bunx"}
 )
@@ -215,29 +220,65 @@ class _Search:
     def _place(self) -> Classification | None:
         """By container and unit; the unit inside a system container names it."""
         found = by_container(self.book, self.clues) or by_unit(self.book, self.clues)
+        if found is not None and (part := self._part(found)):
+            return part
         if found is None or (found.by, found.category) != ("unit", "desktop"):
             return found
         # A service of the system that runs discord.sh is no chat program.
         own = self.clues.script.endswith(".sh") and self.clues.program in shipped().shells
         return None if own and not application_of(self.clues.unit) else found
 
+    def _part(self, whole: Classification) -> Classification | None:
+        """The program that a place is called after as well: *redis* of ``nextcloud-redis``."""
+        program = base(self.clues.program.lower())
+        name = self.clues.container_name or without_type(self.clues.unit)
+        name = service_of(name.lower())
+        last = re.split(r"[-_.@]", name)[-1]
+        rule = self.book.find_exact("program", program)
+        if rule is None or rule.role != "program" or rule.category == whole.category:
+            return None
+        called = last.startswith(program) or name.endswith(program)
+        if rule.name in _FRAMEWORKS or len(program) < _SHORTEST or not called:
+            return None
+        return said(rule, INSIDE, "program", f"program {program!r}")
+
     def _guest(self) -> Classification | None:
         """What was put into somebody else's container or unit: it is not what that is."""
         clues, program = self.clues, self.clues.program
         if not (self._named and program):
             return None
-        if not (planted(clues.executable) or scrambled(program)):
-            return None
         found = self._place()
         if found is None or application_of(clues.unit):
+            return None
+        if not (planted(clues.executable) or scrambled(program) or self._strange(found)):
             return None
         rule = program_rule(self.book, program)
         if program.lower() in clues.unit.lower() or (rule and rule.name == found.rule):
             return None
         folder = clues.executable.rpartition("/")[0]
         why = "its name is no word" if scrambled(program) else f"it runs from {folder!r}"
+        if not planted(clues.executable) and not scrambled(program):
+            why = "nobody knows it"
         reason = f"{why}, in the {found.by} {self.group.label!r}"
         return Classification("unknown", printable(program), UNKNOWN, "", reason)
+
+    def _strange(self, place: Classification) -> bool:
+        """Whether nobody knows the program, in the container of a database and nothing else.
+
+        Those run few programs, all of them known; and are where miners are put.
+        """
+        clues = self.clues
+        if (place.by, place.category) != ("container", "database") or clues.script:
+            return False
+        if clues.executable.startswith(_PACKAGED):
+            return False
+        name = base(clues.program.lower())
+        related = any(bare(part) in bare(name) for part in re.split(r"[-_. ]", place.label) if part)
+        image = bare(clues.container_image.rpartition("/")[2].partition(":")[0])
+        known = program_rule(self.book, name) is not None or name in shipped().shells
+        known = known or is_script(name)
+        listed = find(PACKAGES, name) is not None
+        return not (known or related or listed or (image and image in bare(name)))
 
     def _game(self) -> Classification | None:
         """Whatever lies in the folder of a game is the game's, ``reaper`` and ``wine`` too."""

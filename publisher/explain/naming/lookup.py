@@ -12,6 +12,9 @@ _VERSION = re.compile(r"[-_.]?v?\d+(?:[._]\d+)*$")
 _WORD = re.compile(r"[a-z]+")
 _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|jar|lua|r|jl|dll)$")
 
+_STARTED = re.compile(r"(?:[-.](?:bin|real)|[-.]wrapped_?)$")
+"""What a program is called that a script of its own name starts."""
+
 _TURN = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
 _MACHINE = re.compile(
     r"(?:[-_.]linux)?[-_.](?:x86[-_]64|amd64|aarch64|arm64|armhf|i[36]86)(?:\.appimage)?$"
@@ -40,8 +43,11 @@ def base(path: str) -> str:
 
 
 def versionless(name: str) -> str:
-    """``clang`` for ``clang-15``; empty where there is no version, or hardly anything else."""
-    stripped = _VERSION.sub("", _MACHINE.sub("", name))
+    """``clang`` for ``clang-15``, ``seamonkey`` for ``seamonkey-bin``; empty where it is the same.
+
+    Empty, too, where there is hardly anything else.
+    """
+    stripped = _VERSION.sub("", _STARTED.sub("", _MACHINE.sub("", name)))
     return stripped if stripped != name and len(stripped) > 1 else ""
 
 

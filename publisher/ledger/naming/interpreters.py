@@ -135,12 +135,14 @@ def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
             library = _library(word) or library
         elif word.startswith("--") and "=" not in word and word not in interpreter.bare:
             sure = False
-    return Run(library, flag, at)
+    # The class stands behind a long list of properties, which is often cut before it.
+    return Run(library or _daemon(words[1:]) or _product(words[1:]), flag, at)
 
 
 _STARTERS = frozenset({"start.jar", "launcher.jar", "bootstrap.jar", "main.jar", "app.jar"})
 """Archives by which many products are started, Jetty's among them."""
 _HOME = re.compile(r"-D([a-z]{3,20})(?:\.[a-z]+)*\.(?:home|base|log\.dir|logs\.dir|data\.dir)=.")
+_PROCESS = "-Dproc_"
 _RUNTIMES = frozenset({"java", "jetty", "user", "spring", "server", "app", "log", "sun", "jdk"})
 
 
@@ -163,6 +165,12 @@ def _installed(words: Sequence[str]) -> str:
         if word in ("-cp", "-classpath", "--class-path"):
             return folder_of(value.split(":")[0])
     return ""
+
+
+def _daemon(words: Sequence[str]) -> str:
+    """The daemon by the name that Hadoop's scripts, and those made after them, give it."""
+    names = (word.removeprefix(_PROCESS) for word in words if word.startswith(_PROCESS))
+    return next((name for name in names if name.isalpha()), "")
 
 
 def _product(words: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ _HEAD = re.compile(
 _RELEASE = re.compile(r"(?:-v?\d[\d.]*|\[\d+\]|:+)$")
 _OWNER = re.compile(r"\[([a-z][a-z0-9_-]{2,})\] (?:worker|web|server|cron|smtp|master)(?: \d+)?")
 """A program that puts its name before the part of it that runs: ``[postal] worker``."""
+_QUEUED = re.compile(r"([a-z][a-z0-9_-]+):worker:[\w-]+: ")
+"""``rq:worker:<id>: Listening on …``."""
 _STATE = re.compile(r"\[(?:ready|starting|running|idle|busy)\] ")
 _ALIASES = {
     "celeryd": "celery",
@@ -48,6 +50,8 @@ def titled_program(title: str, known: AbstractSet[str], interpreters: AbstractSe
         return ""
     if (owner := _OWNER.fullmatch(title)) and presentable(owner[1]):
         return owner[1]
+    if queued := _QUEUED.match(title):
+        return queued[1]
     title = _STATE.sub("", title, count=1)
     if (match := _HEAD.match(title)) and presentable(base(match[1])):
         head = match[1].partition("/")[0] if match[1].startswith(_FAMILIES) else base(match[1])

@@ -34,7 +34,7 @@ def clues_of(place: str, name: str, *, hides: bool) -> tuple[GroupKind, Clues]:
             return GroupKind.UNIT, Clues(program="frobnicate", unit=f"{name}.service")
         case "image":
             image = f"registry.example/{name}:1"
-            return GroupKind.CONTAINER, Clues(program="frobnicate", container_image=image)
+            return GroupKind.CONTAINER, Clues(container_image=image)
         case "word":
             return GroupKind.JOB, Clues(program="frobnicate", script=f"qqq-{name}-qqq.sh")
         case _:

@@ -30,6 +30,50 @@ def test_a_name_made_up_at_random_is_no_part_of_its_container(book: RuleBook, na
     assert (answer.category, answer.label, answer.confidence) == ("unknown", name, 0.3)
 
 
+@pytest.mark.parametrize("name", ["tvuyQCRu", "oka", "rediserver", "x64k"])
+def test_what_nobody_knows_is_no_part_of_a_database(book: RuleBook, name: str) -> None:
+    box = {"container_name": "shop-db-1", "container_image": "postgres:16"}
+    answer = found(book, "container", "shop-db-1", program=name, **box)
+    assert (answer.category, answer.label, answer.confidence) == ("unknown", name, 0.3)
+    assert "nobody knows it, in the container 'shop-db-1'" in answer.reason
+
+
+@pytest.mark.parametrize(
+    "clues",
+    [
+        {"program": "postgres"}, {"program": "pg_isready"}, {"program": "healthcheck.sh"},
+        {"program": "psql"}, {"program": "sh"},
+        {"program": "postgres-repack"}, {"program": "gzip"},
+        {"program": "gnarl", "executable": "/usr/lib/postgresql/16/bin/gnarl"},
+        {"program": "python3", "script": "gnarl.py"},
+    ],
+)  # fmt: skip
+def test_what_belongs_to_a_database_is_a_part_of_it(book: RuleBook, clues: dict[str, Any]) -> None:
+    box = {"container_name": "shop-db-1", "container_image": "postgres:16"}
+    assert found(book, "container", "shop-db-1", **box, **clues).category == "database"
+
+
+@pytest.mark.parametrize(
+    ("clues", "category"),
+    [
+        ({"container_name": "nextcloud-redis", "program": "redis-server"}, "database"),
+        ({"container_name": "nextcloud-aio-borgbackup", "program": "borg"}, "backup"),
+        ({"unit": "snap.nextcloud.redis-server.service", "program": "redis-server"}, "database"),
+        ({"container_name": "nextcloud", "program": "redis-server"}, "file_sharing"),
+    ],
+)
+def test_a_place_called_after_its_program_is_known_by_that(
+    book: RuleBook, clues: dict[str, Any], category: str
+) -> None:
+    kind = "container" if "container_name" in clues else "unit"
+    assert found(book, kind, "frob", **clues).category == category
+
+
+@pytest.mark.parametrize("name", ["seamonkey-bin", "seamonkey.real", "seamonkey-wrapped"])
+def test_what_a_script_of_its_name_starts_is_the_same_program(book: RuleBook, name: str) -> None:
+    assert found(book, "program", name, program=name).label == "Web browser"
+
+
 @pytest.mark.parametrize(
     "name", ["Xvnc4Server", "STARlong2", "python3", "MainThread", "node18", "HTTPProbe2", "7zz"]
 )

@@ -69,6 +69,8 @@ def describe(command: str) -> Name:
             "java",
         ),
         ("java -Xmx1G nogui", "java", "", ""),
+        ("java -Dproc_namenode -Xmx2048m -Dx.y=z", "namenode", "namenode", "java"),
+        ("java -Xmx2G -Dkafka.logs.dir=/var/log/kafka", "kafka", "kafka", "java"),
         ("java -jar /opt/minecraft/server.jar", "minecraft", "minecraft/server.jar", "java"),
         ("dotnet /app/Radarr.dll", "Radarr", "Radarr.dll", "dotnet"),
         ("dotnet exec --runtimeconfig a.json Jellyfin.dll", "Jellyfin", "Jellyfin.dll", "dotnet"),

@@ -33,6 +33,7 @@ TITLES = [
     ("[celeryd: celery@host:MainProcess] -active- (worker -A x)", "python3", "celery"),
     ("salt-minion: MultiMinionProcessManager", "python3", "salt-minion"),
     ("[postal] worker", "ruby", "postal"),
+    ("rq:worker:4102a3d37e4c4e9daa86101e7041a892: Listening on shop,dkim", "python3", "rq"),
     ("ray::IDLE", "ray::IDLE", "ray"),
     ("VLLM::EngineCore", "VLLM::EngineCor", "vllm"),
     ("uWSGI worker 1", "uwsgi", "uwsgi"),
