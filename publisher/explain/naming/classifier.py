@@ -250,15 +250,18 @@ class _Search:
         found = self._place()
         if found is None or application_of(clues.unit):
             return None
-        if not (planted(clues.executable) or scrambled(program) or self._strange(found)):
+        # In units NixOS's programs are called so: ``.jellyfin-wrapped``.
+        hidden = program.startswith(".") and self.group.kind is GroupKind.CONTAINER
+        if not (hidden or planted(clues.executable) or scrambled(program) or self._strange(found)):
             return None
         rule = program_rule(self.book, program)
         if program.lower() in clues.unit.lower() or (rule and rule.name == found.rule):
             return None
         folder = clues.executable.rpartition("/")[0]
-        why = "its name is no word" if scrambled(program) else f"it runs from {folder!r}"
-        if not planted(clues.executable) and not scrambled(program):
-            why = "nobody knows it"
+        if hidden or scrambled(program):
+            why = "its name is hidden" if hidden else "its name is no word"
+        else:
+            why = f"it runs from {folder!r}" if planted(clues.executable) else "nobody knows it"
         reason = f"{why}, in the {found.by} {self.group.label!r}"
         return Classification("unknown", printable(program), UNKNOWN, "", reason)
 

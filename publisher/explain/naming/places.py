@@ -347,8 +347,8 @@ def own_name(group: WorkGroup, clues: Clues) -> str:
 
 def _container_name(label: str, clues: Clues) -> str:
     image = clues.container_image.rpartition("/")[2].partition(":")[0].partition("@")[0]
-    if image and is_invented(label):
-        return image
+    if is_invented(label) and (image or clues.program):
+        return image or clues.program
     unit = without_type(clues.unit).rstrip("@")
     if unit and is_number(label):
         return unit

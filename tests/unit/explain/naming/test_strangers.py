@@ -38,6 +38,19 @@ def test_what_nobody_knows_is_no_part_of_a_database(book: RuleBook, name: str) -
     assert "nobody knows it, in the container 'shop-db-1'" in answer.reason
 
 
+def test_a_hidden_name_is_no_part_of_its_container(book: RuleBook) -> None:
+    box = {"container_name": "xui", "container_image": "mhsanaei/3x-ui"}
+    answer = found(book, "container", "xui", program=".cccig", **box)
+    assert (answer.category, answer.label) == ("unknown", ".cccig")
+    wrapped = found(book, "unit", "jellyfin", program=".jellyfin-wrapped", unit="jellyfin.service")
+    assert wrapped.category == "media"
+
+
+def test_a_container_whose_name_was_made_up_goes_by_its_program(book: RuleBook) -> None:
+    box = {"container_name": "jovial_johnson", "program": "log_rot"}
+    assert found(book, "container", "jovial_johnson", **box).label == "log_rot"
+
+
 @pytest.mark.parametrize(
     "clues",
     [
