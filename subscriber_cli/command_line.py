@@ -16,6 +16,7 @@ from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
 from subscriber_cli.model.values import clean
 from subscriber_cli.refresh import refresh
+from subscriber_cli.record import record, serve
 from subscriber_cli.tail import tail
 from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
@@ -94,6 +95,13 @@ app.command(epilog=_examples("fanwhy-sub refresh", "fanwhy-sub refresh nas"))(re
 app.command(
     epilog=_examples("fanwhy-sub doctor", "fanwhy-sub doctor --broker mqtts://me@broker.local")
 )(doctor)
+app.command(
+    epilog=_examples(
+        "fanwhy-sub record",
+        "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
+    )
+)(record)
+app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
 
 
 def main() -> None:
