@@ -15,15 +15,17 @@ from rich.console import Console
 from rich.text import Text
 
 from publisher.errors import ConfigError
-from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
+from subscriber_cli.arguments import (
+    Broker,
+    Config,
+    Database,
+    Prefix,
+    load_settings,
+    make_console,
+)
 from subscriber_cli.terminal_settings import TerminalSettings
 
 _LINE_SECONDS = 3600.0  # between two lines where there is no terminal
-
-Database = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", help="The archive.  [record.database]"),
-]
 
 
 def record(

@@ -18,6 +18,7 @@ from publisher.contract import past, topics
 from publisher.contract.payload import rfc3339
 from publisher.contract.reader import read
 from publisher.contract.timeline import GapReading, SeriesReading, TimelineReading
+from publisher.contract.when import moment
 from subscriber_cli.archive import keeping
 from subscriber_cli.archive.rollup import Summary, brief
 from subscriber_cli.archive.schema import failure, open_reader
@@ -72,6 +73,24 @@ class ArchivedEvent:
     @property
     def message(self) -> str:
         return str(self.body.get("message") or self.body.get("event") or "?")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedSpan:
+    """A cause or a state, with the fields that ``host/timeline`` has of it.
+
+    Attributes:
+        ended: ``None`` while it lasts.
+        blamed_until: until when a cause's heat was named.
+    """
+
+    began: float
+    ended: float | None
+    body: Mapping[str, Any]
+
+    @property
+    def blamed_until(self) -> float | None:
+        return moment(self.body.get("blamed_until"))
 
 
 class Archive:
@@ -160,6 +179,15 @@ class Archive:
             host.id, begin, end, most,
         )  # fmt: skip
         return [ArchivedEvent(at, json.loads(body)) for at, body in reversed(rows)]
+
+    def spans(self, host: ArchivedHost, sort: str, begin: float, end: float) -> list[ArchivedSpan]:
+        """All causes or states that a time has a part of, in the order of their beginnings."""
+        rows = self._rows(
+            "SELECT began, ended, body FROM span WHERE host = ? AND sort = ? AND began < ?"
+            " AND (ended IS NULL OR ended >= ?) ORDER BY began, id",
+            host.id, sort, end, begin,
+        )  # fmt: skip
+        return [ArchivedSpan(began, ended, json.loads(body)) for began, ended, body in rows]
 
     def timeline(self, host: ArchivedHost, begin: float, end: float) -> TimelineReading:
         """A time in the form in which hosts remember the last two days.

@@ -7,6 +7,7 @@ before is only brought up to date. What had no room there is made from the event
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ _SAME_SECONDS: Final = 1.5  # beginnings are told to the millisecond
 _LASTING_SECONDS: Final = 60.0  # what is told as over, or not told any more, for this long is over
 _MEMORY_SECONDS: Final = 3 * 86400.0  # a memory goes back for two days, and what lasts longer
 _MOST: Final = 2000  # of one message
+_WORD: Final = re.compile(r"[^\s():,/]{2,}")
+_COMMON: Final = frozenset({"python", "script", "tests", "shell", "job", "work", "build", "sh"})
+"""Words of labels that many causes share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +120,9 @@ class Spans:
             " AND began BETWEEN ? AND ? LIMIT 1",
             (host, entry.sort, entry.who, entry.began - _SAME_SECONDS, entry.began + _SAME_SECONDS),
         ).fetchone()
+        if entry.sort == CAUSE:
+            self._replace_made_of_event(host, entry)
         if row is None:
-            if entry.sort == CAUSE:
-                self._replace_made_of_event(host, entry)
             self._insert(host, entry)
             return
         self._connection.execute(
@@ -218,9 +222,16 @@ def _entry(sort: str, reading: Reading, who: str) -> _Entry:
 
 
 def _is_called(body: dict[str, Any], label: str | None) -> bool:
-    """Whether a cause's name in an event, *label (group)* for short, is that of a span."""
-    own, group = body.get("label") or "", body.get("group") or ""
-    return label is not None and label in (own, f"{own} ({group})")
+    """Whether a cause that an event names is the one that a span tells of.
+
+    Both put label and group into words of their own, so they share one that says something.
+    """
+    own = f"{body.get('label') or ''} {body.get('group') or ''}"
+    return bool(_words(own) & _words(label or ""))
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.casefold())) - _COMMON
 
 
 def _json(body: dict[str, Any]) -> str:
