@@ -270,7 +270,7 @@ def _judge(
     found = {label: Culprit(label, named_minutes=each) for label, each in minutes.items()}
     for minute in range(int(bill.begin // MINUTE), int(-(-bill.end // MINUTE))):
         middle = minute * MINUTE + MINUTE / 2
-        state = states.at(middle)
+        state = states.of(minute)
         if state is None and minute not in usage:
             continue
         bill.known_minutes += 1
@@ -308,7 +308,7 @@ def _rank(bill: Bill, states: _Latest, measured: Mapping[str, Mapping[int, float
         least = louder_than(bill.quiet_rpm)
         minutes = {minute: value for minute, value in minutes.items() if value > least}
     for minute in sorted(sorted(minutes, key=lambda each: -minutes[each])[:_TEN]):
-        state = states.at(minute * MINUTE + MINUTE / 2) or {}
+        state = states.of(minute) or {}
         sentence = str(state.get("headline") or "?")
         last = bill.loudest[-1] if bill.loudest else None
         if (
@@ -420,6 +420,12 @@ class _Latest:
     def __init__(self, spans: list[ArchivedSpan]) -> None:
         self._spans = spans
         self._begins = [span.began for span in spans]
+
+    def of(self, minute: int) -> Mapping[str, Any] | None:
+        """What was in the middle of a minute, else at its beginning or end."""
+        begin = minute * MINUTE
+        moments = (begin + MINUTE / 2, begin, begin + MINUTE - 1)
+        return next(filter(None, map(self.at, moments)), None)
 
     def at(self, moment: float) -> Mapping[str, Any] | None:
         """What was then; ``None`` where nothing is known."""

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from publisher.contract import topics
 from publisher.contract.metric import Kind
 from subscriber_cli.archive.packing import pack, unpack
 from subscriber_cli.archive.rollup import (
@@ -85,16 +86,24 @@ def _pack_some(connection: sqlite3.Connection, day: int) -> None:
     """Packs a day of the next few series; after the last of them the day is done."""
     row = connection.execute("SELECT value FROM fact WHERE key = ?", (_PACKING,)).fetchone()
     some = connection.execute(
-        "SELECT id, host, kind FROM series WHERE id > ? ORDER BY id LIMIT ?",
+        "SELECT id, host, kind, topic FROM series WHERE id > ? ORDER BY id LIMIT ?",
         (0 if row is None else row[0], _AT_ONCE),
     ).fetchall()
-    for number, host, kind in some:
-        _pack(connection, number, host, day, last=kind in LAST_OF)
+    for number, host, kind, topic in some:
+        gaps = gaps_of(connection, host, topic, (day - HOLD_SECONDS, day + DAY))
+        _pack(connection, number, gaps, day, last=kind in LAST_OF)
     facts = [(_PACKING, some[-1][0])] if some else [(_PACKING, 0), (PACKED, float(day + DAY))]
     connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts)
 
 
-def _pack(connection: sqlite3.Connection, series: int, host: int, day: int, *, last: bool) -> None:
+def _pack(
+    connection: sqlite3.Connection,
+    series: int,
+    gaps: list[tuple[float, float]],
+    day: int,
+    *,
+    last: bool,
+) -> None:
     """Makes blocks of a series' day, of which no row is left."""
     first, beyond = day * 1000, (day + DAY) * 1000
     held_before = round((day - HOLD_SECONDS) * 1000)
@@ -108,7 +117,6 @@ def _pack(connection: sqlite3.Connection, series: int, host: int, day: int, *, l
     if own:
         key = (series, EVERY, day)
         _put_block(connection, key, [at - first for at, _ in own], [[value for _, value in own]])
-    gaps = gaps_of(connection, host, day - HOLD_SECONDS, day + DAY)
     known = list(within(without(held(seconds(points)), gaps), day, day + DAY))
     for level, step in STEPS.items():
         _add_rows(connection, series, level, summaries(known, step, last=last))
@@ -123,13 +131,17 @@ def seconds(points: Iterable[tuple[int, float | None]]) -> Iterator[tuple[float,
 
 
 def gaps_of(
-    connection: sqlite3.Connection, host: int, begin: float, end: float
+    connection: sqlite3.Connection, host: int, topic: str, span: tuple[float, float]
 ) -> list[tuple[float, float]]:
-    """(begin, end) of the times in which a host was not watched, or not heard."""
+    """(begin, end) of the times in which a host was not watched, or a topic of its not heard.
+
+    What a host remembers is told later, so that not having heard it meanwhile is no gap in it.
+    """
+    heard = topic == topics.TIMELINE
     return connection.execute(
-        "SELECT began, ended FROM span WHERE host = ? AND sort IN ('gap', 'away')"
+        "SELECT began, ended FROM span WHERE host = ? AND (sort = 'gap' OR (sort = 'away' AND ?))"
         " AND began < ? AND ended > ? ORDER BY began",
-        (host, end, begin),
+        (host, not heard, span[1], span[0]),
     ).fetchall()
 
 

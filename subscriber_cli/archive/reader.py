@@ -165,7 +165,10 @@ class Archive:
         """
         with self._reading():
             found = SeriesValues(
-                self._connection, host.id, series.id, last=series.kind in keeping.LAST_OF
+                self._connection,
+                (host.id, series.topic),
+                series.id,
+                last=series.kind in keeping.LAST_OF,
             )
             return found.between(begin, end, step)
 

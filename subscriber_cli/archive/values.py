@@ -33,16 +33,16 @@ class SeriesValues:
 
     Args:
         connection: of the archive.
-        host: whose series it is.
+        place: whose series it is, and of which topic.
         series: its number.
         last: of a row the last value counts, as of words and counters.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, host: int, series: int, *, last: bool
+        self, connection: sqlite3.Connection, place: tuple[int, str], series: int, *, last: bool
     ) -> None:
         self._connection = connection
-        self._host = host
+        self._place = place
         self._series = series
         self._last = last
 
@@ -125,7 +125,7 @@ class SeriesValues:
         )
 
     def _spans(self, exact: dict[int, float | None], begin: float, end: float) -> Iterator[Held]:
-        gaps = gaps_of(self._connection, self._host, begin - HOLD_SECONDS, end)
+        gaps = gaps_of(self._connection, *self._place, (begin - HOLD_SECONDS, end))
         return within(without(held(seconds(sorted(exact.items()))), gaps), begin, end)
 
     def _summed(self, spans: Iterable[Held], step: float) -> list[Summary]:

@@ -86,6 +86,13 @@ def curves_of(timeline: TimelineReading) -> list[Curve]:
     return found
 
 
+def extent(values: Sequence[float], unit: str) -> str:
+    """From the lowest to the highest: ``35 to 74 °C``."""
+    least, most = (humanise(pick(values), unit, 0) for pick in (min, max))
+    # A unit that stays the same is said once.
+    return most if least == most else f"{least.removesuffix(f' {unit}')} to {most}"
+
+
 class _Sheet:
     """Places the parts of a drawing below each other."""
 
@@ -175,11 +182,11 @@ class _Sheet:
             return
         low, high = (pick(value for _, _, value in inside) for pick in (min, max))
         bottom, top = (0.0, max(high, 100.0)) if unit == Unit.PERCENT else (low, high)
-        extent = f"{humanise(low, Unit.COUNT, 0)} to {humanise(high, unit, 0)}"
+        words = extent([value for _, _, value in inside], unit)
         yield f'<text x="2" y="{self._y + 10:.0f}">{_escaped(title)}</text>'
         yield (
             f'<text class="faint" x="{self._width - 2}" y="{self._y + 10:.0f}"'
-            f' text-anchor="end">{_escaped(extent)}</text>'
+            f' text-anchor="end">{_escaped(words)}</text>'
         )
         floor = self._y + _CURVE
         scale = (_CURVE - 16) / max(top - bottom, 1e-9)

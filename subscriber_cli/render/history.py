@@ -10,11 +10,11 @@ from rich.text import Text
 from publisher.contract import past
 from publisher.contract.metric import Reading
 from publisher.contract.timeline import TimelineReading
-from publisher.contract.units import Unit, humanise
+from publisher.contract.units import Unit
 from publisher.contract.when import clock, moment
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import columns
-from subscriber_cli.render.drawing import Curve, curves_of
+from subscriber_cli.render.drawing import Curve, curves_of, extent
 from subscriber_cli.render.head import wrap
 
 _SPARK = 96
@@ -147,25 +147,15 @@ def _sparks(curves: Sequence[Curve], begin: float, end: float, width: int) -> It
     for title, unit, values in curves:
         spans = [each for each in values if each[1] > begin]
         if spans:
-            extent = _extent([value for _, _, value in spans], unit)
-            found.append((title, unit, spans, extent))
+            words = extent([value for _, _, value in spans], unit)
+            found.append((title, unit, spans, words))
     edge = max((len(title) + 1 for title, _, _, _ in found), default=0)
     edge = max(edge, _TITLE)
-    widest = max((len(extent) for _, _, _, extent in found), default=0)
+    widest = max((len(words) for _, _, _, words in found), default=0)
     room = max(min(width - edge - widest - 2, _SPARK), _LEAST)
-    for title, unit, spans, extent in found:
+    for title, unit, spans, words in found:
         low, high = (pick(value for _, _, value in spans) for pick in (min, max))
         # Of other units nobody knows what much is: from the lowest to the highest of that time.
         bottom, top = (0.0, 100.0) if unit == Unit.PERCENT else (low - 0.1 * (high - low), high)
         spark = columns(spans, begin, end, room, bottom=bottom, top=top)
-        yield Text.assemble((title.ljust(edge), "dim"), (spark, theme.SPARK), f"  {extent}")
-
-
-def _extent(values: list[float], unit: str) -> str:
-    low, high = min(values), max(values)
-    most = humanise(high, unit, 0)
-    least = humanise(low, unit, 0)
-    if least == most:
-        return most
-    # A unit that stays the same is said once.
-    return f"{least.removesuffix(f' {unit}')} to {most}"
+        yield Text.assemble((title.ljust(edge), "dim"), (spark, theme.SPARK), f"  {words}")

@@ -21,7 +21,7 @@ td,th{padding:3px 10px 3px 0;vertical-align:top;border-bottom:1px solid var(--li
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.t{white-space:nowrap}p.faint,td.faint,small{color:var(--faint)}
 .scroll{overflow-x:auto}
-@media(max-width:600px){.wide{display:none}.narrow{display:block}td.t{white-space:normal}}
+@media(max-width:600px){.wide{display:none}.narrow{display:block}td.t{white-space:normal;min-width:5.5em}}
 """
 # Nothing may be loaded, whatever a name in the page tries.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -14,7 +14,7 @@ from archive_parties import STATES, event, timeline
 
 from publisher.contract.payload import rfc3339, to_json
 from publisher.contract.readings import EventReading
-from publisher.contract.timeline import PastCauseReading, SeriesReading
+from publisher.contract.timeline import PastCauseReading, SeriesReading, TimelineReading
 from subscriber_cli.archive.reader import Archive
 from subscriber_cli.archive.schema import ArchiveError
 from subscriber_cli.archive.writer import Writer
@@ -367,3 +367,42 @@ def test_too_many_hosts_are_told_once(
 def test_others_who_use_the_prefix_are_no_hosts(writer: Writer, ask: Ask, now: float) -> None:
     writer.write([(Received("host/lamp", "state", {"on": True}), now)], now)
     assert ask().hosts() == []
+
+
+def test_what_a_host_measured_stands_where_nothing_was_heard(
+    put: Put, ask: Ask, writer: Writer, now: float
+) -> None:
+    def memory(until: float, *values: float) -> TimelineReading:
+        run = SeriesReading(began=rfc3339(now), step_seconds=60, cpu_percent=list(values))
+        return timeline(until, series=(run,))
+
+    put("timeline", memory(now + 90, 1, 2), at=now + 90)
+    writer.resume(now + 300, "recorder")
+    put("timeline", memory(now + 310, 1, 2, 3, 4, 5, 6), at=now + 310)
+
+    found = values(ask(), "timeline/cpu_percent", now, now + 360)
+    assert [value for _, value in found] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_value_does_not_stand_for_a_time_before_the_daemon_was_there(
+    put: Put, ask: Ask, now: float
+) -> None:
+    run = SeriesReading(began=rfc3339(now - 300), step_seconds=300, cpu_percent=[7, 8])
+    told = dataclasses.replace(timeline(now + 300, series=(run,)), since=rfc3339(now - 60))
+    put("timeline", told, at=now + 300)
+
+    assert values(ask(), "timeline/cpu_percent", now - 3600, now + 300) == [
+        (now - 60, 7), (now, 8),
+    ]  # fmt: skip
+
+
+def test_a_mean_of_five_minutes_does_not_replace_the_minutes_that_are_known(
+    put: Put, ask: Ask, now: float
+) -> None:
+    fine = SeriesReading(began=rfc3339(now), step_seconds=60, cpu_percent=[1, 2, 3, 4, 5])
+    coarse = SeriesReading(began=rfc3339(now), step_seconds=300, cpu_percent=[3])
+    put("timeline", timeline(now + 300, series=(fine,)), at=now + 300)
+    put("timeline", timeline(now + 4000, series=(coarse,)), at=now + 4000)
+
+    found = values(ask(), "timeline/cpu_percent", now, now + 300)
+    assert [value for _, value in found] == [1, 2, 3, 4, 5]
