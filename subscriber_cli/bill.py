@@ -1,7 +1,7 @@
 """The bill of one host: who made it loud, hot and busy, what that took, and what of it is new.
 
-Minutes are judged one by one: how the machine was, how fast its fan turned, and who of those that
-were named then had the largest share. Energy is the daemon's own account of each day, whose rows
+Minutes are judged one by one: how the machine was, how fast its fan turned, and which of the causes
+named then made the most heat. Energy is the daemon's own account of each day, whose rows
 add up to what was measured.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from publisher.contract import past, topics
 from publisher.contract.payload import rfc3339
-from publisher.contract.readings import HostState
+from publisher.contract.readings import HostState, Resource
 from publisher.contract.units import Unit
 from subscriber_cli.archive.reader import Archive, ArchivedHost, ArchivedSpan
 from subscriber_cli.archive.spans import CAUSE, STATE
@@ -34,7 +34,7 @@ _QUIET_ROWS: Final = 6  # of five minutes each, from which on a quiet speed is b
 _LOUDER: Final = 1.10  # than at rest, and
 _LOUDER_RPM: Final = 100.0
 _TEN: Final = 10
-_CAUSES, _SHARE = "causes/", "/share_percent"
+_CAUSES: Final = "causes/"
 _EARLIER: Final = 4  # windows before this one that it is compared with
 _GREW: Final = 1.5
 _GREW_MINUTES: Final = 10.0
@@ -190,7 +190,7 @@ def make_bill(archive: Archive, host: ArchivedHost, begin: float, end: float, pr
     fan = measured["fan_speed_rpm"]
     if fan:
         bill.quiet_rpm, bill.quiet_is_guess = _quiet_speed(archive, host, end)
-    _judge(bill, _Named(causes, _shares(archive, host, begin, end), end), states, measured)
+    _judge(bill, causes, _Heard.of(archive, host, begin, end), states, measured)
     _rank(bill, states, measured)
     _add_energy(bill, archive, host, price)
     _compare(bill, archive, host, causes)
@@ -241,16 +241,16 @@ def _quiet_speed(archive: Archive, host: ArchivedHost, end: float) -> tuple[floa
     return (speeds[len(speeds) // 10], True) if speeds else (None, False)
 
 
-def _shares(
-    archive: Archive, host: ArchivedHost, begin: float, end: float
+def _largest(
+    archive: Archive, host: ArchivedHost, field_name: str, span: tuple[float, float]
 ) -> dict[int, tuple[float, str]]:
-    """(share, label) of whoever had the largest one, by minute, as verdicts told it."""
+    """(value, label) of the cause with the largest, by minute, as verdicts told it."""
     found: dict[int, tuple[float, str]] = {}
     for series in archive.below(host, topics.EXPLANATION, _CAUSES):
-        if not series.path.endswith(_SHARE):
+        if not series.path.endswith(f"/{field_name}"):
             continue
-        label = series.path.removeprefix(_CAUSES).removesuffix(_SHARE)
-        for row in archive.values(host, series, begin, end, MINUTE):
+        label = series.path.removeprefix(_CAUSES).removesuffix(f"/{field_name}")
+        for row in archive.values(host, series, *span, MINUTE):
             # Of a minute in which it was named for some seconds as much.
             told = (row.mean * row.known / (row.end - row.begin), label)
             for minute in range(int(row.begin // MINUTE), int(-(-row.end // MINUTE))):
@@ -258,18 +258,44 @@ def _shares(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Whom verdicts told of, by minute, where they were heard.
+
+    Attributes:
+        by_heat: who drew the most power; where that is not measured, used the most CPU time.
+        by_share: who had the largest share of whatever was short.
+    """
+
+    by_heat: Mapping[int, tuple[float, str]]
+    by_share: Mapping[int, tuple[float, str]]
+
+    @classmethod
+    def of(cls, archive: Archive, host: ArchivedHost, begin: float, end: float) -> _Heard:
+        power, cpu, share = (
+            _largest(archive, host, name, (begin, end))
+            for name in ("power_watts", "cpu_percent", "share_percent")
+        )
+        return cls({**share, **cpu, **power}, share)
+
+
 def _judge(
     bill: Bill,
-    named: _Named,
+    causes: list[ArchivedSpan],
+    heard: _Heard,
     states: _Latest,
     measured: Mapping[str, Mapping[int, float]],
 ) -> None:
-    """Counts each minute for whoever had the largest share of those named then."""
+    """Counts each minute for one of those that were named then.
+
+    A loud or hot one for whoever made the most heat, a busy one for the largest share.
+    """
     fan, usage = measured["fan_speed_rpm"], measured["cpu_percent"]
-    minutes = _named_minutes(named.causes, bill.begin, bill.end)
+    minutes = _named_minutes(causes, bill.begin, bill.end)
     found = {label: Culprit(label, named_minutes=each) for label, each in minutes.items()}
+    hottest = _Named(causes, heard.by_heat, bill.end)
+    largest = _Named(causes, heard.by_share, bill.end)
     for minute in range(int(bill.begin // MINUTE), int(-(-bill.end // MINUTE))):
-        middle = minute * MINUTE + MINUTE / 2
         state = states.of(minute)
         if state is None and minute not in usage:
             continue
@@ -277,14 +303,18 @@ def _judge(
         kind = state["state"] if state else ""
         loud = bill.quiet_rpm is not None and fan.get(minute, 0.0) > louder_than(bill.quiet_rpm)
         hot, busy = kind == HostState.HOT, kind in _BUSY
-        if not (loud or hot or busy):
-            continue
-        label = named.at(middle)
-        culprit = found.setdefault(label, Culprit(label)) if label else bill.unnamed
-        for whose in (culprit, bill):
-            whose.loud_minutes += loud
-            whose.hot_minutes += hot
-            whose.busy_minutes += busy
+        bill.loud_minutes += loud
+        bill.hot_minutes += hot
+        bill.busy_minutes += busy
+        if loud or hot:
+            label = hottest.of(minute)
+            culprit = found.setdefault(label, Culprit(label)) if label else bill.unnamed
+            culprit.loud_minutes += loud
+            culprit.hot_minutes += hot
+        if busy:
+            label = largest.of(minute)
+            culprit = found.setdefault(label, Culprit(label)) if label else bill.unnamed
+            culprit.busy_minutes += busy
     bill.culprits = sorted(
         found.values(),
         key=lambda each: (
@@ -437,44 +467,44 @@ class _Latest:
 
 
 class _Named:
-    """Who of several was to blame most at a moment; moments are asked for in order.
+    """Who of several was to blame most; minutes are asked for in order.
 
     Args:
         causes: from when to when each was named.
-        shares: who had the largest share, by minute, where verdicts were heard.
+        heard: who it was by minute, where verdicts were heard.
         end: until when those last that have no end.
     """
 
     def __init__(
-        self, causes: list[ArchivedSpan], shares: Mapping[int, tuple[float, str]], end: float
+        self, causes: Iterable[ArchivedSpan], heard: Mapping[int, tuple[float, str]], end: float
     ) -> None:
-        self.causes = causes
-        self._shares = shares
+        self._heard = heard
         self._waiting = sorted(causes, key=lambda cause: -cause.began)
         self._now: list[tuple[float, ArchivedSpan]] = []
         self._end = end
 
-    def at(self, moment: float) -> str:
+    def of(self, minute: int) -> str:
         """Its label; empty where nobody was named."""
-        heard = self._shares.get(int(moment // MINUTE))
-        if heard is not None and heard[0] > 0:
-            return heard[1]
+        value, label = self._heard.get(minute, (0.0, ""))
+        if value > 0:
+            return label
+        moment = minute * MINUTE + MINUTE / 2
         while self._waiting and self._waiting[-1].began <= moment:
             cause = self._waiting.pop()
             ended = self._end if cause.ended is None else cause.ended
             self._now.append((max(ended, cause.blamed_until or 0.0), cause))
         self._now = [each for each in self._now if each[0] >= moment]
-        if not self._now:
-            return ""
-        # One at work goes before one whose heat alone is left.
-        _, most = max(
-            self._now,
-            key=lambda each: (
-                each[1].ended is None or each[1].ended >= moment,
-                float(each[1].body.get("share_percent") or 0.0),
-            ),
+        most = max(
+            (cause for _, cause in self._now), key=lambda it: _weight(it, moment), default=None
         )
-        return label_of(most.body)
+        return "" if most is None else label_of(most.body)
+
+
+def _weight(cause: ArchivedSpan, moment: float) -> tuple[bool, bool, float]:
+    """What is at work goes before what left its heat, what makes heat before what waits."""
+    at_work = cause.ended is None or cause.ended >= moment
+    heats = cause.body.get("resource") in (Resource.CPU, Resource.GPU)
+    return at_work, heats, float(cause.body.get("share_percent") or 0.0)
 
 
 def unit_of(loudness: str) -> Unit:

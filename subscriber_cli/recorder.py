@@ -59,7 +59,7 @@ class Progress:
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     """What waits to be written; moments are of the monotonic clock, in seconds.
 
     Attributes:
@@ -116,7 +116,7 @@ class Recorder:
         self.writer = Writer(self.path, int(settings.record.largest_megabytes * 1e6))
         self._settings = settings
         self._tell = tell
-        self._batch = _Batch()
+        self._batch = Batch()
         self._started = False
         self._resumed = False
         self._heard = time.time()
@@ -244,7 +244,7 @@ class Recorder:
             return
         self._recover()
         stream.acknowledge(batch.receipts())
-        self._batch = _Batch()
+        self._batch = Batch()
         for notice in notices:
             self._notice(notice)
 

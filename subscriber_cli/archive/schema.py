@@ -90,7 +90,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise failure(path, error) from error
     try:
-        _prepare(connection, path)
+        prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise failure(path, error) from error
@@ -108,16 +108,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise ArchiveError(f"{path}: there is no archive; `fanwhy-sub record` makes one")
+    # Not "mode=ro": to read what is in the write-ahead log, SQLite has to make its index.
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
-        # Not "mode=ro": to read what is in the write-ahead log, SQLite has to make its index.
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA query_only = 1")
-        _check(connection, path)
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if _check(connection, path) != VERSION:
+            complaint = f"{path}: `fanwhy-sub record` has to bring it to this version first"
+            raise ArchiveError(complaint)  # noqa: TRY301  # closed like the others
     except sqlite3.Error as error:
+        connection.close()
         raise failure(path, error) from error
-    if found != VERSION:
-        raise ArchiveError(f"{path}: `fanwhy-sub record` has to bring it to this version first")
+    except ArchiveError:
+        connection.close()
+        raise
     return connection
 
 
@@ -138,14 +141,18 @@ def failure(path: Path, error: Exception) -> ArchiveError:
     return ArchiveError(f"{path}: {remedies.get(code, text)}")
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Makes the tables of a new archive, or brings an older one to this version.
+
+    Raises:
+        ArchiveError: it is another program's database, or a newer archive.
+    """
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; else it does nothing
     connection.execute("PRAGMA journal_mode = WAL")
     # A broker is told that an event has come once it is on the disk, not before.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 16777216")
-    _check(connection, path)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _check(connection, path)
     for number, step in enumerate(_STEPS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {_APPLICATION};"
@@ -153,7 +160,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of an archive, which this program can read or bring up to date."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -161,3 +169,4 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise ArchiveError(f"{path}: is another program's database; name another file")
     if version > VERSION:
         raise ArchiveError(f"{path}: was made by a newer fanwhy; update this one")
+    return int(version)

@@ -292,3 +292,22 @@ def test_a_cause_has_the_name_that_rankings_give_it(
     label: str | None, group: str | None, told: str
 ) -> None:
     assert label_of({"label": label, "group": group}) == told
+
+
+def test_a_loud_minute_is_of_who_made_heat_and_a_busy_one_of_who_had_the_most(
+    put: Put, ask: Ask
+) -> None:
+    put("timeline", hour_by_hour(causes=()), at=NOON + 180 * 60)
+    causes = (
+        CauseReading(label="Copy", resource="disk", share_percent=97.0, cpu_percent=5.0),
+        CauseReading(label="Film", resource="cpu", share_percent=60.0, cpu_percent=390.0),
+    )
+    for minute in (60, 65):
+        at = NOON + minute * 60
+        put("explanation", ExplanationReading(state="busy", causes=causes), at=at)
+    put("explanation", ExplanationReading(state="quiet"), at=NOON + 70 * 60)
+    made = bill(ask, NOON, NOON + 90 * 60)
+
+    assert {each.label: (each.loud_minutes, each.busy_minutes) for each in made.culprits} == {
+        "Film": (10, 0), "Copy": (0, 10),
+    }  # fmt: skip
