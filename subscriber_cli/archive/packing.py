@@ -68,12 +68,12 @@ def unpack(data: bytes) -> tuple[list[int], list[list[float | None]]]:
             at += _COLUMN.size
             absent = _read_integers(raw, at, missing)
             at += 8 * missing
-            column = _read_column(raw, at, count - missing, places)
+            known = iter(_read_column(raw, at, count - missing, places))
             at += 8 * (count - missing)
-            for index in absent:
-                column.insert(index, None)
+            left_out = set(absent)
+            column = [None if index in left_out else next(known) for index in range(count)]
             columns.append(column)
-    except (zlib.error, struct.error, IndexError) as error:
+    except (zlib.error, struct.error, StopIteration) as error:
         raise ValueError("a block of the archive is damaged") from error
     return times, columns
 
