@@ -9,7 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import paho.mqtt.client as paho
 import pytest
 from broker.parties import Shipped
 from paho.mqtt.enums import CallbackAPIVersion
-from servers import Mosquitto, Server, wait_until
+from servers import Daemon, Mosquitto, Server, wait_until
 
 from publisher.contract.payload import rfc3339
 
@@ -42,8 +43,9 @@ class Recorder(Server):
         }  # fmt: skip
 
     def start(self, *more: str) -> Recorder:
-        command = [sys.executable, "-m", "subscriber_cli", "record", "--database", self.database]
-        self.launch([*command, *more], env=self.environment)
+        command = [sys.executable, "-m", "subscriber_cli", "record"]
+        options = ["--database", str(self.database), *more]
+        self.launch([*command, *options], env=self.environment)
         return self
 
     @property
@@ -127,6 +129,21 @@ def host(mosquitto: Mosquitto) -> Iterator[Host]:
     made.close()
 
 
+@pytest.fixture
+def load() -> Iterator[Callable[[], None]]:
+    """Four processes that keep the machine busy, without a parent of ours; a call ends them."""
+    one = "xz -9e -T1 -c /dev/zero >/dev/null 2>&1 &"
+    start = f"for _ in 1 2 3 4; do {one} done; echo $$"
+    group = int(subprocess.check_output(["sh", "-c", start], start_new_session=True))
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+    yield end
+    end()
+
+
 def settled(recorder: Recorder, host: Host) -> None:
     """Every event is there, once, and nothing else."""
     wait_until(lambda: set(host.told) <= set(recorder.events), 20, "events are missing")
@@ -161,6 +178,67 @@ def test_no_event_is_lost_and_none_is_made_up(
     recorder.start()
     settled(recorder, host)
     assert "Traceback" not in recorder.said
+
+
+@pytest.mark.timeout(400)
+def test_a_real_load_is_told_of_though_everything_was_killed_meanwhile(
+    tmp_path: Path, recorder: Recorder, mosquitto: Mosquitto, load: Callable[[], None]
+) -> None:
+    (tmp_path / "daemon").mkdir()
+    daemon = Daemon(tmp_path / "daemon", f"[broker]\nurl = '{mosquitto.url}'\n")
+    try:
+        daemon.start()
+        recorder.start().wait_for("connected to")
+        wait_until(lambda: of_the_load(recorder, "span"), 110, "no span of the load")
+
+        recorder.kill()
+        away = time.time()
+        wait_until(lambda: time.time() > away + 20, timeout=30)
+        recorder.start().wait_for("connected to", times=2)
+        load()
+        # What has happened the daemon remembers aloud within a minute.
+        wait_until(lambda: "filled_since" in str(recorder.rows("SELECT body FROM span")), 90)
+        mosquitto.kill()
+        daemon.kill()
+        mosquitto.start()
+        daemon.start()
+        recorder.wait_for("connected to", times=3)
+        wait_until(lambda: of_the_load(recorder, "event", "cause_ended"), 60, "its end is not told")
+
+        assert_none_is_missing(recorder.events)
+        then = ask(recorder, "why", "--at", rfc3339(away + 10), "--json")
+        assert any("xz" in str(cause) for cause in json.loads(then)["causes"])
+        assert "xz" in ask(recorder, "history", "--since", "1 h ago")
+        bill = json.loads(ask(recorder, "report", "--json"))
+        assert any("xz" in each["label"] for each in bill["culprits"] if each["named_minutes"])
+    finally:
+        daemon.kill()
+
+
+def of_the_load(recorder: Recorder, table: str, word: str = "") -> bool:
+    bodies = [body for (body,) in recorder.rows(f"SELECT body FROM {table}")]
+    return any("xz" in body and word in body for body in bodies)
+
+
+def ask(recorder: Recorder, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "subscriber_cli", *words, "--database", recorder.database],
+        env=recorder.environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_none_is_missing(events: list[str]) -> None:
+    """A daemon numbers the events of each of its runs: the numbers have no holes."""
+    runs: dict[str, set[int]] = {}
+    for name in events:
+        run, _, number = name.rpartition("-")
+        if number.isdigit():
+            runs.setdefault(run, set()).add(int(number))
+    assert runs
+    for run, numbers in runs.items():
+        assert numbers == set(range(1, max(numbers) + 1)), run
 
 
 def test_what_cannot_be_written_is_told_once_and_written_later(
