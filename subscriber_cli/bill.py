@@ -35,6 +35,7 @@ _LOUDER: Final = 1.10  # than at rest, and
 _LOUDER_RPM: Final = 100.0
 _TEN: Final = 10
 _CAUSES: Final = "causes/"
+_BY_MINUTE: Final = 8 * DAY  # of a longer time who it was is looked up by five minutes
 _EARLIER: Final = 4  # windows before this one that it is compared with
 _GREW: Final = 1.5
 _GREW_MINUTES: Final = 10.0
@@ -246,11 +247,12 @@ def _largest(
 ) -> dict[int, tuple[float, str]]:
     """(value, label) of the cause with the largest, by minute, as verdicts told it."""
     found: dict[int, tuple[float, str]] = {}
+    step = MINUTE if span[1] - span[0] <= _BY_MINUTE else 5 * MINUTE
     for series in archive.below(host, topics.EXPLANATION, _CAUSES):
         if not series.path.endswith(f"/{field_name}"):
             continue
         label = series.path.removeprefix(_CAUSES).removesuffix(f"/{field_name}")
-        for row in archive.values(host, series, *span, MINUTE):
+        for row in archive.values(host, series, *span, step):
             # Of a minute in which it was named for some seconds as much.
             told = (row.mean * row.known / (row.end - row.begin), label)
             for minute in range(int(row.begin // MINUTE), int(-(-row.end // MINUTE))):
