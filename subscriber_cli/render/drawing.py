@@ -41,6 +41,7 @@ _CURVE: Final = 64
 _GAP: Final = 12
 _TOP: Final = 34
 _MOST_LANES: Final = 10
+_WORD: Final = 20  # pixels beside a line that half a time of day takes
 _CHARACTER: Final = 6.4  # pixels, about
 
 
@@ -126,7 +127,8 @@ class _Sheet:
             form = "%H:%M" if step < 86400 else "%d %b"
             words = f"{datetime.fromtimestamp(at).astimezone():{form}}"
             yield f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="{height}"/>'
-            yield f'<text class="faint" x="{x:.1f}" y="14" text-anchor="middle">{words}</text>'
+            edge = "start" if x < _WORD else "end" if x > self._width - _WORD else "middle"
+            yield f'<text class="faint" x="{x:.1f}" y="14" text-anchor="{edge}">{words}</text>'
             at += step
 
     def _gaps(self, height: int) -> Iterator[str]:
