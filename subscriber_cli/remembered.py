@@ -10,7 +10,7 @@ from pathlib import Path
 from publisher.contract import topics
 from publisher.contract.printable import bare
 from publisher.contract.timeline import TimelineReading
-from publisher.errors import BrokerError
+from publisher.errors import BrokerError, ConfigError
 from subscriber_cli.archive.reader import Archive, ArchivedHost
 from subscriber_cli.archive.schema import ArchiveError, default_path
 from subscriber_cli.memories import gather
@@ -65,12 +65,12 @@ def remembered(
         ArchiveError: the archive cannot be read, or knows no such host.
         BrokerError: no host remembers anything.
     """
-    path = database or default_path(settings.record.database)
-    if database is None and not path.is_file():
+    path = database or _usual(settings)
+    if path is None:
         return _from_broker(settings, timeout, wanted)
     kept, until = _from_archive(path, span, now, wanted)
-    ends = min(span[1], now)
-    if database is None and until < ends - _FRESH_SECONDS and span[0] > now - _MEMORY_SECONDS:
+    reaches = until >= min(span[1], now) - _FRESH_SECONDS
+    if database is None and not (kept and (reaches or span[0] < now - _MEMORY_SECONDS)):
         try:
             return _from_broker(settings, timeout, wanted)
         except BrokerError:
@@ -79,6 +79,15 @@ def remembered(
     if not kept:
         raise ArchiveError(f"{path}: nothing is kept of {clean(wanted) or 'any host'}")
     return kept
+
+
+def _usual(settings: TerminalSettings) -> Path | None:
+    """The archive that the settings mean, if there is one."""
+    try:
+        path = default_path(settings.record.database)
+    except ConfigError:  # nor is there a folder for one
+        return None
+    return path if path.is_file() else None
 
 
 @contextmanager

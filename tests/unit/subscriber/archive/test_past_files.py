@@ -108,9 +108,39 @@ def test_the_verdict_of_a_moment_is_from_the_archive_however_long_ago(
 
 
 def test_a_host_that_nobody_knows_is_one_line(night: None, run: Run, path: Path) -> None:
-    for command in ("history", "report"):
+    for command in ("history", "report"):  # of an archive that is named
         done = run(command, "nobody", "--database", str(path))
         assert str(done.exception) == f"{path}: nothing is kept of nobody"
+
+
+@pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FANWHY_BROKER", "mqtt://127.0.0.1:1")
+
+
+def test_an_archive_that_ends_too_soon_is_read_where_the_broker_does_not_answer(
+    night: None, no_broker: None, run: Run, monkeypatch: pytest.MonkeyPatch, now: float
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: now + 7200)
+    done = run("history", "--since", "4 h ago", "--timeout", "0.3")
+    assert done.exit_code == 0, done.exception
+    assert "Restic backup" in done.output
+
+
+def test_the_broker_is_asked_for_a_host_that_the_archive_does_not_know(
+    night: None, no_broker: None, run: Run
+) -> None:
+    done = run("history", "other", "--timeout", "0.3")
+    assert "127.0.0.1:1" in str(done.exception)
+
+
+def test_where_there_is_neither_archive_nor_folder_the_broker_is_asked(
+    no_broker: None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FANWHY_RECORD__DATABASE")
+    monkeypatch.setattr("subscriber_cli.archive.schema.state_dir", lambda: None)
+    done = run("history", "--timeout", "0.3")
+    assert "127.0.0.1:1" in str(done.exception)
 
 
 def test_values_go_out_as_csv(night: None, run: Run, tmp_path: Path) -> None:
