@@ -33,6 +33,7 @@ _MOST_NEW_SERIES: Final = 1000  # of one host in a day, beyond the first day's
 _MOST_WORDS: Final = 20_000
 _LONGEST_WORD: Final = 100  # characters
 _MOST_POINTS: Final = 4_000_000  # of one host in a day
+_MOST_SPANS: Final = 20_000  # of one host in a day
 _MOST_EVENTS: Final = 10_000  # of one host in a day
 _AHEAD_SECONDS: Final = 300.0  # by which a host's clock may be ahead of ours
 _CLOCK_SECONDS: Final = 3600.0  # and behind, before a live message is dated by ours
@@ -73,6 +74,7 @@ class _Host:
     day: int = 0
     points: int = 0
     events: int = 0
+    spans: int = 0
     new_series: int = 0
     touched: float = 0.0
 
@@ -98,6 +100,7 @@ class Intake:
 
     Attributes:
         notices: what was left out, each kind told once.
+        full: the file has all the room that it may have: no more values.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Intake:
     ) -> None:
         self.counts = counts
         self.notices: list[str] = []
+        self.full = False
         self._noticed: set[str] = set()
         self._connection = connection
         self._catalogues = catalogues
@@ -137,7 +141,7 @@ class Intake:
         host.touched = now
         if host.day != int(now // DAY):
             host.day = int(now // DAY)
-            host.points = host.events = host.new_series = 0
+            host.points = host.events = host.spans = host.new_series = 0
         leaf, content = message.leaf, message.content
         if isinstance(content, OnlineStatus):
             self._take_status(host, content, now)
@@ -223,13 +227,15 @@ class Intake:
         until = moment(timeline.until)
         if until is None or not now - _OLDEST_EVENT <= until <= now + _AHEAD_SECONDS:
             return
-        self._spans.take(host.id, timeline, until)
+        host.spans += self._spans.take(host.id, timeline, until, _MOST_SPANS - host.spans)
+        if host.spans >= _MOST_SPANS:
+            self._notice(f"{host.name}: more than {_MOST_SPANS:,} causes and the like in a day")
         since = max(moment(timeline.since) or until, until - keeping.OPEN_SECONDS)
         self._execute("UPDATE host SET first = min(first, ?) WHERE id = ?", since, host.id)
         begin = max(now - keeping.OPEN_SECONDS, keeping.packed_until(self._connection))
         for name, first, last, value in told_points(timeline, begin, until):
             series = self._series(host, topics.TIMELINE, Measurement(name, _MEASURED[name], value))
-            if series is not None and host.points < _MOST_POINTS:
+            if series is not None and self._has_room(host):
                 self._put_told(host, series, first, last, value)
 
     def _put_told(
@@ -292,10 +298,7 @@ class Intake:
                 self._point(host, series, at, None)
 
     def _point(self, host: _Host, series: _Series, at: float, value: float | None) -> None:
-        if host.points >= _MOST_POINTS:
-            self._notice(
-                f"{host.name}: more than {_MOST_POINTS:,} values in a day; the rest is left out"
-            )
+        if not self._has_room(host):
             return
         self._execute(
             "INSERT OR REPLACE INTO point VALUES (?, ?, ?)", series.id, round(at * 1000), value
@@ -303,6 +306,17 @@ class Intake:
         series.value, series.at, series.fresh = value, at, True
         host.points += 1
         self.counts.values += 1
+
+    def _has_room(self, host: _Host) -> bool:
+        if self.full:
+            self._notice(
+                "the archive is as large as record.largest_megabytes allows: no new values"
+            )
+        elif host.points >= _MOST_POINTS:
+            self._notice(
+                f"{host.name}: more than {_MOST_POINTS:,} values in a day; the rest is left out"
+            )
+        return not self.full and host.points < _MOST_POINTS
 
     def _series(self, host: _Host, leaf: str, measurement: Measurement) -> _Series | None:
         key = (leaf, measurement.path)

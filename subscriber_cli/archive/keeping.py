@@ -41,7 +41,8 @@ _PACKING: Final = "packed_series"
 _AT_ONCE: Final = 50  # series in one transaction
 _KEPT: Final = {EVERY: 14 * DAY, FIVE_MINUTES: 366 * DAY}
 _KEPT_EVENTS: Final = 3 * 366 * DAY
-_FULL: Final = 0.95  # of the size allowed, to which it is brought down
+_NEARLY_FULL: Final = 0.9  # of the size allowed, from which on room is made
+_ROOM: Final = 0.85  # until this is left
 _MOST_PAGES: Final = 2000  # given back to the disk at once
 
 
@@ -193,24 +194,35 @@ def _forget(connection: sqlite3.Connection, now: float) -> None:
 
 
 def _shrink(connection: sqlite3.Connection, now: float, largest_bytes: int) -> None:
-    """Forgets the oldest, the finest first, until the file has room again."""
-    if used_bytes(connection) <= largest_bytes:
-        return
-    for level in (EVERY, FIVE_MINUTES, HOURS):
-        while used_bytes(connection) > largest_bytes * _FULL:
+    """Forgets the oldest, the finest first, until the file has room again.
+
+    Hours, events and causes go only where that is not enough: no flood of values takes them along,
+    since values are refused before (``Intake.full``).
+    """
+    if used_bytes(connection) > largest_bytes * _NEARLY_FULL:
+        _forget_blocks(connection, (EVERY, FIVE_MINUTES), largest_bytes)
+    if used_bytes(connection) > largest_bytes:
+        _forget_blocks(connection, (HOURS,), largest_bytes)
+    while used_bytes(connection) > largest_bytes:
+        oldest = connection.execute("SELECT min(at) FROM event").fetchone()[0]
+        if oldest is None or oldest > now - DAY:
+            break
+        connection.execute("DELETE FROM event WHERE at < ?", (oldest + DAY,))
+        connection.execute("DELETE FROM span WHERE ended < ?", (oldest + DAY,))
+    connection.execute(f"PRAGMA incremental_vacuum({_MOST_PAGES})").fetchall()
+
+
+def _forget_blocks(
+    connection: sqlite3.Connection, levels: tuple[int, ...], largest_bytes: int
+) -> None:
+    for level in levels:
+        while used_bytes(connection) > largest_bytes * _ROOM:
             oldest = connection.execute(
                 "SELECT min(begin) FROM block WHERE level = ?", (level,)
             ).fetchone()[0]
             if oldest is None:
                 break
             connection.execute("DELETE FROM block WHERE level = ? AND begin = ?", (level, oldest))
-    while used_bytes(connection) > largest_bytes * _FULL:
-        oldest = connection.execute("SELECT min(at) FROM event").fetchone()[0]
-        if oldest is None or oldest > now - DAY:
-            break
-        connection.execute("DELETE FROM event WHERE at < ?", (oldest + DAY,))
-        connection.execute("DELETE FROM span WHERE ended < ?", (oldest + DAY,))
-    connection.execute("PRAGMA incremental_vacuum").fetchall()
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

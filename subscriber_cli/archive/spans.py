@@ -67,8 +67,19 @@ class Spans:
         self._connection = connection
         self._told: dict[int, set[str]] = {}
 
-    def take(self, host: int, timeline: TimelineReading, until: float) -> None:
-        """Takes in what a host remembers, until ``until``, in seconds since the epoch."""
+    def take(self, host: int, timeline: TimelineReading, until: float, most: int) -> int:
+        """Takes in what a host remembers, until ``until``, in seconds since the epoch.
+
+        Args:
+            host: whose memory it is.
+            timeline: the memory.
+            until: the last moment of which it tells.
+            most: how many spans may be new.
+
+        Returns:
+            how many were.
+        """
+        new = 0
         before = self._told.get(host, set())
         told: set[str] = set()
         open_spans: set[tuple[str, float]] = set()
@@ -81,11 +92,12 @@ class Spans:
                 open_spans.add((entry.sort, entry.began))
             key = f"{entry.sort}{entry.began}{entry.ended}{json.dumps(entry.body)}"
             told.add(key)
-            if key not in before:
-                self._put(host, entry)
+            if key not in before and self._put(host, entry, may_be_new=new < most):
+                new += 1
         self._told[host] = told
         self._close(host, until, open_spans)
         self._fill(host, moment(timeline.since) or until, until)
+        return new
 
     def take_event(self, host: int, event: EventReading) -> None:
         """Takes in a cause that has ended, where no span tells of it."""
@@ -114,7 +126,8 @@ class Spans:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _put(self, host: int, entry: _Entry) -> None:
+    def _put(self, host: int, entry: _Entry, *, may_be_new: bool) -> bool:
+        """Brings a span up to date, or makes it; whether it was made."""
         row = self._connection.execute(
             "SELECT id FROM span WHERE host = ? AND sort = ? AND who = ?"
             " AND began BETWEEN ? AND ? LIMIT 1",
@@ -123,12 +136,14 @@ class Spans:
         if entry.sort == CAUSE:
             self._replace_made_of_event(host, entry)
         if row is None:
-            self._insert(host, entry)
-            return
+            if may_be_new:
+                self._insert(host, entry)
+            return may_be_new
         self._connection.execute(
             "UPDATE span SET ended = ?, body = ? WHERE id = ?",
             (entry.ended, _json(entry.body), row[0]),
         )
+        return False
 
     def _insert(self, host: int, entry: _Entry) -> None:
         self._connection.execute(

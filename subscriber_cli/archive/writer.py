@@ -88,6 +88,7 @@ class Writer:
             ArchiveError: the file cannot be used now; nothing of the batch was written.
         """
         with self._transaction() as (connection, intake):
+            intake.full = keeping.used_bytes(connection) >= self._largest
             for message, at in batch:
                 intake.take(message, at)
             intake.finish()

@@ -352,6 +352,36 @@ def test_names_without_end_are_bounded(
     assert notices == []  # told once, when it happened
 
 
+def test_causes_without_end_are_bounded(
+    writer: Writer, say: Callable[..., Received], ask: Ask, now: float
+) -> None:
+    notices: list[str] = []
+    for number in range(15):
+        causes = [(f"c{number}-{index}", now - index, now) for index in range(1900)]
+        notices += writer.write([(say("timeline", timeline(now, causes=causes)), now)], now)
+
+    archive = ask()
+    (host,) = archive.hosts()
+    assert len(archive.spans(host, "cause", 0, now + 1)) <= 20_000
+    assert notices == ["nas: more than 20,000 causes and the like in a day"]
+
+
+def test_an_archive_that_is_full_takes_events_and_no_values(
+    path: Path, say: Callable[..., Received], ask: Ask, cpu: Callable[[float], Any], now: float
+) -> None:
+    small = Writer(path, 10_000)
+    notices = small.write(
+        [(say("cpu", cpu(1.0)), now), (say("event", event("a-1", now)), now)], now
+    )
+    small.close()
+
+    archive = ask()
+    (host,) = archive.hosts()
+    assert [each.body["id"] for each in archive.events(host, 0, now + 1)] == ["a-1"]
+    assert values(archive, "cpu/usage_percent", 0, now + 1) == []
+    assert notices == ["the archive is as large as record.largest_megabytes allows: no new values"]
+
+
 def test_too_many_hosts_are_told_once(
     writer: Writer, say: Callable[..., Received], ask: Ask, now: float
 ) -> None:
