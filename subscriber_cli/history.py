@@ -17,11 +17,15 @@ from subscriber_cli.arguments import (
     load_settings,
     make_console,
 )
+from subscriber_cli.completion import hosts
 
 
 def history(
     host: Annotated[
-        str, typer.Argument(metavar="[HOST]", help="One host, by its name; all without it.")
+        str,
+        typer.Argument(
+            metavar="[HOST]", help="One host, by its name; all without it.", autocompletion=hosts
+        ),
     ] = "",
     *,
     since: Annotated[
@@ -56,7 +60,9 @@ def history(
         typer.Option(min=0, metavar="SECONDS", help="Of one exported row; 0: every value."),
     ] = None,
     database: Database = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a host.")] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="How long to wait for a host.")
+    ] = 10.0,
     broker: Broker = None,
     prefix: Prefix = None,
     config: Config = None,
