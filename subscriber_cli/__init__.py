@@ -5,5 +5,8 @@ from the wire, ``catalogue`` and ``row`` make typed values of them, ``fleet`` ke
 every host. ``render`` makes lines of those values and knows no payload. A command is a file:
 ``watch`` on a full ``screen``, ``tail`` line by line, ``why`` once.
 
+``archive`` keeps what passes by in a file; ``recorder`` fills it, and what tells of the past
+reads it.
+
 Of the publisher it uses the contract, the configuration and the connection.
 """

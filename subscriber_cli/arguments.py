@@ -26,6 +26,9 @@ Prefix = Annotated[
 Config = Annotated[
     str | None, typer.Option(metavar="FILE", help="Configuration file.  [FANWHY_CONFIG]")
 ]
+Database = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The archive.  [record.database]")
+]
 
 
 def load_settings(broker: str | None, prefix: str | None, config: str | None) -> TerminalSettings:

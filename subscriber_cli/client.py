@@ -11,12 +11,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from publisher.contract.messages import Message, Request
+from publisher.contract.messages import Message, Receipt, Request
 from publisher.contract.topics import COMMAND, EXPLANATION
 from publisher.errors import FanwhyError
 from publisher.mqtt.backoff import Backoff, ReconnectTimes
@@ -31,6 +31,8 @@ from subscriber_cli.model.decode import LARGEST, Notice, Received, Scope, decode
 _TIMEOUTS = Timeouts(connect=5.0)
 _TIMES = ReconnectTimes(longest=30.0)
 _POLL_SECONDS = 0.05
+# For as long a broker keeps events for one who does not come; longer than any holiday's outage.
+_SESSION_SECONDS = 14 * 86400
 # Ours to refuse are messages beyond LARGEST, with a word to the user; what is larger still the
 # broker need not even send (MQTT 5 section 3.1.2.11.4).
 _RECEIVE_BYTES = 8 * LARGEST
@@ -95,32 +97,49 @@ def connector_of(settings: BrokerSettings) -> Connector:
     return connector
 
 
-def client_options() -> ConnectOptions:
-    """What a reader says of itself."""
+def client_options(session: str = "") -> ConnectOptions:
+    """What a reader says of itself; with the name of a session the broker keeps events for it."""
     # Never the configured id: that is the daemon's, and a broker keeps one of each.
-    client_id = f"fanwhy-sub-{os.urandom(4).hex()}"
-    return ConnectOptions(client_id=client_id, receive_bytes=_RECEIVE_BYTES)
+    return ConnectOptions(
+        client_id=session or f"fanwhy-sub-{os.urandom(4).hex()}",
+        receive_bytes=_RECEIVE_BYTES,
+        session_seconds=_SESSION_SECONDS if session else 0,
+    )
 
 
 class Stream:
     """The messages of every host under a prefix, for as long as the ``with`` block lasts.
 
+    Attributes:
+        receipt: with a ``session``, what is owed to the broker for the item that ``get`` gave
+            last; ``None`` where nothing is.
+
     Args:
         inbox: where items go; others may put things of their own there.
+        session: the name by which the broker keeps events while we are away; empty: it does not.
 
     Raises:
         ConfigError: the settings cannot be used: bad URL, prefix, certificate or password file.
     """
 
-    def __init__(self, settings: BrokerSettings, prefix: str, inbox: Inbox | None = None) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        prefix: str,
+        inbox: Inbox | None = None,
+        *,
+        session: str = "",
+    ) -> None:
         self._inbox = Inbox() if inbox is None else inbox
         self._connector = connector_of(settings)
         self.endpoint = self._connector.endpoint
         self._scope = Scope(prefix)
-        self._options = client_options()
+        self._options = client_options(session)
         self._answers = self._scope.answers(self._options.client_id)
         self._backoff = Backoff(_TIMES.first)
         self._commands: deque[Message] = deque()
+        self._receipts: deque[Receipt] = deque()
+        self.receipt: Receipt | None = None
         self._connected = False
 
     def __enter__(self) -> Self:
@@ -146,11 +165,14 @@ class Stream:
         while True:
             left = None if ends is None else max(ends - time.monotonic(), 0.0)
             item = self._inbox.get(left)
+            self.receipt = None
             if not isinstance(item, Request):
                 return item
+            self.receipt = item.receipt
             decoded = self._decoded(item)
             if decoded is not None:
                 return decoded
+            self.acknowledge([self.receipt] if self.receipt else [])
 
     def _decoded(self, request: Request) -> Received | Notice | None:
         topic = request.topic
@@ -177,6 +199,12 @@ class Stream:
         )
         self._commands.append(request)
         self._interrupt.wake()
+
+    def acknowledge(self, receipts: Iterable[Receipt]) -> None:
+        """Tells the broker that messages are safe with us: it need not send them again."""
+        self._receipts.extend(receipts)
+        if self._receipts:
+            self._interrupt.wake()
 
     # --- in the thread ---------------------------------------------------------------------------
 
@@ -213,7 +241,12 @@ class Stream:
             self._commands.clear()
             self._connected = True
             self._deliver(Connected(self.endpoint, connection.version))
-            connection.subscribe([self._scope.filter])
+            if self._options.session_seconds:
+                connection.subscribe(self._scope.events)
+                # States are told anew when we come back: they need not wait for us.
+                connection.subscribe([self._scope.filter], qos=0)
+            else:
+                connection.subscribe([self._scope.filter])
             while not self._interrupt.stopping:
                 self._send(connection)
                 try:
@@ -226,15 +259,21 @@ class Stream:
     def _send(self, connection: Connection) -> None:
         while self._commands and connection.room:
             connection.publish(self._commands.popleft())
+        while self._receipts:
+            connection.acknowledge(self._receipts.popleft())
 
     def _hand_on(self, connection: Connection) -> None:
         for request in connection.received:
             if request.topic != self._answers and self._scope.split(request.topic) is None:
+                if request.receipt is not None:
+                    connection.acknowledge(request.receipt)
                 continue
             item: Request | Received | Notice | None = request
             size = len(request.payload)
             if size > LARGEST:  # too much to keep for being refused later
                 item, size = self._decoded(request), 0
+                if request.receipt is not None:
+                    connection.acknowledge(request.receipt)
             if item is not None:
                 self._deliver(item, size)
         connection.received.clear()

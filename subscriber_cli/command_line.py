@@ -15,7 +15,9 @@ from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
 from subscriber_cli.model.values import clean
+from subscriber_cli.record import record, serve
 from subscriber_cli.refresh import refresh
+from subscriber_cli.report import report
 from subscriber_cli.tail import tail
 from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
@@ -84,6 +86,8 @@ app.command(
         "fanwhy-sub history",
         "fanwhy-sub history nas --since 22:00 --until 07:00",
         "fanwhy-sub history --json | jq .causes",
+        "fanwhy-sub history nas --since 'monday 08:00' --html week.html",
+        "fanwhy-sub history --metric 'disk/*' --csv disks.csv",
     )
 )(history)
 app.command(epilog=_examples("fanwhy-sub hosts", "fanwhy-sub hosts --json | jq .headline"))(hosts)
@@ -94,6 +98,20 @@ app.command(epilog=_examples("fanwhy-sub refresh", "fanwhy-sub refresh nas"))(re
 app.command(
     epilog=_examples("fanwhy-sub doctor", "fanwhy-sub doctor --broker mqtts://me@broker.local")
 )(doctor)
+app.command(
+    epilog=_examples(
+        "fanwhy-sub report",
+        "fanwhy-sub report nas --month --html bill.html",
+        "fanwhy-sub report --week --json | jq .energy",
+    )
+)(report)
+app.command(
+    epilog=_examples(
+        "fanwhy-sub record",
+        "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
+    )
+)(record)
+app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
-"""What the terminal takes from the daemon's configuration: the broker and the prefix."""
+"""What the terminal takes from the configuration: where the messages are, and its own sections."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from publisher.config.companions import RecordSettings, ReportSettings
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX
 from publisher.mqtt.broker import BrokerSettings
@@ -17,3 +18,5 @@ class TerminalSettings:
         DEFAULT_PREFIX, "First levels of every topic, as the daemons have it.", example="host"
     )
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    record: RecordSettings = field(default_factory=RecordSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)

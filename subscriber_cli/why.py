@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,14 @@ from rich.text import Text
 from publisher.contract import topics
 from publisher.contract.readings import HostState
 from publisher.errors import BrokerError, ConfigError
-from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
+from subscriber_cli.arguments import (
+    Broker,
+    Config,
+    Database,
+    Prefix,
+    load_settings,
+    make_console,
+)
 from subscriber_cli.client import Stream
 from subscriber_cli.completion import hosts
 from subscriber_cli.listening import called, is_called, listen
@@ -92,11 +100,12 @@ def why(
             metavar="SECONDS", min=0.1, help="How long to wait: 10 s; with --wait for ever."
         ),
     ] = None,
+    database: Database = None,
     broker: Broker = None,
     prefix: Prefix = None,
     config: Config = None,
 ) -> None:
-    """The sentence and its causes: now, when something is so, or at a time of the last two days.
+    """The sentence and its causes: now, when something is so, or at a time that was.
 
     Exits with 1 when no host has one in time.
     """
@@ -108,7 +117,13 @@ def why(
         # All readings are declared for it, which nobody else needs.
         from subscriber_cli import then  # noqa: PLC0415
 
-        then.tell(settings, console, at, host=host, as_json=as_json, timeout=timeout or _SECONDS)
+        question = then.Question(
+            settings=settings,
+            host=host,
+            database=Path(database).expanduser() if database else None,
+            timeout=timeout or _SECONDS,
+        )
+        then.tell(question, console, at, as_json=as_json)
         return
     if follow:
         listen(

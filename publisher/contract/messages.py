@@ -28,12 +28,26 @@ class Message:
     key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the broker is told once a message is safe with us.
+
+    Attributes:
+        connection: the one over which it came; over another the number means another message.
+        packet_id: of the message (MQTT 5 section 2.2.1).
+    """
+
+    connection: int
+    packet_id: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A message received.
 
     Attributes:
         response_topic: where the asker wants the answer; ``None`` when it did not say.
+        receipt: what is owed to the broker, where the client acknowledges by itself.
     """
 
     topic: str
@@ -41,3 +55,4 @@ class Request:
     retain: bool = False
     response_topic: str | None = None
     correlation_data: bytes | None = None
+    receipt: Receipt | None = None

@@ -34,6 +34,7 @@ GAP_WORDS: Final = {
     "not_running": "fanwhy did not run",
     "asleep": "the machine slept",
     "clock_set": "the clock was set",
+    "not_recorded": "the recorder did not listen",  # of an archive, not of a host
 }
 _AROUND_SECONDS: Final = 1800.0
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from publisher.config.companions import RecordSettings, ReportSettings
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX, TopicAddresses
 from publisher.daemon.scheduler import SamplingSettings
@@ -55,6 +56,9 @@ class Settings:
     smart: SmartSettings = field(default_factory=SmartSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
+    # Not the daemon's, but in the same file.
+    record: RecordSettings = field(default_factory=RecordSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
 
     @property
     def host(self) -> str:

@@ -9,20 +9,22 @@ heard nothing for that time and the timeout of an answer more knows that the bro
 
 from __future__ import annotations
 
+import itertools
 import logging
 import selectors
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from publisher.contract.messages import Message, Request
+from publisher.contract.messages import Message, Receipt, Request
 from publisher.errors import BrokerError
 from publisher.mqtt import failures
 from publisher.mqtt.broker import Endpoint
 from publisher.mqtt.interrupt import Interrupt
 from publisher.mqtt.paho import (
+    MQTT_CLEAN_START_FIRST_ONLY,
     CallbackAPIVersion,
     Client,
     MQTTErrorCode,
@@ -44,6 +46,7 @@ _WINDOW = 20
 # Fixed header, topic length, packet id and our properties take less than this.
 _OVERHEAD_BYTES = 256
 _GOODBYE_SECONDS = 0.2
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,15 @@ class ConnectOptions:
     Attributes:
         receive_bytes: of the largest message that we accept; commands and other machines' info
             are far smaller than the default.
+        session_seconds: for how long the broker keeps what was subscribed to with QoS 1 while we
+            are away (MQTT 5 section 3.1.2.11.2; a broker of 3.1.1 decides itself); 0: not at all.
+            Messages of QoS 1 are then not confirmed before ``Connection.acknowledge``.
     """
 
     client_id: str
     will: Will | None = None
     receive_bytes: int = 1 << 18
+    session_seconds: int = 0
 
 
 class Connection:
@@ -128,6 +135,7 @@ class Connection:
         if interrupt is not None:
             self._selector.register(interrupt, selectors.EVENT_READ)
         self._watched: tuple[int, int] | None = None
+        self._number = next(_NUMBERS)
         self._client = self._make_client(username, password, tls)
 
     def __enter__(self) -> Self:
@@ -150,6 +158,9 @@ class Connection:
             protocol=self._version,
             transport="tcp" if endpoint.websocket_path is None else "websockets",
             reconnect_on_failure=False,
+            # MQTT 5 says this with CONNECT.
+            clean_session=None if self._five else not self._options.session_seconds,
+            manual_ack=bool(self._options.session_seconds),
         )
         client.connect_timeout = self._timeouts.connect
         client.max_inflight_messages_set(0)  # the window is kept here
@@ -216,11 +227,13 @@ class Connection:
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         if len(message.payload) > self._options.receive_bytes:
-            return  # only a broker without MQTT 5 lets it come this far
+            self._refuse(message)  # only a broker without MQTT 5 lets it come this far
+            return
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # no topic that we subscribed to
+            self._refuse(message)  # no topic that we subscribed to
+            return
         properties = message.properties
         self.received.append(
             Request(
@@ -229,8 +242,18 @@ class Connection:
                 retain=message.retain,
                 response_topic=getattr(properties, "ResponseTopic", None),
                 correlation_data=getattr(properties, "CorrelationData", None),
+                receipt=self._receipt(message),
             )
         )
+
+    def _refuse(self, message: MQTTMessage) -> None:
+        """What nobody will ever acknowledge must not be sent again and again."""
+        self._client.ack(message.mid, message.qos)
+
+    def _receipt(self, message: MQTTMessage) -> Receipt | None:
+        if not (self._options.session_seconds and message.qos):
+            return None
+        return Receipt(self._number, message.mid)
 
     # -- from CONNECT to the end ----------------------------------------------------------------
 
@@ -246,6 +269,7 @@ class Connection:
                 self._endpoint.host,
                 self._endpoint.port,
                 self._keepalive_asked,
+                clean_start=self._clean_start,
                 properties=self._connect_properties(),
             )
         except WebsocketConnectionError as error:
@@ -271,21 +295,29 @@ class Connection:
                 raise BrokerError(f"{self._endpoint}: stopped while connecting")
         return self._answer
 
+    @property
+    def _clean_start(self) -> bool | Literal[3]:
+        """Whether the broker is to forget what it kept; MQTT 3.1.1 has said so before."""
+        return not self._options.session_seconds if self._five else MQTT_CLEAN_START_FIRST_ONLY
+
     def _connect_properties(self) -> Properties | None:
         if not self._five:
             return None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.MaximumPacketSize = self._options.receive_bytes
+        if self._options.session_seconds:
+            properties.SessionExpiryInterval = self._options.session_seconds
+            properties.ReceiveMaximum = _WINDOW
         return properties
 
-    def subscribe(self, topics: Sequence[str]) -> None:
+    def subscribe(self, topics: Sequence[str], *, qos: int = 1) -> None:
         """Asks for topics; what we publish there ourselves does not come back with MQTT 5."""
         if not topics:
             return
         if self._five:
-            wanted: Any = [(topic, SubscribeOptions(qos=1, noLocal=True)) for topic in topics]
+            wanted: Any = [(topic, SubscribeOptions(qos=qos, noLocal=True)) for topic in topics]
         else:
-            wanted = [(topic, 1) for topic in topics]
+            wanted = [(topic, qos) for topic in topics]
         result, mid = self._client.subscribe(wanted)
         self._check(result)
         if mid is not None:
@@ -338,6 +370,12 @@ class Connection:
             self.confirmed.append(message)  # the broker's best is to confirm nothing
         self._check(info.rc)
         return True
+
+    def acknowledge(self, receipt: Receipt) -> None:
+        """Tells the broker that a message is safe; one of another connection it sends again."""
+        if receipt.connection == self._number:
+            self._client.ack(receipt.packet_id, 1)
+            self._sent = time.monotonic()
 
     def turn(self, timeout: float = float("inf")) -> None:
         """Waits for the network, an interrupt or the next deadline, and does what is due.

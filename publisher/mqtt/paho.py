@@ -53,6 +53,7 @@ def complete() -> None:
 
 
 from paho.mqtt.client import (  # noqa: E402
+    MQTT_CLEAN_START_FIRST_ONLY,
     Client,
     MQTTMessage,
     WebsocketConnectionError,
@@ -83,6 +84,7 @@ def _tolerant(code: ReasonCode, buffer: bytes | bytearray) -> int:
 ReasonCode.unpack = _tolerant  # type: ignore[method-assign,assignment]
 
 __all__ = [
+    "MQTT_CLEAN_START_FIRST_ONLY",
     "CallbackAPIVersion",
     "Client",
     "MQTTErrorCode",

@@ -122,6 +122,17 @@ class Scope:
         self._root = self.filter.removesuffix("#").rstrip("/")
         self._levels = template.split("/") if "{hostname}" in template else []
 
+    @property
+    def events(self) -> list[str]:
+        """The filters that let in the events of every host and as little else as can be."""
+        root = f"{self._root}/" if self._root else ""
+        own = [f"{self._root}/{topics.EVENT}"] if self._root else []
+        filters = [*own, f"{root}+/{topics.EVENT}"]
+        if len(self._levels) > 1:
+            levels = ["+" if "{hostname}" in level else level for level in self._levels]
+            filters.append(f"{'/'.join(levels)}/{topics.EVENT}")
+        return list(dict.fromkeys(filters))
+
     def answers(self, client: str) -> str:
         """Where a client is answered: a topic that the filter lets in."""
         return f"{self._root}/{ANSWERS}/{client}".lstrip("/")

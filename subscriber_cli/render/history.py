@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -10,10 +10,11 @@ from rich.text import Text
 from publisher.contract import past
 from publisher.contract.metric import Reading
 from publisher.contract.timeline import TimelineReading
-from publisher.contract.units import Unit, humanise
+from publisher.contract.units import Unit
 from publisher.contract.when import clock, moment
 from subscriber_cli.render import theme
 from subscriber_cli.render.bars import columns
+from subscriber_cli.render.drawing import Curve, curves_of, extent
 from subscriber_cli.render.head import wrap
 
 _SPARK = 96
@@ -48,6 +49,7 @@ def history_lines(
     now: float,
     *,
     width: int | None,
+    more: Sequence[Curve] = (),
 ) -> Iterator[Text]:
     """A night of one host: measurements as sparklines, then what happened, in order.
 
@@ -58,10 +60,11 @@ def history_lines(
         end: of the time.
         now: for the words.
         width: columns of the terminal; ``None`` where it is none.
+        more: what else was measured and is asked for.
     """
     yield Text.assemble((host, "bold"), (f"  {clock(begin, now)} to {clock(end, now)}", "dim"))
-    yield from _sparks(timeline, begin, end, width or _NARROW)
-    rows = sorted(_rows(timeline, now), key=lambda row: row.order)
+    yield from _sparks([*curves_of(timeline), *more], begin, end, width or _NARROW)
+    rows = happenings(timeline, now)
     if not rows:
         since, until = past.covered(timeline)
         words = f"Nothing is known of that time: the memory reaches from {clock(since, now)} to "
@@ -76,7 +79,7 @@ def history_lines(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class Happening:
     """One thing that happened: the word for its kind, and what it was."""
 
     order: tuple[float, int]
@@ -87,7 +90,7 @@ class _Row:
     body: str = ""
 
 
-def _shown(row: _Row, edge: int, width: int | None) -> Iterator[Text]:
+def _shown(row: Happening, edge: int, width: int | None) -> Iterator[Text]:
     """A row on as many lines as it takes, its words below each other."""
     room = _ENDLESS if width is None else max(width - edge - _KIND, _LEAST)
     span, kind = row.span.ljust(edge), row.kind.ljust(_KIND)
@@ -96,9 +99,14 @@ def _shown(row: _Row, edge: int, width: int | None) -> Iterator[Text]:
         span, kind = " " * edge, " " * _KIND
 
 
-def _rows(timeline: TimelineReading, now: float) -> Iterator[_Row]:
+def happenings(timeline: TimelineReading, now: float) -> list[Happening]:
+    """What a timeline tells of, in the order of time."""
+    return sorted(_rows(timeline, now), key=lambda row: row.order)
+
+
+def _rows(timeline: TimelineReading, now: float) -> Iterator[Happening]:
     for state in timeline.states:
-        yield _Row(
+        yield Happening(
             order=_order(state, 0),
             span=past.span_words(state, now),
             kind=(state.state or "?").upper()[: _KIND - 2],
@@ -106,7 +114,7 @@ def _rows(timeline: TimelineReading, now: float) -> Iterator[_Row]:
             style=theme.of_state(state.state or ""),
         )
     for alert in timeline.alerts:
-        yield _Row(
+        yield Happening(
             order=_order(alert, 1),
             span=past.span_words(alert, now),
             kind="ALERT",
@@ -114,14 +122,14 @@ def _rows(timeline: TimelineReading, now: float) -> Iterator[_Row]:
             style=theme.of_severity(alert.severity or ""),
         )
     for cause in timeline.causes:
-        yield _Row(
+        yield Happening(
             order=_order(cause, 2),
             span=past.span_words(cause, now),
             words=past.cause_words(cause, now, dated=False),
             body="dim",
         )
     for gap in timeline.gaps:
-        yield _Row(
+        yield Happening(
             order=_order(gap, 3),
             span=past.span_words(gap, now),
             kind="--",
@@ -134,24 +142,20 @@ def _order(entry: Reading, order: int) -> tuple[float, int]:
     return moment(getattr(entry, "began", None)) or 0.0, order
 
 
-def _sparks(timeline: TimelineReading, begin: float, end: float, width: int) -> Iterator[Text]:
-    found: list[tuple[str, list[tuple[float, float, float]], str]] = []
-    for name, (_, unit) in past.MEASURED.items():
-        spans = [each for each in past.values(timeline, name) if each[1] > begin]
+def _sparks(curves: Sequence[Curve], begin: float, end: float, width: int) -> Iterator[Text]:
+    found: list[tuple[str, str, list[tuple[float, float, float]], str]] = []
+    for title, unit, values in curves:
+        spans = [each for each in values if each[1] > begin]
         if spans:
-            found.append((name, spans, _extent([value for _, _, value in spans], unit)))
-    widest = max((len(extent) for _, _, extent in found), default=0)
-    room = max(min(width - _TITLE - widest - 2, _SPARK), _LEAST)
-    for name, spans, extent in found:
-        title, unit = past.MEASURED[name]
+            words = extent([value for _, _, value in spans], unit)
+            found.append((title, unit, spans, words))
+    edge = max((len(title) + 1 for title, _, _, _ in found), default=0)
+    edge = max(edge, _TITLE)
+    widest = max((len(words) for _, _, _, words in found), default=0)
+    room = max(min(width - edge - widest - 2, _SPARK), _LEAST)
+    for title, unit, spans, words in found:
         low, high = (pick(value for _, _, value in spans) for pick in (min, max))
         # Of other units nobody knows what much is: from the lowest to the highest of that time.
         bottom, top = (0.0, 100.0) if unit == Unit.PERCENT else (low - 0.1 * (high - low), high)
         spark = columns(spans, begin, end, room, bottom=bottom, top=top)
-        yield Text.assemble((title.ljust(_TITLE), "dim"), (spark, theme.SPARK), f"  {extent}")
-
-
-def _extent(values: list[float], unit: Unit) -> str:
-    low, high = min(values), max(values)
-    most = humanise(high, unit, 0)
-    return most if round(low) == round(high) else f"{humanise(low, Unit.COUNT, 0)} to {most}"
+        yield Text.assemble((title.ljust(edge), "dim"), (spark, theme.SPARK), f"  {words}")

@@ -12,8 +12,10 @@ import io
 import itertools
 import json
 import logging
+import sqlite3
 import tempfile
 import tomllib
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -66,6 +68,10 @@ from publisher.subsystems.disk.smart_health import complaints, diagnosis, identi
 from publisher.subsystems.disk.zpool import statuses, statuses_of_text
 from publisher.subsystems.registry import all_topics
 from publisher.subsystems.thermal.turned import Turned
+from subscriber_cli.archive.intake import Counts, Intake
+from subscriber_cli.archive.keeping import keep_house
+from subscriber_cli.archive.packing import pack, unpack
+from subscriber_cli.archive.schema import prepare
 from subscriber_cli.client import Connected
 from subscriber_cli.model.decode import Notice, Received, Scope, decode
 from subscriber_cli.model.past import timeline_of
@@ -401,6 +407,38 @@ def _told_of_the_past(document: Mapping[str, object]) -> None:
             raise FindingError(f"not printable: {line.plain!r}")
 
 
+def archived(data: bytes) -> None:
+    """``topic``, a newline, and a payload: as an archive takes it, and packs it away later."""
+    head, _, payload = data.partition(b"\n")
+    leaf = head.decode("utf-8", "replace")
+    found = decode(Scope("host"), f"host/{leaf}", payload, retained=False)
+    if not isinstance(found, Received):
+        return
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    prepare(connection, Path("memory"))
+    intake = Intake(connection, {}, Counts())
+    for at in (_ARCHIVED, _ARCHIVED + 90_000.0):
+        intake.take(found, at)
+        intake.finish()
+    while keep_house(connection, _ARCHIVED + 10 * 86400, 1 << 30):
+        pass
+    for name in (*intake.notices, *connection.execute("SELECT name FROM host").fetchall()):
+        if not str(*name if isinstance(name, tuple) else (name,)).isprintable():
+            raise FindingError(f"not printable: {name!r}")
+    for (packed,) in connection.execute("SELECT data FROM block"):
+        unpack(packed)
+    connection.close()
+
+
+def block(data: bytes) -> None:
+    """A block of an archive, as a damaged disk gives it: packed, or what was packed."""
+    for raw in (data, zlib.compress(data)):
+        with contextlib.suppress(ValueError):
+            times, columns = unpack(raw)
+            if any(len(column) != len(times) for column in columns):
+                raise FindingError("columns of other lengths")
+
+
 def catalogue(data: bytes) -> None:
     """A catalogue, and messages by it."""
     found = decode(Scope("host"), "host/catalogue", data, retained=True)
@@ -529,9 +567,21 @@ def _messages() -> Iterator[bytes]:
             yield f"{leaf}\n".encode() + json.dumps(payload).encode()
 
 
+def _blocks() -> Iterator[bytes]:
+    tables: list[list[list[float | None]]] = [
+        [[1.0, 2.5, None]], [[], []], [[1e300, -0.1, 7.0], [None] * 3],
+    ]  # fmt: skip
+    for columns in tables:
+        packed = pack(list(range(len(columns[0]))), columns)
+        yield packed
+        yield zlib.decompress(packed)
+
+
 def _catalogues() -> Iterator[bytes]:
     yield json.dumps(json_schema({"cpu": CpuReading, "info": InfoReading})).encode()
 
+
+_ARCHIVED = 1_800_000_000.0
 
 TARGETS: Mapping[str, Target] = {
     "machine": Target(machine, machine_seeds),
@@ -554,6 +604,8 @@ TARGETS: Mapping[str, Target] = {
     "state": Target(state),
     "journal": Target(journal),
     "message": Target(message, _messages),
+    "archived": Target(archived, _messages),
+    "block": Target(block, _blocks),
     "catalogue": Target(catalogue, _catalogues),
     "request": Target(request),
     "packets": Target(packets),

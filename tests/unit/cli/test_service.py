@@ -42,8 +42,9 @@ def test_no_right_is_given_that_is_not_asked_for() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
-def test_little_of_the_machine_is_exposed() -> None:
-    words = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(UNIT)]
+@pytest.mark.parametrize("unit", [UNIT, UNIT.with_name("fanwhy-sub.service")])
+def test_little_of_the_machine_is_exposed(unit: Path) -> None:
+    words = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(unit)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
     if found is None:

@@ -155,6 +155,12 @@ def cpu() -> Callable[[float], CpuReading]:
 
 
 @pytest.fixture
+def fleet_contents() -> dict[str, Reading]:
+    """What the machine of ``fleet`` says, by topic."""
+    return {"cpu": CPU, "thermal": THERMAL, "explanation": EXPLANATION, "info": INFO}
+
+
+@pytest.fixture
 def explanation() -> ExplanationReading:
     """The verdict of the machine of ``fleet``."""
     return EXPLANATION

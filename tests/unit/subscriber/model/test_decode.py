@@ -55,6 +55,19 @@ def test_the_filter_lets_every_host_in(prefix: str, topics: str) -> None:
     assert Scope(prefix).filter == topics
 
 
+@pytest.mark.parametrize(
+    ("prefix", "filters"),
+    [
+        ("host", ["host/event", "host/+/event"]),
+        ("host/{hostname}", ["host/event", "host/+/event"]),
+        ("site/{hostname}/why", ["site/event", "site/+/event", "site/+/why/event"]),
+        ("{hostname}/why", ["+/event", "+/why/event"]),
+    ],
+)
+def test_events_of_every_host_have_filters_of_their_own(prefix: str, filters: list[str]) -> None:
+    assert Scope(prefix).events == filters
+
+
 @pytest.mark.parametrize("prefix", ["", "a//b", "a/#", "$SYS"])
 def test_a_prefix_that_no_daemon_would_take_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError):

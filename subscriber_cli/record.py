@@ -1,0 +1,129 @@
+"""``fanwhy-sub record`` and ``fanwhy-sub serve``: keep what passes by, for years."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from publisher.errors import ConfigError
+from subscriber_cli.arguments import (
+    Broker,
+    Config,
+    Database,
+    Prefix,
+    load_settings,
+    make_console,
+)
+from subscriber_cli.terminal_settings import TerminalSettings
+
+_LINE_SECONDS = 3600.0  # between two lines where there is no terminal
+
+
+def record(
+    *,
+    database: Database = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Tell only what goes wrong.")
+    ] = False,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> None:
+    """Keeps what passes by in a file, for years; history, why --at and report read it.
+
+    Everything of every host: values, verdicts, causes, alerts, events. It may be ended at any time:
+    the broker keeps the events until it comes back, and what it missed besides is filled in from
+    the hosts' own memory of two days.
+    """
+    settings = load_settings(broker, prefix, config)
+    _run(settings, Path(database).expanduser() if database else None, quiet=quiet)
+
+
+def serve(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
+    """Runs in one process what is enabled in the configuration: so far [record]."""
+    settings = load_settings(broker, prefix, config)
+    if not settings.record.enabled:
+        raise ConfigError("nothing to serve; set enabled = true in [record]")
+    _run(settings, None, quiet=False)
+
+
+def _run(settings: TerminalSettings, path: Path | None, *, quiet: bool) -> None:
+    # All readings are declared for it, which other commands do not need.
+    from subscriber_cli.recorder import Recorder, summary  # noqa: PLC0415
+
+    console = make_console()
+    screen = _Screen(console) if console.is_terminal and not quiet else None
+    recorder = Recorder(settings, path, _aside if screen is None else screen.tell)
+    show: Callable[[Recorder], None] | None = None
+    if screen is not None:
+        show = lambda it: screen.show(summary(it))  # noqa: E731  # shorter than a name
+    elif not quiet:
+        _aside(f"recording into {recorder.path}")
+        show = _Lines(summary).show
+    with _stopping(recorder.stop) as stopped:
+        recorder.run(show)
+    if screen is not None:
+        screen.tell(summary(recorder))
+    if signal.SIGINT in stopped:
+        raise KeyboardInterrupt
+
+
+class _Screen:
+    """One line that changes, and others above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def show(self, line: str) -> None:
+        text = Text(line)
+        text.truncate(max(self._console.width - 1, 1), overflow="ellipsis")
+        self._console.file.write("\r\x1b[K")
+        self._console.print(text, end="")
+        self._console.file.flush()
+
+    def tell(self, line: str) -> None:
+        self._console.file.write("\r\x1b[K")
+        self._console.print(Text(line))
+
+
+class _Lines:
+    """How it goes, now and then, where there is no screen."""
+
+    def __init__(self, summary: Callable[[Any], str]) -> None:
+        self._summary = summary
+        self._told = time.monotonic()
+
+    def show(self, recorder: Any) -> None:
+        if time.monotonic() - self._told >= _LINE_SECONDS:
+            self._told = time.monotonic()
+            _aside(self._summary(recorder))
+
+
+@contextmanager
+def _stopping(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Has SIGINT and SIGTERM call ``stop``; gives those that came."""
+    came: list[int] = []
+
+    def handle(number: int, _frame: object) -> None:
+        came.append(number)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _aside(text: str) -> None:
+    print(f"fanwhy-sub: {text}", file=sys.stderr, flush=True)
