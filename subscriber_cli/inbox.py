@@ -1,13 +1,11 @@
-"""What waits to be taken: messages, up to a number of bytes, and the user's word, which goes first.
+"""What waits to be taken: messages, up to a number of bytes.
 
-A broker can send faster than a terminal shows. What does not fit waits in the network, and a key
-or a signal overtakes whatever waits here.
+A broker can send faster than a terminal shows. What does not fit waits in the network.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,13 +17,17 @@ _SHORTEST = 0.02
 
 
 class Inbox:
-    """A queue that one thread fills with messages, others with keys, and one takes from."""
+    """A queue that one thread fills and another takes from.
+
+    Attributes:
+        wake: called by the thread that fills, for whoever does not wait at ``get``.
+    """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[tuple[Any, int] | None] = SimpleQueue()
-        self._first: deque[Any] = deque()
+        self._queue: SimpleQueue[tuple[Any, int]] = SimpleQueue()
         # Each is written by one thread alone, so neither needs a lock.
         self._brought = self._taken = 0
+        self.wake: Callable[[], None] = lambda: None
 
     @property
     def full(self) -> bool:
@@ -36,30 +38,20 @@ class Inbox:
         """Leaves a message, of ``size`` bytes besides itself."""
         self._brought += size + ITEM_BYTES
         self._queue.put((item, size + ITEM_BYTES))
-
-    def press(self, item: Any) -> None:
-        """Leaves what goes before all messages; may be called while a ``get`` is interrupted."""
-        self._first.append(item)
-        self._queue.put(None)
+        self.wake()
 
     def get(self, timeout: float | None = None) -> Any:
         """The next item; ``None`` after ``timeout`` seconds without one, 0 not waiting at all."""
-        ends = None if timeout is None else time.monotonic() + timeout
-        while not self._first:
-            try:
-                entry = self._waited(ends)
-            except Empty:
-                return None
-            if entry is not None:
-                item, size = entry
-                self._taken += size
-                return item
-        return self._first.popleft()
+        try:
+            item, size = self._waited(timeout)
+        except Empty:
+            return None
+        self._taken += size
+        return item
 
-    def _waited(self, ends: float | None) -> tuple[Any, int] | None:
-        if ends is None:
+    def _waited(self, timeout: float | None) -> tuple[Any, int]:
+        if timeout is None:
             return self._queue.get()
-        left = ends - time.monotonic()
-        if left <= 0:
+        if timeout <= 0:
             return self._queue.get_nowait()
-        return self._queue.get(timeout=max(left, _SHORTEST))
+        return self._queue.get(timeout=max(timeout, _SHORTEST))

@@ -226,6 +226,10 @@ class Fleet:
         """Those that are plainly machines: they have a status, a verdict or a catalogue."""
         return (host for host in map(self._hosts.__getitem__, self._order) if host.is_machine)
 
+    def get(self, prefix: str) -> KnownHost | None:
+        """The host of a prefix, if anything is known of it."""
+        return self._hosts.get(prefix)
+
     def complaint(self) -> str:
         """What was skipped for want of room, each kind told once; empty when nothing was."""
         return self._complaints.pop() if self._complaints else ""
