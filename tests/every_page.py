@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
+from publisher.contract import topics
 from subscriber_cli.model.fleet import KnownHost
 from subscriber_cli.model.ledger import ledger
+from subscriber_cli.model.past import timeline_of
 from subscriber_cli.model.ranking import worst_first
 from subscriber_cli.model.view import View
 from subscriber_cli.render.board import board, column_count, topic_page
 from subscriber_cli.render.fleet import fleet_page, tally_line
 from subscriber_cli.render.logbook import entries_of, log_page
+from subscriber_cli.render.past import SPANS, PastState, past_page
 from subscriber_cli.render.tables import TableState, ledger_page, row_page
 from subscriber_cli.render.verdict import (
     broker_lines,
@@ -50,4 +53,15 @@ def _of(view: View, host: KnownHost, width: int, height: int, now: float) -> Ite
     for row in table.rows:
         yield from row_page(row, width, now).lines
     live = list(view.journal.of(host.prefix))
-    yield from log_page(entries_of(host.prefix, live, None), width, now).lines
+    timeline = timeline_of(_content(host, topics.TIMELINE))
+    yield from log_page(entries_of(host.prefix, live, timeline), width, now).lines
+    for span in SPANS:
+        for moment in (None, now - 1.0):
+            state = PastState(span, moment)
+            yield from past_page(host.name, timeline, state, width, now, live=True).lines
+
+
+def _content(host: KnownHost, leaf: str) -> Mapping[str, object]:
+    latest = host.latest.get(leaf)
+    content = latest.message.open().content if latest is not None else None
+    return content if isinstance(content, Mapping) else {}

@@ -114,6 +114,10 @@ class KnownHost:
         """Seconds since a moment by the host's clock; ``now`` is by ours."""
         return max(now - self._here(at), 0.0)
 
+    def there(self, now: float) -> float:
+        """Our ``now`` by the host's clock."""
+        return now + (now - self._here(now))
+
     def apply(self, message: Received, now: float) -> bool:
         """Takes a message in; ``now`` in seconds since the epoch. False when it has no room."""
         leaf, content = message.leaf, message.content

@@ -56,7 +56,7 @@ class WatchApp(App[None]):
     Input { height: 1; border: none; padding: 0; background: $background; display: none; }
     Input.shown { display: block; }
     #top, #keys, #causes-title, #tabs, #side-log-title, #side-who-title { height: 1; }
-    #trouble, #causes { height: 0; }
+    #trouble, #causes, #hour { height: 0; }
     #verdict { height: 3; }
     #side { width: 40%; margin-left: 2; }
     .hidden { display: none; }

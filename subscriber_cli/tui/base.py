@@ -142,17 +142,26 @@ class WatchScreen(Screen[None]):
         """Filters while it is typed."""
         self.draw(self.owner.clock())
 
-    def on_input_submitted(self) -> None:
-        """Keeps the filter and goes back to what it left."""
-        self.query_one("#filter", Input).set_class(bool(self.wanted), "shown")
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Takes what was typed, and goes back to what was left for it."""
+        if message.input.id == "filter":
+            message.input.set_class(bool(self.wanted), "shown")
+        else:
+            self.answer(message.value)
+            message.input.value = ""
+            message.input.remove_class("shown")
         self.focus_lines()
 
+    def answer(self, text: str) -> None:
+        """Takes what was typed into a field other than the filter."""
+
     def action_back(self) -> None:
-        """Ends the filter; where there is none, goes to the screen before."""
-        field = self.query_one("#filter", Input)
-        if field.has_class("shown"):
+        """Ends what is typed; where nothing is, goes to the screen before."""
+        fields = [field for field in self.query(Input) if field.has_class("shown")]
+        for field in fields:
             field.value = ""
             field.remove_class("shown")
+        if fields:
             self.focus_lines()
         elif len(self.app.screen_stack) > 1:
             self.app.pop_screen()

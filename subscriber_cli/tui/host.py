@@ -14,22 +14,28 @@ from textual.widgets import Input
 
 from publisher.contract import topics
 from publisher.contract.timeline import TimelineReading
+from publisher.contract.when import parse
+from publisher.errors import ConfigError
 from subscriber_cli.model.fleet import KnownHost, Latest
 from subscriber_cli.model.info import identity
 from subscriber_cli.model.ledger import ledger
 from subscriber_cli.model.past import timeline_of
-from subscriber_cli.model.ranking import worst_first
+from subscriber_cli.model.ranking import standing, worst_first
+from subscriber_cli.model.values import clean
+from subscriber_cli.render import theme
 from subscriber_cli.render.board import board, column_count, topic_page
 from subscriber_cli.render.cells import pairs
+from subscriber_cli.render.head import EDGE, wrap
 from subscriber_cli.render.logbook import entries_of, log_page
 from subscriber_cli.render.page import Page, heading
+from subscriber_cli.render.past import SPANS, PastState, past_page, state_bar
 from subscriber_cli.render.tables import TableState, ledger_page, row_page
 from subscriber_cli.render.verdict import cause_page, causes, verdict
 from subscriber_cli.tui.base import WatchScreen
 from subscriber_cli.tui.detail import DetailScreen
 from subscriber_cli.tui.lines import LineView
 
-_TABS = (("now", "Now"), ("who", "Who uses what"), ("log", "Log"))
+_TABS = (("now", "Now"), ("who", "Who uses what"), ("log", "Log"), ("past", "Past"))
 _COLUMNS = 3
 _SPACE = 1  # between a block and the mark of the one beside it
 _WIDE, _HIGH = 150, 36  # columns and lines from which log and ledger stand beside the rest
@@ -47,10 +53,17 @@ class HostScreen(WatchScreen):
         Binding("1", "tab('now')", "What is measured now"),
         Binding("2", "tab('who')", "Who uses what: a table that sorts and filters"),
         Binding("3", "tab('log')", "The log: events and alerts"),
+        Binding("4", "tab('past')", "The past: who was to blame when"),
         Binding("s", "sort(1)", "Sort the table by the next column"),
         Binding("S", "turn", "Turn the order of the table round"),
-        Binding("n,right", "host(1)", "Next host", key_display="n →"),
-        Binding("p,left", "host(-1)", "Previous host", key_display="p ←"),
+        Binding("left", "side(-1)", "Look before; in the past: the event before", key_display="←"),
+        Binding("right", "side(1)", "Next look; in the past: the next event", key_display="→"),
+        Binding("minus,z", "zoom(1)", "In the past: more time on the bar", key_display="-"),
+        Binding("plus,equals_sign", "zoom(-1)", "In the past: less time", key_display="+"),
+        Binding("at", "jump", "Go to a moment: 03:12, yesterday 3am, 2 h ago", key_display="@"),
+        Binding("0", "now", "In the past: back to now"),
+        Binding("n", "host(1)", "Next host"),
+        Binding("p", "host(-1)", "Previous host"),
     ]
 
     def __init__(self, prefix: str) -> None:
@@ -58,6 +71,7 @@ class HostScreen(WatchScreen):
         self.prefix = prefix
         self._tab = "now"
         self._table, self._side_table = TableState(), TableState()
+        self._past = PastState()
         self._timeline: tuple[Latest, TimelineReading] | None = None
         self._led = False  # whether the keys went to the causes once there were some
 
@@ -68,6 +82,7 @@ class HostScreen(WatchScreen):
     @staticmethod
     def _body() -> Iterator[object]:
         yield LineView(id="verdict", choosing=False)
+        yield LineView(id="hour", choosing=False)
         yield LineView(id="causes-title", choosing=False)
         yield LineView(id="causes")
         yield LineView(id="tabs", choosing=False)
@@ -76,11 +91,13 @@ class HostScreen(WatchScreen):
                 yield LineView(id=f"now-{index}")
             yield LineView(id="who")
             yield LineView(id="log")
+            yield LineView(id="past")
             with Vertical(id="side"):
                 yield LineView(id="side-log-title", choosing=False)
                 yield LineView(id="side-log")
                 yield LineView(id="side-who-title", choosing=False)
                 yield LineView(id="side-who")
+        yield Input(id="jump", placeholder="when? 03:12, yesterday 3am, 2 h ago; Esc ends it")
 
     @property
     def known(self) -> KnownHost | None:
@@ -108,7 +125,17 @@ class HostScreen(WatchScreen):
         found += [("Enter", "more", "screen.open"), ("Tab", "next part", "app.focus_next")]
         if self._tab == "who":
             found.append(("s", "sort", "screen.sort(1)"))
-        if self._tab != "now":
+        if self._tab == "past":
+            found = [
+                *found[: 3 if several else 2],
+                ("←", "event before", "screen.side(-1)"),
+                ("→", "next", "screen.side(1)"),
+                ("@", "go to", "screen.jump"),
+                ("0", "now", "screen.now"),
+                ("-", "more time", "screen.zoom(1)"),
+                ("+", "less", "screen.zoom(-1)"),
+            ]
+        if self._tab in ("who", "log"):
             found.append(("/", "filter", "screen.filter"))
         if several:
             found.append(("n p", "other host", "screen.host(1)"))
@@ -131,6 +158,8 @@ class HostScreen(WatchScreen):
             self._draw_ledger(host, "who", self._table, now)
         elif self._tab == "log":
             self._draw_log(host, "log", now)
+        else:
+            self._draw_past(host, now)
         if self._is_wide:
             width = self.lines("side-log").size.width
             self.lines("side-log-title").show_lines([heading("Log", width)])
@@ -147,11 +176,16 @@ class HostScreen(WatchScreen):
         said = verdict(host, self.size.width, now)
         self.resize(self.lines("verdict"), len(said))
         self.lines("verdict").show_lines(said)
+        timeline = self.timeline(host)
+        hour = [] if timeline is None or self._tab == "past" else [self._hour(timeline, host, now)]
+        self.resize(self.lines("hour"), len(hour))
+        self.lines("hour").show_lines(hour)
 
     def _draw_causes(self, host: KnownHost, now: float) -> None:
         width, height = self.size.width, self.size.height
         to_blame = causes(host, self.lines("causes").room, now)
-        count = len(to_blame.lines)
+        # In the past others are to blame.
+        count = 0 if self._tab == "past" else len(to_blame.lines)
         self.resize(self.lines("causes"), min(count, max(height // _MOST_CAUSES, 2)))
         self.resize(self.lines("causes-title"), 1 if count else 0)
         note = "Enter tells more" if width >= 60 else ""
@@ -160,6 +194,31 @@ class HostScreen(WatchScreen):
         if count and not self._led:
             self._led = True
             self.focus_lines()
+
+    def _hour(self, timeline: TimelineReading, host: KnownHost, now: float) -> Text:
+        there = host.there(now)
+        line = Text.assemble((EDGE, theme.of_state(standing(host, now))), ("last hour ", "dim"))
+        room = max(self.size.width - line.cell_len - len(" now"), 1)
+        begin = there - SPANS[1]
+        bar = state_bar(timeline, begin, there, room, there, live=not host.offline)
+        line.append_text(bar).append(" now", style="dim")
+        line.stylize(Style(meta={"@click": "screen.tab('past')"}))
+        return line
+
+    def _draw_past(self, host: KnownHost, now: float) -> None:
+        lines = self.lines("past")
+        timeline = self.timeline(host)
+        if timeline is None:
+            page = Page()
+            words = (
+                "This host has not told what it remembers. The fanwhy-pub there may be an old one."
+            )
+            page.extend(wrap(words, lines.room, "dim"))
+        else:
+            page = past_page(
+                host.name, timeline, self._past, lines.room, host.there(now), live=not host.offline
+            )
+        lines.show(page)
 
     def _draw_board(self, host: KnownHost, now: float) -> None:
         room = self.lines("now-0").size.height
@@ -216,7 +275,7 @@ class HostScreen(WatchScreen):
         for index in range(_COLUMNS):
             shown = self._tab == "now" and index < count
             self.lines(f"now-{index}").set_class(not shown, "hidden")
-        for name in ("who", "log"):
+        for name in ("who", "log", "past"):
             self.lines(name).set_class(self._tab != name, "hidden")
         self.query_one("#side").set_class(not self._is_wide, "hidden")
 
@@ -235,6 +294,56 @@ class HostScreen(WatchScreen):
         if self._tab == "now":
             self.action_tab("who")
         super().action_filter()
+
+    def action_side(self, by: int) -> None:
+        """The next look, or in the past the next event; or the one before."""
+        if self._tab != "past":
+            names = [name for name, _ in _TABS]
+            self.action_tab(names[(names.index(self._tab) + by) % len(names)])
+            return
+        host = self.known
+        timeline = self.timeline(host) if host is not None else None
+        if host is not None and timeline is not None:
+            self._past.step(timeline, host.there(self.owner.clock()), by)
+            self.draw(self.owner.clock())
+
+    def action_zoom(self, by: int) -> None:
+        """More time on the bar, or less."""
+        self._past.zoom(by)
+        self.draw(self.owner.clock())
+
+    def action_span(self, seconds: float) -> None:
+        """As much time on the bar."""
+        self._past.span = seconds
+        self.draw(self.owner.clock())
+
+    def action_now(self) -> None:
+        """Back to now."""
+        self._past.moment = None
+        self.draw(self.owner.clock())
+
+    def action_jump(self) -> None:
+        """Asks for a moment to go to."""
+        self.action_tab("past")
+        field = self.query_one("#jump", Input)
+        field.add_class("shown")
+        field.focus()
+
+    def answer(self, text: str) -> None:
+        """Goes to the moment that was asked for."""
+        host = self.known
+        now = self.owner.clock()
+        if host is None or not text.strip():
+            return
+        try:
+            self._go_to(parse(text, host.there(now), option=text[:20]).begin)
+        except ConfigError as error:
+            self.owner.view.notify(clean(str(error)), now)
+            self.draw(now)
+
+    def _go_to(self, at: float) -> None:
+        self._past.moment = at
+        self.action_tab("past")
 
     def action_sort(self, by: int) -> None:
         """Sorts the table by another column."""
@@ -279,11 +388,18 @@ class HostScreen(WatchScreen):
             self._detail("who is to blame", lambda *given: cause_page(given[0], key, *given[1:]))
         elif name.startswith("now-"):
             self._detail(key, lambda *given: topic_page(given[0], key, *given[1:]))
+        elif name.endswith("log"):
+            self._go_to(float(key))
         elif name.endswith("who"):
             self._detail("who uses what", lambda *given: _row(given[0], key, *given[1:]))
 
     def on_line_view_heading_clicked(self, message: LineView.HeadingClicked) -> None:
-        """Sorts by the column that was clicked."""
+        """Sorts by the column that was clicked; in the past, goes to the moment."""
+        host = self.known
+        if message.view.id == "past" and host is not None:
+            self._past.point(message.x, message.view.room, host.there(self.owner.clock()))
+            self.draw(self.owner.clock())
+            return
         state = self._table if message.view.id == "who" else self._side_table
         if name := state.at(message.x):
             state.choose(name)

@@ -54,10 +54,11 @@ class LineView(Widget, can_focus=True):
     class HeadingClicked(Message):
         """Somebody clicked one of the frozen lines."""
 
-        def __init__(self, view: LineView, x: int) -> None:
+        def __init__(self, view: LineView, x: int, y: int) -> None:
             super().__init__()
             self.view = view
             self.x = x
+            self.y = y
 
     def __init__(self, *, id: str, choosing: bool = True) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id)
@@ -225,7 +226,7 @@ class LineView(Widget, can_focus=True):
         if event.style.meta.get("@click"):
             return
         if event.y < self._page.frozen:
-            self.post_message(self.HeadingClicked(self, event.x - self._gutter))
+            self.post_message(self.HeadingClicked(self, event.x - self._gutter, event.y))
             return
         if (
             self._hidden(event.y)

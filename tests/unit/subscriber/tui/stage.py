@@ -137,7 +137,7 @@ CAUSES = [
 ]  # fmt: skip
 
 
-def timeline(prefix: str = "host") -> Received:
+def timeline(prefix: str = "host", *, until: float = NOW) -> Received:
     """The night before: a backup at three, an alert, an hour in which nobody watched."""
     began = NOW - 10 * 3600
 
@@ -145,7 +145,7 @@ def timeline(prefix: str = "host") -> Received:
         return rfc3339(began + 60 * minutes)
 
     return said(
-        "timeline", prefix, since=at(0), until=rfc3339(NOW), left_out=0,
+        "timeline", prefix, since=at(0), until=rfc3339(until), left_out=0,
         causes=[
             {"label": "Restic backup", "group": "restic", "category": "backup", "resource": "disk",
              "share_percent": 88, "began": at(298), "ended": at(324)},
