@@ -192,7 +192,7 @@ def broker_lines(view: View, width: int, now: float) -> list[Text]:
 def waiting(view: View, width: int) -> list[Text]:
     """What there is to say while no machine has spoken, and what would help."""
     if view.trouble:
-        words = "Is a broker running there? mosquitto is one; fanwhy-pub run brings its own."
+        words = "A broker is mosquitto, say; or fanwhy-pub run, which brings its own."
         return wrap(words, width, "dim")
     if not view.connected:
         return wrap(f"Connecting to {view.place}", width, "bold")

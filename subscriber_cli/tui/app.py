@@ -124,7 +124,8 @@ class WatchApp(App[None]):
 
     def _soon(self) -> None:
         wait = self._drawn + _FASTEST - self._reactor.time()
-        self._reactor.call_later(max(wait, 0.0), self.take_in)
+        # By way of the application's own queue: a callback of the loop belongs to no application.
+        self._reactor.call_later(max(wait, 0.0), self.call_later, self.take_in)
 
     def take_in(self) -> None:
         """Takes what waits in the source, and draws what came of it."""
@@ -142,7 +143,7 @@ class WatchApp(App[None]):
                 return
             if time.monotonic() > until:
                 self._woken = True
-                self._reactor.call_later(_BREATH, self.take_in)
+                self._reactor.call_later(_BREATH, self.call_later, self.take_in)
                 break
         if not self._woken:
             self._open_the_only_one()

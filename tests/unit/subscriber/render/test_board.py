@@ -190,7 +190,7 @@ def test_nothing_yet(now: float) -> None:
     assert "No machine has spoken yet" in told()
     assert "Start fanwhy-pub run" in told()
     view.disconnect("nothing listens there", now)
-    assert "fanwhy-pub run brings its own" in told()
+    assert "fanwhy-pub run, which brings its own" in told()
 
 
 JSON = st.recursive(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from rich.text import Text
 from textual.events import MouseScrollDown
@@ -216,6 +218,18 @@ def test_offline_and_a_lost_broker_are_said(play: Play) -> None:
     play(scene, *machine())
 
 
+def test_another_thread_brings_the_messages(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.script.items.extend(machine())
+        thread = threading.Thread(target=stage.app.wake)
+        thread.start()
+        thread.join()
+        while HEADLINE[:40] not in stage.text:
+            await stage.pilot.pause(0.05)
+
+    play(scene)
+
+
 def test_a_refusal_for_good_ends_it(play: Play) -> None:
     async def scene(stage: Stage) -> None:
         await stage.say(Trouble("wrong password", None))
@@ -233,7 +247,7 @@ def test_the_first_run_says_what_to_start(play: Play) -> None:
         assert "Start fanwhy-pub run" in stage.text
         stage.shows("waiting")
         await stage.say(Trouble("mqtt://broker:1883: nothing listens there", 8.0))
-        assert "fanwhy-pub run brings its own" in stage.text
+        assert "fanwhy-pub run, which brings its own" in stage.text
 
     play(scene, connected=False)
 
