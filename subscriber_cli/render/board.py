@@ -11,6 +11,7 @@ from subscriber_cli.render.panels import Panel, chart, panel, panels
 _GAP = 3  # columns between two blocks beside each other
 _NARROWEST = 36  # columns in which a block still says something
 _LONGEST = 200  # lines of one block, where it has the screen to itself
+_COUNTED = 10  # lines without room that are told by their number; each has to be made for that
 _CHART_ROWS = 4
 
 
@@ -25,8 +26,9 @@ def board(host: KnownHost, width: int, count: int, room: int, now: float) -> lis
     All titles come first, then as many lines of each as ``room`` lines hold; a title tells how
     many more there are, and its key is the topic.
     """
-    blocks = panels(host, width, _LONGEST, now)
-    return [_column(part, width, room) for part in _parts(blocks, count)]
+    most = room + _COUNTED
+    blocks = panels(host, width, most, now)
+    return [_column(part, width, room, most) for part in _parts(blocks, count)]
 
 
 def topic_page(host: KnownHost, leaf: str, width: int, now: float) -> Page:
@@ -58,7 +60,7 @@ def _parts(blocks: list[Panel], count: int) -> list[list[Panel]]:
     return parts
 
 
-def _column(blocks: list[Panel], width: int, room: int) -> Page:
+def _column(blocks: list[Panel], width: int, room: int, most: int) -> Page:
     """Blocks below each other: all the titles, then a line for each in turn while there is room."""
     gap = 1 if len(blocks) * 3 - 1 <= room else 0
     heights = [1] * len(blocks)
@@ -76,15 +78,14 @@ def _column(blocks: list[Panel], width: int, room: int) -> Page:
         if index and gap:
             page.add(Text())
         title, *details = block.lines[:height]
-        page.add(_marked(title, width, len(block.lines) - height), block.leaf)
+        hidden = len(block.lines) - height
+        mark = "…" if len(block.lines) >= most else str(hidden)
+        page.add(_marked(title, width, f" +{mark}") if hidden else title, block.leaf)
         page.extend(details)
     return page
 
 
-def _marked(title: Text, width: int, hidden: int) -> Text:
-    """A block's title, and how many of its lines are not shown."""
-    if not hidden:
-        return title
-    mark = f" +{hidden}"
+def _marked(title: Text, width: int, mark: str) -> Text:
+    """A block's title, and at its end how many of its lines are not shown."""
     title.truncate(max(width - len(mark), 0), pad=True)
     return title.append(mark, style="dim")

@@ -19,6 +19,7 @@ _SHOWN_UNITS = ((Unit.CELSIUS, 8), (Unit.RPM, 10), (Unit.WATTS, 7))
 """What the body of a machine tells, and the columns that it takes."""
 _STATE = 10
 _AGE = 10
+_FRESH = 60.0  # seconds
 
 
 def tally_line(hosts: list[KnownHost], now: float) -> Text:
@@ -73,11 +74,16 @@ def _told(host: KnownHost, units: list[tuple[Unit, int]], now: float) -> Text:
         cell = _body(host, unit)
         line.append(cell_text(cell, now).rjust(room) if cell and not host.offline else " " * room)
     heard = host.last_heard
-    line.append(f"{'' if heard is None else duration(now - heard):>{_AGE}}", style="dim")
+    line.append(f"{'' if heard is None else _age(now - heard):>{_AGE}}", style="dim")
     line.append("  ").append(host.explanation.headline)
     if gone:
         line.stylize("dim")
     return line
+
+
+def _age(seconds: float) -> str:
+    """Minutes and more: with seconds every line would be drawn again at each of them."""
+    return duration(seconds) if seconds >= _FRESH else "< 1 min"
 
 
 def _body(host: KnownHost, unit: Unit) -> Cell | None:

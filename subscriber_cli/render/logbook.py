@@ -20,8 +20,9 @@ _SAME = 5.0  # seconds within which a memory and an event are the same thing
 
 
 def log_page(entries: list[Entry], width: int, now: float, *, wanted: str = "") -> Page:
-    """A line for each entry that holds ``wanted``; a key is the moment it happened."""
+    """What holds ``wanted``, the newest first; a key is the moment, in seconds since the epoch."""
     page = Page()
+    taken: set[str] = set()
     folded = wanted.casefold()
     for entry in sorted(entries, key=lambda entry: -entry.at):
         if folded and folded not in f"{entry.message} {entry.word}".casefold():
@@ -29,10 +30,12 @@ def log_page(entries: list[Entry], width: int, now: float, *, wanted: str = "") 
         text = Text(f"{_clock(entry.at, now):>9} ", style="dim")
         text.append_text(padded(_said(entry.word), _WORD, _colour(entry))).append(" ")
         start, room = text, max(width - text.cell_len, 12)
-        for index, line in enumerate(wrap(entry.message, room, "")):
-            key = f"{entry.at:.0f}" if not index else ""
-            page.add(start.append_text(line), key)
-            start = Text(" " * (9 + 1 + _WORD + 1))
+        key = f"{entry.at:.3f}"
+        opens = "" if key in taken else key
+        taken.add(key)
+        for line in wrap(entry.message, room, ""):
+            page.add(start.append_text(line), opens)
+            start, opens = Text(" " * (9 + 1 + _WORD + 1)), ""
     if not page.lines:
         words = f"Nothing in the log speaks of {wanted}." if wanted else "Nothing has happened yet."
         page.extend(wrap(words, width, "dim"))

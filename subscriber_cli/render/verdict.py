@@ -89,7 +89,8 @@ def ordered(host: KnownHost) -> list[ExplanationCause]:
 
 def cause_key(cause: ExplanationCause) -> str:
     """By what a cause is known from one verdict to the next."""
-    return f"{cause.group}\0{cause.label}\0{cause.resource}"
+    pid = cause.row.number("pid") or 0
+    return f"{cause.group}\0{cause.label}\0{cause.resource}\0{pid:.0f}"
 
 
 def cause_page(host: KnownHost, key: str, width: int, now: float) -> Page:

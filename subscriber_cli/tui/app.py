@@ -28,8 +28,8 @@ THEMES = ("ansi-dark", "ansi-light", "textual-dark", "textual-light", "nord", "g
           "solarized-light", "dracula")  # fmt: skip
 """The terminal's own colours first; then those that bring theirs."""
 
-_FASTEST = 0.5  # seconds between two drawings, however much comes in
 _AT_ONCE = 0.05  # seconds for messages before a key is looked at
+_SHARE = 4.0  # as long as a drawing took, so much longer is none
 _BREATH = 0.005  # seconds for keys, then
 _SETTLING = 5.0  # seconds after the first host in which others may still be on their way
 INTERRUPTED = 130
@@ -90,7 +90,7 @@ class WatchApp(App[None]):
         self.failure: BrokerError | None = None
         self._take = take
         self._filters_more: list[LineFilter] = [AsciiFilter()] if ascii_only else []
-        self._drawn = 0.0
+        self._next_at = 0.0  # when it may be drawn again, by the clock of the loop
         self._woken = False
         self._news: set[str] = set()  # the hosts that said something since the last drawing
         self._touched = False
@@ -123,7 +123,7 @@ class WatchApp(App[None]):
             self._reactor.call_soon_threadsafe(self._soon)
 
     def _soon(self) -> None:
-        wait = self._drawn + _FASTEST - self._reactor.time()
+        wait = self._next_at - self._reactor.time()
         # By way of the application's own queue: a callback of the loop belongs to no application.
         self._reactor.call_later(max(wait, 0.0), self.call_later, self.take_in)
 
@@ -147,10 +147,17 @@ class WatchApp(App[None]):
                 break
         if not self._woken:
             self._open_the_only_one()
-        late = self._reactor.time() - self._drawn >= _FASTEST
+        late = self._reactor.time() >= self._next_at
         if self._news and (late or not self._woken):
-            self._drawn = self._reactor.time()
+            began = self._reactor.time()
             self._draw_news()
+            ended = self._reactor.time()
+            # Whatever is sent, most of the time is left for keys and for what else runs here.
+            self._next_at = max(began + self._pace, ended + _SHARE * (ended - began))
+
+    @property
+    def _pace(self) -> float:
+        return self.screen.pace if isinstance(self.screen, WatchScreen) else 1.0
 
     def _draw_news(self) -> None:
         news, self._news = self._news, set()

@@ -29,9 +29,11 @@ class WatchScreen(Screen[None]):
 
     Attributes:
         prefix: of the host that it is about; empty where it is about all.
+        pace: seconds between two drawings, however much comes in.
     """
 
     prefix = ""
+    pace = 0.5
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", key_display="Esc"),
         Binding("slash", "filter", "Filter", key_display="/"),
@@ -178,6 +180,7 @@ class WatchScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Draws what came while another screen was above."""
+        self.owner.view.fleet.shown = self.prefix
         self.draw(self.owner.clock())
 
     def on_line_view_resized(self) -> None:

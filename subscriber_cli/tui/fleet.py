@@ -21,6 +21,8 @@ _HOSTS = "hosts"
 class FleetScreen(WatchScreen):
     """A line for each host; each opens it."""
 
+    pace = 1.0
+
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
         yield from self.frame(self._body())  # type: ignore[misc]

@@ -365,6 +365,7 @@ class HostScreen(WatchScreen):
         prefixes = [host.prefix for host in hosts]
         if len(prefixes) > 1 and self.prefix in prefixes:
             self.prefix = prefixes[(prefixes.index(self.prefix) + by) % len(prefixes)]
+            self.owner.view.fleet.shown = self.prefix
             self._timeline = None
             self.draw(self.owner.clock())
 

@@ -21,7 +21,7 @@ from textual.widget import Widget
 from subscriber_cli.render.page import Page
 
 _WHEEL = 3  # lines at a turn of the wheel
-_CHOSEN = Style(reverse=True)
+_CHOSEN = Style(reverse=True, bold=True)
 _MARK = Style(reverse=True, dim=True)
 
 
@@ -121,7 +121,8 @@ class LineView(Widget, can_focus=True):
             strip = Strip.join([Strip([Segment(mark)], self._gutter), strip])
         strip = strip.adjust_cell_length(width)
         if self._is_chosen(index) and self.has_focus:
-            strip = strip.apply_style(_CHOSEN)
+            # Colours turned round would make blocks of thin bars.
+            strip = Strip([Segment(strip.text, _CHOSEN)], width)
         if hidden := self._hidden(y):
             mark = f" {hidden} "
             cut = strip.crop(0, max(width - len(mark), 0))
