@@ -46,7 +46,9 @@ def fleet_page(hosts: list[KnownHost], width: int, now: float, *, wanted: str = 
     for host in shown:
         name = f"{host.name} {host.prefix}" if often[host.name] > 1 else host.name
         line = padded(name, name_width, theme.NAME).append("  ")
-        line.append_text(_told(host, units, now))
+        line.append_text(_told(host, units, now)).append("  ")
+        style = "dim" if standing(host, now) in (OFFLINE, STALE) else ""
+        line.append(_why(host, width - line.cell_len), style=style)
         line.truncate(width, overflow="ellipsis")
         page.add(line, host.prefix)
     if not shown:
@@ -75,10 +77,18 @@ def _told(host: KnownHost, units: list[tuple[Unit, int]], now: float) -> Text:
         line.append(cell_text(cell, now).rjust(room) if cell and not host.offline else " " * room)
     heard = host.last_heard
     line.append(f"{'' if heard is None else _age(now - heard):>{_AGE}}", style="dim")
-    line.append("  ").append(host.explanation.headline)
     if gone:
         line.stylize("dim")
     return line
+
+
+def _why(host: KnownHost, room: int) -> str:
+    """The sentence; where it has no room, the names in it, which matter most."""
+    explanation = host.explanation
+    if len(explanation.headline) <= room:
+        return explanation.headline
+    names = ", ".join(cause.label for cause in explanation.causes if cause.active and cause.label)
+    return names or explanation.headline.rpartition(": ")[2]
 
 
 def _age(seconds: float) -> str:

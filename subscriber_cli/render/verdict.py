@@ -144,7 +144,7 @@ def _cause(host: KnownHost, cause: ExplanationCause, width: int, now: float) -> 
     yield Text()
     yield heading("What you can do", width)
     if cause.to_stop:
-        yield from wrap("Stop or pause it; this can be taken back:", width, "dim")
+        yield from wrap("This stops or pauses it:", width, "dim")
         yield from wrap(f"  {cause.to_stop}", width, "bold")
     else:
         yield from wrap("No command is known that would stop it without harm.", width, "dim")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
 from rich.text import Text
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
@@ -48,7 +48,7 @@ class WatchScreen(Screen[None]):
         """The application."""
         return cast("WatchApp", self.app)
 
-    def frame(self, body: Iterator[object]) -> Iterator[object]:
+    def frame(self, body: ComposeResult) -> ComposeResult:
         """The widgets of a screen around its own."""
         yield LineView(id=TOP, choosing=False)
         yield LineView(id="trouble", choosing=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -37,10 +37,10 @@ class DetailScreen(WatchScreen):
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
-        yield from self.frame(self._body())  # type: ignore[misc]
+        yield from self.frame(self._body())
 
     @staticmethod
-    def _body() -> Iterator[object]:
+    def _body() -> ComposeResult:
         yield LineView(id=_DETAIL)
 
     def about(self, now: float) -> Text:  # noqa: ARG002

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.text import Text
 from textual.app import ComposeResult
 
@@ -25,10 +23,10 @@ class FleetScreen(WatchScreen):
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
-        yield from self.frame(self._body())  # type: ignore[misc]
+        yield from self.frame(self._body())
 
     @staticmethod
-    def _body() -> Iterator[object]:
+    def _body() -> ComposeResult:
         yield LineView(id=_HOSTS)
 
     def about(self, now: float) -> Text:

@@ -34,10 +34,10 @@ class HelpScreen(WatchScreen):
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
-        yield from self.frame(self._body())  # type: ignore[misc]
+        yield from self.frame(self._body())
 
     @staticmethod
-    def _body() -> Iterator[object]:
+    def _body() -> ComposeResult:
         yield LineView(id="help")
 
     def about(self, now: float) -> Text:  # noqa: ARG002

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.style import Style
@@ -32,7 +32,7 @@ from subscriber_cli.render.past import SPANS, PastState, past_page, state_bar
 from subscriber_cli.render.tables import TableState, ledger_page, row_page
 from subscriber_cli.render.verdict import cause_page, causes, verdict
 from subscriber_cli.tui.base import WatchScreen
-from subscriber_cli.tui.detail import DetailScreen
+from subscriber_cli.tui.detail import DetailScreen, MakePage
 from subscriber_cli.tui.lines import LineView
 
 _TABS = (("now", "Now"), ("who", "Who uses what"), ("log", "Log"), ("past", "Past"))
@@ -77,10 +77,10 @@ class HostScreen(WatchScreen):
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
-        yield from self.frame(self._body())  # type: ignore[misc]
+        yield from self.frame(self._body())
 
     @staticmethod
-    def _body() -> Iterator[object]:
+    def _body() -> ComposeResult:
         yield LineView(id="verdict", choosing=False)
         yield LineView(id="hour", choosing=False)
         yield LineView(id="causes-title", choosing=False)
@@ -386,13 +386,13 @@ class HostScreen(WatchScreen):
         """Tells more about a line."""
         name, key = message.view.id or "", message.key
         if name == "causes":
-            self._detail("who is to blame", lambda *given: cause_page(given[0], key, *given[1:]))
+            self._detail("who is to blame", lambda *at: cause_page(at[0], key, at[1], at[2]))
         elif name.startswith("now-"):
-            self._detail(key, lambda *given: topic_page(given[0], key, *given[1:]))
+            self._detail(key, lambda *at: topic_page(at[0], key, at[1], at[2]))
         elif name.endswith("log"):
             self._go_to(float(key))
         elif name.endswith("who"):
-            self._detail("who uses what", lambda *given: _row(given[0], key, *given[1:]))
+            self._detail("who uses what", lambda *at: _row(at[0], key, at[1], at[2]))
 
     def on_line_view_heading_clicked(self, message: LineView.HeadingClicked) -> None:
         """Sorts by the column that was clicked; in the past, goes to the moment."""
@@ -406,8 +406,8 @@ class HostScreen(WatchScreen):
             state.choose(name)
             self.draw(self.owner.clock())
 
-    def _detail(self, about: str, make: object) -> None:
-        self.app.push_screen(DetailScreen(self.prefix, about, make))  # type: ignore[arg-type]
+    def _detail(self, about: str, make: MakePage) -> None:
+        self.app.push_screen(DetailScreen(self.prefix, about, make))
 
 
 def _row(host: KnownHost, key: str, width: int, now: float) -> Page:
