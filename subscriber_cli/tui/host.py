@@ -36,6 +36,21 @@ from subscriber_cli.tui.detail import DetailScreen, MakePage
 from subscriber_cli.tui.lines import LineView
 
 _TABS = (("now", "Now"), ("who", "Who uses what"), ("log", "Log"), ("past", "Past"))
+_MORE = ("Enter", "more", "screen.open")
+_HINTS = {
+    "now": [_MORE, ("Tab", "next part", "app.focus_next")],
+    "who": [_MORE, ("s", "sort", "screen.sort(1)"), ("/", "filter", "screen.filter")],
+    "log": [("Enter", "go there", "screen.open"), ("/", "search", "screen.filter")],
+    "past": [
+        ("←", "event before", "screen.side(-1)"),
+        ("→", "next", "screen.side(1)"),
+        ("@", "go to", "screen.jump"),
+        ("0", "now", "screen.now"),
+        ("-", "more time", "screen.zoom(1)"),
+        ("+", "less", "screen.zoom(-1)"),
+    ],
+}
+"""(key, word, action) of what matters most in each look, for the last line."""
 _COLUMNS = 3
 _SPACE = 1  # between a block and the mark of the one beside it
 _WIDE, _HIGH = 150, 36  # columns and lines from which log and ledger stand beside the rest
@@ -122,21 +137,7 @@ class HostScreen(WatchScreen):
         found = [("q", "quit", "app.quit"), ("?", "all keys", "app.help")]
         if several:
             found.append(("Esc", "all hosts", "screen.back"))
-        found += [("Enter", "more", "screen.open"), ("Tab", "next part", "app.focus_next")]
-        if self._tab == "who":
-            found.append(("s", "sort", "screen.sort(1)"))
-        if self._tab == "past":
-            found = [
-                *found[: 3 if several else 2],
-                ("←", "event before", "screen.side(-1)"),
-                ("→", "next", "screen.side(1)"),
-                ("@", "go to", "screen.jump"),
-                ("0", "now", "screen.now"),
-                ("-", "more time", "screen.zoom(1)"),
-                ("+", "less", "screen.zoom(-1)"),
-            ]
-        if self._tab in ("who", "log"):
-            found.append(("/", "filter", "screen.filter"))
+        found += _HINTS[self._tab]
         if several:
             found.append(("n p", "other host", "screen.host(1)"))
         return [*found, ("r", "ask again", "app.ask"), ("t", "theme", "app.theme")]
