@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -110,7 +111,8 @@ class WatchApp(App[None]):
         self._reactor = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name) and not self.is_headless:
-                self._reactor.add_signal_handler(getattr(signal, name), self.exit)
+                with contextlib.suppress(NotImplementedError):  # Windows
+                    self._reactor.add_signal_handler(getattr(signal, name), self.exit)
         self.set_interval(1.0, self.tick)
         self.take_in()
 

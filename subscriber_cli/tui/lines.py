@@ -114,6 +114,7 @@ class LineView(Widget, can_focus=True):
         if strip is None:
             text = self._page.lines[index].copy()
             text.truncate(self.room)
+            text.stylize_before(text.style)  # which Rich leaves out where there is no other
             segments = [part for part in text.render(self.app.console) if part.text != "\n"]
             strip = self._strips[index] = Strip(segments)
         if self._gutter:

@@ -227,8 +227,10 @@ def fleet() -> list[Any]:
     for number in range(60):
         prefix = f"host/h{number:02}"
         state, headline, at = "quiet", "System load normal", NOW - number
+        causes: list[dict[str, Any]] = []
         if 10 <= number < 17:
             state, headline = "busy", f"CPU usage high due to: Software build (make -j{number})"
+            causes = [{"label": "Software build", "active": True}]
         elif number == 33:
             state, headline = "hot", "CPU usage high due to: Video transcoding (ffmpeg)"
         elif number == 40:
@@ -242,7 +244,7 @@ def fleet() -> list[Any]:
             Received(prefix, "catalogue", schema()),
             Received(prefix, "status", OnlineStatus.OFFLINE if offline else OnlineStatus.ONLINE),
             said("explanation", prefix, at=at, state=state, headline=headline, evidence=evidence,
-                 since=rfc3339(NOW - 600), causes=[]),
+                 since=rfc3339(NOW - 600), causes=causes),
         ]  # fmt: skip
     # Clocks are told apart by what is not retained; all of these are kept by the broker.
     return [Received(each.prefix, each.leaf, each.content, retained=True) for each in found]

@@ -284,6 +284,17 @@ def test_it_bears_any_size(play: Play) -> None:
     play(scene, *machine(), size=(120, 40))
 
 
+def test_a_line_has_its_own_style(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press("enter")
+        view = stage.app.screen.query_one("#detail", LineView)
+        name = next(part for part in view.render_line(0) if "Software build" in part.text)
+        assert name.style is not None
+        assert name.style.bold
+
+    play(scene, *machine())
+
+
 def test_only_lines_that_differ_are_drawn_again() -> None:
     view = LineView(id="x")
     drawn: list[int] = []
