@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, MouseDown
 from textual.filter import LineFilter
 
 from publisher.errors import BrokerError
@@ -211,9 +212,11 @@ class WatchApp(App[None]):
         """Shows one host in full."""
         self.push_screen(HostScreen(prefix))
 
-    def on_key(self) -> None:
-        """Whoever uses keys is not led elsewhere any more."""
-        self._touched = True
+    async def on_event(self, event: Event) -> None:
+        """Whoever uses keys or the mouse is not led elsewhere any more."""
+        if isinstance(event, Key | MouseDown):
+            self._touched = True
+        await super().on_event(event)
 
     def action_interrupt(self) -> None:
         """Ctrl-C."""

@@ -75,6 +75,8 @@ def test_one_host_is_shown_in_full_until_there_are_more(play: Play) -> None:
         assert stage.text.startswith("nas  Debian")
         await stage.press("escape")
         assert stage.text.startswith("fanwhy 1 hot of 1")
+        await stage.say(said("cpu", usage_percent=3))
+        assert stage.text.startswith("fanwhy 1 hot of 1"), "that is where it was left"
 
     play(scene, *machine())
 
