@@ -1,13 +1,14 @@
 """What waits to be taken: messages, up to a number of bytes, and the user's word, which goes first.
 
-A broker can send faster than a terminal shows. What does not fit waits in the network, and a key
-or a signal overtakes whatever waits here.
+A broker can send faster than a terminal shows. What does not fit waits in the network, and a signal
+overtakes whatever waits here.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,13 +20,18 @@ _SHORTEST = 0.02
 
 
 class Inbox:
-    """A queue that one thread fills with messages, others with keys, and one takes from."""
+    """A queue that one thread fills with messages, others with their word, and one takes from.
+
+    Attributes:
+        wake: called by the thread that fills, for whoever does not wait at ``get``.
+    """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[tuple[Any, int] | None] = SimpleQueue()
         self._first: deque[Any] = deque()
         # Each is written by one thread alone, so neither needs a lock.
         self._brought = self._taken = 0
+        self.wake: Callable[[], None] = lambda: None
 
     @property
     def full(self) -> bool:
@@ -36,6 +42,7 @@ class Inbox:
         """Leaves a message, of ``size`` bytes besides itself."""
         self._brought += size + ITEM_BYTES
         self._queue.put((item, size + ITEM_BYTES))
+        self.wake()
 
     def press(self, item: Any) -> None:
         """Leaves what goes before all messages; may be called while a ``get`` is interrupted."""

@@ -12,7 +12,7 @@ from subscriber_cli import export
 from subscriber_cli.archive.schema import ArchiveError
 from subscriber_cli.model.values import clean
 from subscriber_cli.remembered import Remembered, archive_of, chosen
-from subscriber_cli.render import page
+from subscriber_cli.render import web_page
 from subscriber_cli.render.drawing import Curve, Drawing, curves_of
 from subscriber_cli.render.history import Happening, happenings
 from subscriber_cli.then import Question, more_curves
@@ -77,10 +77,10 @@ def draw(
         return
     told = f"{clock(span[0], now)} to {clock(span[1], now)}"
     names = ", ".join(host.name for host in hosts)
-    parts = [page.heading(f"What was on {names}, {told}", 1)]
+    parts = [web_page.heading(f"What was on {names}, {told}", 1)]
     for host, drawing in zip(hosts, drawings, strict=True):
         parts += _section(host, drawing, now)
-    export.write_text(html, page.page(f"{names}, {told}", parts))
+    export.write_text(html, web_page.page(f"{names}, {told}", parts))
 
 
 def _drawing(
@@ -92,19 +92,19 @@ def _drawing(
 
 
 def _section(host: Remembered, drawing: Drawing, now: float) -> Iterator[str]:
-    yield page.heading(host.name)
-    yield page.figure(drawing)
+    yield web_page.heading(host.name)
+    yield web_page.figure(drawing)
     told = list(happenings(drawing.timeline, now))
     if not told:
-        yield page.paragraph("Nothing is known of that time.", faint=True)
+        yield web_page.paragraph("Nothing is known of that time.", faint=True)
         return
-    yield page.table(("When", "", "What"), map(_cells, told[:_MOST_ROWS]))
+    yield web_page.table(("When", "", "What"), map(_cells, told[:_MOST_ROWS]))
     left = len(told) - _MOST_ROWS + (drawing.timeline.left_out or 0)
     if left > 0:
-        yield page.paragraph(f"{left:,} more have no room here.", faint=True)
+        yield web_page.paragraph(f"{left:,} more have no room here.", faint=True)
     for first, last in host.filled:
         words = f"{clock(first, now)} to {clock(last, now)}: told later by the host itself"
-        yield page.paragraph(words, faint=True)
+        yield web_page.paragraph(words, faint=True)
 
 
 def _cells(row: Happening) -> tuple[str, str, str]:

@@ -47,7 +47,7 @@ def report(
     from subscriber_cli.model.values import clean  # noqa: PLC0415
     from subscriber_cli.remembered import archive_of, chosen  # noqa: PLC0415
     from subscriber_cli.render import bill as render  # noqa: PLC0415
-    from subscriber_cli.render import page  # noqa: PLC0415
+    from subscriber_cli.render import web_page  # noqa: PLC0415
     from subscriber_cli.render.lines import show  # noqa: PLC0415
     from subscriber_cli.then import moment_before  # noqa: PLC0415
 
@@ -63,7 +63,7 @@ def report(
     if as_html:
         parts = [part for each in bills for part in render.bill_parts(each, now, currency)]
         title = f"The bill of {', '.join(each.host for each in bills)}"
-        export.write_text(as_html, page.page(title, [page.heading(title, 1), *parts]))
+        export.write_text(as_html, web_page.page(title, [web_page.heading(title, 1), *parts]))
         return
     console = make_console()
     for each in bills:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import sys
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from publisher.errors import BrokerError
@@ -12,46 +14,66 @@ from subscriber_cli.client import Connected, Item, Stream
 from subscriber_cli.inbox import Inbox
 from subscriber_cli.model.decode import Notice, Received
 from subscriber_cli.model.view import View
-from subscriber_cli.render.board import compose
-from subscriber_cli.screen import Key, Painter, Resized, Suspended, fullscreen
 from subscriber_cli.tail import Tail, follow
 from subscriber_cli.terminal_settings import TerminalSettings
 
-_FASTEST = 0.2  # seconds between two drawings, however much comes in
-_LATEST = 1.0  # and until the next, however much more waits
 
+def watch(
+    host: Annotated[
+        str,
+        typer.Argument(metavar="[HOST]", help="One host, by its name; without it, all of them."),
+    ] = "",
+    *,
+    lines: Annotated[
+        bool,
+        typer.Option(
+            "--lines", help="One line a message, as tail prints them: for screen readers."
+        ),
+    ] = False,
+    broker: Broker = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> None:
+    """The machine live on the whole screen: the sentence first, then who is to blame.
 
-def watch(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
-    """The machine live on the whole screen: the sentence first, then every subsystem.
-
-    n and p, or the arrows, choose among several hosts; r asks the host to say everything again;
-    q quits. Where output is not a terminal,
-    prints one line a message, as tail does.
+    Of several hosts it lists all, the worst first; Enter opens one. ? shows all keys, q quits.
+    Where output is not a terminal, prints one line a message, as tail does.
     """
     settings = load_settings(broker, prefix, config)
     console = make_console()
-    if console.is_terminal and not console.is_dumb_terminal:
-        show(settings, console)
-    else:
+    if lines or not console.is_terminal or console.is_dumb_terminal or not _is_seen():
         follow(Stream(settings.broker, settings.prefix), Tail(console))
+    else:
+        show(settings, console, host)
 
 
-def show(settings: TerminalSettings, console: Console) -> None:
+def _is_seen() -> bool:
+    """Whether input and error output, by which the toolkit reads and draws, are the terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def show(settings: TerminalSettings, console: Console, host: str) -> None:
     """Shows until the user quits.
 
     Raises:
         BrokerError: the broker will never let us in.
+        KeyboardInterrupt: that was how the user quit.
     """
     inbox = Inbox()
     stream = Stream(settings.broker, settings.prefix, inbox)
     view = View(place=str(stream.endpoint))
-    with stream, fullscreen(console, inbox) as painter:
-        while True:
-            now = time.time()
-            painter.paint(compose(view, console.width, console.height, now))
-            # Ages grow on the second; nothing else changes without a message.
-            if not _take(view, stream, painter, timeout=1.0 - now % 1.0):
-                return
+    with stream:
+        # The broker answers while the toolkit is loaded, which other commands need not.
+        from subscriber_cli.tui.app import INTERRUPTED, WatchApp  # noqa: PLC0415
+
+        ascii_only = not console.encoding.lower().startswith("utf")
+        app = WatchApp(stream, view, apply, wanted=host, ascii_only=ascii_only)
+        inbox.wake = app.wake
+        app.run()
+    if app.failure is not None:
+        raise app.failure
+    if app.return_code == INTERRUPTED:
+        raise KeyboardInterrupt
 
 
 def apply(view: View, item: Item, now: float) -> None:
@@ -62,6 +84,7 @@ def apply(view: View, item: Item, now: float) -> None:
     """
     if isinstance(item, Received):
         view.fleet.apply(item, now)
+        view.journal.apply(item, now)
         if skipped := view.fleet.complaint():
             view.notify(skipped, now)
     elif isinstance(item, Connected):
@@ -72,32 +95,3 @@ def apply(view: View, item: Item, now: float) -> None:
         raise BrokerError(item.text)
     else:
         view.disconnect(item.text, now + item.retry_seconds)
-
-
-def _take(view: View, stream: Stream, painter: Painter, timeout: float) -> bool:
-    """Takes in what comes until it is time to draw; false when the user has had enough."""
-    drawn = time.monotonic()
-    item = stream.get(timeout)
-    while item is not None:
-        if isinstance(item, Key):
-            if item.char in ("q", "Q"):
-                return False
-            _press(view, stream, item)
-        elif isinstance(item, Suspended):
-            painter.suspend()
-        elif not isinstance(item, Resized):
-            apply(view, item, time.time())
-        late = time.monotonic() - drawn
-        if late > _LATEST:
-            break
-        item = stream.get(0.0 if isinstance(item, Key) else max(_FASTEST - late, 0.0))
-    return True
-
-
-def _press(view: View, stream: Stream, key: Key) -> None:
-    if key.char in ("n", "j", "\t"):
-        view.step(1)
-    elif key.char in ("p", "k"):
-        view.step(-1)
-    elif key.char == "r" and view.host is not None:
-        stream.command(view.host.prefix, "refresh")

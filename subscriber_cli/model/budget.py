@@ -31,3 +31,9 @@ CELL_BYTES = 500
 
 POINT_BYTES = 120
 """Of one value of a sparkline."""
+
+JOURNAL_ENTRIES = 500
+"""Events that are remembered, of all hosts."""
+
+JOURNAL_CHARACTERS = 400
+"""Characters of one of them, of four bytes at most: less than 1 MiB together."""

@@ -9,6 +9,8 @@ from subscriber_cli.model.catalogue import Catalogue
 from subscriber_cli.model.row import Row, read_row, read_rows
 from subscriber_cli.model.values import Document, items, mapping, moment, number, words
 
+_MOST_CLEARED = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationCause:
@@ -55,6 +57,14 @@ class ExplanationCause:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """One work group that was looked at, and why it is not to blame."""
+
+    label: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a host is as it is; without a word where it has not said.
@@ -62,6 +72,9 @@ class Explanation:
     Attributes:
         since: when the state began, in seconds since the epoch by the host's clock.
         unattributed_percent: busy CPU time that no work group could be named for.
+        cleared: who was looked at besides and is not to blame.
+        quiet_in_seconds: when it will have cooled down, as far as that has been learned.
+        hint: what may be wrong where heat does not come from load.
     """
 
     state: str = ""
@@ -70,6 +83,9 @@ class Explanation:
     evidence: Row = field(default_factory=Row)
     since: float | None = None
     unattributed_percent: float | None = None
+    cleared: tuple[Cleared, ...] = ()
+    quiet_in_seconds: float | None = None
+    hint: str = ""
 
     @classmethod
     def read(cls, document: Document, catalogue: Catalogue) -> Explanation:
@@ -84,4 +100,10 @@ class Explanation:
             ),
             since=moment(document.get("since")),
             unattributed_percent=number(document.get("unattributed_percent")),
+            cleared=tuple(
+                Cleared(words(item, "label"), words(item, "reason"))
+                for item in items(document, "rejected")[:_MOST_CLEARED]
+            ),
+            quiet_in_seconds=number(document.get("quiet_in_seconds")),
+            hint=words(document, "hint"),
         )

@@ -21,6 +21,7 @@ from subscriber_cli.model.values import Document, clean, words
 
 HISTORY_SECONDS = 120.0
 _POINTS = 128  # of one sparkline: one a second for as long as it shows
+_FEW_HOSTS = 4  # of which all have sparklines, whether or not they are looked at
 # Bounds on what any client of the broker can make the terminal remember.
 _MOST_HOSTS, _MOST_TOPICS, _MOST_SERIES = 500, 64, 256
 _LONGEST_KEY = 300  # characters of the names by which a sparkline is known
@@ -113,6 +114,10 @@ class KnownHost:
     def seconds_since(self, at: float, now: float) -> float:
         """Seconds since a moment by the host's clock; ``now`` is by ours."""
         return max(now - self._here(at), 0.0)
+
+    def there(self, now: float) -> float:
+        """Our ``now`` by the host's clock."""
+        return now + (now - self._here(now))
 
     def apply(self, message: Received, now: float) -> bool:
         """Takes a message in; ``now`` in seconds since the epoch. False when it has no room."""
@@ -210,9 +215,14 @@ class Fleet:
 
     Args:
         sparklines: whether the last minutes of each value are wanted.
+
+    Attributes:
+        shown: the prefix of the host that is looked at. Of many hosts its alone are read as they
+            come, for its sparklines; what the others say is read when somebody looks.
     """
 
     def __init__(self, *, sparklines: bool = True) -> None:
+        self.shown = ""
         self._hosts: dict[str, KnownHost] = {}
         self._order: list[str] = []
         self._sparklines = sparklines
@@ -225,6 +235,10 @@ class Fleet:
     def __iter__(self) -> Iterator[KnownHost]:
         """Those that are plainly machines: they have a status, a verdict or a catalogue."""
         return (host for host in map(self._hosts.__getitem__, self._order) if host.is_machine)
+
+    def get(self, prefix: str) -> KnownHost | None:
+        """The host of a prefix, if anything is known of it."""
+        return self._hosts.get(prefix)
 
     def complaint(self) -> str:
         """What was skipped for want of room, each kind told once; empty when nothing was."""
@@ -271,7 +285,8 @@ class Fleet:
             self._shelf.drop(host.prefix, leaf)
             return
         self._make_room(host.prefix, leaf, latest.message.size)
-        if self._sparklines and leaf in host.latest:
+        many = len(self._hosts) > _FEW_HOSTS
+        if self._sparklines and leaf in host.latest and (host.prefix == self.shown or not many):
             host.read(leaf)
             self._make_room(host.prefix, SPARKLINES, host.history_bytes)
 

@@ -12,9 +12,7 @@ SUBSYSTEMS = "senses"
 TOTALS = "totals"
 """The field of ``info`` that holds what only a later run of the daemon wants to know."""
 
-_IDENTITY = frozenset(
-    {"operating_system", "kernel", "cpu_model", "virtualization", "fanwhy_version"}
-)
+_IDENTITY = ("operating_system", "cpu_model", "virtualization", "kernel", "fanwhy_version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +34,6 @@ def subsystems(document: Document) -> tuple[SubsystemHealth, ...]:
 
 
 def identity(row: Row) -> Row:
-    """The few fields of ``info`` by which people know a machine."""
-    return replace(row, cells=tuple(cell for cell in row.cells if cell.column.name in _IDENTITY))
+    """The few fields of ``info`` by which people know a machine, the most telling first."""
+    cells = (cell for name in _IDENTITY if (cell := row.cell(name)) is not None)
+    return replace(row, cells=tuple(cells))

@@ -1,31 +1,53 @@
-"""Hosts beside each other: the worst first, and how many there are of each state."""
+"""How a host is among others: which of them somebody should look at first."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
-from publisher.contract.readings import HostState
 from subscriber_cli.model.fleet import KnownHost
 
+STALE = "stale"
 OFFLINE = "offline"
-WORST_FIRST = (
-    HostState.PRESSURE, HostState.HOT, HostState.BUSY, HostState.COOLING, HostState.QUIET,
-)  # fmt: skip
-_ORDER = {state: place for place, state in enumerate((*WORST_FIRST[:2], OFFLINE, *WORST_FIRST[2:]))}
+_WORST_FIRST = ("hot", "pressure", "busy", "cooling", OFFLINE, STALE, "", "quiet")
+# A daemon says everything again every five minutes, unless told otherwise: three were missed.
+_STALE_SECONDS = 900.0
 
 
-def worst_first(hosts: Iterable[KnownHost]) -> list[KnownHost]:
-    """Those that want somebody, then those that work, then the rest; by name among equals."""
-    return sorted(hosts, key=lambda host: (_ORDER.get(host.state, len(_ORDER)), host.name))
+def standing(host: KnownHost, now: float) -> str:
+    """The state of a host's verdict; or ``stale``, or ``offline``, or nothing."""
+    if host.offline:
+        return OFFLINE
+    heard = host.last_heard
+    if heard is not None and now - heard > _STALE_SECONDS:
+        return STALE
+    return host.state
 
 
-def tally(hosts: Iterable[KnownHost]) -> str:
-    """How many are what, in words: ``1 hot, 7 busy, 2 offline of 60``."""
-    everyone = list(hosts)
-    counts = Counter(host.state for host in everyone)
-    told = [state for state in (*WORST_FIRST[:-1], OFFLINE) if counts[state]]
-    words = ", ".join(f"{counts[state]} {state}" for state in told)
-    if len(everyone) == 1:
-        return words or "1 host"
-    return f"{words} of {len(everyone)}" if words else f"{len(everyone)} hosts, none of them busy"
+def worst_first(hosts: Iterable[KnownHost], now: float) -> list[KnownHost]:
+    """The hosts, those that are hot first, those that are quiet last; by name among equals."""
+    return sorted(hosts, key=lambda host: (_rank(standing(host, now)), host.name, host.prefix))
+
+
+def tally(hosts: Iterable[KnownHost], now: float) -> list[tuple[str, int]]:
+    """(standing, how many), the worst first."""
+    counted = Counter(standing(host, now) for host in hosts)
+    return sorted(counted.items(), key=lambda item: (_rank(item[0]), item[0]))
+
+
+def find(hosts: Iterable[KnownHost], wanted: str) -> KnownHost | None:
+    """The host of a name, of a prefix, or of the last level of one; whatever its capitals."""
+    folded = wanted.casefold()
+    for host in hosts:
+        if folded in (
+            host.prefix.casefold(),
+            host.name.casefold(),
+            host.prefix.rpartition("/")[2].casefold(),
+        ):
+            return host
+    return None
+
+
+def _rank(word: str) -> int:
+    unknown = _WORST_FIRST.index("")
+    return _WORST_FIRST.index(word) if word in _WORST_FIRST else unknown

@@ -33,10 +33,13 @@ def clean(text: str) -> str:
 
 def numbers(value: Any) -> list[float]:
     """A list of finite numbers; empty for anything else, and when one of them is not."""
-    if not isinstance(value, list):
-        return []
-    found = [item for item in map(number, value) if item is not None]
-    return found if len(found) == len(value) else []
+    found: list[float] = []
+    for item in value if isinstance(value, list) else []:
+        read = number(item)
+        if read is None:
+            return []
+        found.append(read)
+    return found
 
 
 def items(document: Document, key: str) -> list[Document]:

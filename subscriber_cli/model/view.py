@@ -1,10 +1,11 @@
-"""What the screen is about: the hosts, which of them is shown, and how the broker is."""
+"""What the screen is about: the hosts, what happened on them, and how the broker is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from subscriber_cli.model.fleet import Fleet, KnownHost
+from subscriber_cli.model.fleet import Fleet
+from subscriber_cli.model.journal import Journal
 
 _NOTICE_SECONDS = 10.0
 
@@ -15,7 +16,6 @@ class View:
 
     Attributes:
         place: the broker, for people.
-        chosen: the prefix of the host shown in full; empty for the first.
         connected: whether messages can come now.
         trouble: why they cannot.
         retry_at: when the next attempt begins, in seconds since the epoch.
@@ -24,20 +24,12 @@ class View:
 
     place: str
     fleet: Fleet = field(default_factory=Fleet)
-    chosen: str = ""
+    journal: Journal = field(default_factory=Journal)
     connected: bool = False
     trouble: str = ""
     retry_at: float = 0.0
     notice: str = ""
     notice_until: float = 0.0
-
-    @property
-    def host(self) -> KnownHost | None:
-        """The host shown in full."""
-        hosts = list(self.fleet)
-        return next(
-            (host for host in hosts if host.prefix == self.chosen), hosts[0] if hosts else None
-        )
 
     def connect(self) -> None:
         """The connection stands."""
@@ -50,10 +42,3 @@ class View:
     def notify(self, text: str, now: float) -> None:
         """Shows a line for a while."""
         self.notice, self.notice_until = text, now + _NOTICE_SECONDS
-
-    def step(self, by: int) -> None:
-        """Chooses the next host, or the one before."""
-        prefixes = [host.prefix for host in self.fleet]
-        host = self.host
-        if host is not None:
-            self.chosen = prefixes[(prefixes.index(host.prefix) + by) % len(prefixes)]

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 FULL, EMPTY = "━", "┄"
+_BRAILLE = 0x2800  # the character without a dot (Unicode, chapter 21.1)
+# The dots of one character's two columns, from the ground up.
+_LEFT, _RIGHT = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)
 
 
 def bar(share: float, width: int) -> tuple[str, str]:
@@ -29,19 +32,55 @@ def strip(values: Sequence[float], top: float, width: int) -> str:
     return "".join(_level(value, top) for value in values)
 
 
-def sparkline(
-    points: Iterable[tuple[float, float]], now: float, span: float, width: int, top: float | None
-) -> str:
-    """The last ``span`` seconds of a value that holds until the next one is known.
+def graph(
+    points: Iterable[tuple[float, float]],
+    now: float,
+    span: float,
+    width: int,
+    top: float | None,
+    *,
+    rows: int = 1,
+) -> list[str]:
+    """The last ``span`` seconds of a value, in dots of braille, the highest row first.
 
-    ``points`` are (time, value) in order of time. ``top`` is what a full column means; ``None``:
-    the largest value shown.
+    Each character holds two columns of four dots, so that it shows twice as much time as a bar
+    would. ``points`` are (time, value) in order of time. ``top`` is what a full column means;
+    ``None``: the largest value shown. What was before the first point is left blank.
+    """
+    values = _held(points, now, span, 2 * width)
+    known = [value for value in values if value is not None]
+    full = max(known, default=0.0) if top is None else top
+    heights = [None if value is None else _dots(value, full, 4 * rows) for value in values]
+    lines = []
+    for row in reversed(range(rows)):
+        pairs = zip(heights[::2], heights[1::2], strict=True)
+        lines.append("".join(_character(left, right, 4 * row) for left, right in pairs))
+    return lines
+
+
+def _dots(value: float, top: float, most: int) -> int:
+    share = min(max(value / top, 0.0), 1.0) if top > 0 else 0.0
+    return max(round(share * most), 1)  # what is known stands on the ground
+
+
+def _character(left: int | None, right: int | None, below: int) -> str:
+    bits = 0
+    for height, column in ((left, _LEFT), (right, _RIGHT)):
+        for dot in column[: min(max((height or 0) - below, 0), 4)]:
+            bits |= dot
+    return chr(_BRAILLE + bits) if bits else " "
+
+
+def _held(
+    points: Iterable[tuple[float, float]], now: float, span: float, width: int
+) -> list[float | None]:
+    """For each column the largest value of its time; a value holds until the next one is known.
 
     Columns stand for fixed spans of the clock, so that a column keeps its height while it moves
-    to the left. What was before the first point is left blank.
+    to the left.
     """
     if width <= 0:
-        return ""
+        return []
     step = span / width
     first = int(now // step) - width + 1
     columns: list[float | None] = [None] * width
@@ -61,10 +100,7 @@ def sparkline(
     if held is not None:
         for column in range(filled, width):
             columns[column] = held
-    known_values = [value for value in columns if value is not None]
-    if top is None:
-        top = max(known_values, default=0.0)
-    return "".join(" " if value is None else _level(value, top) for value in columns)
+    return columns
 
 
 def columns(

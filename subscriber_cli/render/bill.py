@@ -10,7 +10,7 @@ from publisher.contract.units import Unit, humanise
 from publisher.contract.when import clock
 from subscriber_cli.bill import Bill, Culprit, unit_of
 from subscriber_cli.model.values import clean
-from subscriber_cli.render import page, theme
+from subscriber_cli.render import theme, web_page
 
 _MOST_ROWS = 12
 _MOST_NAMED = 8
@@ -52,29 +52,29 @@ def bill_lines(bill: Bill, now: float, currency: str) -> Iterator[Text]:
 
 def bill_parts(bill: Bill, now: float, currency: str) -> Iterator[str]:
     """The same as parts of a page."""
-    yield page.heading(bill.host)
-    yield page.paragraph(_span(bill, now), faint=True)
+    yield web_page.heading(bill.host)
+    yield web_page.paragraph(_span(bill, now), faint=True)
     for sentence in summary(bill):
-        yield page.paragraph(sentence)
+        yield web_page.paragraph(sentence)
     rows = [_row(culprit) for culprit in _shown(bill)]
     if rows:
-        yield page.heading("Who made it loud, hot and busy")
-        yield page.table(("", "loud", "hot", "busy", "named"), rows, (1, 2, 3, 4))
-        yield page.paragraph("In minutes; one minute counts for one culprit.", faint=True)
+        yield web_page.heading("Who made it loud, hot and busy")
+        yield web_page.table(("", "loud", "hot", "busy", "named"), rows, (1, 2, 3, 4))
+        yield web_page.paragraph("In minutes; one minute counts for one culprit.", faint=True)
     if bill.energy:
-        yield page.heading("Energy")
+        yield web_page.heading("Energy")
         heads = ("", "kWh", "%", *_money_head(bill))
-        yield page.table(heads, _energy_rows(bill, currency), (1, 2, 3))
+        yield web_page.table(heads, _energy_rows(bill, currency), (1, 2, 3))
     if bill.compared:
-        yield page.heading("Compared with before")
-        yield page.table((), compared(bill))
+        yield web_page.heading("Compared with before")
+        yield web_page.table((), compared(bill))
     if bill.loudest:
-        yield page.heading(_TITLES[bill.loudness])
+        yield web_page.heading(_TITLES[bill.loudness])
         told = (
             (*loud_words(bill, loud.begin, loud.end, loud.value, now), loud.sentence)
             for loud in bill.loudest
         )
-        yield page.table(("When", "", "What was told"), told, (1,))
+        yield web_page.table(("When", "", "What was told"), told, (1,))
 
 
 def summary(bill: Bill) -> Iterator[str]:

@@ -9,18 +9,24 @@ from rich.text import Text
 from publisher.contract.units import Unit, duration, humanise
 from subscriber_cli.model.row import Cell, Column, Instances, Instant, Numbers, RankedRows, Row
 
+_NO_AMOUNTS = frozenset({"pid", "pids"})  # numbers by which something is called
+
 
 def cell_text(cell: Cell, now: float) -> str:
     """One value as people read it; empty for what has no short form."""
     match cell.value:
         case bool() as flag:
             return "yes" if flag else "no"
+        case int() | float() as number if cell.column.name in _NO_AMOUNTS:
+            return f"{number:.0f}"
         case int() | float() as number:
             return humanise(number, cell.column.unit, cell.column.precision)
         case str() as text:
             return text
         case Instant(at):
             return f"{duration(now - at)} ago"
+        case Numbers(values) if cell.column.name in _NO_AMOUNTS:
+            return " ".join(f"{value:.0f}" for value in values)
         case Numbers(values):
             return " ".join(_bare(cell.column, value) for value in values)
     return ""

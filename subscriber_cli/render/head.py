@@ -24,8 +24,8 @@ def head(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     """The block about one host's verdict; the sentence is whole whatever ``room`` says."""
     inner = width - len(EDGE)
     style = theme.of_state(host.state)
-    lines = [*_sentence(host, inner, style), _condition(host, inner, style, now)]
-    more = [line for line in (_evidence(host, inner, now),) if line]
+    lines = [*sentence(host, inner, style), _condition(host, inner, style, now)]
+    more = [line for line in (evidence(host, inner, now),) if line]
     causes = _causes(host, inner, max(room - len(lines) - len(more), 0), now)
     if causes and len(lines) + len(causes) + len(more) < room:
         lines.append(Text())
@@ -35,22 +35,8 @@ def head(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     return [Text.assemble((EDGE, style), line) for line in lines]
 
 
-def fleet_line(host: KnownHost, width: int, *, chosen: bool, name_width: int) -> Text:
-    """One host among several: its state and its sentence, as much as fits."""
-    style = theme.of_state(host.state)
-    line = Text.assemble(
-        ("▸ " if chosen else "  ", "bold"),
-        (host.name.ljust(name_width)[:name_width], "bold" if chosen else ""),
-        "  ",
-        ("● ", style),
-        (f"{host.state or 'no word yet':<9}", style),
-        (host.explanation.headline, "dim" if host.offline else ""),
-    )
-    line.truncate(width, overflow="ellipsis")
-    return line
-
-
-def _sentence(host: KnownHost, width: int, style: str) -> list[Text]:
+def sentence(host: KnownHost, width: int, style: str) -> list[Text]:
+    """The verdict in words, or why there is none."""
     headline = host.explanation.headline
     if host.offline:
         lines = wrap(f"{host.name} is offline", width, f"bold {style}")
@@ -90,7 +76,7 @@ def _causes(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     for cause, name in zip(causes, names, strict=True):
         if len(lines) >= room:
             break
-        rest = _cause(host, cause, width - name_width, now)
+        rest = cause_line(host, cause, width - name_width, now)
         lines.append(padded(name, name_width, theme.NAME).append_text(rest))
         if with_reasons and cause.reason:
             line = Text(f"  {cause.reason}", style="dim")
@@ -106,13 +92,14 @@ def _causes(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     return lines
 
 
-def _cause(host: KnownHost, cause: ExplanationCause, width: int, now: float) -> Text:
+def cause_line(host: KnownHost, cause: ExplanationCause, width: int, now: float) -> Text:
+    """What is told of a cause behind its name: kind of work, share, and as many details as fit."""
     line = Text.assemble("  ", (cause.category.ljust(15)[:15], "dim"))
     share, resource = cause.share_percent, cause.resource[:7]
     if share is not None:
         length = 10 if width < 90 else 20
         full, empty = bar(share / 100, length)
-        line.append(full, style=theme.BAR).append(empty, style=theme.TRACK)
+        line.append(full, style=theme.of_level(share)).append(empty, style=theme.TRACK)
         line.append(f" {share:3.0f} % {resource:<7}")
     elif resource:
         line.append(resource)
@@ -156,7 +143,8 @@ def _cores(text: str, percent: float) -> str:
     return f"{percent / 100:.1f} cores" if percent >= 100 else f"{text} of a core"
 
 
-def _evidence(host: KnownHost, width: int, now: float) -> Text | None:
+def evidence(host: KnownHost, width: int, now: float) -> Text | None:
+    """What was measured when the verdict was made, fans and heat first, as much as fits."""
     cells = host.explanation.evidence.cells
     if not cells or host.offline:
         return None

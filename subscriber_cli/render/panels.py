@@ -14,19 +14,20 @@ from publisher.contract.units import Unit, duration, humanise
 from subscriber_cli.model.fleet import HISTORY_SECONDS, KnownHost, SeriesKey
 from subscriber_cli.model.info import SUBSYSTEMS, TOTALS
 from subscriber_cli.model.leaves import AGELESS, LAST, panel_order
+from subscriber_cli.model.ledger import is_amount
 from subscriber_cli.model.row import Cell, Column, Instances, Numbers, RankedRows, Row, lead
 from subscriber_cli.model.values import clean
 from subscriber_cli.render import theme
-from subscriber_cli.render.bars import bar, sparkline, strip
+from subscriber_cli.render.bars import bar, graph, strip
 from subscriber_cli.render.cells import cell_text, flow, is_picture, padded, pairs
 
 _INDENT = "  "
 # Seconds that go without saying: what does not change is not sent again for minutes.
 _FRESH = 60.0
+_GRAPH = 60  # columns of a sparkline at most: a dot a second
 _WIDE = 56  # columns from which a row has room for a sparkline of its own
 
 _MOST_COMPARED = 30  # rows, and fields of these, among which the order of a list is looked for
-_NO_AMOUNTS = frozenset({"pid", "confidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,30 @@ def panels(host: KnownHost, width: int, most: int, now: float) -> list[Panel]:
     declared = [leaf for leaf in host.catalogue.topics if leaf in host.latest]
     known = frozenset(declared)
     order = declared + sorted(leaf for leaf in host.latest if leaf not in known)
-    found = [Panel(leaf, _Block(host, leaf, width, now).lines(most)) for leaf in panel_order(order)]
+    return [panel(host, leaf, width, most, now) for leaf in panel_order(order)]
+
+
+def panel(host: KnownHost, leaf: str, width: int, most: int, now: float) -> Panel:
+    """One of a host's topics, of at most ``most`` lines; dimmed where it is its last word."""
+    found = Panel(leaf, _Block(host, leaf, width, now).lines(most))
     if host.offline:
-        for line in chain.from_iterable(panel.lines for panel in found):
+        for line in found.lines:
             line.stylize("dim")
     return found
+
+
+def chart(host: KnownHost, leaf: str, width: int, rows: int, now: float) -> list[Text]:
+    """The last minutes of the number that stands for a topic, over several lines."""
+    first = lead(host.row(leaf).cells)
+    points = host.history.get((leaf, first.column.name), ()) if first is not None else ()
+    if first is None or len(points) < 2:
+        return []
+    percent = first.column.unit == Unit.PERCENT
+    most = 100.0 if percent else max(value for _, value in points)
+    drawn = graph(points, now, HISTORY_SECONDS, min(width, _GRAPH), most, rows=rows)
+    lines = [Text(line, style=theme.SPARK) for line in drawn]
+    note = f"{humanise(most, first.column.unit, first.column.precision)} on top, last 2 min"
+    return [*lines, Text(note, style="dim")]
 
 
 class _Block:
@@ -97,11 +117,12 @@ class _Block:
         if top is not None and room >= 6:
             length = min(room // 2 - 1 if spark and room >= 14 else room - 1, 30 if spark else 8)
             full, empty = bar(cell.number / top, length)
-            line.append(" ").append(full, style=theme.BAR).append(empty, style=theme.TRACK)
+            colour = theme.of_gauge(cell.column.name, cell.number)
+            line.append(" ").append(full, style=colour).append(empty, style=theme.TRACK)
             room -= length + 1
         if spark and room >= 6:
             points = self._host.history.get((*place, cell.column.name), ())
-            drawn = sparkline(points, self._now, HISTORY_SECONDS, min(room - 1, 60), top)
+            (drawn,) = graph(points, self._now, HISTORY_SECONDS, min(room - 1, _GRAPH), top)
             line.append(" ").append(drawn, style=theme.SPARK)
 
     def _details(self, most: int) -> Iterator[Text]:
@@ -115,13 +136,13 @@ class _Block:
         ranks = chain.from_iterable(map(self._ranking, cells))
         groups = list(chain.from_iterable(map(self._group, cells)))
         cells = [cell for cell in cells if not isinstance(cell.value, Row)]
-        strips = (self._strip(cell) for cell in cells if is_picture(cell))
+        strips = (self._strip(cell) for cell in cells if is_picture(cell) and _is_something(cell))
         few = max(most // 3, 2)  # some of each before all of any
         yield from flow(pairs(headlines, self._now), self._inner, 2)
         yield from islice(strips, 1)
         yield from islice(rows, few)
         yield from islice(ranks, few)
-        others = [cell for cell in cells if not cell.column.headline]
+        others = [cell for cell in cells if not (cell.column.headline or cell.number == 0)]
         yield from flow(pairs(others, self._now), self._inner, most)
         yield from groups
         yield from rows
@@ -156,7 +177,7 @@ class _Block:
                 place = (self._leaf, cell.column.name, key)
                 room = min(self._inner - name_width, gauge_width)
                 self._gauge(line, first, place, room, spark=wide)
-            rest = [item for item in inner if item is not first]
+            rest = [item for item in inner if item is not first and item.number != 0]
             self._append(line, [pair for pair in pairs(rest, self._now) if pair[1] != name])
             yield line
 
@@ -188,7 +209,9 @@ class _Block:
                     line.append(" ").append(full, style=theme.BAR)
                     line.append(empty, style=theme.TRACK)
             shown = rank if len(rank) == 1 else ()
-            others = [c for c in row.cells if _is_amount(c.column) and c.column not in shown]
+            others = [
+                c for c in row.cells if is_amount(c.column) and c.column not in shown and c.number
+            ]
             self._append(line, pairs(others, self._now))
             yield line
 
@@ -215,6 +238,11 @@ class _Block:
             yield Text.assemble(("absent ", "dim"), ", ".join(absent))
 
 
+def _is_something(cell: Cell) -> bool:
+    """Whether any number of a list is more than nothing, as people see it."""
+    return isinstance(cell.value, Numbers) and any(abs(value) >= 0.5 for value in cell.value.values)
+
+
 def _names(devices: tuple[tuple[str, Row], ...]) -> list[str]:
     """What each device is called: by its own word where no other has the same, else its key."""
     often = Counter(device.label for _, device in devices)
@@ -231,7 +259,7 @@ def _ranked_by(rows: tuple[Row, ...], leaf: str) -> tuple[Column, ...]:
     of the topic go first, together where they are of one unit, as what is read and what is written.
     """
     rows = rows[:_MOST_COMPARED]
-    amounts = (cell.column for row in rows for cell in row.cells if _is_amount(cell.column))
+    amounts = (cell.column for row in rows for cell in row.cells if is_amount(cell.column))
     columns = list({column.name: column for column in islice(amounts, _MOST_COMPARED**2)}.values())
     own: dict[str, tuple[Column, ...]] = {}
     for column in columns[:_MOST_COMPARED]:
@@ -245,11 +273,6 @@ def _total(row: Row, columns: tuple[Column, ...]) -> float | None:
     """What a row has in some columns together; ``None`` where it has nothing in any."""
     known = [value for column in columns if (value := row.number(column.name)) is not None]
     return sum(known) if known else None
-
-
-def _is_amount(column: Column) -> bool:
-    """Whether it holds how much there is of something, rather than a number by which to call it."""
-    return column.measures and column.name not in _NO_AMOUNTS
 
 
 def _falls(values: list[float | None]) -> bool:

@@ -394,9 +394,9 @@ class Terminal:
 def terminal(broker: Shipped, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     made: list[Terminal] = []
 
-    def start(url: str = "", password: str = "read:only", **more: str) -> Terminal:
+    def start(*words: str, url: str = "", password: str = "read:only", **more: str) -> Terminal:
         variables = environment(tmp_path, url or broker.url, password) | more
-        made.append(Terminal([*COMMAND, "watch"], variables))
+        made.append(Terminal([*COMMAND, "watch", *words], variables))
         return made[-1]
 
     yield start
@@ -472,8 +472,8 @@ def test_watch_hears_who_ends_it_whatever_comes(
     thread = threading.Thread(target=flood)
     thread.start()
     try:
-        for _ in range(5):  # drawn again, with what came meanwhile
-            screen.wait_for(re.escape("\x1b[?2026h"))
+        for _ in range(5):  # drawn again, with the time and what came meanwhile
+            screen.wait_for(r"\d\d:\d\d:\d\d")
         screen.process.terminate()
         assert screen.end() == 0
     finally:
@@ -497,13 +497,35 @@ def test_watch_can_be_laid_aside(daemon: Daemon, terminal: Callable[..., Termina
 
 def test_watch_chooses_among_hosts(daemon: Daemon, terminal: Callable[..., Terminal]) -> None:
     daemon.say_all()
-    daemon.say_all("host/pi", host="pi", headline="System load normal")
+    daemon.say_all("host/pi", host="pi", state="quiet", headline="System load normal")
     screen = terminal()
-    screen.wait_for("next, previous host")
-    screen.press("n")
-    screen.wait_for(r"\x1b\[1;1H.*System load normal")
-    screen.press("\x1b[A")
-    screen.wait_for(r"\x1b\[1;1H.*CPU usage high")
+    screen.wait_for("1 busy")
+    screen.wait_for(" of 2")
+    screen.press("\x1b[B\r")
+    screen.wait_for("2 of 2 hosts")
+    screen.press("\x1b")
+    screen.wait_for("1 busy")
+
+
+def test_watch_opens_the_host_that_it_is_told(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    daemon.say_all("host/pi", host="pi", state="quiet", headline="System load normal")
+    screen = terminal("PI")
+    screen.wait_for("2 of 2 hosts")
+
+
+def test_watch_prints_lines_where_that_is_asked_for(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal("--lines")
+    screen.wait_for("CPU usage high due to")
+    screen.press("\x03")
+
+    assert screen.end() == 130
+    assert not re.search(ENTERED, screen.output)
 
 
 def test_watch_outlives_the_broker(
@@ -517,7 +539,7 @@ def test_watch_outlives_the_broker(
     screen.wait_for("No connection")
     screen.wait_for("nothing listens there")
     broker.start()
-    screen.wait_for(r"\x1b\[1;1H.*CPU usage high", timeout=30)
+    screen.wait_for("CPU usage high", timeout=30)
 
 
 def test_watch_waits_for_a_broker(

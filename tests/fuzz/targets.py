@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from every_page import every_page
 from rich.console import Console
 from scripted_broker import ScriptedBroker, connack
 
@@ -76,7 +77,6 @@ from subscriber_cli.client import Connected
 from subscriber_cli.model.decode import Notice, Received, Scope, decode
 from subscriber_cli.model.past import timeline_of
 from subscriber_cli.model.view import View
-from subscriber_cli.render.board import compose
 from subscriber_cli.render.history import history_lines, moment_lines
 from subscriber_cli.tail import Tail
 
@@ -377,8 +377,9 @@ def message(data: bytes) -> None:
         _told_of_the_past(found.content)
     view = View(place="broker")
     view.fleet.apply(found, 1000.0)
+    view.journal.apply(found, 1000.0)
     view.fleet.apply(Received("host", "status", None), 1000.0)
-    for line in compose(view, 100, 30, 1001.0):
+    for line in every_page(view, 100, 30, 1001.0):
         if not line.plain.isprintable():
             raise FindingError(f"not printable: {line.plain!r}")
     if not found.json_line().isprintable():
@@ -455,7 +456,7 @@ def catalogue(data: bytes) -> None:
             ),
             1000.0,
         )
-    compose(view, 100, 30, 1001.0)
+    every_page(view, 100, 30, 1001.0)
 
 
 class _Daemon:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from every_page import every_page
 from rich.console import Console
 
 from publisher.contract.metric import Kind, Reading, fields_of, is_list
@@ -24,7 +25,6 @@ from publisher.subsystems.registry import all_topics
 from subscriber_cli.client import Connected
 from subscriber_cli.model.decode import Received, Scope, decode
 from subscriber_cli.model.view import View
-from subscriber_cli.render.board import compose
 from subscriber_cli.tail import Tail
 
 EVIL = {
@@ -141,13 +141,12 @@ def test_every_line_on_a_terminal(name: str) -> None:
                 found = decode(Scope("host"), f"{prefix}/{leaf}", body.encode(), retained=True)
                 if isinstance(found, Received):
                     view.fleet.apply(found, 0.0)
+                    view.journal.apply(found, 0.0)
                     tail.take(found, 0.0)
                     assert harmless([found.json_line()], longest=1 << 20) == []
-        for _ in range(3):
-            for width, height in ((120, 200), (40, 24)):
-                lines = [line.plain for line in compose(view, width, height, 1.0)]
-                assert harmless(lines, longest=width) == []
-            view.step(1)
+        for width, height in ((120, 200), (40, 24)):
+            lines = [line.plain for line in every_page(view, width, height, 1.0)]
+            assert harmless(lines, longest=width) == []
         tail.settle(10.0)
     # A line has a few values, each of which is cut.
     assert harmless(output.getvalue().split("\n"), longest=12 * 2000) == []

@@ -25,7 +25,7 @@ def test_it_loads_no_subsystem_and_no_driver() -> None:
     loaded = set(done.stdout.split())
 
     assert "paho.mqtt.client" in loaded
-    assert not loaded & {"psutil", "pynvml"}
+    assert not loaded & {"psutil", "pynvml", "textual"}
     of_publisher = {name for name in loaded if name.startswith("publisher.")}
     assert {name.split(".")[1] for name in of_publisher} == {"config", "contract", "errors", "mqtt"}
 

@@ -9,16 +9,6 @@ from subscriber_cli.inbox import Inbox
 from subscriber_cli.model.budget import INBOX_BYTES, ITEM_BYTES
 
 
-def test_a_key_goes_before_every_message() -> None:
-    inbox = Inbox()
-    for number in range(1000):
-        inbox.put(number)
-    inbox.press("q")
-
-    assert inbox.get() == "q"
-    assert [inbox.get(1), inbox.get(0)] == [0, 1]
-
-
 def test_it_is_full_by_bytes_and_not_by_items() -> None:
     inbox = Inbox()
     full = []
@@ -37,20 +27,27 @@ def test_it_is_full_by_bytes_and_not_by_items() -> None:
 
 def test_it_waits_no_longer_than_asked() -> None:
     inbox = Inbox()
-    inbox.press("q")
-    assert inbox.get(0) == "q"
-
     began = time.monotonic()
-    assert inbox.get(0) is None  # the key's mark is still in the queue
+    assert inbox.get(0) is None
     assert inbox.get(0.1) is None
     assert 0.09 < time.monotonic() - began < 5
 
 
-def test_a_signal_wakes_who_waits() -> None:
+def test_whoever_does_not_wait_is_woken() -> None:
     inbox = Inbox()
-    before = signal.signal(signal.SIGUSR1, lambda *_: inbox.press("q"))
+    woken = []
+    inbox.wake = lambda: woken.append(inbox.get(0))
+    inbox.put("first")
+    inbox.put("second")
+
+    assert woken == ["first", "second"]
+
+
+def test_a_signal_does_not_end_the_waiting() -> None:
+    inbox = Inbox()
+    before = signal.signal(signal.SIGUSR1, lambda *_: inbox.put("said by a signal"))
     try:
         threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
-        assert inbox.get(30) == "q"
+        assert inbox.get(30) == "said by a signal"
     finally:
         signal.signal(signal.SIGUSR1, before)

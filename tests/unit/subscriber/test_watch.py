@@ -40,6 +40,6 @@ def test_messages_go_to_their_host(view: View, say: Callable[..., Received], now
     apply(view, say("status", "online", prefix="host/pi"), now)
     apply(view, Notice("skipped"), now)
 
-    assert view.host
-    assert view.host.name == "pi"
+    (host,) = view.fleet
+    assert host.name == "pi"
     assert (view.notice, view.notice_until > now) == ("skipped", True)

@@ -23,7 +23,7 @@ from publisher.contract.payload import rfc3339
 from publisher.contract.timeline import PastAlertReading, SeriesReading, TimelineReading
 from subscriber_cli.archive.writer import Writer
 from subscriber_cli.command_line import app
-from subscriber_cli.render import page
+from subscriber_cli.render import web_page
 from subscriber_cli.render.drawing import Drawing, curves_of
 
 Put = Callable[..., None]
@@ -253,7 +253,9 @@ def test_a_drawing_bears_what_makes_no_sense(now: float) -> None:
     drawing = Drawing(EVIL, hostile, now, now, curves_of(hostile))
     ET.fromstring(drawing.svg().replace("\x1b", ""))  # our own
     assert "<script" not in drawing.svg()
-    assert "<script" not in page.page(EVIL, [page.figure(drawing), page.table((EVIL,), [(EVIL,)])])
+    assert "<script" not in web_page.page(
+        EVIL, [web_page.figure(drawing), web_page.table((EVIL,), [(EVIL,)])]
+    )
 
 
 def test_without_an_archive_a_report_says_what_makes_one(run: Run, path: Path) -> None:

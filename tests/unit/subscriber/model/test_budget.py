@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from every_page import every_page
 
 from subscriber_cli.model import budget
 from subscriber_cli.model.catalogue import Catalogue
 from subscriber_cli.model.decode import Received, Scope, decode
 from subscriber_cli.model.fleet import Fleet
 from subscriber_cli.model.view import View
-from subscriber_cli.render.board import compose
 
 Say = Callable[..., Received]
 _WIDTH, _HEIGHT = 120, 40
@@ -85,7 +85,7 @@ def test_a_screen_is_drawn_whatever_is_on_it(evil: str) -> None:
     for leaf in ("cpu", "info", "overview", "event", "catalogue"):
         view.fleet.apply(message("host", leaf, evil, 1), 0)
     began = time.process_time()
-    assert len(compose(view, _WIDTH, _HEIGHT, 0.0)) == _HEIGHT
+    assert every_page(view, _WIDTH, _HEIGHT, 0.0)
     assert time.process_time() - began < 10  # a second on a slow machine; not minutes
 
 

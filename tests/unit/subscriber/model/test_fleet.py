@@ -146,3 +146,28 @@ def test_a_withdrawn_verdict_and_identity_are_forgotten(fleet: Fleet, say: Say, 
     (after,) = fleet
     assert after.explanation == Explanation()
     assert after.subsystems == ()
+
+
+def test_of_many_hosts_only_the_one_that_is_shown_has_sparklines(
+    say: Say, cpu: Any, now: float
+) -> None:
+    fleet = Fleet()
+    fleet.shown = "host/h3"
+    for second in (0, 1):
+        for number in range(6):
+            message = say("cpu", cpu(50.0 + second), prefix=f"host/h{number}", at=now + second)
+            fleet.apply(message, now + second)
+
+    series = {number: fleet.get(f"host/h{number}") for number in range(6)}
+    drawn = {number: bool(host and host.history) for number, host in series.items()}
+    # The first few were few when they spoke first.
+    assert [number for number in (4, 5) if drawn[number]] == []
+    assert drawn[3]
+
+
+def test_a_host_whose_clock_is_wrong_is_asked_by_its_own(say: Say, now: float) -> None:
+    fleet = Fleet()
+    fleet.apply(say("cpu", {"time": "2027-01-15T09:00:00Z", "usage_percent": 1}), now)
+    host = fleet.get("host")
+    assert host is not None
+    assert host.there(now) == now + 3600

@@ -1,4 +1,4 @@
-"""The screen, as lines: what must be there at which size, whatever comes in."""
+"""The verdict and the blocks below it, as lines: what must be there, whatever comes in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from every_page import every_page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,8 @@ from publisher.contract.readings import ExplanationReading
 from subscriber_cli.model.decode import Received
 from subscriber_cli.model.fleet import Fleet
 from subscriber_cli.model.view import View
-from subscriber_cli.render.board import compose
+from subscriber_cli.render.board import board, column_count
+from subscriber_cli.render.verdict import broker_lines, causes, verdict, waiting
 
 Say = Callable[..., Received]
 SIZES = [(20, 5), (40, 12), (80, 24), (120, 40), (200, 60), (300, 10)]
@@ -26,20 +28,24 @@ def view(fleet: Fleet) -> View:
 
 
 def screen(view: View, width: int, height: int, now: float) -> str:
-    lines = compose(view, width, height, now)
-    assert len(lines) == height
-    assert all(line.cell_len <= width for line in lines)
+    """The verdict, the causes, and the blocks in as many columns as there are."""
+    lines = [*broker_lines(view, width, now)]
+    for host in view.fleet:
+        lines += [*verdict(host, width, now), *causes(host, width, now).lines]
+        count = column_count(width)
+        pages = board(host, width // count - 1, count, height, now)
+        assert len(pages) == count
+        lines += [line for page in pages for line in page.lines]
+    for line in lines:
+        line.truncate(width)  # as the widget does, which knows no wider line
     return "\n".join(line.plain for line in lines)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_sentence_comes_first(view: View, now: float, width: int, height: int) -> None:
-    shown = screen(view, width, height, now)
+    words = screen(view, width, height, now).replace("▌", " ").split()
 
-    words = shown.replace("▌", " ").split()
-    assert words[:3] == ["CPU", "usage", "high"]
-    if height > 5:
-        assert " ".join(words).startswith("CPU usage high due to: compile job (make -j8)")
+    assert " ".join(words).startswith("CPU usage high due to: compile job (make -j8)")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 2), (9, 30), (30, 1)])
@@ -53,17 +59,29 @@ def test_a_small_terminal_has_all_that_matters(view: View, now: float) -> None:
     shown = screen(view, 80, 24, now)
 
     for part in (
-        "BUSY for 4 min · nas", "make -j8", "development", "87 % cpu", "6.4 cores", "64 % disk",
-        "ended", "Fan 2,100 rpm", "Usage          87 %", "Usage by core █▆",
+        " BUSY  since ", "(4 min)", "make -j8", "development", "87 % cpu", "6.4 cores",
+        "64 % disk", "ended", "Fan 2,100 rpm", "Usage", "87 % ━━━", "Usage by core █▆",
         "Load average 8.10 4.00 2.00",
         "CPU           78 °C", "nct6798/CPU fan", "absent gpu.nvidia",
-        "power.rapl denied  root alone may", "q quit",
+        "power.rapl denied  root alone may",
     ):  # fmt: skip
         assert part in shown, part
 
 
-def test_a_large_terminal_gives_reasons(view: View, now: float) -> None:
-    assert "27 processes of make, cc1plus and ld" in screen(view, 120, 40, now)
+def test_the_largest_share_comes_first_and_who_is_done_last(view: View, now: float) -> None:
+    (host,) = view.fleet
+
+    first, second = causes(host, 80, now).lines
+    assert first.plain.startswith("make -j8")
+    assert second.plain.startswith("restic")
+
+
+def test_a_title_tells_how_many_lines_are_not_shown(view: View, now: float) -> None:
+    (host,) = view.fleet
+    (page,) = board(host, 60, 1, 3, now)
+
+    assert page.keys == ["cpu", "thermal", "info"]
+    assert page.lines[0].plain.endswith(" +4")
 
 
 def test_the_longest_sentence_is_whole(
@@ -96,36 +114,7 @@ def test_offline_is_said_plainly(view: View, say: Say, now: float) -> None:
 
 def test_old_readings_tell_their_age(view: View, now: float) -> None:
     assert " ago" not in screen(view, 80, 24, now + 59).split("cpu ", 1)[1]
-    assert screen(view, 80, 24, now + 300).count("5 min ago") == 3  # cpu, thermal, heard
-
-
-def test_several_hosts_are_listed_and_chosen(
-    view: View, say: Say, explanation: ExplanationReading, now: float
-) -> None:
-    quiet = dataclasses.replace(explanation, state="quiet", headline="System load normal")
-    view.fleet.apply(say("explanation", quiet, prefix="host/pi"), now)
-
-    first = screen(view, 80, 24, now)
-    assert first.startswith("▌ CPU usage high")
-    assert "▸ nas  ● busy" in first
-    assert "  pi   ● quiet    System load normal" in first
-    assert "n p next, previous host" in first
-
-    view.step(1)
-    assert screen(view, 80, 24, now).startswith("▌ System load normal")
-    view.step(1)
-    assert screen(view, 80, 24, now).startswith("▌ CPU usage high")
-
-
-def test_many_hosts_leave_room(view: View, say: Say, now: float) -> None:
-    for index in range(100):
-        view.fleet.apply(say("status", "online", prefix=f"host/h{index:02}"), now)
-    view.step(-1)
-
-    shown = screen(view, 80, 24, now)
-    assert "▸ h99" in shown
-    assert "h98" in shown
-    assert "h50" not in shown
+    assert screen(view, 100, 24, now + 300).count("5 min ago") == 3  # cpu, thermal, heard
 
 
 def rows(shown: str, *names: str) -> list[str]:
@@ -169,19 +158,13 @@ def test_a_reading_inside_another_has_its_title(view: View, say: Say, now: float
     assert "Count 4" in shown[0]
 
 
-def test_a_cause_says_for_whom_it_works_and_how_to_stop_it(
-    view: View, say: Say, now: float
-) -> None:
+def test_a_cause_says_for_whom_it_works(view: View, say: Say, now: float) -> None:
     cause = {
         "label": "PostgreSQL database", "group": "postgresql", "category": "database",
-        "resource": "cpu", "share_percent": 80, "active": True, "reason": "uses much",
-        "on_behalf_of": "Immich", "to_stop": "systemctl stop postgresql.service",
+        "resource": "cpu", "share_percent": 80, "active": True, "on_behalf_of": "Immich",
     }  # fmt: skip
     view.fleet.apply(say("explanation", {"state": "busy", "headline": "x", "causes": [cause]}), now)
-    shown = screen(view, 120, 40, now)
-    assert "for Immich" in shown
-    assert "uses much · to stop: systemctl stop postgresql.service" in shown
-    assert "systemctl" not in screen(view, 40, 40, now), "half a command would be another"
+    assert "for Immich" in screen(view, 120, 40, now)
 
 
 def test_a_lost_broker_is_said_above_what_was_known(view: View, now: float) -> None:
@@ -198,16 +181,16 @@ def test_a_lost_broker_is_said_above_what_was_known(view: View, now: float) -> N
 
 def test_nothing_yet(now: float) -> None:
     view = View(place="mqtt://broker:1883")
-    assert "Connecting to mqtt://broker:1883" in screen(view, 80, 24, now)
-    view.connected = True
-    assert "No machine has spoken yet" in screen(view, 80, 24, now)
 
+    def told() -> str:
+        return " ".join(line.plain for line in waiting(view, 80))
 
-def test_a_notice_goes_away(view: View, now: float) -> None:
-    view.notify("skipped: a message on host/x is not JSON", now)
-
-    assert "skipped: a message" in screen(view, 80, 24, now)
-    assert "skipped" not in screen(view, 80, 24, now + 11)
+    assert "Connecting to mqtt://broker:1883" in told()
+    view.connect()
+    assert "No machine has spoken yet" in told()
+    assert "Start fanwhy-pub run" in told()
+    view.disconnect("nothing listens there", now)
+    assert "fanwhy-pub run, which brings its own" in told()
 
 
 JSON = st.recursive(
@@ -246,5 +229,5 @@ def test_no_payload_breaks_the_screen(
 ) -> None:
     view.fleet.apply(Received("host", leaf, content), now)
 
-    shown = screen(view, *size, now)
+    shown = "\n".join(line.plain for line in every_page(view, *size, now))
     assert all(char.isprintable() or char == "\n" for char in shown)

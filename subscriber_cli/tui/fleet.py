@@ -1,0 +1,76 @@
+"""All hosts, worst first."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+
+from subscriber_cli.model.ranking import find, worst_first
+from subscriber_cli.render.fleet import fleet_page, tally_line
+from subscriber_cli.render.head import wrap
+from subscriber_cli.render.page import Page
+from subscriber_cli.render.verdict import waiting
+from subscriber_cli.tui.base import WatchScreen
+from subscriber_cli.tui.lines import LineView
+
+_HOSTS = "hosts"
+
+
+class FleetScreen(WatchScreen):
+    """A line for each host; each opens it."""
+
+    pace = 1.0
+
+    def compose(self) -> ComposeResult:
+        """The parts of the screen."""
+        yield from self.frame(self._body())
+
+    @staticmethod
+    def _body() -> ComposeResult:
+        yield LineView(id=_HOSTS)
+
+    def about(self, now: float) -> Text:
+        """How many hosts are how."""
+        hosts = list(self.owner.view.fleet)
+        line = Text.assemble(("fanwhy ", "bold"))
+        return line.append_text(tally_line(hosts, now)) if hosts else line
+
+    def hints(self) -> list[tuple[str, str, str]]:
+        """What matters most here."""
+        return [
+            ("q", "quit", "app.quit"),
+            ("?", "all keys", "app.help"),
+            ("Enter", "open", "screen.open"),
+            ("/", "filter", "screen.filter"),
+            ("r", "ask all", "app.ask"),
+            ("t", "theme", "app.theme"),
+        ]
+
+    def draw_body(self, now: float) -> None:
+        """The hosts, or what is waited for."""
+        view = self.owner.view
+        hosts = worst_first(view.fleet, now)
+        lines = self.lines(_HOSTS)
+        if not hosts:
+            page = Page()
+            page.extend(waiting(view, lines.room))
+        else:
+            page = fleet_page(hosts, lines.room, now, wanted=self.wanted)
+            if self.owner.wanted and find(hosts, self.owner.wanted) is None:
+                words = f"No host is called {self.owner.wanted}; these have spoken:"
+                page.lines[:0] = missing = wrap(words, lines.room, "yellow")
+                page.keys[:0] = [""] * len(missing)
+                page.frozen += len(missing)
+        lines.show(page)
+
+    def focus_lines(self) -> None:
+        """Gives the keys to the list."""
+        self.lines(_HOSTS).focus()
+
+    def action_open(self) -> None:
+        """Opens the chosen host."""
+        self.lines(_HOSTS).action_open()
+
+    def on_line_view_opened(self, message: LineView.Opened) -> None:
+        """Shows one host in full."""
+        self.owner.open_host(message.key)
