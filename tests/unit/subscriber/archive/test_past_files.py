@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.util
+import importlib
 import io
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -173,8 +174,11 @@ def test_values_go_out_as_json(night: None, run: Run) -> None:
     assert [row["mean"] for row in rows] == [10.0, 20.0]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is here")
-def test_without_pyarrow_it_is_said_what_to_install(night: None, run: Run, tmp_path: Path) -> None:
+def test_without_pyarrow_it_is_said_what_to_install(
+    night: None, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
     done = run("history", "--parquet", str(tmp_path / "x"))
     assert str(done.exception) == (
         "--parquet: needs pyarrow; install it with: pip install 'fanwhy[parquet]'"
@@ -182,8 +186,8 @@ def test_without_pyarrow_it_is_said_what_to_install(night: None, run: Run, tmp_p
 
 
 def test_values_go_out_as_parquet(night: None, run: Run, tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
     assert run("history", "--parquet", str(tmp_path / "x")).exit_code == 0
+    parquet: Any = importlib.import_module("pyarrow.parquet")
     assert parquet.read_table(tmp_path / "x").num_rows == 120
 
 
