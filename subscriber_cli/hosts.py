@@ -68,7 +68,7 @@ def _document(host: KnownHost, now: float) -> dict[str, Any]:
         "since": _time(explanation.since),
         "heard": _time(host.last_heard),
     }
-    cells = host.row(topics.OVERVIEW).cells
+    cells = explanation.evidence.cells
     for unit in _BODY:
         found = (cell for cell in cells if cell.column.unit == unit and cell.number is not None)
         if (cell := next(found, None)) is not None:

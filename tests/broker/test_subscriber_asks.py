@@ -145,12 +145,13 @@ def test_one_moment_at_a_time(run: RunCommand) -> None:
 def test_hosts_are_listed_the_worst_first(daemon: Daemon, run: RunCommand) -> None:
     celsius = {"x-kind": "gauge", "x-unit": "\u00b0C", "title": "CPU"}
     daemon.say_all("host/nas", **QUIET)
-    daemon.say_all("host/pi", host="pi", state="hot", headline="CPU hot: \x1b[2J")
-    daemon.say(
-        "host/pi/catalogue",
-        {"properties": {"overview": {"properties": {"cpu_temperature_celsius": celsius}}}},
-    )
-    daemon.say("host/pi/overview", {"host": "pi", "cpu_temperature_celsius": 84.0})
+    daemon.say_all(
+        "host/pi", host="pi", state="hot", headline="CPU hot: \x1b[2J",
+        evidence={"cpu_temperature_celsius": 84.0},
+    )  # fmt: skip
+    evidence = {"properties": {"cpu_temperature_celsius": celsius}}
+    explanation = {"properties": {"evidence": evidence | {"x-kind": "group"}}}
+    daemon.say("host/pi/catalogue", {"properties": {"explanation": explanation}})
     daemon.say_all("host/old", host="old")
     daemon.say("host/old/status", b"offline")
 
