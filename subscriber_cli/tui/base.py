@@ -19,6 +19,11 @@ from subscriber_cli.tui.lines import LineView
 if TYPE_CHECKING:
     from subscriber_cli.tui.app import WatchApp
 
+_TYPING = [
+    ("", "type what to look for:", ""),
+    ("Enter", "takes it", ""),
+    ("Esc", "ends it", "screen.back"),
+]
 KEYS = "keys"
 TOP = "top"
 _SLOWEST = 5.0  # seconds until graphs and ages are drawn again though nothing came
@@ -118,9 +123,11 @@ class WatchScreen(Screen[None]):
         if view.notice and now < view.notice_until:
             return padded(view.notice, width, "yellow")
         line = Text()
-        for key, word, action in self.hints():
+        typing = isinstance(self.focused, Input)
+        for key, word, action in _TYPING if typing else self.hints():
             piece = Text.assemble((f" {key}", "bold"), (f" {word} ", "dim"))
-            piece.stylize(Style(meta={"@click": action}))
+            if action:
+                piece.stylize(Style(meta={"@click": action}))
             if line.cell_len + piece.cell_len > width:
                 break
             line.append_text(piece)
@@ -137,8 +144,13 @@ class WatchScreen(Screen[None]):
         """Opens the filter."""
         if self.filtering:
             field = self.query_one("#filter", Input)
-            field.add_class("shown")
-            field.focus()
+            self.ask(field)
+
+    def ask(self, field: Input) -> None:
+        """Has something typed into a field."""
+        field.add_class("shown")
+        field.focus()
+        self.call_after_refresh(self.owner.draw)
 
     def on_input_changed(self) -> None:
         """Filters while it is typed."""

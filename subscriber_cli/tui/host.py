@@ -88,7 +88,7 @@ class HostScreen(WatchScreen):
         self._table, self._side_table = TableState(), TableState()
         self._past = PastState()
         self._timeline: tuple[Latest, TimelineReading] | None = None
-        self._led = False  # whether the keys went to the causes once there were some
+        self._led = False  # whether the keys went to the causes that there are
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
@@ -192,9 +192,12 @@ class HostScreen(WatchScreen):
         note = "Enter tells more" if width >= 60 else ""
         self.lines("causes-title").show_lines([heading("Who is to blame", width, note)])
         self.lines("causes").show(to_blame)
-        if count and not self._led:
-            self._led = True
-            self.focus_lines()
+        # The keys go to the causes when there are some, and on when there are none any more.
+        below, above = self.lines("now-0"), self.lines("causes")
+        if self._tab == "now" and self.focused is (above if not count else below):
+            if not count or not self._led:
+                self.focus_lines()
+            self._led = count > 0
 
     def _hour(self, timeline: TimelineReading, host: KnownHost, now: float) -> Text:
         there = host.there(now)
@@ -326,9 +329,7 @@ class HostScreen(WatchScreen):
     def action_jump(self) -> None:
         """Asks for a moment to go to."""
         self.action_tab("past")
-        field = self.query_one("#jump", Input)
-        field.add_class("shown")
-        field.focus()
+        self.ask(self.query_one("#jump", Input))
 
     def answer(self, text: str) -> None:
         """Goes to the moment that was asked for."""

@@ -107,6 +107,7 @@ def test_the_table_sorts_and_filters(play: Play) -> None:
         assert "11.5 MiB/s" in stage.text
         await stage.press("slash", *"RESTIC")
         assert names() == ["Restic"]
+        assert "Enter takes it  Esc ends it" in stage.text
         await stage.press("enter", "enter")
         assert "410 MiB" in stage.text
         await stage.press("escape", "escape")
@@ -140,6 +141,25 @@ def test_a_cause_that_is_over_says_so(play: Play) -> None:
         await stage.press("escape")
         assert "Who is to blame" not in stage.text
         assert "System load normal" in stage.text
+
+    play(scene, *machine())
+
+
+def test_the_keys_go_where_there_is_something_to_choose(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        def focused() -> str | None:
+            widget = stage.app.screen.focused
+            return widget.id if widget is not None else None
+
+        assert focused() == "causes"
+        await stage.say(said("explanation", state="quiet", headline="System load normal"))
+        assert focused() == "now-0"
+        await stage.say(*machine())
+        assert focused() == "causes"
+        await stage.press("tab")
+        assert focused() == "now-0"
+        await stage.say(*machine())
+        assert focused() == "now-0", "nobody is led away from what was chosen"
 
     play(scene, *machine())
 
