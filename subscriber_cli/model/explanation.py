@@ -17,6 +17,7 @@ class ExplanationCause:
     """One work group that the verdict holds responsible.
 
     Attributes:
+        told: what the sentence calls it; empty where an older daemon does not say.
         share_percent: its part of all that was used of ``resource``.
         since: when it became a cause, in seconds since the epoch by the host's clock.
         active: still at work; false when only its heat is left.
@@ -26,6 +27,7 @@ class ExplanationCause:
     """
 
     label: str
+    told: str
     category: str
     group: str
     resource: str
@@ -38,11 +40,17 @@ class ExplanationCause:
     to_stop: str
     row: Row
 
+    @property
+    def name(self) -> str:
+        """What people call it, as the sentence does; empty where nothing is said."""
+        return self.told or self.row.name or self.label
+
     @classmethod
     def read(cls, document: Document, row: Row) -> ExplanationCause:
         """The cause in one item of ``causes``."""
         return cls(
             label=words(document, "label"),
+            told=words(document, "name"),
             category=words(document, "category"),
             group=words(document, "group"),
             resource=words(document, "resource"),

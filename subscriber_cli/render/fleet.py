@@ -87,7 +87,9 @@ def _why(host: KnownHost, room: int) -> str:
     explanation = host.explanation
     if len(explanation.headline) <= room:
         return explanation.headline
-    names = ", ".join(cause.label for cause in explanation.causes if cause.active and cause.label)
+    names = ", ".join(
+        filter(None, (cause.told or cause.label for cause in explanation.causes if cause.active))
+    )
     return names or explanation.headline.rpartition(": ")[2]
 
 

@@ -68,7 +68,7 @@ def _causes(host: KnownHost, width: int, room: int, now: float) -> list[Text]:
     causes = host.explanation.causes
     if not causes or room <= 0 or host.offline:
         return []
-    names = [cause.label or "?" for cause in causes]
+    names = [cause.told or cause.label or "?" for cause in causes]
     name_width = min(max(map(len, names)), max(width // 4, 12))
     # Reasons only when every cause has its line already.
     with_reasons = room >= 2 * len(causes)
@@ -123,7 +123,7 @@ def _details(host: KnownHost, cause: ExplanationCause, now: float) -> Iterator[s
         yield duration(host.seconds_since(cause.since, now))
     if cause.process_count and cause.process_count > 1:
         yield f"{cause.process_count:.0f} processes"
-    if cause.group.casefold() not in cause.label.casefold():
+    if cause.group.casefold() not in f"{cause.label} {cause.told}".casefold():
         yield cause.group
 
 

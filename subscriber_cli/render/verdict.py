@@ -23,7 +23,7 @@ _ROOMY = 100  # columns from which a cause has its whole name
 _TITLE = 13  # columns of what stands left of a fact
 # Told in words above the table of a cause's other fields, or without a use for people.
 _TOLD = frozenset(
-    {"label", "category", "kind", "group", "on_behalf_of", "since", "active", "confidence",
+    {"label", "name", "category", "kind", "group", "on_behalf_of", "since", "active", "confidence",
      "usual", "reason", "to_stop", "share_percent", "resource"}
 )  # fmt: skip
 
@@ -71,7 +71,9 @@ def causes(host: KnownHost, width: int, now: float) -> Page:
     if not found or host.offline:
         return page
     # On a small screen the group stands behind, as far as there is room.
-    names = [(cause.row.name if width >= _ROOMY else cause.label) or "?" for cause in found]
+    names = [
+        (cause.name if width >= _ROOMY else cause.told or cause.label) or "?" for cause in found
+    ]
     name_width = min(max(map(len, names)), max(width // 3, 12))
     for cause, name in zip(found, names, strict=True):
         rest = cause_line(host, cause, width - name_width, now)
@@ -116,7 +118,7 @@ def cause_page(host: KnownHost, key: str, width: int, now: float) -> Page:
 
 
 def _cause(host: KnownHost, cause: ExplanationCause, width: int, now: float) -> Iterator[Text]:
-    name = cause.row.name or cause.label or "?"
+    name = cause.name or "?"
     yield from wrap(name, width, "bold")
     if cause.share_percent is not None:
         full, empty = bar(cause.share_percent / 100, max(min(width - 24, 60), 4))
