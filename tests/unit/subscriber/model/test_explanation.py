@@ -59,3 +59,18 @@ def test_a_cause_of_another_shape_is_empty() -> None:
     (cause,) = Explanation.read({"causes": [{"label": 1, "active": "no"}]}, Catalogue()).causes
 
     assert (cause.label, cause.category, cause.active) == ("", "", True)
+
+
+@pytest.mark.parametrize(
+    ("cause", "name"),
+    [
+        ({"label": "Compression", "group": "xz", "name": "nightly.sh (compression: xz)"},
+         "nightly.sh (compression: xz)"),
+        ({"label": "Compression", "group": "xz"}, "Compression (xz)"),  # of an older daemon
+        ({"label": "restic"}, "restic"),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_a_cause_is_called_as_the_sentence_calls_it(cause: dict[str, Any], name: str) -> None:
+    (read,) = Explanation.read({"causes": [cause]}, Catalogue()).causes
+    assert read.name == name
