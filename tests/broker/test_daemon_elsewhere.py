@@ -119,6 +119,11 @@ def test_nothing_of_the_kernel_is_left_but_what_psutil_tells(elsewhere: dict[str
 
 def test_every_module_can_be_imported(elsewhere: dict[str, str]) -> None:
     program = (
+        # The toolkit of the screen has a part for each system, and takes this one for what it is.
+        "import os\n"
+        "os.getuid = os.geteuid = lambda: 1000\n"
+        "import textual.app\n"
+        "del os.getuid, os.geteuid\n"
         "import importlib, pkgutil, publisher, subscriber_cli\n"
         "for package in (publisher, subscriber_cli):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
