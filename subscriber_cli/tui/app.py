@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, MouseDown
@@ -94,6 +95,7 @@ class WatchApp(App[None]):
         self._filters_more: list[LineFilter] = [AsciiFilter()] if ascii_only else []
         self._next_at = 0.0  # when it may be drawn again, by the clock of the loop
         self._woken = False
+        self._leaving = False
         self._news: set[str] = set()  # the hosts that said something since the last drawing
         self._touched = False
         self._first_host_at: float | None = None
@@ -117,11 +119,18 @@ class WatchApp(App[None]):
         self.set_interval(1.0, self.tick)
         self.take_in()
 
+    def exit(
+        self, result: None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Ends it, whatever waits: who floods the broker keeps nobody here."""
+        self._leaving = True
+        super().exit(result, return_code, message)
+
     # --- messages ----------------------------------------------------------------------------
 
     def wake(self) -> None:
         """Something waits in the source; may be called by any thread."""
-        if not self._woken and self.is_running:
+        if not self._woken and self.is_running and not self._leaving:
             self._woken = True
             self._reactor.call_soon_threadsafe(self._soon)
 
@@ -132,7 +141,7 @@ class WatchApp(App[None]):
 
     def take_in(self) -> None:
         """Takes what waits in the source, and draws what came of it."""
-        if not self.is_running:
+        if not self.is_running or self._leaving:
             return
         self._woken = False
         until = time.monotonic() + _AT_ONCE
