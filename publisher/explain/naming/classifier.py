@@ -31,6 +31,7 @@ from publisher.explain.naming.classification import (
     said,
 )
 from publisher.explain.naming.disguises import disguise_of
+from publisher.explain.naming.guests import why_guest
 from publisher.explain.naming.kernel_work import kernel_work
 from publisher.explain.naming.lookup import (
     base,
@@ -38,15 +39,13 @@ from publisher.explain.naming.lookup import (
     is_script,
     passing,
     plain_name,
-    planted,
     program_rule,
-    scrambled,
     script_names,
     versionless,
 )
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
-from publisher.explain.naming.packages import PACKAGES, by_packages, find
+from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.place_names import application_of, service_of, without_type
 from publisher.explain.naming.places import (
     RUNNING,
@@ -82,8 +81,6 @@ _FRAMEWORKS = frozenset(
 """Rules of what carries a product: the folder that it lies in says more."""
 _TOLD = 5
 """Letters that a name needs to be a product's, and not anybody's."""
-_PACKAGED = ("/usr/", "/bin/", "/sbin/", "/opt/", "/nix/")
-"""Folders in which an image brings its programs."""
 _SHORTEST = 4
 """Letters of a program after which a part of a product may be called."""
 _RUNNERS = frozenset(
@@ -135,10 +132,9 @@ class _Search:
     clues: Clues
 
     def result(self) -> Classification:
-        if guest := self._guest():
-            return guest
+        if (named := self._place()) is not None:
+            return self._guest(named) or self._doubted(named)
         for step in (
-            self._place,
             self._command,
             self._script,
             self._root,
@@ -242,46 +238,19 @@ class _Search:
             return None
         return said(rule, INSIDE, "program", f"program {program!r}")
 
-    def _guest(self) -> Classification | None:
+    def _guest(self, place: Classification) -> Classification | None:
         """What was put into somebody else's container or unit: it is not what that is."""
-        clues, program = self.clues, self.clues.program
-        if not (self._named and program):
+        program = self.clues.program
+        if not (program and self._named):
             return None
-        found = self._place()
-        if found is None or application_of(clues.unit):
-            return None
-        # In units NixOS's programs are called so: ``.jellyfin-wrapped``.
-        hidden = program.startswith(".") and self.group.kind is GroupKind.CONTAINER
-        if not (hidden or planted(clues.executable) or scrambled(program) or self._strange(found)):
+        why = why_guest(self.book, self.group, self.clues, place)
+        if not why:
             return None
         rule = program_rule(self.book, program)
-        if program.lower() in clues.unit.lower() or (rule and rule.name == found.rule):
+        if program.lower() in self.clues.unit.lower() or (rule and rule.name == place.rule):
             return None
-        folder = clues.executable.rpartition("/")[0]
-        if hidden or scrambled(program):
-            why = "its name is hidden" if hidden else "its name is no word"
-        else:
-            why = f"it runs from {folder!r}" if planted(clues.executable) else "nobody knows it"
-        reason = f"{why}, in the {found.by} {self.group.label!r}"
+        reason = f"{why}, in the {place.by} {self.group.label!r}"
         return Classification("unknown", printable(program), UNKNOWN, "", reason)
-
-    def _strange(self, place: Classification) -> bool:
-        """Whether nobody knows the program, in the container of a database and nothing else.
-
-        Those run few programs, all of them known; and are where miners are put.
-        """
-        clues = self.clues
-        if (place.by, place.category) != ("container", "database") or clues.script:
-            return False
-        if clues.executable.startswith(_PACKAGED):
-            return False
-        name = base(clues.program.lower())
-        related = any(bare(part) in bare(name) for part in re.split(r"[-_. ]", place.label) if part)
-        image = bare(clues.container_image.rpartition("/")[2].partition(":")[0])
-        known = program_rule(self.book, name) is not None or name in shipped().shells
-        known = known or is_script(name)
-        listed = find(PACKAGES, name) is not None
-        return not (known or related or listed or (image and image in bare(name)))
 
     def _game(self) -> Classification | None:
         """Whatever lies in the folder of a game is the game's, ``reaper`` and ``wine`` too."""
