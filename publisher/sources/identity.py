@@ -29,9 +29,9 @@ _DEVICE_TREE = "/sys/firmware/devicetree/base"
 _DMI = "/sys/class/dmi/id"
 # What makers of mainboards leave where a name should stand; "All Series" is ASUS's.
 _NO_NAME = re.compile(
-    r"to be filled.*|default string|system (?:product name|manufacturer|version|name)|not .*|"
-    r"base ?board .*|product name|none|n/?a|unknown|undefined|invalid|empty|oem.*|o\.e\.m\.?.*|"
-    r"all series|type\d.*|sku|[.\s0x*-]*",
+    r"to be (?:filled|set).*|tbd\b.*|default string|base ?board .*|chassis manufacture.*|not .*|"
+    r"system[ _](?:product|manufacturer|version|name).*|(?:undefined )?product(?: name)?|none|n/?a|"
+    r"unknown?|undefined|invalid|empty|standard|oem.*|o\.e\.m\.?.*|all series|type\d.*|sku|x[.x]*",
     re.IGNORECASE,
 )
 
@@ -150,12 +150,16 @@ def _cpu_model(files: KernelFiles) -> str | None:
 def _board(files: KernelFiles) -> tuple[str | None, str | None]:
     """(maker, model) of the machine, else of its mainboard; of a board with a device tree, model.
 
-    Lenovo keeps the name that people know in the version, and a number in the name.
+    Lenovo keeps the name that people know in the version, and a number in the name. Memory that
+    was never written reads as 0xFF (an Intel NUC, github.com/dylanaraps/neofetch/issues/859): what
+    has no letter, or what cannot be shown, is no name.
     """
 
     def dmi(name: str) -> str:
         found = " ".join(files.hint(f"{_DMI}/{name}").split())
-        return "" if _NO_NAME.fullmatch(found) else found
+        told = found.isprintable() and "\N{REPLACEMENT CHARACTER}" not in found
+        named = told and any(map(str.isalpha, found))
+        return found if named and not _NO_NAME.fullmatch(found) else ""
 
     maker, model = dmi("sys_vendor"), dmi("product_name")
     if maker.casefold() == "lenovo":

@@ -128,10 +128,11 @@ def failure(path: Path, error: Exception) -> ArchiveError:
     """What went wrong and what mends it, in one line."""
     text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    held = "it is on a network share, which will not do, or another program holds it; end that"
     remedies = {
         sqlite3.SQLITE_FULL: "the disk is full; make room",
-        sqlite3.SQLITE_BUSY: "another program holds it; end that",
-        sqlite3.SQLITE_LOCKED: "another program holds it; end that",
+        sqlite3.SQLITE_BUSY: held,
+        sqlite3.SQLITE_LOCKED: held,
         sqlite3.SQLITE_CORRUPT: "it is damaged; move it away, and a new one is begun",
         sqlite3.SQLITE_NOTADB: "it is no archive; move it away, or name another file",
         sqlite3.SQLITE_READONLY: "it may not be written; grant that to this user",
@@ -145,10 +146,13 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Makes the tables of a new archive, or brings an older one to this version.
 
     Raises:
-        ArchiveError: it is another program's database, or a newer archive.
+        ArchiveError: it is another program's database, or a newer archive, or lies where several
+            programs cannot share a file (https://sqlite.org/wal.html, noshm).
     """
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; else it does nothing
-    connection.execute("PRAGMA journal_mode = WAL")
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        complaint = "its file system cannot keep it (a network share?); name a local file"
+        raise ArchiveError(f"{path}: {complaint}")
     # A broker is told that an event has come once it is on the disk, not before.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 16777216")

@@ -149,6 +149,21 @@ def test_who_made_the_machine(
     assert (found.manufacturer, found.model) == (maker, model)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff" * 33, b"\0\0", b"  ", b"0", b"123456789", b"TBD by OEM", b"To be set by OEM",
+        b"SYSTEM_PRODUCT_NAME", b"Undefined Product", b"Unknow", b"x.x", b"Standard",
+    ],
+)  # fmt: skip
+def test_what_nobody_wrote_is_no_name(tmp_path: Path, content: bytes) -> None:
+    _tree(tmp_path, {f"/sys/class/dmi/id/{name}": "" for name in ("sys_vendor", "product_name")})
+    for path in (tmp_path / "sys/class/dmi/id").iterdir():
+        path.write_bytes(content + b"\n")
+    found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))
+    assert (found.manufacturer, found.model) == (None, None)
+
+
 def test_a_board_with_a_device_tree_says_its_model(tmp_path: Path) -> None:
     _tree(tmp_path, {"/sys/firmware/devicetree/base/model": "Raspberry Pi 4 Model B Rev 1.4\0"})
     found = describe(KernelFiles(tmp_path), str(tmp_path / "state"))

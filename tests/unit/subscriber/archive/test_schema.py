@@ -18,6 +18,7 @@ from subscriber_cli.archive.schema import (
     failure,
     open_reader,
     open_writer,
+    prepare,
 )
 
 
@@ -124,3 +125,20 @@ def test_the_file_is_in_the_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(ConfigError, match="--database"):
         default_path("")
+
+
+def test_where_several_cannot_share_a_file_none_is_made(path: Path) -> None:
+    """As on a share that has no memory in common: SQLite keeps another mode and says nothing."""
+    connection = sqlite3.connect(f"file:{path}?vfs=unix-none", uri=True, isolation_level=None)
+    with pytest.raises(
+        ArchiveError, match=r"cannot keep it \(a network share\?\); name a local file"
+    ):
+        prepare(connection, path)
+    connection.close()
+
+
+def test_a_share_is_named_where_a_lock_cannot_be_had(path: Path) -> None:
+    """github.com/louislam/uptime-kuma/issues/3786: the first PRAGMA is refused, for ever."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    assert "network share" in str(failure(path, error))
