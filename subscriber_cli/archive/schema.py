@@ -150,7 +150,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             programs cannot share a file (https://sqlite.org/wal.html, noshm).
     """
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; else it does nothing
-    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+    # What lives in memory alone has no log to keep, and says so; nobody shares it either.
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] not in ("wal", "memory"):
         complaint = "its file system cannot keep it (a network share?); name a local file"
         raise ArchiveError(f"{path}: {complaint}")
     # A broker is told that an event has come once it is on the disk, not before.
