@@ -20,6 +20,14 @@ _BINDERS: Final = {
     "zfs": "ZFS pool",
     "btrfs": "File system",
     "bcachefs": "File system",
+    "lvm": "Volume",
+}
+# What LVM makes that no disk need fail to break, and what to say of it then.
+_VOLUMES: Final = {
+    "thin-pool": ("Thin pool", "its volumes cannot be used until it is repaired"),
+    "snapshot": ("Snapshot", "it overflowed, and holds nothing any more"),
+    "cache": ("Cached volume", "its cache does not answer"),
+    "vdo": ("VDO volume", "it does not answer"),
 }
 
 
@@ -49,7 +57,9 @@ def faults(readings: Mapping[str, Reading]) -> tuple[Fault, ...]:
         *(
             fault
             for name, array in getattr(disk, "arrays", {}).items()
-            for fault in _of_array(array.label or name, array)
+            for fault in (_of_volume if array.level in _VOLUMES else _of_array)(
+                array.label or name, array
+            )
         ),
         *(
             fault
@@ -87,6 +97,36 @@ def _of_array(name: str, array: Any) -> Iterator[Fault]:
     if array.errors:
         words = f"{what} has met errors on its disks"
         yield Fault("disk_failing", f"{name} errors", "warning", words)
+
+
+def _of_volume(name: str, volume: Any) -> Iterator[Fault]:
+    kind, failed = _VOLUMES[volume.level]
+    what, limited, doubtful = f"{kind} {printable(name)}", f"{name} read-only", f"{name} doubtful"
+    if volume.state == "failed":
+        # What a snapshot holds is elsewhere, too.
+        severity = "warning" if volume.level == "snapshot" else "critical"
+        words = f"{what} has failed: {failed}"
+        yield Fault("filesystem", f"{name} failed", severity, words, (limited, doubtful))
+        return
+    if volume.read_only:
+        words = f"{what} takes nothing new any more: it has become read-only"
+        yield Fault("filesystem", limited, "critical", words, (doubtful,))
+    elif volume.state == "failing":
+        words = f"{what} has met errors in its metadata, and wants to be checked"
+        yield Fault("filesystem", doubtful, "warning", words)
+
+
+def volumes_filling(arrays: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """What may fill up of LVM's volumes, in words, and by how many percent it has."""
+    for name, each in arrays.items():
+        kind, _ = _VOLUMES.get(each.level or "", ("", ""))
+        what = f"{kind} {printable(each.label or name)}"
+        if not kind or each.state == "failed":
+            continue
+        if each.used_percent is not None:
+            yield what, each.used_percent
+        if each.metadata_used_percent is not None:
+            yield f"The metadata of {what[0].lower()}{what[1:]}", each.metadata_used_percent
 
 
 def _only_fails(array: Any) -> bool:

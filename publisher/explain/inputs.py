@@ -11,7 +11,7 @@ from typing import Any, Final
 from publisher.contract.metric import Reading
 from publisher.contract.printable import printable
 from publisher.contract.readings import EvidenceReading
-from publisher.explain.faults import Fault, faults
+from publisher.explain.faults import Fault, faults, volumes_filling
 
 # So far apart may what datasets of one pool are told to have left.
 _NEAR_BYTES: Final = 256 << 20
@@ -29,6 +29,11 @@ _UPKEEP: Final = {
     ("zfs", "recovery"): "ZFS resilver",
     ("btrfs", "scrub"): "btrfs scrub",
     ("btrfs", "reshape"): "btrfs balance",
+    ("lvm", "check"): "RAID check",
+    ("lvm", "resync"): "RAID resync",
+    ("lvm", "recovery"): "RAID rebuild",
+    ("lvm", "repair"): "RAID repair",
+    ("lvm", "reshape"): "RAID reshape",
 }
 
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./:-]{0,100}")
@@ -50,6 +55,7 @@ class Signs:
         oom_kills: counter of processes that the kernel killed for want of memory.
         disk_used_percent: fullness of each file system, by mount point.
         inodes_used_percent: likewise, of what files and folders are counted by.
+        volumes_used_percent: fullness of what volumes share, by what it is called in a sentence.
         filesystem_trouble: what is wrong with a file system, by mount point.
         faults: what is broken of disks, arrays and UPSes.
         fans_stopped: fans that stand still and should turn, by name; whether it is a pump.
@@ -60,6 +66,7 @@ class Signs:
     oom_kills: int | None = None
     disk_used_percent: Mapping[str, float] = field(default_factory=dict)
     inodes_used_percent: Mapping[str, float] = field(default_factory=dict)
+    volumes_used_percent: Mapping[str, float] = field(default_factory=dict)
     filesystem_trouble: Mapping[str, Trouble] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     fans_stopped: Mapping[str, bool] = field(default_factory=dict)
@@ -115,7 +122,7 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
     written = [each for each in filesystems if not each.read_only]
     rooms = _rooms(each for each in written if each.type == "zfs")
     others = [each for each in written if each.type != "zfs"]
-    arrays = getattr(disk, "arrays", {}).items()
+    arrays = getattr(disk, "arrays", {})
     fans = getattr(readings.get("thermal"), "fans", {}).items()
     return Signs(
         oom_kills=_whole(_value(readings, "memory", "oom_kills")),
@@ -128,6 +135,7 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
             for each in written
             if each.inodes_used_percent is not None
         },
+        volumes_used_percent=dict(volumes_filling(arrays)),
         filesystem_trouble={
             each.label or "": trouble for each in filesystems if (trouble := _trouble(each))
         },
@@ -140,7 +148,7 @@ def signs(readings: Mapping[str, Reading], *, kernel: Mapping[str, Reading] | No
         },
         upkeep=tuple(
             f"{words} ({printable(each.label or name)})"
-            for name, each in arrays
+            for name, each in arrays.items()
             if (words := _UPKEEP.get((each.kind, each.activity)))
         ),
         pauses=tuple(filter(None, map(_pause, as_named.values()))),

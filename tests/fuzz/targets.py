@@ -66,6 +66,7 @@ from publisher.subsystems.cpu import CpuReading
 from publisher.subsystems.disk.arrays import mdstat
 from publisher.subsystems.disk.md import spares
 from publisher.subsystems.disk.smart_health import complaints, diagnosis, identity, scanned
+from publisher.subsystems.disk.volumes import volumes
 from publisher.subsystems.disk.zpool import statuses, statuses_of_text
 from publisher.subsystems.registry import all_topics
 from publisher.subsystems.thermal.turned import Turned
@@ -224,6 +225,11 @@ def zpool(data: bytes) -> None:
     for parse in (statuses, statuses_of_text):
         with contextlib.suppress(SourceError):
             repr(parse(data))
+
+
+def dmsetup(data: bytes) -> None:
+    for volume in volumes(data).values():
+        encode(to_json(volume))
 
 
 # -- processes -------------------------------------------------------------------------------------
@@ -562,6 +568,11 @@ def _wild_pools() -> Iterator[bytes]:
         yield case["text"].encode()
 
 
+def _wild_volumes() -> Iterator[bytes]:
+    for case in tomllib.loads((FIXTURES / "dmsetup/status.toml").read_text())["case"]:
+        yield case["text"].encode()
+
+
 def _messages() -> Iterator[bytes]:
     for path in sorted(FIXTURES.glob("machines/*/expected.json")):
         for leaf, payload in json.loads(path.read_text()).items():
@@ -595,6 +606,7 @@ TARGETS: Mapping[str, Target] = {
     "smartctl": Target(smartctl, _files("smart/*.json")),
     "bmc": Target(bmc),
     "zpool": Target(zpool, _wild_pools),
+    "dmsetup": Target(dmsetup, _wild_volumes),
     "process": Target(process),
     "command_line": Target(command_line),
     "text": Target(any_text),

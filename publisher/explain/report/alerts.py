@@ -113,7 +113,8 @@ class Alerts:
         if not self.settings.alerts:
             return []
         conditions = [
-            *self._full(window.signs.disk_used_percent),
+            *self._full("File system ", window.signs.disk_used_percent),
+            *self._full("", window.signs.volumes_used_percent),
             *self._out_of_inodes(window.signs),
             *self._troubled(window.signs.filesystem_trouble),
             *self._untold(window.signs),
@@ -169,18 +170,18 @@ class Alerts:
         """Percent by which what was told has to get better until it is over."""
         return _SLACK_PERCENT if self._told(alert, subject) else 0.0
 
-    def _full(self, disk_used_percent: Mapping[str, float]) -> Iterator[Condition]:
+    def _full(self, kind: str, used_percent: Mapping[str, float]) -> Iterator[Condition]:
         lasting = self.settings.alert_seconds
-        for mount, used in disk_used_percent.items():
-            nearly, full = self._slack("disk_full", mount), f"{mount} full"
+        for name, used in used_percent.items():
+            nearly, full = self._slack("disk_full", name), f"{name} full"
             is_full = used >= _FULL_PERCENT - self._slack("disk_full", full)
             if is_full:
-                words = f"File system {mount} is full"
+                words = f"{kind}{name} is full"
                 yield self._written(Condition("disk_full", full, "critical", words, lasting))
             least = self.settings.alert_disk_used_percent - nearly
             if used >= least and (nearly or not is_full):
-                words = f"File system {mount} is nearly full"
-                yield self._written(Condition("disk_full", mount, "warning", words, lasting))
+                words = f"{kind}{name} is nearly full"
+                yield self._written(Condition("disk_full", name, "warning", words, lasting))
 
     def _out_of_inodes(self, signs: Signs) -> Iterator[Condition]:
         """Where space is left: of a file system that is full that is told already."""

@@ -7,6 +7,7 @@ from publisher.contract.metric import (
     Unit,
     bytes_per_second,
     choice,
+    flag,
     gauge,
     percent,
     reading,
@@ -15,18 +16,20 @@ from publisher.contract.metric import (
 from publisher.errors import SourceError
 from publisher.sources.files import KernelFiles
 
-KINDS = ("md", "unraid", "zfs", "btrfs", "bcachefs")
+KINDS = ("md", "unraid", "zfs", "btrfs", "bcachefs", "lvm")
 STATES = ("ok", "degraded", "failing", "failed", "inactive")
 ACTIVITIES = ("idle", "resync", "recovery", "check", "repair", "reshape", "scrub", "waiting")
 
 
 @reading
 class ArrayReading(Reading):
-    """Several disks that stand for one."""
+    """Several disks that stand for one, or what several volumes share."""
 
     label: str | None = text("Name", "What its owner calls it.")
     kind: str | None = choice("Kind", "What binds the disks.", options=KINDS)
-    level: str | None = text("Level", "How data is spread: raid1 and so on.", diagnostic=True)
+    level: str | None = text(
+        "Level", "How data is spread: raid1, thin-pool and so on.", diagnostic=True
+    )
     state: str | None = choice(
         "State",
         "Whether all disks do their part: some lack or meet errors and the rest make up for it "
@@ -67,6 +70,21 @@ class ArrayReading(Reading):
         "Lost special devices",
         "Devices for metadata or deduplication that have failed or are gone; with the last copy of "
         "these all is lost.",
+        deadband=1,
+        diagnostic=True,
+    )
+    read_only: bool | None = flag("Read-only", "It can take nothing new any more.")
+    used_percent: float | None = percent(
+        "Usage",
+        "Space in use of what several volumes draw from, or of what a snapshot may hold.",
+        precision=1,
+        deadband=1,
+        icon="mdi:harddisk",
+    )
+    metadata_used_percent: float | None = percent(
+        "Metadata usage",
+        "Likewise of what it remembers by where everything lies; it fails when that is used up.",
+        precision=1,
         deadband=1,
         diagnostic=True,
     )

@@ -1,6 +1,6 @@
 """Disks bound together, whatever binds them: whether they are whole, and at repair.
 
-Sources: those of ``md``, ``pools`` and ``btrfs``.
+Sources: those of ``md``, ``pools``, ``btrfs`` and ``volumes``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from publisher.subsystems.disk.btrfs import Btrfs, MountPoint, bcachefs
 from publisher.subsystems.disk.md import mdstat, spares
 from publisher.subsystems.disk.pools import Pools
 from publisher.subsystems.disk.spares import Spares
+from publisher.subsystems.disk.volumes import Volumes
 from publisher.subsystems.disk.zpool import scans
 
 __all__ = ["ArrayReading", "Arrays", "mdstat", "scans"]
@@ -34,6 +35,7 @@ class Arrays:
         self._pools = Pools(subsystem)
         self._spares = Spares(subsystem.files)
         self._btrfs = Btrfs(subsystem, mount_point)
+        self._volumes = Volumes(subsystem)
         self._synology: bool | None = None
         self._next = float("-inf")
         self._readings: dict[str, ArrayReading] = {}
@@ -58,11 +60,13 @@ class Arrays:
             **(part("arrays", lambda: self._md(now)) or {}),
             **(part("pools", lambda: self._pools.read(now)) or {}),
             **(part("btrfs", lambda: self._btrfs.read(now) | bcachefs(self._files)) or {}),
+            **(self._subsystem.apart("lvm", lambda: self._volumes.read(now)) or {}),
         }
         return self._readings
 
     def close(self) -> None:
         self._pools.close()
+        self._volumes.close()
 
     def _md(self, now: float) -> dict[str, ArrayReading]:
         try:

@@ -169,7 +169,7 @@ class DiskReading(Reading):
         FilesystemReading, "File systems", "Each file system by its UUID or source."
     )
     arrays: dict[str, ArrayReading] = instances(
-        ArrayReading, "Arrays", "Disks bound together by md, Unraid, ZFS, btrfs or bcachefs."
+        ArrayReading, "Arrays", "Disks bound together by md, Unraid, ZFS, btrfs, bcachefs or LVM."
     )
     top: tuple[ConsumerReading, ...] | None = records(
         ConsumerReading, "Top", "Who reads and writes the most.", default=None

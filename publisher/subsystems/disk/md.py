@@ -176,16 +176,24 @@ def _state(
             return "failed"
         return "failing" if _failing(slots, entry) else "ok"
     letters, copies = slots[3], _COPIES.search(entry)
-    if not _whole([letter != ord("_") for letter in letters], level, copies):
+    if not enough([letter != ord("_") for letter in letters], level, copies):
         return "failed"
-    if not _whole([letter == ord("U") for letter in letters], level, copies):
+    if not enough([letter == ord("U") for letter in letters], level, copies):
         return "failing"
     lacking = len(letters) - letters.count(b"_") < total
     return "degraded" if lacking or b"E" in letters or _lost_journal(entry) else "ok"
 
 
-def _whole(present: Sequence[bool], level: bytes | None, copies: re.Match[bytes] | None) -> bool:
-    """Whether what some of the slots hold is all that there is."""
+def enough(
+    present: Sequence[bool], level: bytes | None, copies: re.Match[bytes] | None = None
+) -> bool:
+    """Whether what some of the slots hold is all that there is.
+
+    Args:
+        present: of each slot, whether its disk is there and whole.
+        level: how data is spread, as md calls it.
+        copies: how a RAID 10 has them laid out; two on neighbouring disks where that is not said.
+    """
     if level == b"raid10":
         return _each_copied(present, copies)
     if level in (b"raid1", b"multipath"):

@@ -148,6 +148,22 @@ def test_a_full_file_system_is_not_told_of_its_inodes_as_well(stage: Stage) -> N
     assert [event.message for event in stage.events] == ["File system / is full"]
 
 
+def test_a_pool_that_fills_up_is_told_like_a_file_system(stage: Stage) -> None:
+    def used(data: float, metadata: float, lasting: float) -> None:
+        filling = {"Thin pool pve/data": data, "The metadata of thin pool pve/data": metadata}
+        stage.play(lasting=lasting, signs=Signs(volumes_used_percent=filling))
+
+    used(97.3, 3.7, 60)
+    used(100.0, 96.0, 60)
+    used(60.0, 3.7, 120)
+    assert [(event.severity, event.message) for event in stage.events[:3]] == [
+        ("warning", "Thin pool pve/data is nearly full"),
+        ("critical", "Thin pool pve/data is full"),
+        ("warning", "The metadata of thin pool pve/data is nearly full"),
+    ]
+    assert told(stage)[3:] == [("alert_cleared", "disk_full")] * 3
+
+
 @pytest.mark.parametrize(
     ("trouble", "severity", "words"),
     [
