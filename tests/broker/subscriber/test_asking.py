@@ -11,25 +11,13 @@ from pathlib import Path
 
 import pytest
 from broker.parties import Shipped, Watch
-from broker.reading import COMMAND, VERDICT, Daemon, RunCommand, environment, running
+from broker.reading import COMMAND, VERDICT, Daemon, RunCommand, environment
 
 from publisher.contract.payload import rfc3339
 
 pytestmark = pytest.mark.broker
 
 QUIET = {"state": "quiet", "headline": "System load normal", "causes": []}
-
-
-@pytest.fixture
-def daemon(broker: Shipped, passwords: dict[str, str]) -> Iterator[Daemon]:
-    daemon = Daemon(broker, passwords)
-    yield daemon
-    daemon.close()
-
-
-@pytest.fixture
-def run(broker: Shipped, tmp_path: Path) -> RunCommand:
-    return running(broker, tmp_path)
 
 
 @pytest.fixture

@@ -22,22 +22,10 @@ from pathlib import Path
 
 import pytest
 from broker.parties import Certificates, MakeBroker, Shipped, Watch
-from broker.reading import COMMAND, VERDICT, Daemon, RunCommand, environment, running
+from broker.reading import COMMAND, VERDICT, Daemon, RunCommand, environment
 from servers import Mosquitto
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-def daemon(broker: Shipped, passwords: dict[str, str]) -> Iterator[Daemon]:
-    daemon = Daemon(broker, passwords)
-    yield daemon
-    daemon.close()
-
-
-@pytest.fixture
-def run(broker: Shipped, tmp_path: Path) -> RunCommand:
-    return running(broker, tmp_path)
 
 
 # --- why -----------------------------------------------------------------------------------------
@@ -370,17 +358,25 @@ class Terminal:
         while not (found := re.search(pattern, self.output)):
             left = deadline - time.monotonic()
             assert left > 0, (pattern, self.output)
-            if select.select([self.master], [], [], left)[0]:
+            if self._readable(left):
                 self.output += os.read(self.master, 65536).decode(errors="replace")
         self.output = self.output[found.end() :]
 
     def end(self, timeout: float = 10) -> int:
-        """The exit code; the terminal must be as it was."""
-        code = self.process.wait(timeout)
-        while select.select([self.master], [], [], 0.1)[0]:
-            self.output += os.read(self.master, 65536).decode(errors="replace")
+        """The exit code; the terminal must be as it was.
+
+        It reads to the end as terminals do: who writes to one that does not, waits for it.
+        """
+        deadline = time.monotonic() + timeout
+        while (code := self.process.poll()) is None or self._readable(0.1):
+            assert time.monotonic() < deadline, "it goes on"
+            if self._readable(0.1):
+                self.output += os.read(self.master, 65536).decode(errors="replace")
         assert termios.tcgetattr(self._slave) == self.before
         return code
+
+    def _readable(self, seconds: float) -> bool:
+        return bool(select.select([self.master], [], [], seconds)[0])
 
     def close(self) -> None:
         if self.process.poll() is None:
