@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -24,6 +22,7 @@ from subscriber_cli.tui.base import WatchScreen
 from subscriber_cli.tui.fleet import FleetScreen
 from subscriber_cli.tui.help import HelpScreen
 from subscriber_cli.tui.host import HostScreen
+from subscriber_cli.tui.leaving import Leaving
 from subscriber_cli.tui.plain import AsciiFilter
 from subscriber_cli.tui.source import Source
 
@@ -96,6 +95,7 @@ class WatchApp(App[None]):
         self._next_at = 0.0  # when it may be drawn again, by the clock of the loop
         self._woken = False
         self._leaving = False
+        self._told_to_leave = Leaving(lambda: self._reactor.call_soon_threadsafe(self.exit))
         self._news: set[str] = set()  # the hosts that said something since the last drawing
         self._touched = False
         self._first_host_at: float | None = None
@@ -112,10 +112,9 @@ class WatchApp(App[None]):
         """Begins to listen."""
         self.theme = THEMES[0]
         self._reactor = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name) and not self.is_headless:
-                with contextlib.suppress(NotImplementedError):  # Windows
-                    self._reactor.add_signal_handler(getattr(signal, name), self.exit)
+        if not self.is_headless:
+            # Not by the loop's own way: a terminal that takes nothing holds the loop up.
+            self._told_to_leave.watch()
         self.set_interval(1.0, self.tick)
         self.take_in()
 

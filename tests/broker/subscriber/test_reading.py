@@ -425,6 +425,23 @@ def test_watch_shows_the_sentence_and_follows(
     assert "\x1b[?25h" in screen.output
 
 
+def test_watch_ends_when_told_though_its_terminal_takes_nothing(
+    daemon: Daemon, terminal: Callable[..., Terminal]
+) -> None:
+    daemon.say_all()
+    screen = terminal()
+    screen.resize(200, 50)
+    screen.wait_for(ENTERED)
+    for number in range(30):  # more than the kernel keeps for it
+        daemon.say("host/explanation", VERDICT | {"headline": f"{number} " * 40})
+        time.sleep(0.05)
+
+    screen.process.terminate()
+
+    assert screen.process.wait(20) == 128 + signal.SIGTERM
+    assert termios.tcgetattr(screen.master)[3] & termios.ICANON  # as it was found
+
+
 def test_watch_ends_on_control_c_as_it_should(
     daemon: Daemon, terminal: Callable[..., Terminal]
 ) -> None:
