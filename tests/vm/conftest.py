@@ -12,7 +12,7 @@ from vm.log import Log
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
-_BOOT_SECONDS = 600
+_BOOT_SECONDS = 1200
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

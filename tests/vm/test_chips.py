@@ -76,7 +76,7 @@ def test_loading_the_drivers_in_another_order_changes_no_identity(log: Log) -> N
 
 
 def test_a_resync_is_reported_with_its_progress(log: Log) -> None:
-    start, end = log.mark("array").moment, log.mark("unit").moment
+    start, end = log.mark("array").moment, log.mark("volumes").moment
     arrays = [
         array
         for sent in log.between("host/disk", start, end)
@@ -91,6 +91,41 @@ def test_a_resync_is_reported_with_its_progress(log: Log) -> None:
     assert all(0 <= share <= 100 for share in progress)
     assert syncing[0]["speed_bytes_per_second"] > 0
     assert arrays[-1]["activity"] == "idle"
+
+
+def _arrays(log: Log, start: float, end: float) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    for sent in log.between("host/disk", start, end):
+        arrays = sent.payload.get("arrays", {})
+    return arrays
+
+
+def _alerts(log: Log, start: float, end: float) -> list[str]:
+    return [
+        sent.payload["message"]
+        for sent in log.between("host/event", start, end)
+        if sent.payload["event"] == "alert_raised"
+    ]
+
+
+def test_lvms_pool_that_fills_up_is_told(log: Log) -> None:
+    start, end = log.mark("volumes").moment, log.mark("lost").moment
+    arrays = _arrays(log, start, end)
+
+    assert arrays["lvm-home-pool"]["label"] == "home/pool"
+    assert arrays["lvm-home-pool"]["level"] == "thin-pool"
+    assert arrays["lvm-home-pool"]["used_percent"] == pytest.approx(95, abs=1.5)
+    assert arrays["lvm-home-mirror"]["state"] == "ok"
+    assert arrays["lvm-home-mirror"]["devices_working"] == 2
+    assert any("Thin pool home/pool is nearly full" in words for words in _alerts(log, start, end))
+
+
+def test_lvms_mirror_that_loses_a_disk_is_told(log: Log) -> None:
+    start, end = log.mark("lost").moment, log.mark("unit").moment
+    mirror = _arrays(log, start, end)["lvm-home-mirror"]
+
+    assert (mirror["state"], mirror["devices_working"]) == ("degraded", 1)
+    assert "Volume home/mirror lacks a disk" in _alerts(log, start, end)
 
 
 def test_a_unit_that_works_is_named_as_a_unit(log: Log) -> None:
