@@ -37,6 +37,7 @@ and for the tools below it.
 """
 
 _WORDS: Final = {"label": str, "role": str, "confidence": float, "disabled": bool}
+_KINDS: Final = {str: "words in quotation marks", float: "a number", bool: "true or false"}
 # The kernel keeps 15 bytes of a program's name (TASK_COMM_LEN in linux/sched.h is 16).
 _LONGEST_LABEL: Final = 100  # characters: more fits no sentence
 COMM_LENGTH: Final = 15
@@ -310,8 +311,9 @@ def _check_rule(where: str, body: Mapping[str, Any]) -> None:
             _check_names(f"{where}.{key}", value)
         elif key not in _WORDS:
             raise ConfigError(f"{where}: unknown key {key!r}{_near(key, (*PLACES, *_WORDS))}")
-        elif not isinstance(value, (float, int) if key == "confidence" else _WORDS[key]):
-            raise ConfigError(f"{where}.{key}: must be a {_WORDS[key].__name__}, not {value!r}")
+        elif not _is_a(value, _WORDS[key]):
+            what = _KINDS[_WORDS[key]]
+            raise ConfigError(f"{where}.{key}: must be {what}, not {value!r}")
     if body.get("role", "program") not in ROLES:
         near = _near(str(body["role"]), ROLES)
         raise ConfigError(f"{where}.role: must be one of {', '.join(ROLES)}{near}")
@@ -320,6 +322,13 @@ def _check_rule(where: str, body: Mapping[str, Any]) -> None:
     for key in ("label", "role"):
         if not 0 < len(str(body.get(key, "x")).strip()) <= _LONGEST_LABEL:
             raise ConfigError(f"{where}.{key}: must not be empty, nor longer than {_LONGEST_LABEL}")
+
+
+def _is_a(value: object, kind: type) -> bool:
+    """Whether TOML's value is of a kind; to Python ``true`` is a number as well."""
+    if kind is float:
+        return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, kind)
 
 
 def _check_names(where: str, value: Any) -> None:
