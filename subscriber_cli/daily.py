@@ -79,10 +79,11 @@ class Daily:
         with Archive(self._path) as archive:
             if not self._left:
                 waiting = {number for number, until in self._sent.values() if until == end}
+                billed = archive.billed()
                 self._left = [
                     host
                     for host in archive.hosts()
-                    if host.billed < end and host.until > begin and host.id not in waiting
+                    if billed[host.id] < end and host.until > begin and host.id not in waiting
                 ]
             if not self._left:
                 return None

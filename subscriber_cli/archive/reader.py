@@ -37,7 +37,6 @@ class ArchivedHost:
 
     Attributes:
         since: the first moment that anything is known of, and ``until`` the last.
-        billed: until when its daily bills were published; 0: none was.
     """
 
     id: int
@@ -45,7 +44,6 @@ class ArchivedHost:
     name: str
     since: float
     until: float
-    billed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +117,12 @@ class Archive:
 
     def hosts(self) -> list[ArchivedHost]:
         """All of them, in the order of their prefixes."""
-        rows = self._rows("SELECT id, prefix, name, first, last, billed FROM host ORDER BY prefix")
+        rows = self._rows("SELECT id, prefix, name, first, last FROM host ORDER BY prefix")
         return [ArchivedHost(*row) for row in rows]
+
+    def billed(self) -> dict[int, float]:
+        """By host, until when its daily bills were published, in seconds since the epoch."""
+        return dict(self._rows("SELECT id, billed FROM host"))
 
     def series(self, host: ArchivedHost) -> list[ArchivedSeries]:
         """All that is or was measured of a host."""

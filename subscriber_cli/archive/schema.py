@@ -16,6 +16,8 @@ from publisher.config.state_folder import state_dir
 from publisher.errors import ConfigError, FanwhyError
 
 VERSION: Final = 2
+_OLDEST_READ: Final = 1
+"""What every version since has answers the same questions."""
 _APPLICATION: Final = 0x46616E57  # "FanW", which file(1) and others show
 BUSY_SECONDS: Final = 5.0
 """For how long another program may hold the file before that is a failure."""
@@ -120,7 +122,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         connection.execute("PRAGMA query_only = 1")
-        if _check(connection, path) != VERSION:
+        if _check(connection, path) < _OLDEST_READ:
             complaint = f"{path}: `fanwhy-sub record` has to bring it to this version first"
             raise ArchiveError(complaint)  # noqa: TRY301  # closed like the others
     except sqlite3.Error as error:
