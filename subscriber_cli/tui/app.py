@@ -24,6 +24,7 @@ from subscriber_cli.tui.base import WatchScreen
 from subscriber_cli.tui.fleet import FleetScreen
 from subscriber_cli.tui.help import HelpScreen
 from subscriber_cli.tui.host import HostScreen
+from subscriber_cli.tui.memory import give_back
 from subscriber_cli.tui.plain import AsciiFilter
 from subscriber_cli.tui.source import Source
 
@@ -117,6 +118,7 @@ class WatchApp(App[None]):
                 with contextlib.suppress(NotImplementedError):  # Windows
                     self._reactor.add_signal_handler(getattr(signal, name), self.exit)
         self.set_interval(1.0, self.tick)
+        self.set_timer(_SETTLING, give_back)
         self.take_in()
 
     def exit(

@@ -87,6 +87,7 @@ class HostScreen(WatchScreen):
         self._tab = "now"
         self._table, self._side_table = TableState(), TableState()
         self._past = PastState()
+        self._order: list[str] = []
         self._timeline: tuple[Latest, TimelineReading] | None = None
         self._led = False  # whether the keys went to the causes that there are
 
@@ -119,13 +120,17 @@ class HostScreen(WatchScreen):
         """The host, unless nothing is known of it any more."""
         return self.owner.view.fleet.get(self.prefix)
 
+    def look(self, now: float) -> None:
+        """Ranks the hosts, of which this is one."""
+        self._order = [each.host.prefix for each in worst_first(self.owner.view.fleet, now)]
+
     def about(self, now: float) -> Text:
         """Which machine it is, and which of how many."""
         host = self.known
         line = Text.assemble((host.name if host else self.prefix, "bold"))
-        hosts = worst_first(self.owner.view.fleet, now)
-        if len(hosts) > 1 and host in hosts:
-            line.append(f"  {hosts.index(host) + 1} of {len(hosts)} hosts", style="dim")
+        order = self._order
+        if len(order) > 1 and self.prefix in order:
+            line.append(f"  {order.index(self.prefix) + 1} of {len(order)} hosts", style="dim")
         if host is not None:
             words = [text for _, text in pairs(identity(host.row(topics.INFO)).cells, now)]
             line.append("  " + " · ".join(words), style="dim")
@@ -364,7 +369,7 @@ class HostScreen(WatchScreen):
     def action_host(self, by: int) -> None:
         """Shows the next host, or the one before, in the order of the list."""
         hosts = worst_first(self.owner.view.fleet, self.owner.clock())
-        prefixes = [host.prefix for host in hosts]
+        prefixes = [each.host.prefix for each in hosts]
         if len(prefixes) > 1 and self.prefix in prefixes:
             self.prefix = prefixes[(prefixes.index(self.prefix) + by) % len(prefixes)]
             self.owner.view.fleet.shown = self.prefix
