@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, MouseDown
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 
 from publisher.errors import BrokerError
 from subscriber_cli.client import Item
@@ -103,7 +103,9 @@ class WatchApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The filters of what is drawn."""
-        return [*super().get_line_filters(), *self._filters_more]
+        found = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
+        # Greys in the place of colours would be a colour, and of the terminal's own ones black.
+        return [*found, *([NoColor()] if self.no_color else []), *self._filters_more]
 
     def get_default_screen(self) -> WatchScreen:
         """The fleet, which lies below all else."""
