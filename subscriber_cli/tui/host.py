@@ -55,6 +55,7 @@ _COLUMNS = 3
 _SPACE = 1  # between a block and the mark of the one beside it
 _WIDE, _HIGH = 150, 36  # columns and lines from which log and ledger stand beside the rest
 _MOST_CAUSES = 4  # part of the screen's lines that they may take
+_STEADY = 15.0  # seconds
 
 
 class HostScreen(WatchScreen):
@@ -88,6 +89,7 @@ class HostScreen(WatchScreen):
         self._table, self._side_table = TableState(), TableState()
         self._past = PastState()
         self._order: list[str] = []
+        self._held = 0, 0.0  # rows of the causes, and when there were as many last
         self._timeline: tuple[Latest, TimelineReading] | None = None
         self._led = False  # whether the keys went to the causes that there are
 
@@ -187,12 +189,21 @@ class HostScreen(WatchScreen):
         self.resize(self.lines("hour"), len(hour))
         self.lines("hour").show_lines(hour)
 
+    def _steady(self, rows: int, now: float) -> int:
+        """Rows for the causes: no fewer for a while, or what is below would flee from the mouse."""
+        held, at = self._held
+        if not rows or rows >= held or not 0 <= now - at < _STEADY:
+            self._held = rows, now
+            return rows
+        return held
+
     def _draw_causes(self, host: KnownHost, now: float) -> None:
         width, height = self.size.width, self.size.height
         to_blame = causes(host, self.lines("causes").room, now)
         # In the past others are to blame.
         count = 0 if self._tab == "past" else len(to_blame.lines)
-        self.resize(self.lines("causes"), min(count, max(height // _MOST_CAUSES, 2)))
+        rows = self._steady(min(count, max(height // _MOST_CAUSES, 2)), now)
+        self.resize(self.lines("causes"), rows)
         self.resize(self.lines("causes-title"), 1 if count else 0)
         note = "Enter tells more" if width >= 60 else ""
         self.lines("causes-title").show_lines([heading("Who is to blame", width, note)])
