@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import sys
-from typing import Annotated
+import threading
+from collections.abc import Callable
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from publisher.config.load import load
-from publisher.mqtt.broker_checks import BROKER_CHECKS
+from publisher.errors import ConfigError
 from subscriber_cli.terminal_settings import TerminalSettings
 
 Broker = Annotated[
@@ -37,6 +40,10 @@ def load_settings(broker: str | None, prefix: str | None, config: str | None) ->
     Raises:
         ConfigError: they cannot be used.
     """
+    # Not needed by those who have it done apart.
+    from publisher.config.load import load  # noqa: PLC0415
+    from publisher.mqtt.broker_checks import BROKER_CHECKS  # noqa: PLC0415
+
     loaded = load(
         TerminalSettings,
         flags={"--broker": ("broker.url", broker), "--prefix": ("prefix", prefix)},
@@ -47,6 +54,63 @@ def load_settings(broker: str | None, prefix: str | None, config: str | None) ->
     for warning in loaded.warnings:
         print(f"fanwhy-sub: {warning}", file=sys.stderr)
     return loaded.settings
+
+
+def load_settings_apart(
+    broker: str | None,
+    prefix: str | None,
+    config: str | None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> TerminalSettings:
+    """The same, read by a process of its own, for commands that stay.
+
+    Most of what parses and checks settings takes 5 MB, and would stay as long as they.
+
+    Args:
+        broker: flag.
+        prefix: flag.
+        config: flag.
+        meanwhile: done here while the settings are read.
+
+    Raises:
+        ConfigError: they cannot be used.
+    """
+    # A process with threads is better not copied; elsewhere than on POSIX none can be.
+    if not hasattr(os, "fork") or threading.active_count() > 1:
+        meanwhile()
+        return load_settings(broker, prefix, config)
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _tell(theirs, broker, prefix, config)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as pipe:
+        meanwhile()
+        told = pipe.read()
+    os.waitpid(child, 0)
+    if not told:  # it was ended, as we shall be
+        raise KeyboardInterrupt
+    found = pickle.loads(told)  # noqa: S301  # by ourselves
+    if isinstance(found, ConfigError):
+        raise found
+    return found  # type: ignore[no-any-return]
+
+
+def _tell(pipe: int, broker: str | None, prefix: str | None, config: str | None) -> NoReturn:
+    """Reads the settings and hands them over; the end of this process."""
+    code = 1
+    try:
+        found: object
+        try:
+            found = load_settings(broker, prefix, config)
+        except ConfigError as error:
+            found = error
+        with os.fdopen(pipe, "wb") as file:
+            pickle.dump(found, file)
+        code = 0
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def make_console() -> Console:

@@ -465,7 +465,7 @@ class _Latest:
         if index < 0:
             return None
         span = self._spans[index]
-        return span.body if span.ended is None or span.ended >= moment else None
+        return span.body if span.ended is None or span.ended > moment else None
 
 
 class _Named:

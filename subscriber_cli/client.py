@@ -64,6 +64,13 @@ class Trouble:
         return self.retry_seconds is None
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The broker has a message that was published with this key."""
+
+    key: str
+
+
 Item = Received | Notice | Connected | Trouble
 
 
@@ -200,6 +207,15 @@ class Stream:
         self._commands.append(request)
         self._interrupt.wake()
 
+    def publish(self, message: Message) -> None:
+        """Sends a message of our own, if it can be sent now.
+
+        One with a key is answered by ``Confirmed``, or by a ``Notice`` where the broker refuses it.
+        """
+        if self._connected:
+            self._commands.append(message)
+            self._interrupt.wake()
+
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """Tells the broker that messages are safe with us: it need not send them again."""
         self._receipts.extend(receipts)
@@ -277,10 +293,17 @@ class Stream:
             if item is not None:
                 self._deliver(item, size)
         connection.received.clear()
+        for message in connection.confirmed:
+            if message.key:
+                self._deliver(Confirmed(message.key))
         connection.confirmed.clear()
+        if connection.refused:
+            for remark in dict.fromkeys(connection.remarks):
+                self._deliver(Notice(remark))
+        connection.refused.clear()
         connection.remarks.clear()
 
-    def _deliver(self, item: Item | Request, size: int = 0) -> None:
+    def _deliver(self, item: Item | Request | Confirmed, size: int = 0) -> None:
         """Leaves an item; holds the network up while there are too many."""
         while self._inbox.full and not self._interrupt.stopping:
             self._interrupt.sleep(_POLL_SECONDS)

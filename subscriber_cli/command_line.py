@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from publisher import version_line
 from publisher.errors import FanwhyError
@@ -53,65 +56,104 @@ def _options(
     pass
 
 
-def _examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+class _Command(TyperCommand):
+    """A command whose help says what people need: no types of the language it is written in."""
+
+    def get_help(self, ctx: Any) -> str:
+        text = _TYPE.sub("", super().get_help(ctx)).replace("[[", "[")
+        text = text.replace("]…]...", "]…").replace("]]", "]")
+        return _RANGE.sub(r"at least \1", text)
 
 
-app.command(
-    epilog=_examples(
-        "fanwhy-sub watch",
-        "fanwhy-sub watch --broker mqtt://me@homeassistant.local",
-    )
-)(watch)
-app.command(
-    epilog=_examples(
-        "fanwhy-sub tail",
-        "fanwhy-sub tail cpu gpu",
-        "fanwhy-sub tail explanation --json -n 1 | jq .payload.headline",
-    )
-)(tail)
-app.command(
-    epilog=_examples(
-        "fanwhy-sub why",
-        "fanwhy-sub why nas --follow",
-        "fanwhy-sub why --wait hot && notify-send 'It is hot'",
-        "fanwhy-sub why --exit-code || echo 'not quiet'",
-        "fanwhy-sub why --json --timeout 3",
-        "fanwhy-sub why --at 03:12",
-        'fanwhy-sub why --at "yesterday 3am"',
-    )
-)(why)
-app.command(
-    epilog=_examples(
-        "fanwhy-sub history",
-        "fanwhy-sub history nas --since 22:00 --until 07:00",
-        "fanwhy-sub history --json | jq .causes",
-        "fanwhy-sub history nas --since 'monday 08:00' --html week.html",
-        "fanwhy-sub history --metric 'disk/*' --csv disks.csv",
-    )
-)(history)
-app.command(epilog=_examples("fanwhy-sub hosts", "fanwhy-sub hosts --json | jq .headline"))(hosts)
-app.command(name="topics", epilog=_examples("fanwhy-sub topics", "fanwhy-sub topics --seconds 60"))(
-    traffic
+_TYPE = re.compile(r" <(?:list\[)?(?:str|int|float|bool)(?: range)?\]?>")
+_RANGE = re.compile(r"x>=([\d.]+)")
+
+
+def _command(
+    function: Callable[..., None], brief: str, *examples: str, name: str | None = None
+) -> None:
+    """Adds a command, with a line for the list of all, and what to type for example."""
+    lines = "\n".join(f"  {line}" for line in examples)
+    epilog = f"\b\nExamples:\n{lines}"
+    app.command(name=name, cls=_Command, short_help=brief, epilog=epilog)(function)
+
+
+_command(
+    watch,
+    "The machine, or all of them, live on the whole screen.",
+    "fanwhy-sub watch",
+    "fanwhy-sub watch --broker mqtt://me@homeassistant.local",
 )
-app.command(epilog=_examples("fanwhy-sub refresh", "fanwhy-sub refresh nas"))(refresh)
-app.command(
-    epilog=_examples("fanwhy-sub doctor", "fanwhy-sub doctor --broker mqtts://me@broker.local")
-)(doctor)
-app.command(
-    epilog=_examples(
-        "fanwhy-sub report",
-        "fanwhy-sub report nas --month --html bill.html",
-        "fanwhy-sub report --week --json | jq .energy",
-    )
-)(report)
-app.command(
-    epilog=_examples(
-        "fanwhy-sub record",
-        "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
-    )
-)(record)
-app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
+_command(
+    why,
+    "The sentence and its causes: now, once it is so, or then.",
+    "fanwhy-sub why",
+    "fanwhy-sub why nas --follow",
+    "fanwhy-sub why --wait hot && notify-send 'It is hot'",
+    "fanwhy-sub why --exit-code || echo 'not quiet'",
+    "fanwhy-sub why --json --timeout 3",
+    "fanwhy-sub why --at 03:12",
+    'fanwhy-sub why --at "yesterday 3am"',
+)
+_command(
+    hosts,
+    "Every machine on the broker, the worst first.",
+    "fanwhy-sub hosts",
+    "fanwhy-sub hosts --json | jq .headline",
+)
+_command(
+    history,
+    "A night, or a day: who was to blame when, how hot and loud.",
+    "fanwhy-sub history",
+    "fanwhy-sub history nas --since 22:00 --until 07:00",
+    "fanwhy-sub history --json | jq .causes",
+    "fanwhy-sub history nas --since 'monday 08:00' --html week.html",
+    "fanwhy-sub history --metric 'disk/*' --csv disks.csv",
+)
+_command(
+    report,
+    "The bill: who made it loud, hot and busy, and what it cost.",
+    "fanwhy-sub report",
+    "fanwhy-sub report nas --month --html bill.html",
+    "fanwhy-sub report --week --json | jq .energy",
+)
+_command(
+    record,
+    "Keeps what passes by in a file, for years.",
+    "fanwhy-sub record",
+    "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
+)
+_command(
+    serve,
+    "Runs in one process what the configuration enables.",
+    "fanwhy-sub serve --config /etc/fanwhy/config.toml",
+)
+_command(
+    tail,
+    "Every message as it comes, one a line.",
+    "fanwhy-sub tail",
+    "fanwhy-sub tail cpu gpu",
+    "fanwhy-sub tail explanation --json -n 1 | jq .payload.headline",
+)
+_command(
+    traffic,
+    "How large the messages are, and how often they come.",
+    "fanwhy-sub topics",
+    "fanwhy-sub topics --seconds 60",
+    name="topics",
+)
+_command(
+    refresh,
+    "Has the hosts say everything again.",
+    "fanwhy-sub refresh",
+    "fanwhy-sub refresh nas",
+)
+_command(
+    doctor,
+    "Whether the broker can be used, who is there, what is wrong.",
+    "fanwhy-sub doctor",
+    "fanwhy-sub doctor --broker mqtts://me@broker.local",
+)
 
 
 def main() -> None:

@@ -24,6 +24,10 @@ from subscriber_cli.render.drawing import Curve
 
 COLUMNS: Final = ("host", "metric", "unit", "begin", "end", "low", "mean", "high")
 _MOST_CURVES: Final = 12
+_FONTS: Final = (
+    "Noto Sans", "DejaVu Sans", "Liberation Sans", "Ubuntu", "Cantarell", "Roboto", "Open Sans",
+    "Nimbus Sans", "FreeSans", "Segoe UI", "Helvetica", "Arial", "Noto Sans Mono",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,40 @@ def write_parquet(found: Iterable[dict[str, Any]], target: str) -> None:
                 writer.write_table(arrow.Table.from_pylist(some, schema=schema))
     except OSError as error:
         raise FanwhyError(f"{target}: {error.strerror or error}") from error
+
+
+def write_png(target: str, svg: str) -> None:
+    """A drawing as a picture of twice its size, for screens with many pixels.
+
+    Raises:
+        ConfigError: what renders it is not installed, or there is no font to write with.
+        FanwhyError: the file cannot be written.
+    """
+    try:
+        resvg: Any = importlib.import_module("resvg_py")
+    except ImportError as error:
+        raise ConfigError(
+            "--png: needs resvg-py; install it with: pip install 'fanwhy[png]'"
+        ) from error
+    picture = bytes(resvg.svg_to_bytes(svg_string=svg, zoom=2.0, sans_serif_family=_font(resvg)))
+    try:
+        if target == "-":
+            sys.stdout.buffer.write(picture)
+        else:
+            Path(target).write_bytes(picture)
+    except OSError as error:
+        raise FanwhyError(f"{target}: {error.strerror or error}") from error
+
+
+def _font(resvg: Any) -> str:
+    """The first of the usual fonts that is installed: text for which there is none is left out."""
+    probe = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9" {}/></svg>'
+    nothing = resvg.svg_to_bytes(svg_string=probe.format(""))
+    for name in _FONTS:
+        letter = probe.replace("/></svg>", ">M</text></svg>").format(f'font-family="{name}"')
+        if resvg.svg_to_bytes(svg_string=letter) != nothing:
+            return name
+    raise ConfigError("--png: there is no font here; install one, such as fonts-dejavu-core")
 
 
 def write_text(target: str, content: str) -> None:

@@ -55,6 +55,9 @@ def history(
     as_svg: Annotated[
         str, typer.Option("--svg", metavar="FILE", help="A drawing of one host.")
     ] = "",
+    as_png: Annotated[
+        str, typer.Option("--png", metavar="FILE", help="That as a picture (needs resvg-py).")
+    ] = "",
     step: Annotated[
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="Of one exported row; 0: every value."),
@@ -71,8 +74,8 @@ def history(
 
     Of an archive (fanwhy-sub record) where there is one, else of what the hosts remember.
     """
-    if sum(map(bool, (as_json, as_csv, as_parquet, as_html, as_svg))) > 1:
-        raise ConfigError("--json, --csv, --parquet, --html and --svg: one at a time")
+    if sum(map(bool, (as_json, as_csv, as_parquet, as_html, as_svg, as_png))) > 1:
+        raise ConfigError("--json, --csv, --parquet, --html, --svg and --png: one at a time")
     settings = load_settings(broker, prefix, config)
     # All readings are declared for it, which other commands do not need.
     from subscriber_cli import past_files, then  # noqa: PLC0415
@@ -83,7 +86,7 @@ def history(
     metrics = tuple(metric or ())
     if as_csv or as_parquet or (as_json and metrics):
         past_files.values(question, span, metrics, step, csv=as_csv, parquet=as_parquet)
-    elif as_html or as_svg:
-        past_files.draw(question, span, metrics, html=as_html, svg=as_svg)
+    elif as_html or as_svg or as_png:
+        past_files.draw(question, span, metrics, html=as_html, svg=as_svg, png=as_png)
     else:
         then.recount(question, make_console(), span, metrics, as_json=as_json)

@@ -17,7 +17,7 @@ from subscriber_cli.client import Stream
 from subscriber_cli.listening import listen
 from subscriber_cli.model.decode import Received
 from subscriber_cli.model.fleet import KnownHost
-from subscriber_cli.model.ranking import standing, worst_first
+from subscriber_cli.model.ranking import Ranked, worst_first
 from subscriber_cli.render.fleet import fleet_page, tally_line
 from subscriber_cli.render.lines import show
 
@@ -47,23 +47,24 @@ def hosts(
     if not found:
         raise BrokerError(heard.silence)
     if as_json:
-        for host in found:
-            print(json.dumps(_document(host, now)))
+        for each in found:
+            print(json.dumps(_document(each)))
         return
     console = make_console()
     if len(found) > 1:
-        show(console, tally_line(found, now))
+        show(console, tally_line(found))
     width = console.width if console.is_terminal else _ENDLESS
     for line in fleet_page(found, width, now).lines:
         show(console, line)
 
 
-def _document(host: KnownHost, now: float) -> dict[str, Any]:
+def _document(ranked: Ranked) -> dict[str, Any]:
+    host = ranked.host
     explanation = host.explanation
     document: dict[str, Any] = {
         "host": host.name,
         "prefix": host.prefix,
-        "state": standing(host, now),
+        "state": ranked.standing,
         "headline": explanation.headline,
         "since": _time(explanation.since),
         "heard": _time(host.last_heard),

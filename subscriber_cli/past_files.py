@@ -57,23 +57,33 @@ def values(
 
 
 def draw(
-    question: Question, span: tuple[float, float], metrics: Sequence[str], *, html: str, svg: str
+    question: Question,
+    span: tuple[float, float],
+    metrics: Sequence[str],
+    *,
+    html: str,
+    svg: str,
+    png: str,
 ) -> None:
-    """Writes a page of all hosts, or a drawing of one.
+    """Writes a page of all hosts, or a drawing or picture of one.
 
     Raises:
         BrokerError: nobody remembers anything; ``ArchiveError``: nor does the archive.
-        ConfigError: a drawing of several hosts, or a metric that fits nothing.
+        ConfigError: a drawing of several hosts, a metric that fits nothing, no way to a PNG.
         FanwhyError: the file cannot be written.
     """
     now = time.time()
     hosts = question.of(span, now)
     drawings = [_drawing(question, host, span, metrics) for host in hosts]
-    if svg:
+    if svg or png:
         if len(drawings) > 1:
             names = ", ".join(clean(host.name) for host in hosts)
-            raise ConfigError(f"--svg: draws one host; name it: {names}")
-        export.write_text(svg, drawings[0].svg())
+            option = "--svg" if svg else "--png"
+            raise ConfigError(f"{option}: draws one host; name it: {names}")
+        if svg:
+            export.write_text(svg, drawings[0].svg())
+        else:
+            export.write_png(png, drawings[0].svg(plain=True))
         return
     told = f"{clock(span[0], now)} to {clock(span[1], now)}"
     names = ", ".join(host.name for host in hosts)

@@ -20,7 +20,7 @@ from subscriber_cli.arguments import (
     Config,
     Database,
     Prefix,
-    load_settings,
+    load_settings_apart,
     make_console,
 )
 from subscriber_cli.terminal_settings import TerminalSettings
@@ -44,13 +44,13 @@ def record(
     the broker keeps the events until it comes back, and what it missed besides is filled in from
     the hosts' own memory of two days.
     """
-    settings = load_settings(broker, prefix, config)
+    settings = load_settings_apart(broker, prefix, config)
     _run(settings, Path(database).expanduser() if database else None, quiet=quiet)
 
 
 def serve(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
     """Runs in one process what is enabled in the configuration: so far [record]."""
-    settings = load_settings(broker, prefix, config)
+    settings = load_settings_apart(broker, prefix, config)
     if not settings.record.enabled:
         raise ConfigError("nothing to serve; set enabled = true in [record]")
     _run(settings, None, quiet=False)

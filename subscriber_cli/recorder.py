@@ -18,7 +18,8 @@ from publisher.errors import BrokerError
 from subscriber_cli.archive.lock import only_writer
 from subscriber_cli.archive.schema import ArchiveError, default_path
 from subscriber_cli.archive.writer import Writer
-from subscriber_cli.client import Connected, Stream, Trouble
+from subscriber_cli.client import Confirmed, Connected, Stream, Trouble
+from subscriber_cli.daily import Daily
 from subscriber_cli.inbox import Inbox
 from subscriber_cli.model.budget import MIB
 from subscriber_cli.model.decode import Notice, Packed, Received
@@ -114,6 +115,7 @@ class Recorder:
         self.inbox = Inbox()
         self.progress = Progress()
         self.writer = Writer(self.path, int(settings.record.largest_megabytes * 1e6))
+        self._daily = Daily(self.path, self.writer, settings.report)
         self._settings = settings
         self._tell = tell
         self._batch = Batch()
@@ -195,6 +197,7 @@ class Recorder:
         elif isinstance(item, Connected):
             self.progress.connected, self.progress.silence = True, ""
             self._resumed = False
+            self._daily.start_over(time.time())
             self._tell(f"connected to {item.endpoint} with {item.version}")
         elif isinstance(item, Trouble):
             if item.final:
@@ -202,6 +205,8 @@ class Recorder:
             if self.progress.silence != item.text:
                 self._tell(f"{item.text}; trying again until it works")
             self.progress.connected, self.progress.silence = False, item.text
+        elif isinstance(item, Confirmed):
+            self._confirmed(item.key)
         elif isinstance(item, Notice):
             self._notice(item.text)
             if stream.receipt is not None:
@@ -219,6 +224,8 @@ class Recorder:
             self._write(stream)
         if now >= self._house_at and now >= self._blocked_until:
             self._keep_house()
+        if self._resumed and self._settings.report.publish and now >= self._blocked_until:
+            self._bill(stream)
 
     def _resume(self) -> None:
         reason = "broker" if self._started else "recorder"
@@ -255,6 +262,21 @@ class Recorder:
             self._stumble(error)
             return
         self._house_at = 0.0 if more else time.monotonic() + _HOUSE_SECONDS
+
+    def _bill(self, stream: Stream) -> None:
+        try:
+            message = self._daily.next(time.time())
+        except ArchiveError as error:
+            self._stumble(error)
+            return
+        if message is not None:
+            stream.publish(message)
+
+    def _confirmed(self, key: str) -> None:
+        try:
+            self._daily.confirm(key)
+        except ArchiveError as error:
+            self._stumble(error)
 
     def _stumble(self, error: ArchiveError) -> None:
         text = str(error)

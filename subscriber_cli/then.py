@@ -129,12 +129,12 @@ def more_curves(
 
 
 def moment_before(until: str, now: float) -> float:
-    """The end that is asked for; ``now`` where none is.
+    """The end that is asked for, to the second; ``now`` where none is.
 
     Raises:
         ConfigError: it is no time, or has not been yet.
     """
-    return min(parse(until, now, option="--until").end, now) if until else now
+    return min(parse(until, now, option="--until").begin, now) if until else now
 
 
 def window(since: str, until: str, now: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Annotated
 
@@ -9,7 +10,14 @@ import typer
 from rich.console import Console
 
 from publisher.errors import BrokerError
-from subscriber_cli.arguments import Broker, Config, Prefix, load_settings, make_console
+from subscriber_cli.arguments import (
+    Broker,
+    Config,
+    Prefix,
+    load_settings,
+    load_settings_apart,
+    make_console,
+)
 from subscriber_cli.client import Connected, Item, Stream
 from subscriber_cli.inbox import Inbox
 from subscriber_cli.model.decode import Notice, Received
@@ -39,12 +47,18 @@ def watch(
     Of several hosts it lists all, the worst first; Enter opens one. ? shows all keys, q quits.
     Where output is not a terminal, prints one line a message, as tail does.
     """
-    settings = load_settings(broker, prefix, config)
     console = make_console()
     if lines or not console.is_terminal or console.is_dumb_terminal or not _is_seen():
+        settings = load_settings(broker, prefix, config)
         follow(Stream(settings.broker, settings.prefix), Tail(console))
     else:
+        settings = load_settings_apart(broker, prefix, config, _load_toolkit)
         show(settings, console, host)
+
+
+def _load_toolkit() -> None:
+    """Most of what takes long before there is a screen."""
+    importlib.import_module("textual.app")
 
 
 def _is_seen() -> bool:

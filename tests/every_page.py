@@ -30,10 +30,10 @@ from subscriber_cli.render.verdict import (
 def every_page(view: View, width: int, height: int, now: float) -> list[Text]:
     """All lines that the screen of ``width`` columns could show, of every host and of all."""
     hosts = worst_first(view.fleet, now)
-    lines = [*broker_lines(view, width, now), *waiting(view, width), tally_line(hosts, now)]
+    lines = [*broker_lines(view, width, now), *waiting(view, width), tally_line(hosts)]
     lines += fleet_page(hosts, width, now).lines
-    for host in hosts:
-        lines += _of(view, host, width, height, now)
+    for each in hosts:
+        lines += _of(view, each.host, width, height, now)
     for line in lines:
         line.truncate(width)  # as the widget does, which knows no wider line
     return lines

@@ -18,7 +18,7 @@ from publisher.contract.units import humanise
 from publisher.daemon.settings import Settings
 from publisher.errors import FanwhyError
 from publisher.publishing.policy import EXPIRY_HEARTBEATS
-from publisher.subsystems.registry import all_topics
+from publisher.subsystems.registry import documented_topics
 
 _BEGIN = "<!-- reference: begin; written by `make docs` -->"
 _END = "<!-- reference: end -->"
@@ -110,7 +110,7 @@ def topics_page() -> str:
     """``docs/topics.md``."""
     lines = [_TOPICS.format(rows="\n".join(_rows()))]
     inner: dict[type[Reading], None] = {}
-    for leaf, cls in readings_of(all_topics()).items():
+    for leaf, cls in readings_of(documented_topics()).items():
         lines += [f"## host/{leaf}", "", first_paragraph(cls), "", *_fields(cls), ""]
         inner |= dict.fromkeys(_inside(cls))
     lines += ["## Readings inside others", ""]
@@ -123,7 +123,7 @@ def _rows() -> Iterator[str]:
     """How every topic is sent, out of the table of topics."""
     yield "| topic | what | retained | QoS | again at the heartbeat | forgotten by the broker |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for row in all_topics().values():
+    for row in documented_topics().values():
         retained, again = ("yes" if each else "" for each in (row.retained, row.heartbeat))
         forgotten = f"after {EXPIRY_HEARTBEATS} heartbeats (MQTT 5)" if row.expires else ""
         doc = f"{row.doc} Listened to." if row.received else row.doc

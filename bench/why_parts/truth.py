@@ -162,7 +162,7 @@ class Meter:
         with self._lock:
             roots = dict(self._roots)
         at, processes = time.monotonic(), _processes()
-        busy = _busy()
+        busy = busy_seconds()
         by_pid = {process.pid: process for process in processes}
         sums: dict[str, float] = dict.fromkeys(self._loads, 0.0)
         others: dict[str, float] = dict.fromkeys(self._strangers, 0.0)
@@ -250,7 +250,8 @@ class Meter:
         return self.rows[max(0, index - 1)]
 
 
-def _busy() -> float:
+def busy_seconds() -> float:
+    """Processor time that the machine has used since it was started."""
     user, nice, system, _idle, _wait, irq, soft = map(
         int, Path("/proc/stat").read_text().split(None, 8)[1:8]
     )

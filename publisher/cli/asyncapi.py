@@ -12,14 +12,14 @@ from publisher.contract.model import json_schema
 from publisher.contract.topics import Topic, readings_of
 from publisher.daemon.settings import Settings
 from publisher.mqtt.broker import DEFAULT_URL, parse_url
-from publisher.subsystems.registry import all_topics
+from publisher.subsystems.registry import documented_topics
 
 _JSON = "application/json"
 
 
 def asyncapi(settings: Settings) -> dict[str, Any]:
     """The document for the topics of this host, on its broker."""
-    rows = all_topics()
+    rows = documented_topics()
     schema = json_schema(readings_of(rows))
     definitions = schema.pop("$defs", {})
     payloads = {leaf: _moved(node) for leaf, node in schema["properties"].items()}
@@ -63,7 +63,7 @@ def _channel(settings: Settings, leaf: str) -> dict[str, Any]:
 
 
 def _operation(row: Topic) -> dict[str, Any]:
-    """What the daemon does on a topic."""
+    """What the daemon, or a companion of it, does on a topic."""
     return {
         "action": "receive" if row.received else "send",
         "channel": {"$ref": f"#/channels/{row.leaf}"},

@@ -11,7 +11,7 @@ from publisher.cli.options import Broker, Config, Prefix, settings_of
 from publisher.cli.output import print_json
 from publisher.contract.model import json_schema
 from publisher.contract.topics import readings_of
-from publisher.subsystems.registry import all_topics
+from publisher.subsystems.registry import documented_topics
 
 
 def command(
@@ -31,4 +31,4 @@ def command(
         fanwhy-pub schema --asyncapi > fanwhy.asyncapi.json
     """
     settings = settings_of(broker, prefix, config).settings
-    print_json(asyncapi(settings) if as_asyncapi else json_schema(readings_of(all_topics())))
+    print_json(asyncapi(settings) if as_asyncapi else json_schema(readings_of(documented_topics())))

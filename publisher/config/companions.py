@@ -33,3 +33,8 @@ class ReportSettings:
         0, "What a kilowatt hour costs, in `currency`. 0: no money is told.", 0
     )
     currency: str = setting("€", "What stands behind an amount of money.")
+    publish: bool = setting(
+        False,
+        "Whether `fanwhy-sub record` publishes each machine's bill of the day on host/report, soon "
+        "after midnight where it runs.",
+    )

@@ -187,8 +187,9 @@ def cause_words(cause: PastCauseReading, now: float, *, dated: bool = True) -> s
         parts.append(span_words(cause, now))
     if cause.on_behalf_of:
         parts.append(f"for {cause.on_behalf_of}")
-    if cause.energy_joules:
-        parts.append(f"{cause.energy_joules / 3600:,.1f} Wh")
+    watt_hours = (cause.energy_joules or 0.0) / 3600
+    if watt_hours >= 0.05:  # less would be told as nothing
+        parts.append(f"{watt_hours:,.1f} Wh")
     if (end := moment(cause.blamed_until)) is not None:
         parts.append(f"its heat until {clock(end, now)}")
     if cause.unwatched:

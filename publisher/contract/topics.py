@@ -27,6 +27,7 @@ SELF = "self"
 COMMAND = "command"
 PICTURE = "picture"
 TIMELINE = "timeline"
+REPORT = "report"
 
 ONLINE = b"online"
 OFFLINE = b"offline"
@@ -157,6 +158,17 @@ ROWS = (
 )
 _MEASURED_FROM = 3
 
+COMPANIONS = (
+    Topic(
+        leaf=REPORT,
+        doc="The bill of the last whole day, where `fanwhy-sub record` is told to publish it.",
+        qos=1,
+        expires=False,
+        heartbeat=False,
+    ),
+)
+"""What stands beside a daemon's topics and is published by a companion of it, not by itself."""
+
 
 def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
     """All topics by leaf, with what they hold, in the order in which people read of them.
@@ -196,6 +208,14 @@ def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
     return {
         row.leaf: replace(row, reading=held[row.leaf]) if row.leaf in held else row for row in rows
     }
+
+
+def companion_topics() -> dict[str, Topic]:
+    """The rows of ``COMPANIONS`` by leaf, with what they hold."""
+    from publisher.contract.report import ReportReading  # noqa: PLC0415  # as above
+
+    held: dict[str, type[Reading]] = {REPORT: ReportReading}
+    return {row.leaf: replace(row, reading=held[row.leaf]) for row in COMPANIONS}
 
 
 def readings_of(rows: Mapping[str, Topic]) -> dict[str, type[Reading]]:

@@ -17,3 +17,8 @@ from publisher.subsystems import SUBSYSTEMS
 def all_topics() -> Mapping[str, Topic]:
     """Every topic of this daemon, by leaf."""
     return topics.registry({cls.name: cls.reading for cls in SUBSYSTEMS})
+
+
+def documented_topics() -> Mapping[str, Topic]:
+    """Those, and what companions publish beside them: all that a reader may meet."""
+    return {**all_topics(), **topics.companion_topics()}

@@ -120,6 +120,10 @@ class Archive:
         rows = self._rows("SELECT id, prefix, name, first, last FROM host ORDER BY prefix")
         return [ArchivedHost(*row) for row in rows]
 
+    def billed(self) -> dict[int, float]:
+        """By host, until when its daily bills were published, in seconds since the epoch."""
+        return dict(self._rows("SELECT id, billed FROM host"))
+
     def series(self, host: ArchivedHost) -> list[ArchivedSeries]:
         """All that is or was measured of a host."""
         rows = self._rows(

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from publisher.config.state_folder import state_dir
 from publisher.errors import ConfigError, FanwhyError
 
-VERSION: Final = 1
+VERSION: Final = 2
+_OLDEST_READ: Final = 1
+"""What every version since has answers the same questions."""
 _APPLICATION: Final = 0x46616E57  # "FanW", which file(1) and others show
-_BUSY_SECONDS: Final = 5.0
+BUSY_SECONDS: Final = 5.0
+"""For how long another program may hold the file before that is a failure."""
 _FILE: Final = "archive.sqlite"
 
 # Step by step from each version to the next; a step is never changed once it was released.
@@ -52,6 +56,12 @@ _STEPS: Final = (
     CREATE INDEX span_begin ON span (host, sort, began);
     CREATE INDEX span_end ON span (host, ended);
     """,
+    # 2: until when a host's daily bills were published. Each span that is told is looked up by whom
+    # it is about, among all that began at that time or later.
+    """
+    ALTER TABLE host ADD COLUMN billed REAL NOT NULL DEFAULT 0;
+    CREATE INDEX span_who ON span (host, sort, who, began);
+    """,
 )
 
 
@@ -76,7 +86,7 @@ def default_path(named: str) -> Path:
     return Path(folder, _FILE)
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """The file for writing; it is made, or brought to the present version, where need be.
 
     Raises:
@@ -86,7 +96,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # What ran here, when, is nobody else's; SQLite gives its other files the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise failure(path, error) from error
     try:
@@ -109,10 +119,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise ArchiveError(f"{path}: there is no archive; `fanwhy-sub record` makes one")
     # Not "mode=ro": to read what is in the write-ahead log, SQLite has to make its index.
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         connection.execute("PRAGMA query_only = 1")
-        if _check(connection, path) != VERSION:
+        if _check(connection, path) < _OLDEST_READ:
             complaint = f"{path}: `fanwhy-sub record` has to bring it to this version first"
             raise ArchiveError(complaint)  # noqa: TRY301  # closed like the others
     except sqlite3.Error as error:
@@ -149,6 +159,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         ArchiveError: it is another program's database, or a newer archive, or lies where several
             programs cannot share a file (https://sqlite.org/wal.html, noshm).
     """
+    version = _check(connection, path)
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; else it does nothing
     # What lives in memory alone has no log to keep, and says so; nobody shares it either.
     if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] not in ("wal", "memory"):
@@ -157,12 +168,21 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A broker is told that an event has come once it is on the disk, not before.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 16777216")
-    version = _check(connection, path)
-    for number, step in enumerate(_STEPS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {_APPLICATION};"
-            f"PRAGMA user_version = {number}; COMMIT;"
-        )
+    migrate(connection, _STEPS[version:], version)
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[str], version: int) -> None:
+    """Takes an archive of ``version`` through steps of SQL, each as a whole or not at all."""
+    for number, step in enumerate(steps, start=version + 1):
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {step}; PRAGMA application_id = {_APPLICATION};"
+                f"PRAGMA user_version = {number}; COMMIT;"
+            )
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:

@@ -17,7 +17,7 @@ from typing import Final
 
 from subscriber_cli.archive import keeping
 from subscriber_cli.archive.intake import Counts, Intake
-from subscriber_cli.archive.schema import ArchiveError, failure, open_writer
+from subscriber_cli.archive.schema import BUSY_SECONDS, ArchiveError, failure, open_writer
 from subscriber_cli.model.catalogue import Catalogue
 from subscriber_cli.model.decode import Received
 
@@ -30,13 +30,17 @@ class Writer:
     Args:
         path: of the file.
         largest_bytes: that it may have.
+        busy_seconds: for how long another program may hold it.
 
     Attributes:
         counts: what was written since the start.
     """
 
-    def __init__(self, path: Path, largest_bytes: int) -> None:
+    def __init__(
+        self, path: Path, largest_bytes: int, *, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
         self.path = path
+        self._busy_seconds = busy_seconds
         self.counts = Counts()
         self._largest = largest_bytes
         self._catalogues: dict[str, Catalogue] = {}
@@ -96,6 +100,15 @@ class Writer:
             notices, intake.notices = intake.notices, []
         return notices
 
+    def note_billed(self, host: int, until: float) -> None:
+        """Notes that a host's bills were published until a moment, in seconds since the epoch.
+
+        Raises:
+            ArchiveError: the file cannot be used now.
+        """
+        with self._transaction() as (connection, _):
+            connection.execute("UPDATE host SET billed = ? WHERE id = ?", (until, host))
+
     def keep_house(self, now: float) -> bool:
         """Does a part of what ``keeping`` does with days that are over; whether there is more.
 
@@ -116,7 +129,7 @@ class Writer:
 
     def _opened(self) -> tuple[sqlite3.Connection, Intake]:
         if self._open is None:
-            connection = open_writer(self.path)
+            connection = open_writer(self.path, self._busy_seconds)
             self._open = connection, Intake(connection, self._catalogues, self.counts)
         return self._open
 

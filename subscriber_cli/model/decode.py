@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from publisher.contract import topics
@@ -34,12 +34,14 @@ class Received:
         content: the JSON object, which ``content_of`` and ``KnownHost`` make sense of;
             ``None`` when the topic was withdrawn.
         retained: the broker had kept it, so it may be old.
+        text: the content as it came, where it is JSON from the wire.
     """
 
     prefix: str
     leaf: str
     content: Document | OnlineStatus | None
     retained: bool = False
+    text: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def topic(self) -> str:
@@ -79,7 +81,7 @@ class Packed:
         """The message, packed."""
         content = message.content
         if isinstance(content, Mapping):
-            text = json.dumps(content, separators=(",", ":")).encode()
+            text = message.text or json.dumps(content, separators=(",", ":")).encode()
             return cls(message.prefix, message.leaf, text, message.retained)
         return cls(message.prefix, message.leaf, content, message.retained)
 
@@ -177,7 +179,7 @@ def decode(scope: Scope, topic: str, payload: bytes, *, retained: bool) -> Recei
         return _bad(topic, "is not JSON")
     if not isinstance(content, dict):
         return _bad(topic, "is JSON, but not an object")
-    return Received(prefix, leaf, content, retained)
+    return Received(prefix, leaf, content, retained, payload)
 
 
 def _bad(topic: str, what: str) -> Notice:

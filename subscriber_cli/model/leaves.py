@@ -9,9 +9,12 @@ from __future__ import annotations
 from publisher.contract import topics
 
 NOT_SHOWN = frozenset(
-    row.leaf for row in topics.ROWS if row.received or row.content_type.startswith("image/")
+    row.leaf
+    for row in (*topics.ROWS, *topics.COMPANIONS)
+    if row.received or row.content_type.startswith("image/") or row in topics.COMPANIONS
 )
-"""Topics below a host's prefix that hold no readings: requests to it, and an image."""
+"""Topics below a host's prefix that hold no readings of its own: requests to it, an image, and what
+companions such as this one publish there."""
 
 STANDARD = tuple(row.leaf for row in topics.ROWS if row.leaf not in NOT_SHOWN)
 """Topics that every host may have, whatever its catalogue says."""

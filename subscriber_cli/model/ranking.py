@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from subscriber_cli.model.fleet import KnownHost
 
@@ -24,14 +25,23 @@ def standing(host: KnownHost, now: float) -> str:
     return host.state
 
 
-def worst_first(hosts: Iterable[KnownHost], now: float) -> list[KnownHost]:
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A host and how it stands, as it is asked for often and told once."""
+
+    host: KnownHost
+    standing: str
+
+
+def worst_first(hosts: Iterable[KnownHost], now: float) -> list[Ranked]:
     """The hosts, those that are hot first, those that are quiet last; by name among equals."""
-    return sorted(hosts, key=lambda host: (_rank(standing(host, now)), host.name, host.prefix))
+    ranked = [Ranked(host, standing(host, now)) for host in hosts]
+    return sorted(ranked, key=lambda each: (_rank(each.standing), each.host.name, each.host.prefix))
 
 
-def tally(hosts: Iterable[KnownHost], now: float) -> list[tuple[str, int]]:
+def tally(hosts: Iterable[Ranked]) -> list[tuple[str, int]]:
     """(standing, how many), the worst first."""
-    counted = Counter(standing(host, now) for host in hosts)
+    counted = Counter(each.standing for each in hosts)
     return sorted(counted.items(), key=lambda item: (_rank(item[0]), item[0]))
 
 

@@ -85,8 +85,8 @@ def summary(bill: Bill) -> Iterator[str]:
     parts = []
     if bill.quiet_rpm is not None:
         quiet = humanise(bill.quiet_rpm, Unit.RPM, 0)
-        guess = " or so (it was never quiet for long)" if bill.quiet_is_guess else ""
-        parts.append(f"louder than at rest ({quiet}{guess}) for {_minutes(bill.loud_minutes)}")
+        rest = f"about {quiet}, as it was never quiet for long" if bill.quiet_is_guess else quiet
+        parts.append(f"louder than at rest ({rest}) for {_minutes(bill.loud_minutes)}")
     parts += [f"hot for {_minutes(bill.hot_minutes)}", f"busy for {_minutes(bill.busy_minutes)}"]
     yield f"Of {_minutes(bill.known_minutes)} that are known: {', '.join(parts)}."
     whole = round((bill.end - bill.begin) / 60)
@@ -117,7 +117,9 @@ def loud_words(bill: Bill, begin: float, end: float, value: float, now: float) -
 
 
 def _span(bill: Bill, now: float) -> str:
-    return f"{clock(bill.begin, now)} to {clock(bill.end, now)}"
+    first, last = clock(bill.begin, now), clock(bill.end, now)
+    # Of another day it says which; the day of today it leaves out.
+    return f"{first} to {last if ' ' in last or ' ' not in first else f'today {last}'}"
 
 
 def _shown(bill: Bill) -> list[Culprit]:

@@ -7,6 +7,7 @@ reader's choice of light or dark.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +37,7 @@ stroke-width:1.5}.fw .quiet{fill:var(--quiet)}.fw .busy{fill:var(--busy)}.fw .ho
 """What a page or a drawing needs besides; its class is ``fw``."""
 
 _STATES: Final = ("quiet", "busy", "hot", "cooling", "pressure")
-_LANE: Final = 22
+_LANE: Final = 27
 _CURVE: Final = 64
 _GAP: Final = 12
 _TOP: Final = 34
@@ -60,21 +61,30 @@ class Drawing:
     end: float
     curves: Sequence[Curve] = ()
 
-    def svg(self, width: int = 960, *, alone: bool = True) -> str:
+    def svg(self, width: int = 960, *, alone: bool = True, plain: bool = False) -> str:
         """The drawing, so many pixels wide.
 
         Args:
             width: in pixels; it scales.
             alone: a file of its own: with its style and a background.
+            plain: for what knows SVG and little of style sheets: in light colours, whoever reads.
         """
         parts, height = _Sheet(self, width).parts()
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="fw" viewBox="0 0 {width} {height}"'
             f' role="img" aria-label="{_escaped(self.host)}">'
         )
-        style = f"<style>{STYLE}</style>" if alone else ""
+        style = f"<style>{_plain_style() if plain else STYLE}</style>" if alone else ""
         paper = f'<rect class="paper" width="{width}" height="{height}"/>' if alone else ""
         return f"{head}{style}{paper}{''.join(parts)}</svg>\n"
+
+
+def _plain_style() -> str:
+    """The style in light colours, without variables."""
+    light = re.sub(r"@media.*?}}", "", STYLE, flags=re.DOTALL)
+    colours = dict(re.findall(r"--(\w+):([^;}]+)", light))
+    ruled = re.sub(r"--\w+:[^;}]+;?", "", light).replace("system-ui,", "")
+    return re.sub(r"var\(--(\w+)\)", lambda found: colours[found[1]], ruled)
 
 
 def curves_of(timeline: TimelineReading) -> list[Curve]:

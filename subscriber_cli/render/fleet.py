@@ -8,7 +8,7 @@ from rich.text import Text
 
 from publisher.contract.units import Unit, duration
 from subscriber_cli.model.fleet import KnownHost
-from subscriber_cli.model.ranking import OFFLINE, STALE, standing, tally
+from subscriber_cli.model.ranking import OFFLINE, STALE, Ranked, tally
 from subscriber_cli.model.row import Cell
 from subscriber_cli.render import theme
 from subscriber_cli.render.cells import cell_text, padded
@@ -22,10 +22,10 @@ _AGE = 10
 _FRESH = 60.0  # seconds
 
 
-def tally_line(hosts: list[KnownHost], now: float) -> Text:
+def tally_line(hosts: list[Ranked]) -> Text:
     """``1 hot, 7 busy, 2 offline of 60``."""
     line = Text()
-    for word, count in tally(hosts, now):
+    for word, count in tally(hosts):
         if word != "quiet":
             line.append(", " if line else "")
             line.append(f"{count} {word or 'without a word'}", style=f"bold {theme.of_state(word)}")
@@ -34,20 +34,23 @@ def tally_line(hosts: list[KnownHost], now: float) -> Text:
     return line.append(f" of {len(hosts)}")
 
 
-def fleet_page(hosts: list[KnownHost], width: int, now: float, *, wanted: str = "") -> Page:
+def fleet_page(hosts: list[Ranked], width: int, now: float, *, wanted: str = "") -> Page:
     """A line for each host whose name, state or sentence holds ``wanted``; a key is a prefix."""
     page = Page(frozen=1)
-    shown = [host for host in hosts if _holds(host, wanted, now)]
-    names = [host.name for host in hosts]
+    shown = [each for each in hosts if not wanted or _holds(each, wanted)]
+    names = [each.host.name for each in hosts]
     name_width = min(max(map(len, names), default=4), max(width // 5, 8), 32)
-    units = [(unit, room) for unit, room in _SHOWN_UNITS if any(_body(h, unit) for h in hosts)]
+    units = [
+        (unit, room) for unit, room in _SHOWN_UNITS if any(_body(each.host, unit) for each in hosts)
+    ]
     page.add(_heading(name_width, units))
     often = Counter(names)
-    for host in shown:
+    for each in shown:
+        host = each.host
         name = f"{host.name} {host.prefix}" if often[host.name] > 1 else host.name
         line = padded(name, name_width, theme.NAME).append("  ")
-        line.append_text(_told(host, units, now)).append("  ")
-        style = "dim" if standing(host, now) in (OFFLINE, STALE) else ""
+        line.append_text(_told(each, units, now)).append("  ")
+        style = "dim" if each.standing in (OFFLINE, STALE) else ""
         line.append(_why(host, width - line.cell_len), style=style)
         line.truncate(width, overflow="ellipsis")
         page.add(line, host.prefix)
@@ -65,9 +68,9 @@ def _heading(name_width: int, units: list[tuple[Unit, int]]) -> Text:
     return line
 
 
-def _told(host: KnownHost, units: list[tuple[Unit, int]], now: float) -> Text:
+def _told(ranked: Ranked, units: list[tuple[Unit, int]], now: float) -> Text:
     """What is told of a host behind its name."""
-    word = standing(host, now)
+    host, word = ranked.host, ranked.standing
     style = theme.of_state(word)
     gone = word in (OFFLINE, STALE)
     line = Text("○ " if gone else "● ", style=style)
@@ -104,6 +107,7 @@ def _body(host: KnownHost, unit: Unit) -> Cell | None:
     return next((cell for cell in cells if cell.column.unit == unit and cell.number), None)
 
 
-def _holds(host: KnownHost, wanted: str, now: float) -> bool:
-    words = f"{host.name} {host.prefix} {standing(host, now)} {host.explanation.headline}"
+def _holds(ranked: Ranked, wanted: str) -> bool:
+    host = ranked.host
+    words = f"{host.name} {host.prefix} {ranked.standing} {host.explanation.headline}"
     return wanted.casefold() in words.casefold()

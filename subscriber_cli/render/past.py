@@ -23,8 +23,7 @@ from subscriber_cli.render.page import Page
 SPANS = (600.0, 3600.0, 86400.0)
 """Seconds that the bar may hold."""
 
-NAME = 18
-"""Columns left of the bar."""
+_NAME, _LONGEST_NAME = 18, 32  # columns of the names on the left, at least and at most
 _STATES = {"quiet": "▁", "cooling": "▃", "busy": "▅", "pressure": "▆", "hot": "█"}
 _WORST = tuple(_STATES)
 _UNKNOWN = "·"
@@ -71,9 +70,10 @@ class PastState:
     def point(self, x: int, width: int, now: float) -> None:
         """Goes to the moment that is drawn at a column of the page."""
         begin, end = self.window(now)
-        room = max(width - NAME, 1)
-        if x >= NAME:
-            at = begin + (x - NAME + 0.5) * (end - begin) / room
+        names = name_width(width)
+        room = max(width - names, 1)
+        if x >= names:
+            at = begin + (x - names + 0.5) * (end - begin) / room
             self.moment = at if at < end - self.span / room else None
 
 
@@ -122,14 +122,15 @@ def past_page(
         live: what went on when it last told still does.
     """
     begin, end = state.window(now)
-    room = max(width - NAME, 1)
+    names = name_width(width)
+    room = max(width - names, 1)
     at = now if state.moment is None else state.moment
     here = min(max(int((at - begin) * room / (end - begin)), 0), room - 1)
     page = Page(frozen=3)
     page.add(_spans(state, begin, end, now))
-    bar = padded("how it was", NAME, "dim")
+    bar = padded("how it was", names, "dim")
     page.add(bar.append_text(_marked(state_bar(timeline, begin, end, room, now, live=live), here)))
-    page.add(_pointer(here, room, "now" if state.moment is None else clock(at, now)))
+    page.add(_pointer(here, names, room, "now" if state.moment is None else clock(at, now)))
     if state.moment is None:
         page.extend(wrap(_HINT, width, "dim"))
     else:
@@ -139,12 +140,12 @@ def past_page(
     if lanes:
         page.add(Text())
     for name, lane in lanes[:_MOST_LANES]:
-        page.add(padded(name, NAME - 1).append(" ").append_text(_marked(lane, here)))
+        page.add(padded(name, names - 1).append(" ").append_text(_marked(lane, here)))
     measured = list(_measured(timeline, begin, end, room))
     if measured:
         page.add(Text())
     for title, drawn in measured:
-        page.add(padded(title, NAME - 1, "dim").append(" ").append_text(_marked(drawn, here)))
+        page.add(padded(title, names - 1, "dim").append(" ").append_text(_marked(drawn, here)))
     return page
 
 
@@ -159,11 +160,16 @@ def _spans(state: PastState, begin: float, end: float, now: float) -> Text:
     return line.append(f" {clock(begin, now)} to {until}", style="dim")
 
 
-def _pointer(here: int, room: int, words: str) -> Text:
+def name_width(width: int) -> int:
+    """Columns for the names on the left, of so many."""
+    return min(max(width // 5, _NAME), _LONGEST_NAME)
+
+
+def _pointer(here: int, names: int, room: int, words: str) -> Text:
     """What moment the mark stands for, written where there is room beside it."""
     if here + 2 + len(words) <= room:
-        return Text(" " * (NAME + here) + "▲ " + words, style="bold")
-    return Text(" " * max(NAME + here - len(words) - 1, 0) + words + " ▲", style="bold")
+        return Text(" " * (names + here) + "▲ " + words, style="bold")
+    return Text(" " * max(names + here - len(words) - 1, 0) + words + " ▲", style="bold")
 
 
 def _wrapped(line: Text, width: int) -> list[Text]:

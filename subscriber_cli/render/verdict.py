@@ -19,6 +19,7 @@ from subscriber_cli.render.head import EDGE, cause_line, evidence, sentence, wra
 from subscriber_cli.render.page import Page, heading
 
 _MOST_LINES = 6  # of one sentence; a daemon's is of 255 characters
+_SHARE = 41  # columns of what stands behind a name at least
 _ROOMY = 100  # columns from which a cause has its whole name
 _TITLE = 13  # columns of what stands left of a fact
 # Told in words above the table of a cause's other fields, or without a use for people.
@@ -74,7 +75,8 @@ def causes(host: KnownHost, width: int, now: float) -> Page:
     names = [
         (cause.name if width >= _ROOMY else cause.told or cause.label) or "?" for cause in found
     ]
-    name_width = min(max(map(len, names)), max(width // 3, 12))
+    most = width // 3 if width >= _ROOMY else width - _SHARE
+    name_width = min(max(map(len, names)), max(most, 12))
     for cause, name in zip(found, names, strict=True):
         rest = cause_line(host, cause, width - name_width, now)
         page.add(padded(name, name_width, theme.NAME).append_text(rest), cause_key(cause))

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, MouseDown
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 
 from publisher.errors import BrokerError
 from subscriber_cli.client import Item
@@ -23,6 +23,7 @@ from subscriber_cli.tui.fleet import FleetScreen
 from subscriber_cli.tui.help import HelpScreen
 from subscriber_cli.tui.host import HostScreen
 from subscriber_cli.tui.leaving import Leaving
+from subscriber_cli.tui.memory import give_back
 from subscriber_cli.tui.plain import AsciiFilter
 from subscriber_cli.tui.source import Source
 
@@ -102,7 +103,9 @@ class WatchApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The filters of what is drawn."""
-        return [*super().get_line_filters(), *self._filters_more]
+        found = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
+        # Greys in the place of colours would be a colour, and of the terminal's own ones black.
+        return [*found, *([NoColor()] if self.no_color else []), *self._filters_more]
 
     def get_default_screen(self) -> WatchScreen:
         """The fleet, which lies below all else."""
@@ -116,6 +119,7 @@ class WatchApp(App[None]):
             # Not by the loop's own way: a terminal that takes nothing holds the loop up.
             self._told_to_leave.watch()
         self.set_interval(1.0, self.tick)
+        self.set_timer(_SETTLING, give_back)
         self.take_in()
 
     def exit(

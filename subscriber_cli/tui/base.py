@@ -34,11 +34,9 @@ class WatchScreen(Screen[None]):
 
     Attributes:
         prefix: of the host that it is about; empty where it is about all.
-        pace: seconds between two drawings, however much comes in.
     """
 
     prefix = ""
-    pace = 0.5
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", key_display="Esc"),
         Binding("slash", "filter", "Filter", key_display="/"),
@@ -47,6 +45,11 @@ class WatchScreen(Screen[None]):
     filtering = True  # whether a filter makes sense here
     _body_at = 0.0
     _to_draw = False
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two drawings, however much comes in."""
+        return 0.5
 
     @property
     def owner(self) -> WatchApp:
@@ -73,16 +76,22 @@ class WatchScreen(Screen[None]):
         width = self.size.width
         if not width or not (self.query(f"#{TOP}") and self.query(f"#{KEYS}")):
             return  # it comes, or goes
+        fresh = fresh or not 0 <= now - self._body_at < _SLOWEST
+        if fresh:
+            self.look(now)
         self.lines(TOP).show_lines([self._top(width, now)])
         trouble = broker_lines(view, width, now)
         self.resize(self.lines("trouble"), len(trouble))
         self.lines("trouble").show_lines(trouble)
         self.lines(KEYS).show_lines([self._keys(width, now)])
-        if fresh or not 0 <= now - self._body_at < _SLOWEST:
+        if fresh:
             self._body_at = now
             self.draw_body(now)
         else:
             self.draw_ages(now)
+
+    def look(self, now: float) -> None:
+        """Finds out what more than one part of the screen tells."""
 
     def draw_body(self, now: float) -> None:
         """Shows what is this screen's own."""

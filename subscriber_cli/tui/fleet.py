@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.app import ComposeResult
 
-from subscriber_cli.model.ranking import find, worst_first
+from subscriber_cli.model.ranking import Ranked, find, worst_first
 from subscriber_cli.render.fleet import fleet_page, tally_line
 from subscriber_cli.render.head import wrap
 from subscriber_cli.render.page import Page
@@ -14,12 +14,20 @@ from subscriber_cli.tui.base import WatchScreen
 from subscriber_cli.tui.lines import LineView
 
 _HOSTS = "hosts"
+_FEW = 12  # hosts
 
 
 class FleetScreen(WatchScreen):
     """A line for each host; each opens it."""
 
-    pace = 1.0
+    def __init__(self) -> None:
+        super().__init__()
+        self._ranked: list[Ranked] = []
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two drawings: of many hosts there is always one with news."""
+        return 1.0 if len(self._ranked) <= _FEW else 2.0
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
@@ -29,11 +37,10 @@ class FleetScreen(WatchScreen):
     def _body() -> ComposeResult:
         yield LineView(id=_HOSTS)
 
-    def about(self, now: float) -> Text:
+    def about(self, now: float) -> Text:  # noqa: ARG002  # others tell the time
         """How many hosts are how."""
-        hosts = list(self.owner.view.fleet)
         line = Text.assemble(("fanwhy ", "bold"))
-        return line.append_text(tally_line(hosts, now)) if hosts else line
+        return line.append_text(tally_line(self._ranked)) if self._ranked else line
 
     def hints(self) -> list[tuple[str, str, str]]:
         """What matters most here."""
@@ -46,17 +53,20 @@ class FleetScreen(WatchScreen):
             ("t", "theme", "app.theme"),
         ]
 
+    def look(self, now: float) -> None:
+        """Ranks the hosts, which both the first line and the list tell of."""
+        self._ranked = worst_first(self.owner.view.fleet, now)
+
     def draw_body(self, now: float) -> None:
         """The hosts, or what is waited for."""
-        view = self.owner.view
-        hosts = worst_first(view.fleet, now)
+        view, hosts = self.owner.view, self._ranked
         lines = self.lines(_HOSTS)
         if not hosts:
             page = Page()
             page.extend(waiting(view, lines.room))
         else:
             page = fleet_page(hosts, lines.room, now, wanted=self.wanted)
-            if self.owner.wanted and find(hosts, self.owner.wanted) is None:
+            if self.owner.wanted and find(view.fleet, self.owner.wanted) is None:
                 words = f"No host is called {self.owner.wanted}; these have spoken:"
                 page.lines[:0] = missing = wrap(words, lines.room, "yellow")
                 page.keys[:0] = [""] * len(missing)

@@ -55,6 +55,7 @@ _COLUMNS = 3
 _SPACE = 1  # between a block and the mark of the one beside it
 _WIDE, _HIGH = 150, 36  # columns and lines from which log and ledger stand beside the rest
 _MOST_CAUSES = 4  # part of the screen's lines that they may take
+_STEADY = 15.0  # seconds
 
 
 class HostScreen(WatchScreen):
@@ -87,6 +88,8 @@ class HostScreen(WatchScreen):
         self._tab = "now"
         self._table, self._side_table = TableState(), TableState()
         self._past = PastState()
+        self._order: list[str] = []
+        self._held = 0, 0.0  # rows of the causes, and when there were as many last
         self._timeline: tuple[Latest, TimelineReading] | None = None
         self._led = False  # whether the keys went to the causes that there are
 
@@ -119,13 +122,17 @@ class HostScreen(WatchScreen):
         """The host, unless nothing is known of it any more."""
         return self.owner.view.fleet.get(self.prefix)
 
+    def look(self, now: float) -> None:
+        """Ranks the hosts, of which this is one."""
+        self._order = [each.host.prefix for each in worst_first(self.owner.view.fleet, now)]
+
     def about(self, now: float) -> Text:
         """Which machine it is, and which of how many."""
         host = self.known
         line = Text.assemble((host.name if host else self.prefix, "bold"))
-        hosts = worst_first(self.owner.view.fleet, now)
-        if len(hosts) > 1 and host in hosts:
-            line.append(f"  {hosts.index(host) + 1} of {len(hosts)} hosts", style="dim")
+        order = self._order
+        if len(order) > 1 and self.prefix in order:
+            line.append(f"  {order.index(self.prefix) + 1} of {len(order)} hosts", style="dim")
         if host is not None:
             words = [text for _, text in pairs(identity(host.row(topics.INFO)).cells, now)]
             line.append("  " + " · ".join(words), style="dim")
@@ -182,12 +189,21 @@ class HostScreen(WatchScreen):
         self.resize(self.lines("hour"), len(hour))
         self.lines("hour").show_lines(hour)
 
+    def _steady(self, rows: int, now: float) -> int:
+        """Rows for the causes: no fewer for a while, or what is below would flee from the mouse."""
+        held, at = self._held
+        if not rows or rows >= held or not 0 <= now - at < _STEADY:
+            self._held = rows, now
+            return rows
+        return held
+
     def _draw_causes(self, host: KnownHost, now: float) -> None:
         width, height = self.size.width, self.size.height
         to_blame = causes(host, self.lines("causes").room, now)
         # In the past others are to blame.
         count = 0 if self._tab == "past" else len(to_blame.lines)
-        self.resize(self.lines("causes"), min(count, max(height // _MOST_CAUSES, 2)))
+        rows = self._steady(min(count, max(height // _MOST_CAUSES, 2)), now)
+        self.resize(self.lines("causes"), rows)
         self.resize(self.lines("causes-title"), 1 if count else 0)
         note = "Enter tells more" if width >= 60 else ""
         self.lines("causes-title").show_lines([heading("Who is to blame", width, note)])
@@ -364,7 +380,7 @@ class HostScreen(WatchScreen):
     def action_host(self, by: int) -> None:
         """Shows the next host, or the one before, in the order of the list."""
         hosts = worst_first(self.owner.view.fleet, self.owner.clock())
-        prefixes = [host.prefix for host in hosts]
+        prefixes = [each.host.prefix for each in hosts]
         if len(prefixes) > 1 and self.prefix in prefixes:
             self.prefix = prefixes[(prefixes.index(self.prefix) + by) % len(prefixes)]
             self.owner.view.fleet.shown = self.prefix

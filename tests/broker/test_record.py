@@ -241,6 +241,75 @@ def assert_none_is_missing(events: list[str]) -> None:
         assert numbers == set(range(1, max(numbers) + 1)), run
 
 
+def yesterday_of(now: float) -> dict[str, Any]:
+    """What a host remembers of a day on which somebody with an evil name was busy."""
+    end = time.mktime((*time.localtime(now)[:3], 0, 0, 0, 0, 0, -1))
+    began, ended = rfc3339(end - 7200), rfc3339(end - 3600)
+    cause = {"label": "\x1b[2Jevil", "resource": "cpu", "began": began, "ended": ended}
+    state = {"state": "busy", "headline": "It was \x1b[2Jevil", "began": began, "ended": ended}
+    usage = {"began": began, "step_seconds": 300, "cpu_percent": [80.0] * 12}
+    return {
+        "since": began, "until": rfc3339(now), "causes": [cause], "states": [state],
+        "series": [usage],
+    }  # fmt: skip
+
+
+def test_the_bill_of_the_last_day_is_published_once(
+    tmp_path: Path, mosquitto: Mosquitto, host: Host
+) -> None:
+    bills: list[Any] = []
+    reader = paho.Client(CallbackAPIVersion.VERSION2)
+    reader.on_message = lambda _client, _data, message: bills.append(message)
+    reader.connect("127.0.0.1", mosquitto.port)
+    reader.subscribe("+/report")
+    reader.loop_start()
+    recorder = Recorder(tmp_path, mosquitto.url, FANWHY_REPORT__PUBLISH="true")
+    try:
+        host.say("timeline", yesterday_of(time.time()))
+        recorder.start().wait_for("connected to")
+        wait_until(lambda: recorder.rows("SELECT billed FROM host WHERE billed > 0"), 60)
+        (bill,) = bills
+        told = json.loads(bill.payload)
+        assert (bill.topic, told["host"], told["busy_minutes"]) == ("host/report", "nas", 60)
+        assert told["culprits"][0]["label"] == "\\x1b[2Jevil"
+
+        # Killed and back, it looks again, and the broker has it still.
+        recorder.kill()
+        recorder.start().wait_for("connected to", times=2)
+        back = time.time()
+        wait_until(lambda: time.time() > back + 17, timeout=30)
+        assert len(bills) == 1
+        late: list[Any] = []
+        reader.message_callback_add("host/report", lambda *words: late.append(words[2].retain))
+        reader.subscribe("host/report")
+        wait_until(lambda: late, 10)
+        assert late == [True]
+    finally:
+        recorder.kill()
+        reader.loop_stop()
+
+
+def test_a_broker_that_does_not_let_it_publish_the_bill_is_told_of(
+    tmp_path: Path, passwords: dict[str, str]
+) -> None:
+    directory = tmp_path / "shipped"
+    directory.mkdir()
+    broker = Shipped(directory).start()
+    recorder = Recorder(
+        tmp_path, broker.url, FANWHY_BROKER__USERNAME="reader", FANWHY_REPORT__PUBLISH="true",
+        FANWHY_BROKER__PASSWORD=passwords["reader"],
+    )  # fmt: skip
+    host = Host(broker, username="fanwhy", password=passwords["fanwhy"])
+    try:
+        host.say("timeline", yesterday_of(time.time()))
+        recorder.start().wait_for("host/report")
+        assert "does not take what we publish to host/report (not authorized)" in recorder.said
+    finally:
+        host.close()
+        recorder.kill()
+        broker.kill()
+
+
 def test_what_cannot_be_written_is_told_once_and_written_later(
     recorder: Recorder, host: Host
 ) -> None:

@@ -21,7 +21,7 @@ from publisher.contract.topics import TopicAddresses
 from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
 from publisher.ledger.naming.words import LABEL_LIMIT, clean
 from publisher.mqtt.broker import parse_url
-from publisher.subsystems.registry import all_topics
+from publisher.subsystems.registry import documented_topics
 from subscriber_cli.client import Connected
 from subscriber_cli.model.decode import Received, Scope, decode
 from subscriber_cli.model.view import View
@@ -96,7 +96,7 @@ def harmless(lines: Iterator[str] | list[str], longest: int = _LONGEST) -> list[
     return [line for line in lines if not line.isprintable() or len(line) > longest]
 
 
-ROWS = {leaf: row for leaf, row in all_topics().items() if row.reading is not None}
+ROWS = {leaf: row for leaf, row in documented_topics().items() if row.reading is not None}
 
 
 @pytest.mark.parametrize("name", EVIL.values(), ids=EVIL)

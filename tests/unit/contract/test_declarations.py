@@ -18,9 +18,9 @@ from publisher.contract.model import json_schema
 from publisher.contract.payload import Envelope, encode, to_json
 from publisher.contract.topics import readings_of
 from publisher.contract.units import Unit
-from publisher.subsystems.registry import all_topics
+from publisher.subsystems.registry import documented_topics
 
-_CONTENTS = readings_of(all_topics())
+_CONTENTS = readings_of(documented_topics())
 _NUMBERS = (Kind.GAUGE, Kind.COUNTER)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -54,6 +55,22 @@ def test_help_shows_every_command_and_an_example(run: Run) -> None:
     assert all(command in done.out for command in ("watch", "tail", "why"))
 
     assert "fanwhy-sub tail cpu gpu" in run("tail", "--help").out
+
+
+COMMANDS = ("watch", "why", "hosts", "history", "report", "record", "serve", "tail", "topics",
+            "refresh", "doctor")  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_speaks_of_no_types(run: Run, command: str) -> None:
+    told = run(command, "--help").out
+    assert told.startswith(f"Usage: fanwhy-sub {command} ")
+    assert not re.search(r"<[a-z]|\[\[|\]\]|\.\.\.\]?|x>=| range", told)
+    assert f"{command} " in run("--help").out
+
+
+def test_the_list_of_commands_is_not_cut(run: Run) -> None:
+    assert "..." not in run("--help").out.partition("Commands:")[2]
 
 
 def test_version(run: Run) -> None:

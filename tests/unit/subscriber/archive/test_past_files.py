@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -189,6 +190,41 @@ def test_values_go_out_as_parquet(night: None, run: Run, tmp_path: Path) -> None
     assert run("history", "--parquet", str(tmp_path / "x")).exit_code == 0
     parquet: Any = importlib.import_module("pyarrow.parquet")
     assert parquet.read_table(tmp_path / "x").num_rows == 120
+
+
+def test_a_night_goes_out_as_a_picture(night: None, run: Run, tmp_path: Path) -> None:
+    done = run("history", "--png", str(tmp_path / "x"))
+    if "there is no font here" in str(done.exception):
+        pytest.skip("no font is installed")
+    assert done.exit_code == 0, done.exception
+    picture = (tmp_path / "x").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20], "big") == 1920  # PNG specification, 11.2.1
+    assert len(set(picture)) > 100  # something is in it
+
+
+def test_a_picture_without_words_is_none(
+    night: None, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fontless = SimpleNamespace(svg_to_bytes=lambda **_: b"as if there were no text")
+    monkeypatch.setitem(sys.modules, "resvg_py", cast("ModuleType", fontless))
+    done = run("history", "--png", str(tmp_path / "x"))
+    assert str(done.exception).startswith("--png: there is no font here; install one")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    done = run("history", "--png", str(tmp_path / "x"))
+    assert (
+        str(done.exception) == "--png: needs resvg-py; install it with: pip install 'fanwhy[png]'"
+    )
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_drawing_for_those_who_know_no_style_sheets_has_its_colours(now: float) -> None:
+    drawing = Drawing("nas", timeline(now), now - 3600, now)
+    assert "var(" in drawing.svg()
+    plain = drawing.svg(plain=True)
+    assert ET.fromstring(plain).tag.endswith("svg")
+    assert "fill:#c98a04" in plain
+    assert not re.search(r"var\(|@media|--", plain)
 
 
 def test_a_file_that_cannot_be_written_is_one_line(night: None, run: Run, tmp_path: Path) -> None:

@@ -66,14 +66,6 @@ def test_another_programs_database_is_left_alone(opener: object, path: Path) -> 
         opener(path)  # type: ignore[operator]
 
 
-def test_a_newer_file_is_left_alone(path: Path) -> None:
-    connection = open_writer(path)
-    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    connection.close()
-    with pytest.raises(ArchiveError, match="made by a newer fanwhy"):
-        open_writer(path)
-
-
 def test_a_file_that_is_not_there_is_told(path: Path) -> None:
     with pytest.raises(ArchiveError, match="`fanwhy-sub record` makes one"):
         open_reader(path)

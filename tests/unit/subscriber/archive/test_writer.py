@@ -266,10 +266,11 @@ def test_a_memory_that_does_not_reach_back_leaves_a_gap(
 
 
 def test_a_batch_is_written_as_a_whole_or_not_at_all(
-    *, path: Path, put: Put, ask: Ask, writer: Writer, say: Callable[..., Received],
+    *, path: Path, put: Put, ask: Ask, say: Callable[..., Received],
     cpu: Callable[[float], Any], now: float,
 ) -> None:  # fmt: skip
     put("cpu", cpu(1.0))
+    writer = Writer(path, 1 << 30, busy_seconds=0.05)
     batch = [(say("cpu", cpu(2.0), at=now + 1), now + 1), (say("event", event("a-1", now)), now)]
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -281,6 +282,7 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(
     writer.write(batch, now + 1)
     assert len(values(ask(), "cpu/usage_percent", now, now + 60)) == 2
     assert writer.counts.events == 1
+    writer.close()
     other.close()
 
 

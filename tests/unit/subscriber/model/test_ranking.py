@@ -21,8 +21,9 @@ def hosts(say: Say, now: float) -> Fleet:
 
 
 def test_the_worst_come_first_and_the_quiet_last(hosts: Fleet, now: float) -> None:
-    assert "".join(host.name for host in worst_first(hosts, now)) == "cbfdea"
-    assert tally(hosts, now)[:3] == [("hot", 1), ("busy", 1), ("offline", 1)]
+    ranked = worst_first(hosts, now)
+    assert "".join(each.host.name for each in ranked) == "cbfdea"
+    assert tally(ranked)[:3] == [("hot", 1), ("busy", 1), ("offline", 1)]
 
 
 def test_a_host_not_heard_of_is_stale(hosts: Fleet, now: float) -> None:

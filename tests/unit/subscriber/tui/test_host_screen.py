@@ -8,7 +8,15 @@ import pytest
 from rich.text import Text
 from textual.events import MouseScrollDown
 from unit.subscriber.tui.conftest import Play
-from unit.subscriber.tui.stage import HEADLINE, Stage, event, machine, said, timeline
+from unit.subscriber.tui.stage import (
+    CAUSES,
+    HEADLINE,
+    Stage,
+    event,
+    machine,
+    said,
+    timeline,
+)
 
 from publisher.errors import BrokerError
 from publisher.mqtt.broker import parse_url
@@ -174,6 +182,22 @@ def test_a_subsystem_never_heard_of_shows(play: Play) -> None:
         assert "radio" in stage.text
         await stage.press("slash", *"radio", "enter")
         assert "Drawn watts" in stage.text
+
+    play(scene, *machine(), size=(120, 40))
+
+
+def test_what_is_below_the_causes_does_not_flee_from_the_mouse_when_one_ends(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        def row() -> int:
+            return next(at for at, line in enumerate(stage.text.splitlines()) if "1 Now" in line)
+
+        before = row()
+        (told,) = (item.content for item in machine() if item.leaf == "explanation")
+        await stage.say(Received("host", "explanation", {**told, "causes": CAUSES[:1]}))
+        assert "borgmatic" not in stage.text.partition("1 Now")[0]
+        assert row() == before
+        await stage.press("4", "1")  # looked at anew, it takes what it needs
+        assert row() == before - 1
 
     play(scene, *machine(), size=(120, 40))
 
