@@ -237,7 +237,7 @@ class Announcer:
         for key, entity in self._entities.items():
             if key in chosen:
                 self._gone_since.pop(key, None)
-            elif entity.leaf in silent:
+            elif (entity.home or entity.leaf) in silent:
                 chosen[key] = entity  # its subsystem fails; the device may well be there
             elif now - self._gone_since.setdefault(key, now) < _GONE_SECONDS:
                 chosen[key] = entity

@@ -296,7 +296,8 @@ class HomeAssistant:
         lines = [
             "homeassistant: {name: Home, latitude: 52, longitude: 5, elevation: 0,",
             "  unit_system: metric, time_zone: UTC, country: NL}",
-            "api:", "config:", "onboarding:", "system_log:", "frontend:", "history:", "sun:",
+            "api:", "config:", "onboarding:", "system_log:", "frontend:", "history:",
+            "logbook:", "sun:",
             "recorder: {commit_interval: 1}",
             "logger: {default: warning, logs: {homeassistant.bootstrap: info}}",
             more,
