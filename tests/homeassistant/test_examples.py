@@ -204,10 +204,10 @@ def test_a_miner_is_suspected_and_the_end_of_a_backup_told(ready: House, tmp_pat
             60,
             "restic is not named",
         )
-        assert told(ready, "backup_ended") is None
         time.sleep(10)  # brief ones are not told where many come and go
-    ended = text_of(ready, "backup_ended")
-    assert re.fullmatch(r".*restic.* took (\d+ min|less than a minute)", ended.lower())
+    wait_until(lambda: "restic" in str(told(ready, "backup_ended")).lower(), 60)
+    ended = text_of(ready, "backup_ended").lower()
+    assert re.fullmatch(r".*restic.* took (\d+ min|less than a minute)", ended)
 
 
 def test_a_day_is_summed_up(ready: House) -> None:
@@ -240,7 +240,7 @@ def test_a_host_that_is_silent_is_told(ready: House) -> None:
             "cards"
         ][1]["content"]
     )
-    assert "❔ Silent" in words
+    assert "| Silent |" in words
 
 
 def test_nothing_was_said_about_us(ready: House) -> None:
