@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading
 from publisher.contract.payload import encode
-from publisher.homeassistant.discovery import Discovery, Entity, HomeAssistantSettings, Host
+from publisher.homeassistant.discovery import Discovery, Entity, Host
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 
 log = logging.getLogger(__name__)
 

@@ -8,17 +8,15 @@ when all this is said.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from publisher.config.setting import setting
 from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Field, Kind, Metric, Reading, fields_of, is_list
 from publisher.contract.payload import encode
-from publisher.contract.printable import LONGEST_NAME, printable, shown
+from publisher.contract.printable import LONGEST_NAME, shown
 from publisher.contract.readings import (
     EVENT_KINDS,
     InfoReading,
@@ -28,22 +26,27 @@ from publisher.contract.readings import (
 )
 from publisher.contract.topics import Topic, TopicAddresses
 from publisher.homeassistant.classes import quantity, template
-from publisher.homeassistant.naming import (
-    lower,
-    names_of,
-    quoted,
-    said,
-    said_by_template,
-    slug,
-    stable,
-    title_of,
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
+from publisher.homeassistant.naming import lower, names_of, quoted, said, slug, stable, title_of
+from publisher.homeassistant.templates import (
+    ATTRIBUTES_OF,
+    CAUSE,
+    CULPRIT,
+    CULPRIT_ATTRIBUTES,
+    EVENT,
+    INSTALLED,
+    LAST_EVENT,
+    LAST_EVENT_ATTRIBUTES,
+    LATEST,
+    NO_CAUSE,
+    PROBLEM,
+    PROBLEM_STATES,
+    QUIET,
+    cause_of,
+    is_told,
 )
 
 HOMEPAGE = "https://github.com/fanwhy/fanwhy"
-FORMS = ("one", "via_device", "child_devices")
-_PROBLEM_STATES = ("hot", "pressure")
-_NO_CAUSE = "Nothing"
-_NOBODY = "Nobody"
 _CAUSES = ("First cause", "Second cause", "Third cause")
 # Home Assistant keeps the last event over its own restart for as long as this.
 _EVENT_SECONDS = 30 * 86400
@@ -59,9 +62,6 @@ _EVIDENCE = ("cpu", "memory", "thermal", "gpu", "power")
 _LONGEST_NAME = 80  # characters of a device, in what a person reads
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
-_PAGE = re.compile(r"https?://[^\s/?#\x00-\x1f]+[^\s\x00-\x1f]*")
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_PLAIN_TOPIC = re.compile(r"[^+#\x00-\x1f]{1,200}")
 
 # Home Assistant's own abbreviations (its ``mqtt/abbreviations.py``), for what every one of
 # hundreds of components says.
@@ -81,57 +81,6 @@ _SHORT = {
     "unit_of_measurement": "unit_of_meas",
     "value_template": "val_tpl",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeAssistantSettings:
-    """What Home Assistant is told."""
-
-    enabled: bool = setting(
-        True, "Announce this machine to Home Assistant; false withdraws what was announced."
-    )
-    discovery_prefix: str = setting(
-        "homeassistant", "First level of discovery topics, as set in Home Assistant."
-    )
-    status_topic: str = setting(
-        "homeassistant/status", "Where Home Assistant says that it has started."
-    )
-    picture: bool = setting(
-        True,
-        "Send a picture of the last 24 hours, at most every 15 minutes; it is sent where enabled "
-        "is false, too.",
-    )
-    price_per_kwh: float = setting(
-        0.0,
-        "What a kilowatt-hour costs: there are sensors of money then, where power is measured.",
-        minimum=0,
-        maximum=1000,
-    )
-    currency: str = setting("EUR", "In what; three letters, as ISO 4217 has them.")
-    page: str = setting(
-        "", "Where the device's page links to: http:// or https:// and on; empty without a link."
-    )
-    update_topic: str = setting(
-        "",
-        "A topic on which something of yours tells fanwhy's newest version, retained: there is an "
-        "update entity then. fanwhy itself asks nobody.",
-        example="fanwhy/newest",
-    )
-    devices: str = setting(
-        "one",
-        "One device for the whole machine, or disks, GPUs and network cards as devices of their "
-        "own below it: via_device, or child_devices for Home Assistant 2026.11 and newer.",
-        options=FORMS,
-    )
-
-    def problems(self) -> Iterator[tuple[str, str]]:
-        """What Home Assistant would refuse, and the whole device with it: setting and reason."""
-        if self.page and not _PAGE.fullmatch(self.page):
-            yield "page", f"no address of a page: {printable(self.page)}; http://nas:8080/ is one"
-        if not _CURRENCY.fullmatch(self.currency):
-            yield "currency", f"three letters are wanted, such as EUR: {printable(self.currency)}"
-        if self.update_topic and not _PLAIN_TOPIC.fullmatch(self.update_topic):
-            yield "update_topic", "a topic without wildcards is wanted, such as fanwhy/newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,15 +330,15 @@ class Discovery:
             component["enabled_by_default"] = False
         if leaf != topics.INFO:
             component["expire_after"] = self._expire_seconds(on or leaf)
-        attributes = _ATTRIBUTES_OF.get(key)
+        attributes = ATTRIBUTES_OF.get(key)
         if attributes:
             component["json_attributes_topic"] = component["state_topic"]
             component["json_attributes_template"] = attributes
         if leaf == topics.ENERGY and field.name == _TODAY:
             component |= _OF_THE_DAY
         if key == f"{topics.EXPLANATION}_cause":  # at rest that is known, too
-            component["value_template"] = component["value_template"].replace("'None'", _QUIET)
-            component["options"] = [*component["options"], _NO_CAUSE]
+            component["value_template"] = component["value_template"].replace("'None'", QUIET)
+            component["options"] = [*component["options"], NO_CAUSE]
         return component
 
     def _money(self, energy: WorkEnergyReading) -> Iterator[Entity]:
@@ -421,18 +370,18 @@ class Discovery:
             "binary_sensor",
             "problem",
             "Problem",
-            of=lambda body: body.get("state") in _PROBLEM_STATES,
+            of=lambda body: body.get("state") in PROBLEM_STATES,
             device_class="problem",
-            value_template=_PROBLEM,
+            value_template=PROBLEM,
         )
         yield self._told(
             "sensor",
             "culprit",
             "Culprit",
-            of=lambda body: _cause_of(body, 0),
-            value_template=_CULPRIT,
+            of=lambda body: cause_of(body, 0),
+            value_template=CULPRIT,
             json_attributes_topic=self._topics.of(topics.OVERVIEW),
-            json_attributes_template=_CULPRIT_ATTRIBUTES,
+            json_attributes_template=CULPRIT_ATTRIBUTES,
             icon="mdi:target-account",
         )
         for place, name in enumerate(_CAUSES):
@@ -440,18 +389,19 @@ class Discovery:
                 "sensor",
                 f"cause_{place + 1}",
                 name,
-                of=functools.partial(_cause_of, place=place),
-                value_template=_CAUSE % place,
+                of=functools.partial(cause_of, place=place),
+                value_template=CAUSE % place,
                 icon=f"mdi:numeric-{place + 1}-circle-outline",
             )
         yield Entity(
             key="last_event",
             leaf=topics.EVENT,
+            of=is_told,
             component=self._base("sensor", "last_event", "Last event", topics.EVENT)
             | {
-                "value_template": "{{ (value_json.message | default('None'))[:255] }}",
+                "value_template": LAST_EVENT,
                 "json_attributes_topic": self._topics.of(topics.EVENT),
-                "json_attributes_template": f"{{{{ {{{_EVENT_ATTRIBUTES}}} | tojson }}}}",
+                "json_attributes_template": LAST_EVENT_ATTRIBUTES,
                 "expire_after": _EVENT_SECONDS,
                 "icon": "mdi:timeline-text-outline",
             },
@@ -462,7 +412,7 @@ class Discovery:
             component=self._base("event", "event", "Event", topics.EVENT)
             | {
                 "event_types": [said(kind) for kind in EVENT_KINDS],
-                "value_template": _EVENT,
+                "value_template": EVENT,
                 # For automations alone: in the log of activity it would say everything twice.
                 "enabled_by_default": False,
                 "icon": "mdi:timeline-alert-outline",
@@ -495,9 +445,9 @@ class Discovery:
                 leaf=topics.INFO,
                 component=self._base("update", "update", "fanwhy", topics.INFO)
                 | {
-                    "value_template": _INSTALLED,
+                    "value_template": INSTALLED,
                     "latest_version_topic": self._update_topic,
-                    "latest_version_template": _LATEST,
+                    "latest_version_template": LATEST,
                     "release_url": f"{HOMEPAGE}/releases",
                     "title": "fanwhy",
                 },
@@ -563,70 +513,6 @@ class Discovery:
         }
 
 
-# The causes and the evidence; where even these are long, the state must do: Home Assistant's
-# database takes no more than 16,384 bytes of attributes. One called "state" it drops.
-_ATTRIBUTES = (
-    "{% set all = {'host_state': value_json.state | default(none), "
-    "'since': value_json.since | default(none), "
-    "'hint': value_json.hint | default(none), "
-    "'causes': value_json.causes | default([]), "
-    "'evidence': value_json.evidence | default({})} | tojson %}"
-    "{{ all if all | length < 5000 else {'host_state': value_json.state | default(none), "
-    "'since': value_json.since | default(none)} | tojson }}"
-)
-# What automations go by, which reads the same for ever.
-_ATTRIBUTES_OF = {
-    f"{topics.EXPLANATION}_headline": _ATTRIBUTES,
-    f"{topics.EXPLANATION}_cause": "{{ {'category': value_json.cause | default(none)} | tojson }}",
-    f"{topics.EXPLANATION}_state": (
-        "{{ {'host_state': value_json.state | default(none)} | tojson }}"
-    ),
-    "disk_fullest_percent": (
-        "{{ {'mount_point': value_json.disk_fullest_mount_point | default(none)} | tojson }}"
-    ),
-}
-_QUIET = f"'{_NO_CAUSE}'"
-_PROBLEM = (
-    "{{ 'ON' if value_json.state in ("
-    + ", ".join(f"'{state}'" for state in _PROBLEM_STATES)
-    + ") else 'OFF' }}"
-)
-_OF_CULPRIT = (
-    "share_percent",
-    "resource",
-    "category",
-    "since",
-    "on_behalf_of",
-    "usual",
-    "reason",
-    "unit",
-    "container_id",
-    "to_stop",
-)
-_CULPRIT = f"{{{{ (value_json.culprit | default('{_NOBODY}'))[:255] }}}}"
-_CULPRIT_ATTRIBUTES = (
-    "{% set first = (value_json.causes | default([]) | first) | default({}) %}{{ {"
-    + ", ".join(f"'{name}': first.{name} | default(none)" for name in _OF_CULPRIT)
-    + "} | tojson }}"
-)
-# "Borg backup (nightly): 81 % of CPU use, for nextcloud, since 02:10", in Home Assistant's time.
-_CAUSE = (
-    "{%% set all = value_json.causes | default([]) %%}{%% set place = %d %%}"
-    "{%% set cause = all[place] if all | length > place else {} %%}"
-    "{%% set since = as_datetime(cause.since, none) if cause.since is defined else none %%}"
-    "{%% set day = '%%H:%%M' if since and now() - since < timedelta(hours=20) "
-    "else '%%-d %%b %%H:%%M' %%}"
-    f"{{{{ (cause.name | default('{_NOBODY}') ~ (': ' ~ cause.told if cause.told is defined "
-    "else '') ~ (', since ' ~ as_local(since).strftime(day) if since else ''))[:255] }}"
-)
-
-
-def _cause_of(body: Mapping[str, Any], place: int) -> Any:
-    """What a cause's templates take out of a payload."""
-    causes = body.get("causes")
-    return causes[place] if isinstance(causes, list) and len(causes) > place else None
-
-
 def _gather(entities: list[Entity]) -> None:
     """Has Home Assistant (2026.5 and newer) show causes and evidence in the dialog of *Why*."""
     why = next((each for each in entities if each.key == f"{topics.EXPLANATION}_headline"), None)
@@ -639,31 +525,6 @@ def _gather(entities: list[Entity]) -> None:
         if each.leaf == topics.OVERVIEW and each.home in _EVIDENCE and each.enabled
     ]
     why.component["group"] = [each.component["unique_id"] for each in members]
-
-
-_EVENT_ATTRIBUTES = "'event': value_json.event | default(none), " + ", ".join(
-    f"'{name}': value_json.{name} | default(none)"
-    for name in (
-        "message",
-        "label",
-        "category",
-        "alert",
-        "severity",
-        "resource",
-        "began",
-        "duration_seconds",
-        "unwatched",
-        "id",
-    )
-)
-_EVENT = (
-    "{{ {'event_type': "
-    + said_by_template("value_json.event", EVENT_KINDS)
-    + f", {_EVENT_ATTRIBUTES}}} | tojson }}}}"
-)
-_INSTALLED = "{{ {'installed_version': value_json.fanwhy_version} | tojson }}"
-# A plain version, or JSON with one.
-_LATEST = "{{ value_json.latest_version | default('') if value_json is mapping else value | trim }}"
 
 
 def _is_entity(field: Field) -> bool:

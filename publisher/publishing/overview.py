@@ -7,7 +7,7 @@ at the top, and their shares move, all the time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,10 @@ from publisher.contract.topics import Topic
 # Under one sentence others may come and go: they are told anew after this long.
 _PATIENCE_SECONDS: Final = 60.0
 _MOST_CAUSES: Final = 3
+# A cause that was told stays until its share is less than this, with the share that was told until
+# it has moved by so much.
+_MATTERS_PERCENT: Final = 5.0
+_MOVED_PERCENT: Final = 25.0
 # Where a cause is told by the verdict as a whole, and not for each field by itself.
 _TOLD_TOGETHER: Final = ("cause",)
 
@@ -38,7 +42,6 @@ class _Told:
 
     key: tuple[Any, ...] = ()
     at: float = float("-inf")
-    who: tuple[Any, ...] = ()
     causes: tuple[ToldCauseReading, ...] = ()
     cause: str | None = None
     evidence: EvidenceReading | None = None
@@ -46,13 +49,34 @@ class _Told:
     def follow(self, verdict: ExplanationReading, now: float) -> None:
         """Takes over what the newest verdict says, where its sentence is another."""
         key = (verdict.headline, verdict.state, verdict.since)
-        if key != self.key or now - self.at >= _PATIENCE_SECONDS:
-            first = verdict.causes[:_MOST_CAUSES]
-            who = tuple((cause.name, cause.on_behalf_of, cause.active) for cause in first)
-            if key != self.key or who != self.who:
-                self.causes = tuple(map(_told, first))
-                self.cause, self.evidence = verdict.cause, verdict.evidence
-            self.key, self.at, self.who = key, now, who
+        if key == self.key and now - self.at < _PATIENCE_SECONDS:
+            return
+        causes = tuple(self._again(cause) for cause in self._chosen(verdict.causes))
+        if key != self.key or causes != self.causes:
+            self.causes = causes
+            self.cause, self.evidence = verdict.cause, verdict.evidence
+        self.key, self.at = key, now
+
+    def _chosen(self, causes: Sequence[CauseReading]) -> list[CauseReading]:
+        """The first, those that were told before and matter still, and then by rank."""
+        found = list(causes[:1])
+        present = {cause.name: cause for cause in causes[1:]}
+        for held in self.causes:
+            cause = present.get(held.name)
+            if cause is not None and (cause.share_percent or 0.0) >= _MATTERS_PERCENT:
+                found.append(present.pop(held.name))
+        return [*found, *present.values()][:_MOST_CAUSES]
+
+    def _again(self, cause: CauseReading) -> ToldCauseReading:
+        """As it was told before, where it is much the same."""
+        fresh = _told(cause)
+        for held in self.causes:
+            if (held.name, held.on_behalf_of, held.since) == (
+                fresh.name, fresh.on_behalf_of, fresh.since,
+            ):  # fmt: skip
+                moved_by = abs((held.share_percent or 0.0) - (fresh.share_percent or 0.0))
+                return held if moved_by < _MOVED_PERCENT else fresh
+        return fresh
 
 
 class Overview:

@@ -6,6 +6,7 @@ Each blueprint is executed: something happens on the machine, and what a phone w
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -46,12 +47,13 @@ def state(house: House, name: str) -> str:
     return str(house.assistant.states().get(name, {}).get("state", "absent"))
 
 
+def is_on(house: House, name: str) -> bool:
+    return state(house, name) == "on"
+
+
 def automate(house: House, blueprints: dict[str, dict[str, Any]]) -> None:
     """Has Home Assistant run these and no others; each one's action notifies its user."""
-    notify = {
-        "action": "persistent_notification.create",
-        "data": {"title": "{{ title }}", "message": "{{ message }}"},
-    }
+    shown = {"title": "{{ title }}", "message": "{{ message }}"}
     automations = [
         {
             "id": name,
@@ -60,7 +62,12 @@ def automate(house: House, blueprints: dict[str, dict[str, Any]]) -> None:
                 "path": f"fanwhy/{name}.yaml",
                 "input": {
                     **inputs,
-                    "action": [{**notify, "data": {**notify["data"], "notification_id": name}}],
+                    "action": [
+                        {
+                            "action": "persistent_notification.create",
+                            "data": {**shown, "notification_id": name},
+                        }
+                    ],
                 },
             },
         }
@@ -70,7 +77,7 @@ def automate(house: House, blueprints: dict[str, dict[str, Any]]) -> None:
     path.write_text(json.dumps(automations))
     house.assistant.call("automation/reload", {})
     for name in blueprints:
-        wait_until(lambda name=name: state(house, f"automation.{name}") == "on", 20)
+        wait_until(functools.partial(is_on, house, f"automation.{name}"), 20)
 
 
 def told(house: House, name: str) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import REPOSITORY, Daemon, Mosquitto, Server, free_port, wait_until
@@ -228,10 +229,10 @@ def test_what_works_is_paused_while_somebody_sleeps_and_goes_on_after(
 
 
 def overview(heat: float, speed: int) -> Reading:
-    reading = all_topics()["overview"].reading
-    assert reading is not None
+    reading: Any = all_topics()["overview"].reading
     values = {"thermal_cpu_temperature_celsius": heat, "thermal_fan_speed_rpm": speed}
-    return reading(headline="CPU usage high due to: xz", **values)
+    made: Reading = reading(headline="CPU usage high due to: xz", **values)
+    return made
 
 
 def test_heat_and_noise_are_told_once_and_not_at_night(acting: NodeRed, broker: int) -> None:

@@ -28,7 +28,8 @@ from publisher.contract.topics import TopicAddresses, registry
 from publisher.contract.units import Unit
 from publisher.homeassistant.announcer import SPACING_SECONDS, Announcer
 from publisher.homeassistant.classes import ENTITY_CLASSES
-from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
+from publisher.homeassistant.discovery import Discovery, Host
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 from publisher.homeassistant.naming import said
 from publisher.homeassistant.recorder import RecorderEstimate
 from publisher.subsystems import SUBSYSTEMS
@@ -504,7 +505,10 @@ def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
     rows.heard("picture", b"<svg/>", retain=True)
     for _ in range(3):
         rows.heard("picture", b"<svg/>")
-        rows.heard("event", b"{}")
+        rows.heard("event", b'{"event": "alert_raised"}')
+        rows.heard("event", b'{"event": "cause_began", "category": "development"}')
+        rows.heard("event", b'{"event": "cause_ended", "category": "media", "duration_seconds": 5}')
+        rows.heard("event", b'{"event": "state_changed", "state": "busy"}')
     none = {"problem": 0, "culprit": 0, "cause_1": 0, "cause_2": 0, "cause_3": 0}
     assert rows.counts == {"last_event": 3, "picture": 3, **none}
 

@@ -57,10 +57,23 @@ def test_who_is_to_blame_is_told_as_when_the_sentence_was_worded() -> None:
 def test_under_one_sentence_others_are_told_after_a_minute_and_shares_are_not() -> None:
     stage = Stage()
     first = stage.make(0.0, explanation=verdict("borg", ("borg", 81.0)))
-    shares = stage.make(70.0, explanation=verdict("borg", ("borg", 50.0)))
+    shares = stage.make(70.0, explanation=verdict("borg", ("borg", 60.0)))
     assert shares.causes == first.causes
     others = stage.make(140.0, explanation=verdict("borg", ("borg", 50.0), ("xz", 20.0)))
     assert [cause.name for cause in others.causes] == ["borg", "xz"]
+
+
+def test_who_was_told_keeps_place_and_share_under_the_next_sentence() -> None:
+    stage = Stage()
+    first = stage.make(0.0, explanation=verdict("one", ("a", 50.0), ("b", 20.0), ("c", 10.0)))
+    again = stage.make(
+        2.0, explanation=verdict("two", ("a", 40.0), ("d", 24.0), ("c", 22.0), ("b", 14.0))
+    )
+    assert again.causes == first.causes
+    moved = stage.make(4.0, explanation=verdict("three", ("a", 90.0), ("d", 6.0), ("c", 4.0)))
+    assert [(each.name, each.share_percent) for each in moved.causes] == [
+        ("a", 90.0), ("d", 6.0), ("c", 10.0),
+    ]  # fmt: skip
 
 
 def test_whose_it_is_and_what_is_over_are_told_in_words() -> None:
