@@ -62,6 +62,16 @@ _EVIDENCE = ("cpu", "memory", "thermal", "gpu", "power")
 _LONGEST_NAME = 80  # characters of a device, in what a person reads
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
+# Home Assistant knows them by the letters of ISO 4217.
+_CURRENCIES = {
+    "€": "EUR",
+    "$": "USD",
+    "£": "GBP",
+    "¥": "JPY",
+    "₹": "INR",
+    "zł": "PLN",
+    "Fr.": "CHF",
+}
 
 # Home Assistant's own abbreviations (its ``mqtt/abbreviations.py``), for what every one of
 # hundreds of components says.
@@ -144,6 +154,7 @@ class Discovery:
         settings: prefix and form.
         expire_seconds: age at which the values of a topic count as unknown. A host that died
             together with the broker that kept its will can only be told by age.
+        price_per_kwh: what a kilowatt-hour costs, in ``currency``; 0 tells no money.
     """
 
     def __init__(
@@ -154,6 +165,8 @@ class Discovery:
         settings: HomeAssistantSettings,
         *,
         expire_seconds: Callable[[str], int],
+        price_per_kwh: float = 0.0,
+        currency: str = "",
     ) -> None:
         self._host = host
         self._topics = addresses
@@ -163,7 +176,7 @@ class Discovery:
         self._form = settings.devices
         self._picture = settings.picture
         self._page = settings.page
-        self._price, self._currency = settings.price_per_kwh, settings.currency
+        self._price, self._currency = price_per_kwh, _CURRENCIES.get(currency, currency)
         self._update_topic = settings.update_topic
         self._expire_seconds = expire_seconds
         self._base_topic = f"{settings.discovery_prefix}/device/{host.node_id}"

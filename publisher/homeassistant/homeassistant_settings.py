@@ -11,7 +11,6 @@ from publisher.contract.printable import printable
 
 FORMS = ("one", "via_device", "child_devices")
 _PAGE = re.compile(r"https?://[^\s/?#\x00-\x1f]+[^\s\x00-\x1f]*")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _PLAIN_TOPIC = re.compile(r"[^+#\x00-\x1f]{1,200}")
 
 
@@ -33,13 +32,6 @@ class HomeAssistantSettings:
         "Send a picture of the last 24 hours, at most every 15 minutes; it is sent where enabled "
         "is false, too.",
     )
-    price_per_kwh: float = setting(
-        0.0,
-        "What a kilowatt-hour costs: there are sensors of money then, where power is measured.",
-        minimum=0,
-        maximum=1000,
-    )
-    currency: str = setting("EUR", "In what; three letters, as ISO 4217 has them.")
     page: str = setting(
         "", "Where the device's page links to: http:// or https:// and on; empty without a link."
     )
@@ -60,7 +52,5 @@ class HomeAssistantSettings:
         """What Home Assistant would refuse, and the whole device with it: setting and reason."""
         if self.page and not _PAGE.fullmatch(self.page):
             yield "page", f"no address of a page: {printable(self.page)}; http://nas:8080/ is one"
-        if not _CURRENCY.fullmatch(self.currency):
-            yield "currency", f"three letters are wanted, such as EUR: {printable(self.currency)}"
         if self.update_topic and not _PLAIN_TOPIC.fullmatch(self.update_topic):
             yield "update_topic", "a topic without wildcards is wanted, such as fanwhy/newest"

@@ -196,7 +196,12 @@ def test_money_where_a_price_is_set_and_what_begins_at_midnight_says_so() -> Non
     readings = {"energy": WorkEnergyReading(kinds=kinds)}
     plain = list(discovery({"energy": WorkEnergyReading}).entities(readings))
     assert not [each for each in plain if each.component.get("device_class") == "monetary"]
-    found = discovery({"energy": WorkEnergyReading}, price_per_kwh=0.3).entities(readings)
+    rows = registry({})
+    priced = Discovery(
+        HOST, TopicAddresses("host"), [rows["energy"]], HomeAssistantSettings(),
+        expire_seconds=lambda _: 900, price_per_kwh=0.3, currency="€",
+    )  # fmt: skip
+    found = list(priced.entities(readings))
     by_name = {each.component["name"]: each.component for each in found}
     assert by_name["Backup energy"]["state_class"] == "total_increasing"
     assert by_name["Backup energy today"]["last_reset_value_template"]
@@ -221,7 +226,6 @@ def test_a_link_and_an_update_where_they_are_wanted() -> None:
         {"page": "javascript:alert(1)"},
         {"page": "http://"},
         {"update_topic": "a/#"},
-        {"currency": "euro"},
     ],
 )
 def test_what_home_assistant_would_refuse_is_refused_here(wrong: dict[str, str]) -> None:
