@@ -63,7 +63,7 @@ _LONGEST_NAME = 80  # characters of a device, in what a person reads
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
 # Home Assistant knows them by the letters of ISO 4217.
-_CURRENCIES = {
+_CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN"}
     "€": "EUR",
     "$": "USD",
     "£": "GBP",

@@ -26,15 +26,6 @@ ENTITIES = (
     "why", "culprit", "first_cause", "cpu_usage", "memory_usage", "fan", "fanwhy_cpu",
     "fanwhy_memory",
 )  # fmt: skip
-    "why",
-    "culprit",
-    "first_cause",
-    "cpu_usage",
-    "memory_usage",
-    "fan",
-    "fanwhy_cpu",
-    "fanwhy_memory",
-)
 
 
 class MakeHome(Protocol):
