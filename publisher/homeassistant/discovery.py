@@ -64,14 +64,6 @@ _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
 # Home Assistant knows them by the letters of ISO 4217.
 _CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN"}
-    "€": "EUR",
-    "$": "USD",
-    "£": "GBP",
-    "¥": "JPY",
-    "₹": "INR",
-    "zł": "PLN",
-    "Fr.": "CHF",
-}
 
 # Home Assistant's own abbreviations (its ``mqtt/abbreviations.py``), for what every one of
 # hundreds of components says.
