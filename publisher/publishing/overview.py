@@ -28,6 +28,7 @@ from publisher.contract.topics import Topic
 # Under one sentence others may come and go: they are told anew after this long.
 _PATIENCE_SECONDS: Final = 60.0
 _MOST_CAUSES: Final = 3
+_NAMED_CAUSES: Final = 2  # by a sentence
 # A cause that was told stays until its share is less than this, with the share that was told until
 # it has moved by so much.
 _MATTERS_PERCENT: Final = 5.0
@@ -51,21 +52,32 @@ class _Told:
         key = (verdict.headline, verdict.state, verdict.since)
         if key == self.key and now - self.at < _PATIENCE_SECONDS:
             return
-        causes = tuple(self._again(cause) for cause in self._chosen(verdict.causes))
+        fresh = now - self.at >= _PATIENCE_SECONDS or not self.causes
+        chosen = self._chosen(verdict.causes, fresh=fresh)
+        causes = tuple(self._again(cause) for cause in chosen)
         if key != self.key or causes != self.causes:
             self.causes = causes
             self.cause, self.evidence = verdict.cause, verdict.evidence
-        self.key, self.at = key, now
+        self.key = key
+        if fresh:
+            self.at = now
 
-    def _chosen(self, causes: Sequence[CauseReading]) -> list[CauseReading]:
-        """The first, those that were told before and matter still, and then by rank."""
+    def _chosen(self, causes: Sequence[CauseReading], *, fresh: bool) -> list[CauseReading]:
+        """The first, those that were told before and matter still, and then by rank.
+
+        Args:
+            causes: by rank.
+            fresh: others may take every place that is free, and not only those that the sentence
+                is about.
+        """
         found = list(causes[:1])
         present = {cause.name: cause for cause in causes[1:]}
         for held in self.causes:
             cause = present.get(held.name)
             if cause is not None and (cause.share_percent or 0.0) >= _MATTERS_PERCENT:
                 found.append(present.pop(held.name))
-        return [*found, *present.values()][:_MOST_CAUSES]
+        places = _MOST_CAUSES if fresh else max(_NAMED_CAUSES, len(found))
+        return [*found, *present.values()][: min(places, _MOST_CAUSES)]
 
     def _again(self, cause: CauseReading) -> ToldCauseReading:
         """As it was told before, where it is much the same."""

@@ -71,8 +71,9 @@ def test_who_was_told_keeps_place_and_share_under_the_next_sentence() -> None:
     )
     assert again.causes == first.causes
     moved = stage.make(4.0, explanation=verdict("three", ("a", 90.0), ("d", 6.0), ("c", 4.0)))
+    # The third place is taken a minute later: some come and go all the time.
     assert [(each.name, each.share_percent) for each in moved.causes] == [
-        ("a", 90.0), ("d", 6.0), ("c", 10.0),
+        ("a", 90.0), ("d", 6.0),
     ]  # fmt: skip
 
 
