@@ -14,13 +14,19 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from publisher.contract.metric import Reading
-from publisher.contract.readings import EventReading, ExplanationReading
+from publisher.contract.readings import (
+    EventReading,
+    ExplanationReading,
+    ServicesReading,
+    WorkEnergyReading,
+)
 from publisher.errors import SourceError
 from publisher.explain.explainer import Explainer
 from publisher.explain.inputs import evidence, signs
 from publisher.explain.naming.traits import Traits
 from publisher.ledger import Balance, Ledger, LedgerSettings, open_ledger
 from publisher.ledger.consumers import Classify, with_top
+from publisher.ledger.services import Services
 from publisher.ledger.usage.gpu_users import with_gpu
 from publisher.ledger.usage.shortage import MemorySigns
 from publisher.sources import Sources, local_time, machine_files
@@ -46,6 +52,7 @@ _WAITING_PERCENT = 1.0
 _USED_UP_PERCENT = 90.0
 # What may stumble besides the subsystems, by the name under which host/info then says so.
 LEDGER, CONSUMERS, EXPLANATION = "ledger", "ledger.consumers", "explanation"
+SERVICES = "ledger.services"
 
 
 class PipelineSettings(Protocol):
@@ -86,6 +93,8 @@ class Sample:
             books, and where no ledger is kept.
         verdict: what that means; ``None`` without a balance.
         events: what happened, in order.
+        energy: what each kind of work has used; ``None`` where no power is measured.
+        services: containers and units one by one; ``None`` where that is not asked for.
         again_in: seconds after which a further sample would settle an open question; ``None``:
             there is none.
     """
@@ -96,6 +105,8 @@ class Sample:
     balance: Balance | None = None
     verdict: ExplanationReading | None = None
     events: tuple[EventReading, ...] = ()
+    energy: WorkEnergyReading | None = None
+    services: ServicesReading | None = None
     again_in: float | None = None
 
 
@@ -109,6 +120,7 @@ class Pipeline:
         explainer: makes the verdict; it is its owner's to close, since it may outlive this.
         selection: what the devices are called, and what of the configuration fits none of them;
             ``None``: nothing was asked for.
+        services: tells of containers and units one by one, likewise.
     """
 
     def __init__(
@@ -118,6 +130,8 @@ class Pipeline:
         ledger: Ledger | None = None,
         explainer: Explainer | None = None,
         selection: Selection | None = None,
+        *,
+        services: Services | None = None,
     ) -> None:
         self.sources = sources
         self.selection = selection or Selection()
@@ -125,11 +139,12 @@ class Pipeline:
         self._runner = runner
         self._ledger = ledger
         self._explainer = explainer
+        self._services = services
         self._watcher = ProcessWatcher(sources.files)
         self._samples = 0
         self._looked: set[str] = set()
         self._unmatched: dict[str, SourceError] = {}
-        parts = {LEDGER: ledger, EXPLANATION: explainer}
+        parts = {LEDGER: ledger, EXPLANATION: explainer, SERVICES: services}
         runner.note({name: None for name, part in parts.items() if part is not None})
 
     @classmethod
@@ -165,7 +180,9 @@ class Pipeline:
             selection=selection,
         )
         books = open_ledger(where, settings.ledger) if ledger else None
-        return cls(where, runner, books, explainer, selection)
+        wanted = books is not None and settings.ledger.services
+        services = Services(where.files, where.state_dir) if wanted else None
+        return cls(where, runner, books, explainer, selection, services=services)
 
     def sample(self) -> Sample:
         """Looks once; what cannot be read is missing."""
@@ -200,8 +217,16 @@ class Pipeline:
             balance=balance,
             verdict=verdict,
             events=tuple(explainer.transitions()),
+            energy=explainer.energy(wall),
+            services=self._follow_services(balance, now, wall),
             again_in=explainer.wants_soon(),
         )
+
+    def _follow_services(self, balance: Balance, now: float, wall: float) -> ServicesReading | None:
+        services = self._services
+        if services is None:
+            return None
+        return self.guarded(SERVICES, lambda: services.follow(balance, now, wall))
 
     def guarded(self, name: str, action: Callable[[], _T]) -> _T | None:
         """Does ``action``; when it stumbles the rest goes on, and ``health`` says what happened."""

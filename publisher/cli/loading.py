@@ -65,6 +65,8 @@ def _problems(loaded: Loaded[Settings]) -> Iterator[str]:
     except ConfigError as error:
         problem = str(error).removeprefix("prefix ")
         yield f"{loaded.where('prefix')}: {printable(problem)}"
+    for name, problem in settings.homeassistant.problems():
+        yield f"{loaded.where(f'homeassistant.{name}')}: {problem}"
     yield from _unknown(
         loaded.where("senses.disabled"), settings.senses.disabled, SUBSYSTEM_NAMES, "subsystem"
     )

@@ -11,7 +11,7 @@ _FOLDER, _FILE = 0o700, 0o600  # what runs here, when, and how warm it gets is o
 _OURS = "fanwhy"
 FILES = (
     "events", "day.json", "learned.json", "open.json", "energy.json", "totals.json", "fans.json",
-    "lock", "machine-id",
+    "services.json", "lock", "machine-id",
 )  # fmt: skip
 """All that is kept in it."""
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from publisher.contract.metric import Field, Kind, Reading, fields_of
+from publisher.contract.metric import Field, Kind, Metric, Reading, fields_of
 from publisher.contract.printable import LONGEST_NAME, shown
 
 SCHEMA_VERSION = 1
@@ -145,10 +145,10 @@ def _difference(field: Field, before: Any, after: Any) -> Change:
     if isinstance(after, list | tuple):
         if len(before) != len(after):
             return Change.STATE
-        moved = any(_moved(field, b, a) for b, a in zip(before, after, strict=True))
+        far = any(moved(metric, b, a) for b, a in zip(before, after, strict=True))
     else:
-        moved = _moved(field, before, after)
-    return Change.VALUE if moved else Change.NONE
+        far = moved(metric, before, after)
+    return Change.VALUE if far else Change.NONE
 
 
 def _overtaken(before: Sequence[Any] | None, after: Sequence[Any] | None) -> bool:
@@ -164,9 +164,9 @@ def _name(record: Any) -> str | None:
     return name
 
 
-def _moved(field: Field, before: float, after: float) -> bool:
+def moved(metric: Metric, before: float, after: float) -> bool:
+    """Whether a number has gone as far as is worth a message."""
     distance = abs(after - before)
-    metric = field.metric
     return (
         distance > 0
         and distance >= (metric.deadband or 0.0)

@@ -21,6 +21,7 @@ from publisher.contract.metric import (
     gauge,
     group,
     instances,
+    kilowatt_hours,
     milliseconds,
     percent,
     reading,
@@ -234,6 +235,68 @@ class EnergyReading(Reading):
 
 
 @reading
+class KindEnergyReading(Reading):
+    """Energy that one kind of work used."""
+
+    label: str | None = text("Label", "What people call it.", triggers=False)
+    energy_kilowatt_hours: float | None = kilowatt_hours(
+        "Energy",
+        "Energy that it used since this was first counted.",
+        deadband=0.01,
+        enabled=True,
+        icon="mdi:lightning-bolt",
+    )
+    today_kilowatt_hours: float | None = gauge(
+        "Energy today",
+        "Energy that it used since midnight.",
+        unit=Unit.KILOWATT_HOURS,
+        precision=3,
+        deadband=0.01,
+        icon="mdi:lightning-bolt-outline",
+    )
+
+
+@reading
+class WorkEnergyReading(Reading):
+    """Energy by kind of work; with *at rest* and *nobody named* all that was measured."""
+
+    since: str | None = timestamp("Since", "When today began.")
+    kinds: dict[str, KindEnergyReading] = instances(
+        KindEnergyReading, "Kinds", "Each kind of work that has used any, by its category."
+    )
+
+
+@reading
+class ServiceReading(Reading):
+    """One container or systemd unit."""
+
+    label: str | None = text("Name", "The name a person would use for it.", triggers=False)
+    up: bool | None = flag("Up", "Whether it runs.", device_class="running")
+    cpu_percent: float | None = percent(
+        "CPU",
+        "CPU time that it used in the last minute, in percent of all processors.",
+        precision=1,
+        deadband=5,
+        icon="mdi:chip",
+    )
+    memory_bytes: int | None = size(
+        "Memory", "Memory that it holds.", deadband=64 << 20, deadband_percent=10
+    )
+
+
+@reading
+class ServicesReading(Reading):
+    """Containers, and those systemd units that use most: there where `ledger.services` is set."""
+
+    containers: dict[str, ServiceReading] = instances(
+        ServiceReading, "Containers", "Each container that has been seen at work, by its name."
+    )
+    units: dict[str, ServiceReading] = instances(
+        ServiceReading, "Units", "The largest systemd units, by their full name."
+    )
+
+
+@reading
 class EvidenceReading(Reading):
     """What was measured on the machine when the verdict was made."""
 
@@ -287,7 +350,9 @@ class EvidenceReading(Reading):
 class ExplanationReading(Reading):
     """The verdict: why this machine is busy, hot or loud, and who did it."""
 
-    state: str | None = choice("State", "How the machine is.", options=STATES, icon="mdi:fan-alert")
+    state: str | None = choice(
+        "State", "How the machine is.", options=STATES, headline=True, icon="mdi:fan-alert"
+    )
     headline: str | None = text(
         "Why",
         "One sentence of at most 255 characters; it changes when the causes change.",
@@ -299,7 +364,7 @@ class ExplanationReading(Reading):
         "Cause",
         "Category of the first cause; absent when there is none.",
         options=CATEGORIES,
-        enabled=True,
+        headline=True,
         icon="mdi:magnify",
     )
     causes: tuple[CauseReading, ...] = records(
@@ -339,6 +404,35 @@ class ExplanationReading(Reading):
         "Who used how much energy; absent where no power is measured.",
         triggers=False,
         default=None,
+    )
+
+
+@reading
+class ToldCauseReading(Reading):
+    """One cause as people are told of it: it stays as it was when the sentence was worded."""
+
+    name: str | None = text("Name", "What the sentence calls it.")
+    told: str | None = text("Told", "Its share and whom it works for, in a few words.")
+    label: str | None = text("Label", "The name a person would use for it.")
+    category: str | None = choice("Category", "The kind of work.", options=CATEGORIES)
+    kind: str | None = choice("Kind", "What sort of group it is.", options=GROUP_KINDS)
+    resource: str | None = choice(
+        "Resource", "What it uses so much of that it is named here.", options=RESOURCES
+    )
+    share_percent: float | None = percent(
+        "Share", "Its part of all that was used of that resource."
+    )
+    since: str | None = timestamp("Since", "When it became a cause.")
+    on_behalf_of: str | None = text("On behalf of", "Whom it works for, where that is known.")
+    usual: str | None = text("Usual", "What is known of its habits.")
+    reason: str | None = text("Reason", "One sentence: what speaks for it.")
+    unit: str | None = text("Unit", "The systemd unit that it is, by its full name.")
+    container_id: str | None = text(
+        "Container id", "The container that it is, as its runtime numbers or names it."
+    )
+    to_stop: str | None = text(
+        "To stop",
+        "A command that stops or pauses it and can be taken back; absent where none is harmless.",
     )
 
 
@@ -426,7 +520,7 @@ class InfoReading(Reading):
         "Virtualization", "The hypervisor or container engine that this host runs in."
     )
     boot_time: str | None = timestamp(
-        "Boot time", "When the kernel started.", diagnostic=True, device_class="timestamp"
+        "Last boot", "When the kernel started.", diagnostic=True, enabled=True, icon="mdi:restart"
     )
     started: str | None = timestamp("Started", "When this daemon started.", diagnostic=True)
     senses: dict[str, HealthReading] = instances(
@@ -482,9 +576,28 @@ class SelfReading(Reading):
 
 
 _OVERVIEW = (
-    "The few numbers that say how the machine is, and the sentence: one topic for simple readers. "
-    "Numbers that move are sent every five seconds at most, a new sentence at once."
+    "The few numbers that say how the machine is, and the sentence: one topic for simple readers, "
+    "and for those who write down every change. A new sentence is sent at once, numbers every half "
+    "minute at most and only when they moved by their deadband. Who is to blame is told as it was "
+    "when the sentence was worded."
 )
+_TOLD: dict[str, tuple[Any, Any]] = {
+    "culprit": (
+        str | None,
+        text("Culprit", "The first cause, by its name; absent when there is none."),
+    ),
+    "since": (str | None, timestamp("Since", "When this state began.")),
+    "hint": (str | None, text("Hint", "What fits when heat or noise do not come from load.")),
+    "causes": (
+        tuple[ToldCauseReading, ...],
+        records(ToldCauseReading, "Causes", "Who is to blame, the first three.", members=True),
+    ),
+    "evidence": (
+        EvidenceReading | None,
+        group(EvidenceReading, "Evidence", "What was measured when the sentence was worded."),
+    ),
+}
+"""What the overview tells of the verdict besides its headlines, by name: type and field."""
 
 
 def overview_of(subsystems: Mapping[str, type[Reading]]) -> type[Reading]:
@@ -498,6 +611,7 @@ def overview_of(subsystems: Mapping[str, type[Reading]]) -> type[Reading]:
         members.append(
             (name, field.type, dataclasses.field(default=None, metadata={"metric": field.metric}))
         )
+    members += [(name, kind, field) for name, (kind, field) in _TOLD.items()]
     return dataclasses.make_dataclass(
         "OverviewReading",
         members,

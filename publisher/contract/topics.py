@@ -28,6 +28,8 @@ COMMAND = "command"
 PICTURE = "picture"
 TIMELINE = "timeline"
 REPORT = "report"
+ENERGY = "energy"
+SERVICES = "services"
 
 ONLINE = b"online"
 OFFLINE = b"offline"
@@ -98,8 +100,8 @@ ROWS = (
     Topic(
         leaf=OVERVIEW,
         doc="The few numbers that matter, and the sentence.",
-        # More often than this it would go with each message that it repeats the numbers of.
-        min_interval_seconds=5.0,
+        # It is for those who keep what they hear, in a row of a database for each change.
+        min_interval_seconds=30.0,
     ),
     Topic(
         leaf=INFO,
@@ -112,8 +114,21 @@ ROWS = (
     Topic(
         leaf=SELF,
         doc="What fanwhy itself costs.",
+        min_interval_seconds=60.0,
         entities=True,
         constant=True,
+    ),
+    Topic(
+        leaf=ENERGY,
+        doc="Energy by kind of work; where power is measured.",
+        min_interval_seconds=300.0,
+        entities=True,
+    ),
+    Topic(
+        leaf=SERVICES,
+        doc="Containers and the largest units, one by one; where `ledger.services` is set.",
+        min_interval_seconds=30.0,
+        entities=True,
     ),
     Topic(
         leaf=CATALOGUE,
@@ -182,6 +197,8 @@ def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
         ExplanationReading,
         InfoReading,
         SelfReading,
+        ServicesReading,
+        WorkEnergyReading,
         overview_of,
     )
     from publisher.contract.timeline import TimelineReading  # noqa: PLC0415
@@ -193,6 +210,8 @@ def registry(subsystems: Mapping[str, type[Reading]]) -> dict[str, Topic]:
         INFO: InfoReading,
         SELF: SelfReading,
         TIMELINE: TimelineReading,
+        ENERGY: WorkEnergyReading,
+        SERVICES: ServicesReading,
     }
     measured = (
         Topic(

@@ -17,7 +17,7 @@ from publisher.contract.messages import Request
 from publisher.contract.printable import printable
 from publisher.contract.topics import TopicAddresses
 from publisher.daemon.neighbours import Neighbours
-from publisher.homeassistant.discovery import HomeAssistantSettings
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 
 log = logging.getLogger(__name__)
 

@@ -123,6 +123,8 @@ class Cycle:
             if row.subsystem and leaf in settings.senses.disabled:
                 self.outlet.withdraw(leaf)
         self._life.timeline.again()
+        if not settings.ledger.services:
+            self.outlet.withdraw(topics.SERVICES)
         if not self._draws:
             self.outlet.withdraw(topics.PICTURE)
 
@@ -228,10 +230,15 @@ class Cycle:
         readings = dict(sample.readings)
         if sample.verdict is not None:
             readings[topics.EXPLANATION] = sample.verdict
+        if sample.energy is not None:
+            readings[topics.ENERGY] = sample.energy
+        if sample.services is not None:
+            readings[topics.SERVICES] = sample.services
         health = self.pipeline.health
         absent = [name for name, found in health.items() if found.state == "absent"]
         now = sample.now
-        self._guarded(DISCOVERY, lambda: self.presence.announcer.update(readings, absent, now))
+        shown = {**readings, topics.INFO: self._identity}
+        self._guarded(DISCOVERY, lambda: self.presence.announcer.update(shown, absent, now))
         self.outlet.offer(readings, self._own(now), now)
 
     def _own(self, now: float) -> dict[str, Reading]:
@@ -282,8 +289,7 @@ class Cycle:
 
     @property
     def _draws(self) -> bool:
-        settings = self.launch.settings.homeassistant
-        return settings.enabled and settings.picture
+        return self.launch.settings.homeassistant.picture
 
     def _tell_timeline(self) -> None:
         wall = self.pipeline.sources.wall()

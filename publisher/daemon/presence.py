@@ -106,6 +106,7 @@ class Presence:
             settings.host,
             settings.homeassistant,
             settings.senses.disabled,
+            settings.report,  # what energy costs
             # Home Assistant is told how old a value may get.
             settings.publishing.heartbeat_seconds,
             settings.publishing.heartbeats,
@@ -217,4 +218,6 @@ def discovery_of(settings: Settings, identity: InfoReading) -> tuple[Host, Disco
         sorted(rows, key=lambda row: not row.subsystem),
         settings.homeassistant,
         expire_seconds=settings.publishing.expiry_seconds,
+        price_per_kwh=settings.report.price_per_kwh,
+        currency=settings.report.currency,
     )

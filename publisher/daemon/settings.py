@@ -11,7 +11,7 @@ from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX, TopicAddresses
 from publisher.daemon.scheduler import SamplingSettings
 from publisher.explain.explain_settings import ExplainSettings
-from publisher.homeassistant.discovery import HomeAssistantSettings
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 from publisher.ledger.ledger_settings import LedgerSettings
 from publisher.mqtt.broker import BrokerSettings
 from publisher.publishing.policy import PublishingSettings

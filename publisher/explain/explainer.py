@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from publisher.contract.readings import EventReading, EvidenceReading, ExplanationReading
+from publisher.contract.readings import (
+    EventReading,
+    EvidenceReading,
+    ExplanationReading,
+    WorkEnergyReading,
+)
 from publisher.explain.behalf import Behalf, Peers
 from publisher.explain.causes import Causes, Culprits
 from publisher.explain.detect.detector import Detector, Load
@@ -138,6 +143,10 @@ class Explainer:
             rejected=rejected_readings(culprits, self._spared.others(felt), self.classify),
             energy=self._learning.energy(window.day),
         )
+
+    def energy(self, wall: float) -> WorkEnergyReading | None:
+        """What each kind of work has used; ``None`` where no power is measured."""
+        return self._learning.by_kind(Moment.of(wall).day, wall, self._now or 0.0)
 
     def transitions(self) -> list[EventReading]:
         """What happened since the last call."""

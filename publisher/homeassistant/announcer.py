@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading
 from publisher.contract.payload import encode
-from publisher.homeassistant.discovery import Discovery, Entity, HomeAssistantSettings, Host
+from publisher.homeassistant.discovery import Discovery, Entity, Host
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +238,7 @@ class Announcer:
         for key, entity in self._entities.items():
             if key in chosen:
                 self._gone_since.pop(key, None)
-            elif entity.leaf in silent:
+            elif (entity.home or entity.leaf) in silent:
                 chosen[key] = entity  # its subsystem fails; the device may well be there
             elif now - self._gone_since.setdefault(key, now) < _GONE_SECONDS:
                 chosen[key] = entity

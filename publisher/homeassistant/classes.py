@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from publisher.contract.metric import Kind, Metric, Unit
+from publisher.homeassistant.naming import said, said_by_template
 
 # Home Assistant drops longer states with a warning.
 _STATE_LENGTH = 255
@@ -56,6 +57,9 @@ ENTITY_CLASSES: Mapping[Unit, EntityClass] = {
 def template(metric: Metric, value: str) -> str:
     """Takes a value out of the payload; one that is not there is unknown."""
     shown = ENTITY_CLASSES.get(metric.unit)
+    if metric.kind is Kind.CHOICE:
+        words = said_by_template(value, metric.options)
+        return f"{{{{ {words} if {value} is defined else 'None' }}}}"
     if metric.kind is Kind.TEXT:
         return f"{{{{ ({value} | default('None') | string)[:{_STATE_LENGTH}] }}}}"
     if shown and shown.divisor != 1:
@@ -77,7 +81,7 @@ def scaled(metric: Metric, value: Any) -> Any:
 def quantity(metric: Metric) -> dict[str, Any]:
     """Unit, class and statistics of a sensor."""
     if metric.kind is Kind.CHOICE:
-        return {"device_class": "enum", "options": list(metric.options)}
+        return {"device_class": "enum", "options": [said(option) for option in metric.options]}
     if metric.kind is Kind.TIMESTAMP:
         return {"device_class": "timestamp"}
     if metric.kind not in (Kind.GAUGE, Kind.COUNTER):

@@ -7,30 +7,63 @@ when all this is said.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from publisher.config.setting import setting
 from publisher.contract import topics
 from publisher.contract.messages import Message
 from publisher.contract.metric import Field, Kind, Metric, Reading, fields_of, is_list
 from publisher.contract.payload import encode
 from publisher.contract.printable import LONGEST_NAME, shown
-from publisher.contract.readings import EVENT_KINDS, InfoReading
+from publisher.contract.readings import (
+    EVENT_KINDS,
+    InfoReading,
+    KindEnergyReading,
+    WorkEnergyReading,
+    overview_key,
+)
 from publisher.contract.topics import Topic, TopicAddresses
 from publisher.homeassistant.classes import quantity, template
-from publisher.homeassistant.naming import lower, names_of, quoted, slug, stable, title_of
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
+from publisher.homeassistant.naming import lower, names_of, quoted, said, slug, stable, title_of
+from publisher.homeassistant.templates import (
+    ATTRIBUTES_OF,
+    CAUSE,
+    CULPRIT,
+    CULPRIT_ATTRIBUTES,
+    EVENT,
+    INSTALLED,
+    LAST_EVENT,
+    LAST_EVENT_ATTRIBUTES,
+    LATEST,
+    NO_CAUSE,
+    PROBLEM,
+    PROBLEM_STATES,
+    QUIET,
+    cause_of,
+    is_told,
+)
 
 HOMEPAGE = "https://github.com/fanwhy/fanwhy"
-FORMS = ("one", "via_device", "child_devices")
-_PROBLEM_STATES = ("hot", "pressure")
-_NO_CAUSE = "none"
-_NOBODY = "Nobody"
+_CAUSES = ("First cause", "Second cause", "Third cause")
+# Home Assistant keeps the last event over its own restart for as long as this.
+_EVENT_SECONDS = 30 * 86400
+# What begins again at midnight, which is no fall: an older fanwhy's last half hour may be missing.
+_TODAY = "today_kilowatt_hours"
+_OF_THE_DAY = {
+    "state_class": "total",
+    "last_reset_value_template": "{{ value_json.since }}",
+}
+# What stands beside the causes in the dialog of *Why*, as far as it is shown at all.
+_EVIDENCE = ("cpu", "memory", "thermal", "gpu", "power")
 # What a person would hold in a hand, and so may be a device of its own.
 _LONGEST_NAME = 80  # characters of a device, in what a person reads
 _TANGIBLE = frozenset({"devices", "arrays", "interfaces", "supplies"})
 Component = dict[str, Any]
+# Home Assistant knows them by the letters of ISO 4217.
+_CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN"}
 
 # Home Assistant's own abbreviations (its ``mqtt/abbreviations.py``), for what every one of
 # hundreds of components says.
@@ -42,6 +75,7 @@ _SHORT = {
     "entity_category": "ent_cat",
     "expire_after": "exp_aft",
     "icon": "ic",
+    "group": "grp",
     "state_class": "stat_cla",
     "state_topic": "stat_t",
     "suggested_display_precision": "sug_dsp_prc",
@@ -49,28 +83,6 @@ _SHORT = {
     "unit_of_measurement": "unit_of_meas",
     "value_template": "val_tpl",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeAssistantSettings:
-    """What Home Assistant is told."""
-
-    enabled: bool = setting(
-        True, "Announce this machine to Home Assistant; false withdraws what was announced."
-    )
-    discovery_prefix: str = setting(
-        "homeassistant", "First level of discovery topics, as set in Home Assistant."
-    )
-    status_topic: str = setting(
-        "homeassistant/status", "Where Home Assistant says that it has started."
-    )
-    picture: bool = setting(True, "Send a picture of the last 24 hours, at most every 15 minutes.")
-    devices: str = setting(
-        "one",
-        "One device for the whole machine, or disks, GPUs and network cards as devices of their "
-        "own below it: via_device, or child_devices for Home Assistant 2026.11 and newer.",
-        options=FORMS,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,7 @@ class Entity:
     Attributes:
         key: names it for ever among those of this host.
         leaf: the topic its value comes on; ``None`` for a button.
+        home: the topic whose reading has it, where the value comes on another.
         path: keys from the payload's root to its value; empty where it is made of several.
         readable: whether there is a value now.
         metric: what the value is declared to be.
@@ -111,6 +124,7 @@ class Entity:
     key: str
     leaf: str | None
     component: Component
+    home: str | None = None
     path: tuple[str, ...] = ()
     readable: bool = True
     part: Part | None = None
@@ -132,6 +146,7 @@ class Discovery:
         settings: prefix and form.
         expire_seconds: age at which the values of a topic count as unknown. A host that died
             together with the broker that kept its will can only be told by age.
+        price_per_kwh: what a kilowatt-hour costs, in ``currency``; 0 tells no money.
     """
 
     def __init__(
@@ -142,6 +157,8 @@ class Discovery:
         settings: HomeAssistantSettings,
         *,
         expire_seconds: Callable[[str], int],
+        price_per_kwh: float = 0.0,
+        currency: str = "",
     ) -> None:
         self._host = host
         self._topics = addresses
@@ -150,6 +167,9 @@ class Discovery:
         self._constant = frozenset(row.leaf for row in shown if row.constant)
         self._form = settings.devices
         self._picture = settings.picture
+        self._page = settings.page
+        self._price, self._currency = price_per_kwh, _CURRENCIES.get(currency, currency)
+        self._update_topic = settings.update_topic
         self._expire_seconds = expire_seconds
         self._base_topic = f"{settings.discovery_prefix}/device/{host.node_id}"
 
@@ -180,7 +200,9 @@ class Discovery:
     def entities(self, readings: Mapping[str, Reading]) -> Iterator[Entity]:
         """Every entity that this machine may have as it is now, readable or not."""
         taken: set[str] = set()
-        for entity in self._all(readings):
+        found = list(self._all(readings))
+        _gather(found)
+        for entity in found:
             component = entity.component
             if component["default_entity_id"] in taken:  # two of a name: by what is unique
                 platform, _, _ = component["default_entity_id"].partition(".")
@@ -195,6 +217,9 @@ class Discovery:
                 yield from self._of_topic(leaf, cls, reading)
             elif leaf in self._constant:
                 yield from self._of_topic(leaf, cls, cls())
+        energy = readings.get(topics.ENERGY)
+        if isinstance(energy, WorkEnergyReading) and self._price:
+            yield from self._money(energy)
         yield from self._special()
 
     def documents(self, entities: Iterable[Entity]) -> dict[str, dict[str, Any]]:
@@ -237,15 +262,20 @@ class Discovery:
             if metric.kind is Kind.INSTANCES and metric.of and leaf != topics.INFO:
                 yield from self._of_instances(leaf, field, metric.of, getattr(reading, field.name))
             elif _is_entity(field):
-                value = f"value_json.{field.name}"
                 key = f"{leaf}_{field.name}"
+                # What the overview repeats is calm there: each change is a row in a database.
+                on, name = leaf, field.name
+                if metric.headline:
+                    on, name = topics.OVERVIEW, overview_key(leaf, field)
+                title = title_of(leaf, metric.title)
                 yield Entity(
                     key=key,
-                    leaf=leaf,
-                    path=(field.name,),
+                    leaf=on,
+                    home=leaf,
+                    path=(name,),
                     metric=metric,
                     readable=leaf in self._constant or getattr(reading, field.name) is not None,
-                    component=self._sensor(leaf, field, key, value, title_of(leaf, metric.title)),
+                    component=self._sensor(leaf, field, key, f"value_json.{name}", title, on=on),
                 )
 
     def _of_instances(
@@ -278,11 +308,19 @@ class Discovery:
                 )
 
     def _sensor(
-        self, leaf: str, field: Field, key: str, value: str, name: str, *, entity_id: str = ""
+        self,
+        leaf: str,
+        field: Field,
+        key: str,
+        value: str,
+        name: str,
+        *,
+        entity_id: str = "",
+        on: str = "",
     ) -> Component:
         metric = field.metric
         platform = "binary_sensor" if metric.kind is Kind.FLAG else "sensor"
-        component = self._base(platform, key, name, leaf, entity_id=entity_id)
+        component = self._base(platform, key, name, on or leaf, entity_id=entity_id)
         if metric.kind is Kind.FLAG:
             component |= {"payload_on": "True", "payload_off": "False"}
         component["value_template"] = template(metric, value)
@@ -296,40 +334,81 @@ class Discovery:
         if not metric.enabled:
             component["enabled_by_default"] = False
         if leaf != topics.INFO:
-            component["expire_after"] = self._expire_seconds(leaf)
-        if key == f"{topics.EXPLANATION}_cause":  # at rest that is known, too
-            component["value_template"] = f"{{{{ {value} | default('{_NO_CAUSE}') }}}}"
-            component["options"] = [*component["options"], _NO_CAUSE]
-        if key == f"{topics.EXPLANATION}_headline":
+            component["expire_after"] = self._expire_seconds(on or leaf)
+        attributes = ATTRIBUTES_OF.get(key)
+        if attributes:
             component["json_attributes_topic"] = component["state_topic"]
-            component["json_attributes_template"] = _ATTRIBUTES
+            component["json_attributes_template"] = attributes
+        if leaf == topics.ENERGY and field.name == _TODAY:
+            component |= _OF_THE_DAY
+        if key == f"{topics.EXPLANATION}_cause":  # at rest that is known, too
+            component["value_template"] = component["value_template"].replace("'None'", QUIET)
+            component["options"] = [*component["options"], NO_CAUSE]
         return component
+
+    def _money(self, energy: WorkEnergyReading) -> Iterator[Entity]:
+        """What the energy has cost, at the price of now."""
+        leaf = topics.ENERGY
+        fields = {field.name: field for field in fields_of(KindEnergyReading)}
+        for kind, item in energy.kinds.items():
+            for name, title in (("energy_kilowatt_hours", "cost"), (_TODAY, "cost today")):
+                key = f"{leaf}_kinds_{stable(kind)}_{slug(title)}"
+                path = ("kinds", shown(kind, LONGEST_NAME), name)
+                value = f"((value_json.kinds | default({{}}))[{quoted(path[1])}] | default({{}}))"
+                component = self._base("sensor", key, f"{item.label} {title}", leaf) | {
+                    "value_template": f"{{{{ ({value}.{name} * {self._price}) | round(2) "
+                    f"if {value}.{name} is defined else 'None' }}}}",
+                    "device_class": "monetary",
+                    "unit_of_measurement": self._currency,
+                    "expire_after": self._expire_seconds(leaf),
+                    "suggested_display_precision": 2,
+                    "enabled_by_default": False,
+                }
+                component |= _OF_THE_DAY if name == _TODAY else {"state_class": "total"}
+                yield Entity(
+                    key=key, leaf=leaf, path=path, metric=fields[name].metric, component=component
+                )
 
     def _special(self) -> Iterator[Entity]:
         """What is more, or less, than one value of one reading."""
-        states = ", ".join(f"'{state}'" for state in _PROBLEM_STATES)
-        yield Entity(
-            key="problem",
-            leaf=topics.EXPLANATION,
-            of=lambda body: body.get("state") in _PROBLEM_STATES,
-            component=self._base("binary_sensor", "problem", "Problem", topics.EXPLANATION)
-            | {
-                "device_class": "problem",
-                "value_template": f"{{{{ 'ON' if value_json.state in ({states}) else 'OFF' }}}}",
-                "expire_after": self._expire_seconds(topics.EXPLANATION),
-            },
+        yield self._told(
+            "binary_sensor",
+            "problem",
+            "Problem",
+            of=lambda body: body.get("state") in PROBLEM_STATES,
+            device_class="problem",
+            value_template=PROBLEM,
         )
+        yield self._told(
+            "sensor",
+            "culprit",
+            "Culprit",
+            of=lambda body: cause_of(body, 0),
+            value_template=CULPRIT,
+            json_attributes_topic=self._topics.of(topics.OVERVIEW),
+            json_attributes_template=CULPRIT_ATTRIBUTES,
+            icon="mdi:target-account",
+        )
+        for place, name in enumerate(_CAUSES):
+            yield self._told(
+                "sensor",
+                f"cause_{place + 1}",
+                name,
+                of=functools.partial(cause_of, place=place),
+                value_template=CAUSE % place,
+                icon=f"mdi:numeric-{place + 1}-circle-outline",
+            )
         yield Entity(
-            key="culprit",
-            leaf=topics.EXPLANATION,
-            of=_culprit,
-            component=self._base("sensor", "culprit", "Culprit", topics.EXPLANATION)
+            key="last_event",
+            leaf=topics.EVENT,
+            of=is_told,
+            component=self._base("sensor", "last_event", "Last event", topics.EVENT)
             | {
-                "value_template": _CULPRIT,
-                "json_attributes_topic": self._topics.of(topics.EXPLANATION),
-                "json_attributes_template": _CULPRIT_ATTRIBUTES,
-                "expire_after": self._expire_seconds(topics.EXPLANATION),
-                "icon": "mdi:target-account",
+                "value_template": LAST_EVENT,
+                "json_attributes_topic": self._topics.of(topics.EVENT),
+                "json_attributes_template": LAST_EVENT_ATTRIBUTES,
+                "expire_after": _EVENT_SECONDS,
+                "icon": "mdi:timeline-text-outline",
             },
         )
         yield Entity(
@@ -337,8 +416,10 @@ class Discovery:
             leaf=topics.EVENT,
             component=self._base("event", "event", "Event", topics.EVENT)
             | {
-                "event_types": list(EVENT_KINDS),
-                "value_template": _EVENT,
+                "event_types": [said(kind) for kind in EVENT_KINDS],
+                "value_template": EVENT,
+                # For automations alone: in the log of activity it would say everything twice.
+                "enabled_by_default": False,
                 "icon": "mdi:timeline-alert-outline",
             },
         )
@@ -363,6 +444,40 @@ class Discovery:
                 "icon": "mdi:refresh",
             },
         )
+        if self._update_topic:
+            yield Entity(
+                key="update",
+                leaf=topics.INFO,
+                component=self._base("update", "update", "fanwhy", topics.INFO)
+                | {
+                    "value_template": INSTALLED,
+                    "latest_version_topic": self._update_topic,
+                    "latest_version_template": LATEST,
+                    "release_url": f"{HOMEPAGE}/releases",
+                    "title": "fanwhy",
+                },
+                of=lambda body: body.get("fanwhy_version"),
+            )
+
+    def _told(
+        self,
+        platform: str,
+        key: str,
+        name: str,
+        *,
+        of: Callable[[Mapping[str, Any]], Any],
+        **component: Any,
+    ) -> Entity:
+        """What the overview says of the verdict."""
+        leaf = topics.OVERVIEW
+        return Entity(
+            key=key,
+            leaf=leaf,
+            home=topics.EXPLANATION,
+            of=of,
+            component=self._base(platform, key, name, leaf)
+            | {"expire_after": self._expire_seconds(leaf), **component},
+        )
 
     def _base(
         self, platform: str, key: str, name: str, leaf: str | None, *, entity_id: str = ""
@@ -385,6 +500,7 @@ class Discovery:
             "mf": info.manufacturer or "fanwhy",
             "mdl": info.model or info.cpu_model,
             "sw": f"fanwhy {info.fanwhy_version}" if info.fanwhy_version else None,
+            "cu": self._page,
         }
         return {
             key: shown(value, LONGEST_NAME) if isinstance(value, str) else value
@@ -402,63 +518,18 @@ class Discovery:
         }
 
 
-# The causes and the evidence, a few of them; where even these are long, the state must do: Home
-# Assistant's database takes no more than 16,384 bytes of attributes. One called "state" it drops.
-# What only programs go by is on the topic alone.
-_ATTRIBUTES = (
-    "{% set ns = namespace(causes=[]) %}"
-    "{% for cause in (value_json.causes | default([]))[:5] %}"
-    "{% set ns.causes = ns.causes + [dict(cause.items() "
-    "| rejectattr(0, 'in', ['pids', 'cgroup', 'container_id']))] %}"
-    "{% endfor %}"
-    "{% set all = {'host_state': value_json.state | default(none), "
-    "'since': value_json.since | default(none), "
-    "'hint': value_json.hint | default(none), "
-    "'causes': ns.causes, "
-    "'evidence': value_json.evidence | default({})} | tojson %}"
-    "{{ all if all | length < 5000 else {'host_state': value_json.state | default(none), "
-    "'since': value_json.since | default(none)} | tojson }}"
-)
-# What is told of the culprit besides its name; a number would be a row in the database whenever it
-# moves, so that the share is told in tens.
-_OF_CULPRIT = (
-    "resource",
-    "category",
-    "since",
-    "on_behalf_of",
-    "usual",
-    "reason",
-    "unit",
-    "to_stop",
-)
-_FIRST = "{% set first = (value_json.causes | default([]) | first) | default({}) %}"
-_CULPRIT = f"{_FIRST}{{{{ (first.name | default('{_NOBODY}'))[:255] }}}}"
-_SHARE = "(first.share_percent / 10) | round | int * 10"
-_CULPRIT_ATTRIBUTES = (
-    f"{_FIRST}{{{{ {{'share_percent': {_SHARE} if first.share_percent is defined else none, "
-    + ", ".join(f"'{name}': first.{name} | default(none)" for name in _OF_CULPRIT)
-    + "} | tojson }}"
-)
-
-
-def _culprit(body: Mapping[str, Any]) -> Any:
-    """What the templates above take out of a payload."""
-    causes = body.get("causes")
-    first = causes[0] if isinstance(causes, list) and causes else {}
-    if not isinstance(first, dict):
-        return None
-    share = first.get("share_percent")
-    tens = round(share / 10) if isinstance(share, int | float) else None
-    return [first.get("name"), tens, *(first.get(name) for name in _OF_CULPRIT)]
-
-
-_EVENT = (
-    "{{ {'event_type': value_json.event, 'message': value_json.message | default(none), "
-    "'label': value_json.label | default(none), 'category': value_json.category | default(none), "
-    "'alert': value_json.alert | default(none), 'severity': value_json.severity | default(none), "
-    "'duration_seconds': value_json.duration_seconds | default(none), "
-    "'id': value_json.id | default(none)} | tojson }}"
-)
+def _gather(entities: list[Entity]) -> None:
+    """Has Home Assistant (2026.5 and newer) show causes and evidence in the dialog of *Why*."""
+    why = next((each for each in entities if each.key == f"{topics.EXPLANATION}_headline"), None)
+    if why is None:
+        return
+    members = [each for each in entities if each.key.startswith("cause_")]
+    members += [
+        each
+        for each in entities
+        if each.leaf == topics.OVERVIEW and each.home in _EVIDENCE and each.enabled
+    ]
+    why.component["group"] = [each.component["unique_id"] for each in members]
 
 
 def _is_entity(field: Field) -> bool:

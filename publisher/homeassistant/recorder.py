@@ -44,7 +44,7 @@ class RecorderEstimate:
         entities = self._by_leaf.get(leaf)
         if not entities:
             return
-        if leaf in (topics.EVENT, topics.PICTURE):
+        if leaf == topics.PICTURE:
             self.counts.update({entity.key: int(not retain) for entity in entities})
             return
         try:
@@ -52,6 +52,10 @@ class RecorderEstimate:
         except (ValueError, RecursionError):
             return
         if not isinstance(body, dict):
+            return
+        if leaf == topics.EVENT:  # each is another, since the moment is a part of it
+            told = [entity.key for entity in entities if entity.of is None or entity.of(body)]
+            self.counts.update(dict.fromkeys(told, 1))
             return
         for entity in entities:
             state = _state(entity, body)

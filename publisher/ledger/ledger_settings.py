@@ -28,6 +28,11 @@ class LedgerSettings:
         "Name the machines for which a file server works by their addresses. Off, since these may "
         "tell who is at home; they are counted even then.",
     )
+    services: bool = setting(
+        False,
+        "Publish containers and the largest systemd units one by one, on the topic services; Home "
+        "Assistant then has entities of each, disabled until you enable them.",
+    )
     programs_file: str | None = setting(
         None,
         "A TOML file with wrappers, interpreters, shells and other programs of your own through "

@@ -82,7 +82,7 @@ class Outlet:
             own: what there is to say of the daemon itself.
             now: monotonic seconds.
         """
-        overview = {topics.OVERVIEW: self._overview.make(readings)}
+        overview = {topics.OVERVIEW: self._overview.make(readings, now)}
         for leaf, reading in {**readings, **overview, **own}.items():
             self._guarded(
                 f"{PUBLISHING}.{leaf}", functools.partial(self._offer, leaf, reading, now)

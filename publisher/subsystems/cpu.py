@@ -108,6 +108,16 @@ class CpuReading(Reading):
     load_average: list[float] | None = gauge(
         "Load average", "Tasks that ran or waited, over 1, 5 and 15 minutes.", precision=2
     )
+    load_average_5m: float | None = gauge(
+        "Load average (5 min)",
+        "Tasks that ran or waited, over 5 minutes: the second of the three.",
+        precision=2,
+        deadband=0.5,
+        deadband_percent=25,
+        headline=True,
+        enabled=True,
+        icon="mdi:chart-line",
+    )
     running_tasks: int | None = gauge(
         "Running", "Tasks that run or could run now, fanwhy left out."
     )
@@ -273,6 +283,7 @@ class Cpu(Subsystem):
             frequency_max_mhz=self._clocks.highest,
             per_core_frequency_mhz=self._per_core_mhz,
             load_average=load,
+            load_average_5m=load[1] if load and len(load) > 1 else None,
             running_tasks=None if running is None else max(running - 1, 0),
             blocked_tasks=facts.get(b"procs_blocked"),
             context_switches_per_second=self._rates.per_second("ctxt", facts.get(b"ctxt"), now),

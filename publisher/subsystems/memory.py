@@ -73,6 +73,9 @@ class MemoryReading(Reading):
         "Swap space in use, of all there is; absent without swap.",
         precision=1,
         deadband=5,
+        headline=True,
+        enabled=True,
+        icon="mdi:swap-horizontal",
     )
     swap_in_bytes_per_second: float | None = bytes_per_second(
         "Swap in", "Memory read back from swap.", deadband=1 << 20, deadband_percent=25

@@ -126,6 +126,7 @@ class NetworkReading(Reading):
         deadband=_NOTICEABLE,
         deadband_percent=25,
         headline=True,
+        enabled=True,
         icon="mdi:download-network",
     )
     transmit_bytes_per_second: float | None = bytes_per_second(
@@ -134,6 +135,7 @@ class NetworkReading(Reading):
         deadband=_NOTICEABLE,
         deadband_percent=25,
         headline=True,
+        enabled=True,
         icon="mdi:upload-network",
     )
     active_connections: int | None = gauge(

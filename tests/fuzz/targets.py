@@ -45,7 +45,8 @@ from publisher.explain.learned.store import LearnedStore
 from publisher.explain.naming import rules
 from publisher.explain.naming.classifier import Classifier
 from publisher.homeassistant.announcer import Announcer
-from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
+from publisher.homeassistant.discovery import Discovery, Host
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 from publisher.ledger.described import DescribedLedger
 from publisher.ledger.ledger_settings import LedgerSettings
 from publisher.ledger.naming import programs

@@ -27,7 +27,8 @@ EXAMPLES = REPOSITORY / "examples" / "home-assistant"
 DASHBOARDS = """
 lovelace:
   dashboards:
-    fanwhy-host: {mode: yaml, filename: dashboard-host.yaml, title: nas, show_in_sidebar: true}
+    fanwhy-host: {mode: yaml, filename: dashboard-host.yaml, title: Hosts, show_in_sidebar: true}
+    fanwhy-graphs: {mode: yaml, filename: dashboard-graphs.yaml, title: nas, show_in_sidebar: true}
     fanwhy-fleet: {mode: yaml, filename: dashboard-fleet.yaml, title: Why, show_in_sidebar: true}
 """
 NEWEST = "2026.11.0"
@@ -162,6 +163,7 @@ class HomeAssistant:
         shutil.copytree(EXAMPLES / "blueprints", self.config / "blueprints/automation/fanwhy")
         for example in EXAMPLES.glob("*.yaml"):
             shutil.copy(example, self.config)
+        (self.config / "automations.yaml").write_text("[]")
         self._seed(broker_port, configuration)
 
     @property
@@ -296,10 +298,11 @@ class HomeAssistant:
         lines = [
             "homeassistant: {name: Home, latitude: 52, longitude: 5, elevation: 0,",
             "  unit_system: metric, time_zone: UTC, country: NL}",
-            "api:", "config:", "onboarding:", "system_log:", "frontend:", "history:", "sun:",
+            "api:", "config:", "onboarding:", "system_log:", "frontend:", "history:",
+            "sun:",
             "recorder: {commit_interval: 1}",
             "logger: {default: warning, logs: {homeassistant.bootstrap: info}}",
-            more,
+            more if "logbook:" in more else f"{more}\nlogbook:",
         ]  # fmt: skip
         if old:
             lines.append(f"http: {{server_host: 127.0.0.1, server_port: {self.port}}}")

@@ -22,7 +22,10 @@ from homeassistant.harness import (
 )
 from servers import wait_until
 
-ENTITIES = ("why", "cause", "cpu_usage", "memory_usage", "fan", "fanwhy_cpu", "fanwhy_memory")
+ENTITIES = (
+    "why", "culprit", "first_cause", "cpu_usage", "memory_usage", "fan", "fanwhy_cpu",
+    "fanwhy_memory",
+)  # fmt: skip
 
 
 class MakeHome(Protocol):

@@ -18,7 +18,8 @@ from publisher.contract.metric import Kind, Reading, fields_of, is_list
 from publisher.contract.payload import Envelope, encode, to_json
 from publisher.contract.readings import InfoReading
 from publisher.contract.topics import TopicAddresses
-from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
+from publisher.homeassistant.discovery import Discovery, Host
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 from publisher.ledger.naming.words import LABEL_LIMIT, clean
 from publisher.mqtt.broker import parse_url
 from publisher.subsystems.registry import documented_topics

@@ -7,15 +7,18 @@ ever shared out twice, and nothing is left over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from publisher.contract.readings import EnergyReading
+from publisher.contract.readings import CATEGORIES, EnergyReading, KindEnergyReading
 
 IDLE: Final = "idle"
 OTHERS: Final = "other programs"
 UNATTRIBUTED: Final = "unattributed"
+_REST: Final = {IDLE: "At rest", UNATTRIBUTED: "Nobody named", "ai": "AI"}
+_KINDS: Final = (*CATEGORIES, IDLE, UNATTRIBUTED)
+_JOULES_PER_KILOWATT_HOUR: Final = 3.6e6
 _DAYS: Final = 7
 _MOST_LABELS: Final = 40
 _MOST_SHOWN: Final = 8
@@ -59,20 +62,9 @@ class Energy:
             for each in [*ahead, *(old for old in self.days if old <= day - _DAYS)]:
                 del self.days[each]
             today = self.days[day] = {}
-        idle = min(idle_joules, joules)
-        active = joules - idle
-        shares = list(work)
-        total = max(total_work, sum(part for _, part in shares))
-        if total <= 0:
-            idle, active = joules, 0.0
-        _credit(today, IDLE, idle)
-        left = active
-        for label, part in shares:
-            share = active * part / total if total else 0.0
-            left -= share
+        for label, amount in shared_out(joules, idle_joules, work, total_work):
             known = label in today or len(today) < _MOST_LABELS
-            _credit(today, label if known else OTHERS, share)
-        _credit(today, UNATTRIBUTED, max(left, 0.0))
+            _credit(today, label if known else OTHERS, amount)
 
     def readings(self, day: int) -> tuple[EnergyReading, ...]:
         """Who used the most this week; the lesser ones in one row."""
@@ -116,6 +108,92 @@ class Energy:
                 for day, row in kept.items()
             }
         )
+
+
+@dataclass(slots=True)
+class EnergyByKind:
+    """Joules by kind of work: in all, and since midnight.
+
+    Attributes:
+        total: since they were first counted.
+        day: local day number that ``today`` is about.
+        today: on that day.
+    """
+
+    total: dict[str, float] = field(default_factory=dict)
+    day: int = 0
+    today: dict[str, float] = field(default_factory=dict)
+
+    def add(
+        self,
+        joules: float,
+        idle_joules: float,
+        work: Iterable[tuple[str, float]],
+        total_work: float,
+        day: int,
+    ) -> None:
+        """Shares out the energy of one window, as ``Energy.add`` does."""
+        if joules <= 0:
+            return
+        if day != self.day:
+            self.day, self.today = day, {}
+        for kind, amount in shared_out(joules, idle_joules, work, total_work):
+            _credit(self.total, kind, amount)
+            _credit(self.today, kind, amount)
+
+    def readings(self, day: int) -> dict[str, KindEnergyReading]:
+        """Each kind that has used any."""
+        today = self.today if day == self.day else {}
+        return {
+            kind: KindEnergyReading(
+                label=_REST.get(kind, kind.replace("_", " ").capitalize()),
+                energy_kilowatt_hours=joules / _JOULES_PER_KILOWATT_HOUR,
+                today_kilowatt_hours=today.get(kind, 0.0) / _JOULES_PER_KILOWATT_HOUR,
+            )
+            for kind, joules in sorted(self.total.items())
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "total": {kind: round(joules, 1) for kind, joules in self.total.items()},
+            "day": self.day,
+            "today": {kind: round(joules, 1) for kind, joules in self.today.items()},
+        }
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> EnergyByKind:
+        """What ``to_json`` gave; raises ``ValueError`` or the like for other things."""
+        total, today = (
+            {kind: float(kept[name].get(kind, 0.0)) for kind in _KINDS if kind in kept[name]}
+            for name in ("total", "today")
+        )
+        return cls(total, int(kept["day"]), today)
+
+
+def shared_out(
+    joules: float, idle_joules: float, work: Iterable[tuple[str, float]], total_work: float
+) -> Iterator[tuple[str, float]]:
+    """The joules of a window by who used them; they add up to what was measured.
+
+    Args:
+        joules: what was measured.
+        idle_joules: the part that the machine takes at rest.
+        work: name and work of each.
+        total_work: the work of all, named or not.
+    """
+    idle = min(idle_joules, joules)
+    active = joules - idle
+    shares = list(work)
+    total = max(total_work, sum(part for _, part in shares))
+    if total <= 0:
+        idle, active = joules, 0.0
+    yield IDLE, idle
+    left = active
+    for name, part in shares:
+        share = active * part / total if total else 0.0
+        left -= share
+        yield name, share
+    yield UNATTRIBUTED, max(left, 0.0)
 
 
 def _credit(row: dict[str, float], label: str, joules: float) -> None:

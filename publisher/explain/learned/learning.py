@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import zlib
 from pathlib import Path
 from typing import Final
 
 from publisher.config.documents import load_json
 from publisher.config.state_folder import save
-from publisher.contract.readings import EnergyReading
+from publisher.contract.payload import rfc3339
+from publisher.contract.readings import EnergyReading, WorkEnergyReading
 from publisher.errors import MALFORMED
 from publisher.explain.learned.drift import Drift
 from publisher.explain.learned.energy import Energy
@@ -23,6 +25,7 @@ from publisher.explain.window import Window
 _DUST_CELSIUS: Final = 5.0
 _DUST_GONE_CELSIUS: Final = 2.5
 _COPY_SECONDS: Final = 10.0
+_KINDS_SECONDS: Final = 60.0
 
 
 class Learning:
@@ -41,7 +44,8 @@ class Learning:
         self._store = store
         self._state_dir = state_dir
         self._copy: Path | None = None
-        self._copy_at = float("-inf")
+        self._copy_at = self._kinds_at = float("-inf")
+        self._kinds: WorkEnergyReading | None = None
         if state_dir is not None and memory is not None:
             self._copy = Path(memory, f"energy-{zlib.crc32(os.fsencode(state_dir)):08x}.json")
             with contextlib.suppress(OSError, *MALFORMED):
@@ -64,6 +68,13 @@ class Learning:
             shares.total,
             window.day,
         )
+        self._store.by_kind.add(
+            shares.watts * shares.seconds,
+            shares.idle_watts * shares.seconds,
+            shares.kinds,
+            shares.total,
+            window.day,
+        )
         if self._copy is not None and window.now >= self._copy_at:
             self._copy_at = window.now + _COPY_SECONDS
             with contextlib.suppress(OSError):
@@ -76,6 +87,23 @@ class Learning:
         """
         energy = self._store.energy
         return energy.readings(day) if energy.days else None
+
+    def by_kind(self, day: int, wall: float, now: float) -> WorkEnergyReading | None:
+        """What each kind of work used, looked at once a minute; ``None`` without a measured power.
+
+        Args:
+            day: local day number.
+            wall: seconds since the epoch.
+            now: monotonic seconds.
+        """
+        if now >= self._kinds_at and self._store.by_kind.total:
+            self._kinds_at = now + _KINDS_SECONDS
+            local = time.localtime(wall)
+            midnight = wall - 3600 * local.tm_hour - 60 * local.tm_min - local.tm_sec
+            self._kinds = WorkEnergyReading(
+                since=rfc3339(midnight // 60 * 60), kinds=self._store.by_kind.readings(day)
+            )
+        return self._kinds
 
     def observe(self, window: Window, *, at_rest: bool) -> None:
         """Takes one window into account.

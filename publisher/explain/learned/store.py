@@ -12,7 +12,7 @@ from publisher.config.documents import load_json
 from publisher.config.state_folder import save
 from publisher.errors import MALFORMED
 from publisher.explain.learned.drift import Drift
-from publisher.explain.learned.energy import Energy
+from publisher.explain.learned.energy import Energy, EnergyByKind
 from publisher.explain.learned.habits import Habits
 from publisher.explain.thermal.cooling import Episode
 
@@ -70,6 +70,7 @@ class LearnedStore:
     gpu: LearnedCooling = field(default_factory=LearnedCooling)
     drift: Drift = field(default_factory=Drift)
     energy: Energy = field(default_factory=Energy)
+    by_kind: EnergyByKind = field(default_factory=EnergyByKind)
     _saved_at: float | None = None
 
     @classmethod
@@ -96,6 +97,8 @@ class LearnedStore:
             gpu=LearnedCooling.from_json(kept["gpu"]),
             drift=Drift.from_json(kept["drift"]),
             energy=Energy.from_json(kept["energy"]),
+            # Of an older fanwhy there is none.
+            by_kind=EnergyByKind.from_json(kept["kinds"]) if "kinds" in kept else EnergyByKind(),
         )
 
     def due(self, now: float) -> bool:
@@ -116,6 +119,7 @@ class LearnedStore:
             "gpu": self.gpu.to_json(),
             "drift": self.drift.to_json(),
             "energy": self.energy.to_json(),
+            "kinds": self.by_kind.to_json(),
         }
         path = Path(state_dir, _FILE)
         try:

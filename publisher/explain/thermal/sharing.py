@@ -27,6 +27,7 @@ class PowerShares:
         idle_watts: what of that the machine takes at rest.
         seconds: for how long.
         work: label and watts of each group that is worth a row, by the model.
+        kinds: likewise, with the kind of work in the label's place.
         total: the same of all work, named or not.
         model: how much power work takes.
         window_seconds: the length of the ledger's window.
@@ -36,6 +37,7 @@ class PowerShares:
     idle_watts: float
     seconds: float
     work: list[tuple[str, float]]
+    kinds: list[tuple[str, float]]
     total: float
     model: PowerModel
     window_seconds: float
@@ -65,6 +67,7 @@ def share_out(
         return None
     length = balance.window_seconds
     work: list[tuple[str, float]] = []
+    kinds: list[tuple[str, float]] = []
     total, unnamed = 0.0, balance.busy_seconds
     for account in balance.accounts:
         amount = model.measured(account, length) or 0.0
@@ -73,7 +76,9 @@ def share_out(
         if amount > 0 and (
             account.cpu_seconds >= _NAMED_CORES * length or gpu_watts(account) >= _NAMED_GPU_WATTS
         ):
-            work.append((classify(account).label, amount))
+            found = classify(account)
+            work.append((found.label, amount))
+            kinds.append((found.category, amount))
     if model.cpu_measured:
         total += model.cpu_watts(max(unnamed, 0.0), length)
     return PowerShares(
@@ -81,6 +86,7 @@ def share_out(
         idle_watts=min(thermal.power_at_rest or 0.0, watts),
         seconds=window.seconds,
         work=work,
+        kinds=kinds,
         total=total,
         model=model,
         window_seconds=length,

@@ -145,7 +145,11 @@ class DiskReading(Reading):
         precision=1,
         deadband=1,
         headline=True,
+        enabled=True,
         icon="mdi:chart-donut",
+    )
+    fullest_mount_point: str | None = text(
+        "Mount point of the fullest", "Where the fullest file system is mounted.", headline=True
     )
     read_bytes_per_second: float | None = bytes_per_second(
         "Reads", "Bytes read from all disks.", deadband=_MEGABYTE, deadband_percent=25
@@ -288,12 +292,11 @@ class Disk(Subsystem):
         names = [disk.name for disk in at_work]
         arrays = self.apart("arrays", lambda: self._arrays.read(now, names)) or {}
         some, full = self._pressure.read(now)
+        fullest = _fullest(filesystems.values())
         return DiskReading(
             busy_percent=max(_known(item.busy_percent for item in devices.values()), default=None),
-            fullest_percent=max(
-                _known(item.used_percent for item in filesystems.values() if not item.read_only),
-                default=None,
-            ),
+            fullest_percent=fullest.used_percent if fullest else None,
+            fullest_mount_point=fullest.label if fullest else None,
             read_bytes_per_second=total(item.read_bytes_per_second for item in devices.values()),
             write_bytes_per_second=total(item.write_bytes_per_second for item in devices.values()),
             pressure_some_percent=some,
@@ -434,6 +437,15 @@ def _rate(growth: float | None, seconds: float, limit: float = _LARGEST_PER_SECO
         return None
     rate = growth / seconds
     return rate if rate <= limit else None
+
+
+def _fullest(filesystems: Iterable[FilesystemReading]) -> FilesystemReading | None:
+    """The one with the least room, of those that can be written."""
+    return max(
+        (each for each in filesystems if each.used_percent is not None and not each.read_only),
+        key=lambda each: each.used_percent or 0.0,
+        default=None,
+    )
 
 
 def _known(values: Iterable[float | None]) -> Iterable[float]:

@@ -8,7 +8,7 @@ from publisher.contract.messages import Request
 from publisher.contract.topics import TopicAddresses
 from publisher.daemon.commands import CommandHandler
 from publisher.daemon.neighbours import Neighbours
-from publisher.homeassistant.discovery import HomeAssistantSettings
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
 from publisher.mqtt.outbox import Outbox
 from publisher.subsystems.registry import all_topics
 

@@ -17,18 +17,23 @@ from publisher.contract.messages import Message, Request
 from publisher.contract.metric import Reading, fields_of, gauge, instances, is_list, reading, text
 from publisher.contract.readings import (
     EVENT_KINDS,
-    CauseReading,
     ExplanationReading,
     InfoReading,
+    KindEnergyReading,
     SelfReading,
+    ToldCauseReading,
+    WorkEnergyReading,
 )
 from publisher.contract.topics import TopicAddresses, registry
 from publisher.contract.units import Unit
 from publisher.homeassistant.announcer import SPACING_SECONDS, Announcer
 from publisher.homeassistant.classes import ENTITY_CLASSES
-from publisher.homeassistant.discovery import Discovery, HomeAssistantSettings, Host
+from publisher.homeassistant.discovery import Discovery, Host
+from publisher.homeassistant.homeassistant_settings import HomeAssistantSettings
+from publisher.homeassistant.naming import said
 from publisher.homeassistant.recorder import RecorderEstimate
 from publisher.subsystems import SUBSYSTEMS
+from publisher.subsystems.disk.disk import DeviceReading, DiskReading
 
 CLASSES = tomllib.loads(
     (Path(__file__).parents[2] / "fixtures/homeassistant/classes.toml").read_text()
@@ -43,6 +48,7 @@ LONG = {
     "def_ent_id": "default_entity_id",
     "sug_dsp_prc": "suggested_display_precision",
     "exp_aft": "expire_after",
+    "grp": "group",
 }
 HOST = Host("nas", "0123456789abcdef0123", InfoReading(fanwhy_version="1", cpu_model="Z80"))
 
@@ -128,9 +134,12 @@ def test_every_unit_with_a_class_fits_it() -> None:
 
 
 USUAL = {
-    "sensor.nas_why", "sensor.nas_cause", "sensor.nas_culprit", "binary_sensor.nas_problem",
-    "event.nas_event", "image.nas_last_24_hours", "button.nas_refresh", "sensor.nas_cpu_usage",
+    "sensor.nas_why", "sensor.nas_culprit", "sensor.nas_first_cause", "sensor.nas_second_cause",
+    "sensor.nas_third_cause", "sensor.nas_last_event", "binary_sensor.nas_problem",
+    "image.nas_last_24_hours", "button.nas_refresh", "sensor.nas_cpu_usage",
     "sensor.nas_memory_usage", "sensor.nas_cpu_temperature", "sensor.nas_fan",
+    "sensor.nas_load_average_5_min", "sensor.nas_swap_usage", "sensor.nas_fullest_file_system",
+    "sensor.nas_network_receiving", "sensor.nas_network_transmitting", "sensor.nas_last_boot",
     "sensor.nas_fanwhy_cpu", "sensor.nas_fanwhy_memory",
 }  # fmt: skip
 
@@ -143,18 +152,85 @@ USUAL = {
         ({"power"}, {"sensor.nas_gpu_usage", "sensor.nas_gpu_temperature"}),
     ],
 )
-def test_a_dozen_is_enabled_on_a_usual_host(missing: set[str], more: set[str]) -> None:
+def test_a_score_is_enabled_on_a_usual_host(missing: set[str], more: set[str]) -> None:
     """One disk, one file system, one card, one fan; all else is there, and disabled."""
     readings = {leaf: full(cls, ("one",)) for leaf, cls in CONTENTS.items() if leaf not in missing}
     entities = list(discovery(CONTENTS).entities(readings))
     enabled = {entity.component["default_entity_id"] for entity in entities if entity.enabled}
     assert enabled == USUAL | more
-    assert len(USUAL) == 13
+    assert len(USUAL) == 21
     assert len(entities) > 100
 
 
-def test_the_event_names_what_may_happen() -> None:
-    assert everything()["event"]["event_types"] == list(EVENT_KINDS)
+def test_people_read_words_and_no_two_options_are_the_same() -> None:
+    for key, component in everything().items():
+        for options in (component.get("options", ()), component.get("event_types", ())):
+            assert len(set(options)) == len(options), key
+            for option in options:
+                assert option[0].isupper(), (key, option)
+                assert "_" not in option
+                assert option not in ("None", "Unknown", "Unavailable")
+    assert everything()["event"]["event_types"] == [said(kind) for kind in EVENT_KINDS]
+    assert "Remote access" in everything()["explanation_cause"]["options"]
+
+
+def test_no_name_holds_what_nobody_reads() -> None:
+    disks = {f"wwn-0x5000c500a1b2c3{end}": DeviceReading(label="same") for end in ("d4", "e5")}
+    found = discovery({"disk": DiskReading}).entities({"disk": DiskReading(devices=disks)})
+    names = {entity.component["name"] for entity in found}
+    assert {"same C3D4 reads", "same C3E5 reads"} <= names
+    assert not [name for name in names if "wwn" in name or "5000c5" in name]
+
+
+def test_the_dialog_of_why_shows_causes_and_what_was_measured() -> None:
+    components = everything()
+    members = components["explanation_headline"]["group"]
+    keys = {item["unique_id"]: key for key, item in components.items()}
+    assert [keys[member] for member in members][:3] == ["cause_1", "cause_2", "cause_3"]
+    assert {keys[member] for member in members[3:]} >= {"cpu_usage_percent", "memory_used_percent"}
+    assert all(components[keys[member]].get("en") is not False for member in members)
+
+
+def test_money_where_a_price_is_set_and_what_begins_at_midnight_says_so() -> None:
+    kinds = {"backup": KindEnergyReading(label="Backup", energy_kilowatt_hours=2.0)}
+    readings = {"energy": WorkEnergyReading(kinds=kinds)}
+    plain = list(discovery({"energy": WorkEnergyReading}).entities(readings))
+    assert not [each for each in plain if each.component.get("device_class") == "monetary"]
+    rows = registry({})
+    priced = Discovery(
+        HOST, TopicAddresses("host"), [rows["energy"]], HomeAssistantSettings(),
+        expire_seconds=lambda _: 900, price_per_kwh=0.3, currency="€",
+    )  # fmt: skip
+    found = list(priced.entities(readings))
+    by_name = {each.component["name"]: each.component for each in found}
+    assert by_name["Backup energy"]["state_class"] == "total_increasing"
+    assert by_name["Backup energy today"]["last_reset_value_template"]
+    cost = by_name["Backup cost"]
+    assert (cost["device_class"], cost["unit_of_measurement"]) == ("monetary", "EUR")
+    assert cost["state_class"] == "total"
+    assert "last_reset_value_template" in by_name["Backup cost today"]
+
+
+def test_a_link_and_an_update_where_they_are_wanted() -> None:
+    assert {"update", "cu"}.isdisjoint(everything())
+    found = discovery(CONTENTS, page="https://nas/", update_topic="fanwhy/newest")
+    (document,) = found.documents(found.entities({})).values()
+    assert document["dev"]["cu"] == "https://nas/"
+    assert document["cmps"]["update"]["latest_version_topic"] == "fanwhy/newest"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"page": "nas"},
+        {"page": "javascript:alert(1)"},
+        {"page": "http://"},
+        {"update_topic": "a/#"},
+    ],
+)
+def test_what_home_assistant_would_refuse_is_refused_here(wrong: dict[str, str]) -> None:
+    assert list(HomeAssistantSettings(**wrong).problems())  # type: ignore[arg-type]
+    assert not list(HomeAssistantSettings(page="http://nas:8080/x?y").problems())
 
 
 # -- announcing ----------------------------------------------------------------------------------
@@ -418,14 +494,14 @@ def test_rows_count_changes_as_home_assistant_sees_them() -> None:
     assert rows.a_day(60)[key("a")] == 1440
 
 
-def test_a_culprit_is_a_row_when_he_is_another_and_not_for_each_percent_of_his() -> None:
+def test_a_culprit_is_a_row_when_he_is_another() -> None:
     rows = RecorderEstimate(discovery({}).entities({}))
-    for share, name in ((81.0, "xz"), (84.0, "xz"), (52.0, "xz"), (52.0, "Borg backup"), (0, "")):
+    for share, name in ((81.0, "xz"), (81.0, "xz"), (52.0, "xz"), (52.0, "Borg backup"), (0, "")):
         causes = [{"name": name, "share_percent": share}] if name else []
-        rows.heard("explanation", json.dumps({"causes": causes}).encode())
+        rows.heard("overview", json.dumps({"culprit": name, "causes": causes}).encode())
     assert rows.counts["culprit"] == 3
     for odd in ('{"causes": 3}', '{"causes": ["x"]}', '{"causes": [{"share_percent": "x"}]}'):
-        rows.heard("explanation", odd.encode())
+        rows.heard("overview", odd.encode())
 
 
 def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
@@ -433,9 +509,13 @@ def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
     rows.heard("picture", b"<svg/>", retain=True)
     for _ in range(3):
         rows.heard("picture", b"<svg/>")
-        rows.heard("event", b"{}")
-    assert rows.counts == {"event": 3, "picture": 3, "problem": 0, "culprit": 0}
+        rows.heard("event", b'{"event": "alert_raised"}')
+        rows.heard("event", b'{"event": "cause_began", "category": "development"}')
+        rows.heard("event", b'{"event": "cause_ended", "category": "media", "duration_seconds": 5}')
+        rows.heard("event", b'{"event": "state_changed", "state": "busy"}')
+    none = {"problem": 0, "culprit": 0, "cause_1": 0, "cause_2": 0, "cause_3": 0}
+    assert rows.counts == {"last_event": 3, "picture": 3, **none}
 
 
 def test_causes_are_declared_with_what_the_attributes_show() -> None:
-    assert {"label", "category", "reason"} <= {field.name for field in fields_of(CauseReading)}
+    assert {"label", "category", "reason"} <= {field.name for field in fields_of(ToldCauseReading)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.explain.stage import MakeAccount, Stage
 
-from publisher.explain.learned.energy import IDLE, OTHERS, UNATTRIBUTED, Energy
+from publisher.explain.learned.energy import IDLE, OTHERS, UNATTRIBUTED, Energy, EnergyByKind
 
 amounts = st.floats(0, 1e4, allow_nan=False)
 windows = st.lists(
@@ -67,6 +68,32 @@ def test_a_clock_that_is_not_set_yet_costs_no_week() -> None:
     assert [row.week_joules for row in energy.readings(20_001)] == [3000.0]
     energy.add(1000.0, 0.0, [("make", 1.0)], 1.0, 20_002)
     assert sorted(energy.days) == [20_000, 20_001, 20_002]
+
+
+def test_by_kind_all_is_there_for_ever_and_today_begins_at_midnight() -> None:
+    energy = EnergyByKind()
+    energy.add(3.6e6, 1.8e6, [("backup", 1.0), ("media", 2.0)], 4.0, day=1)
+    energy.add(3.6e6, 0.0, [("backup", 1.0)], 1.0, day=2)
+    again = EnergyByKind.from_json(json.loads(json.dumps(energy.to_json())))
+    assert again == energy
+    rows = again.readings(2)
+    total = {kind: row.energy_kilowatt_hours for kind, row in rows.items()}
+    assert sum(filter(None, total.values())) == pytest.approx(2.0)
+    assert total["backup"] == pytest.approx(0.125 + 1.0)
+    assert rows["backup"].today_kilowatt_hours == pytest.approx(1.0)
+    assert rows["media"].today_kilowatt_hours == 0.0
+    assert [row.label for row in rows.values()] == [
+        "Backup", "At rest", "Media", "Nobody named",
+    ]  # fmt: skip
+    assert again.readings(3)["backup"].today_kilowatt_hours == 0.0
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"total": 3, "day": 1, "today": {}}, {"total": {"backup": []}}]
+)
+def test_what_is_no_energy_by_kind_is_not_taken(odd: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        EnergyByKind.from_json(odd)
 
 
 def test_many_programs_become_one_row() -> None:
