@@ -15,9 +15,11 @@ from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
 from subscriber_cli.model.values import clean
-from subscriber_cli.record import record, serve
+from subscriber_cli.notify.command import app as notify
+from subscriber_cli.record import record
 from subscriber_cli.refresh import refresh
 from subscriber_cli.report import report
+from subscriber_cli.serve import serve
 from subscriber_cli.tail import tail
 from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
@@ -111,6 +113,15 @@ app.command(
         "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
     )
 )(record)
+app.add_typer(
+    notify,
+    name="notify",
+    epilog=_examples(
+        "FANWHY_NOTIFY__URL=ntfy://ntfy.sh/a-secret-word fanwhy-sub notify",
+        "fanwhy-sub notify test",
+        "fanwhy-sub notify check --config /etc/fanwhy/config.toml",
+    ),
+)
 app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
 
 
