@@ -31,7 +31,7 @@ from subscriber_cli.terminal_settings import TerminalSettings
 
 _SETTLE_SECONDS: Final = 3.0  # in which what happens together comes together
 _NEXT_SECONDS: Final = 5.0  # between two messages when not all had room in one
-_FIRST_RETRY_SECONDS: Final = 10.0
+_FIRST_RETRY_SECONDS: Final = 5.0
 _LONGEST_RETRY_SECONDS: Final = 900.0
 _BLOCKED_SECONDS: Final = 5.0  # after the file could not be written
 _TICK_SECONDS: Final = 30.0  # between two looks at the time of day

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+from itertools import islice
 from typing import Any, Final
 
 from subscriber_cli.notify.targets import Secrets
@@ -73,7 +74,9 @@ def _perform(apprise: Any, request: dict[str, Any]) -> tuple[bool, str]:
         notify_type=request["kind"],
         body_format=apprise.NotifyFormat.TEXT,
     )
-    return bool(done), "; ".join(entry.message for entry in done.logs()[:_MOST_REASONS])
+    if done:  # whatever else could be asked about it, it was taken
+        return True, ""
+    return False, "; ".join(entry.message for entry in islice(done.logs(), _MOST_REASONS))
 
 
 if __name__ == "__main__":
