@@ -14,6 +14,7 @@ from publisher.errors import FanwhyError
 from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
+from subscriber_cli.metrics.command import metrics
 from subscriber_cli.model.values import clean
 from subscriber_cli.notify.command import app as notify
 from subscriber_cli.record import record
@@ -122,6 +123,7 @@ app.add_typer(
         "fanwhy-sub notify check --config /etc/fanwhy/config.toml",
     ),
 )
+app.command(epilog=_examples("fanwhy-sub metrics --broker mqtt://me@broker.local"))(metrics)
 app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
 
 
