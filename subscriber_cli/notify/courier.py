@@ -14,8 +14,10 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+import subscriber_cli
 from subscriber_cli.notify.worker import MISSING
 
 ANSWER_SECONDS: Final = 45.0
@@ -126,6 +128,8 @@ class Courier:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                # Python looks for modules where a program of its own is started: among ours.
+                cwd=Path(subscriber_cli.__file__).parents[1],
                 text=True,
                 encoding="utf-8",
                 env=kept,

@@ -100,6 +100,7 @@ class Notifier:
         self._owed: list[tuple[Received, Receipt]] = []
         self._hurried: set[str] = set()
         self._blocked_until = self._ticked = self._housed = 0.0
+        self._patient_seconds = 0.0
         self._trouble = self._silence = ""
         self._told = 0
 
@@ -153,11 +154,10 @@ class Notifier:
 
     def _patience(self) -> float:
         """Seconds until there is something to do."""
-        if self._under_way or self._accepted or self._owed or self._hurried:
+        if self._under_way or self._accepted or self._owed:
             return _BUSY_SECONDS
-        if self._store.counts():
-            return 2 * _BUSY_SECONDS
-        return min(max(self._watch.due() - time.time(), _BUSY_SECONDS), _TICK_SECONDS)
+        due = min(self._watch.due() - time.time(), self._patient_seconds)
+        return min(max(due, _BUSY_SECONDS), _TICK_SECONDS)
 
     # --- what comes -------------------------------------------------------------------------------
 
@@ -239,22 +239,33 @@ class Notifier:
         busy = {each.target for each in self._under_way.values()}
         busy |= {each.target for each in self._accepted}
         states = self._store.targets()
+        self._patient_seconds = _TICK_SECONDS
         for name in self._store.counts():
             if name in self._urls and name not in busy:
-                self._send_to(name, states.get(name, TargetState()), now)
+                wait = self._send_to(name, states.get(name, TargetState()), now)
+                self._patient_seconds = min(self._patient_seconds, wait)
 
-    def _send_to(self, name: str, state: TargetState, now: float) -> None:
+    def _send_to(self, name: str, state: TargetState, now: float) -> float:
+        """Sends what a target may be told now; else in how many seconds to look again."""
         quiet = self._quiet.hold(local_time(now))
         waiting = [each for each in self._store.waiting(name) if each.urgent or not quiet]
-        if not waiting or now < state.again:
-            return
+        if not waiting:
+            return _TICK_SECONDS
         pace = self._group_seconds
         if name in self._hurried:
             pace = _NEXT_SECONDS
         elif any(each.urgent for each in waiting):
             pace = 0.0
-        if 0 <= now - waiting[0].at < _SETTLE_SECONDS or 0 <= now - state.sent < pace:
-            return
+        settled = waiting[0].at + _SETTLE_SECONDS - now
+        paced = state.sent + pace - now
+        # What lies further ahead than it can is of a clock that was set back.
+        waits = [
+            settled if settled <= _SETTLE_SECONDS else 0.0,
+            paced if paced <= pace else 0.0,
+            state.again - now if state.again - now <= _LONGEST_RETRY_SECONDS else 0.0,
+        ]
+        if max(waits) > 0:
+            return max(waits)
         made = parcel(waiting, now, dropped=state.dropped)
         self._hurried.discard(name)
         if len(made.ids) < len(waiting):
@@ -263,6 +274,7 @@ class Notifier:
             url=self._urls[name], title=made.title, body=made.body, kind=made.kind
         )
         self._under_way[number] = _UnderWay(name, made)
+        return _TICK_SECONDS
 
     # --- what became of it ------------------------------------------------------------------------
 

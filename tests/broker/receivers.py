@@ -93,7 +93,9 @@ class Mailbox(Receiver):
         self._server = Controller(self, hostname="127.0.0.1", port=self.port)
         self._server.start()
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    async def handle_DATA(  # noqa: N802  # aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any
+    ) -> str:
         if self.mode == "refuse":
             self.refused += 1
             return "451 try again later"

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.subscriber.notify.stage import MakeStage, Stage
 
 from publisher.config.companions import NotifyRule
-
-from unit.subscriber.notify.stage import MakeStage, Stage
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A notifier without a broker and without targets: hosts speak, time passes, what is told is read."""
+"""A notifier without broker and targets: hosts speak, time passes, what is told is read."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -51,8 +51,8 @@ def test_they_are_changed_or_switched_off_by_name() -> None:
          "notify.rules.x: alert and silent cannot be one rule; make two of it"),
         ({"silent": True, "state": ("hot",)},
          "notify.rules.x: silent and state cannot be one rule; make two of it"),
-        ({}, "notify.rules.x: says not when; give it state, cause, category, temperature_above, "
-         "rpm_above, watts_above, alert, silent, missing_by or summary"),
+        ({}, ("notify.rules.x: says not when; give it state, cause, category, temperature_above, "
+              "rpm_above, watts_above, alert, silent, missing_by or summary")),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_said_with_what_would_fit(
@@ -93,7 +93,7 @@ def test_quiet_hours_over_midnight_end_in_the_morning_whatever_clocks_do(
 
 def test_no_quiet_hours_are_never_quiet() -> None:
     hours = quiet_hours_of(NotifySettings())
-    assert not any(hours.hold(datetime(2026, 1, 1) + timedelta(hours=hour)) for hour in range(24))
+    assert not any(hours.hold(datetime(2026, 1, 1, hour, tzinfo=UTC)) for hour in range(24))
 
 
 @pytest.mark.parametrize(
