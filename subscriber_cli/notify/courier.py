@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import subscriber_cli
-from subscriber_cli.notify.worker import MISSING
 
 ANSWER_SECONDS: Final = 45.0
 """After which a message counts as not sent; Apprise itself gives up after some seconds."""
@@ -43,7 +42,6 @@ class Gone:
     """The process ended; what it was asked and did not answer was not sent, as far as is known."""
 
     process: int
-    missing: bool = False
 
 
 class Courier:
@@ -101,8 +99,7 @@ class Courier:
         """Requests that the process took with it."""
         if self._process is None or self._process.pid != gone.process:
             return []
-        self._process.wait()
-        self._process = None
+        self.close()
         lost = list(self._asked)
         self._asked.clear()
         return lost
@@ -118,6 +115,9 @@ class Courier:
         if process is not None:
             process.kill()
             process.wait()
+            with contextlib.suppress(OSError):  # what it did not read any more
+                if process.stdin is not None:
+                    process.stdin.close()
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
@@ -138,10 +138,9 @@ class Courier:
         return self._process
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
-        missing = False
-        for line in process.stdout or ():
-            words = json.loads(line)
-            missing = missing or words.get("missing") == MISSING
-            if "id" in words:
-                self._deliver(Answer(words["id"], words["ok"], words["said"]))
-        self._deliver(Gone(process.pid, missing))
+        if process.stdout is not None:
+            with process.stdout as answers:
+                for line in answers:
+                    words = json.loads(line)
+                    self._deliver(Answer(words["id"], words["ok"], words["said"]))
+        self._deliver(Gone(process.pid))

@@ -16,12 +16,12 @@ import threading
 from itertools import islice
 from typing import Any, Final
 
+import apprise
+
 from subscriber_cli.notify.targets import Secrets
 
 _MOST_REASONS: Final = 5
-UNKNOWN: Final = "no address that Apprise knows; its pages list what it does know"
-MISSING: Final = "apprise"
-"""What an answer without ``id`` names: the library that is not there."""
+_UNKNOWN: Final = "no address that Apprise knows; its pages list what it does know"
 
 
 def main() -> None:
@@ -36,11 +36,6 @@ def main() -> None:
             answers.write(json.dumps(words) + "\n")
             answers.flush()
 
-    try:
-        import apprise  # noqa: PLC0415  # 40 MB, which a process that waits does not need
-    except ImportError:
-        answer(missing=MISSING)
-        return
     # What it logs holds addresses; of a failure it tells in its result.
     logger = logging.getLogger("apprise")
     logger.handlers[:], logger.propagate = [logging.NullHandler()], False
@@ -48,7 +43,7 @@ def main() -> None:
 
     def serve(request: dict[str, Any]) -> None:
         try:
-            ok, said = _perform(apprise, request)
+            ok, said = _perform(request)
         except Exception as error:  # noqa: BLE001  # of a plug-in: it is told, and tried again
             ok, said = False, type(error).__name__
         answer(id=request["id"], ok=ok, said="" if ok else Secrets([request["url"]]).hide(said))
@@ -57,11 +52,11 @@ def main() -> None:
         threading.Thread(target=serve, args=(json.loads(line),), daemon=True).start()
 
 
-def _perform(apprise: Any, request: dict[str, Any]) -> tuple[bool, str]:
+def _perform(request: dict[str, Any]) -> tuple[bool, str]:
     asset = apprise.AppriseAsset(app_id="fanwhy", app_desc="fanwhy", async_mode=False)
     server = apprise.Apprise.instantiate(request["url"], asset=asset)
-    if server is None:
-        return False, UNKNOWN
+    if not isinstance(server, apprise.NotifyBase):
+        return False, _UNKNOWN
     if request.get("check"):
         return True, ""
     # What is too long for a service goes in parts.
