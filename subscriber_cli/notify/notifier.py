@@ -7,6 +7,7 @@ between) it is sent again, which no target can know from a new message.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import time
 from collections.abc import Callable
@@ -190,8 +191,9 @@ class Notifier:
 
     def _hear(self, stream: Stream, message: Received, receipt: Receipt | None) -> None:
         try:
-            with self._store.writing():
-                self._watch.take(message, time.time())
+            if self._watch.wants(message):
+                with self._store.writing():
+                    self._watch.take(message, time.time())
         except StoreError as error:
             self._stumble(error)
             if receipt is not None:
@@ -220,12 +222,17 @@ class Notifier:
         if now - self._ticked >= min(_TICK_SECONDS, max(self._watch.due() - time.time(), 1.0)):
             self._ticked = now
             self._tick(now)
-        self._send(time.time())
+        try:
+            self._send(time.time())
+        except StoreError as error:
+            self._stumble(error)
 
     def _tick(self, now: float) -> None:
         try:
             with self._store.writing():
                 self._watch.tick(time.time())
+                if self._trouble:  # whether it can be written is not known until something is
+                    self._store.set_fact("alive", time.time())
                 if now - self._housed >= _HOUSE_SECONDS:
                     self._housed = now
                     self._store.keep_house(time.time(), self._urls)
@@ -314,16 +321,17 @@ class Notifier:
         now = time.time()
         if sent.parcel is None:
             return
-        state = self._store.targets().get(sent.target, TargetState())
-        if state.failing is None:
-            reason = self._secrets.hide(why) or "no reason was given"
-            self._tell(f"{sent.target}: not taken: {reason}; trying again until it is")
-            state.failing = now
-        wait = min(_FIRST_RETRY_SECONDS * 2.0**state.tries, _LONGEST_RETRY_SECONDS)
-        state.tries, state.again = min(state.tries + 1, 30), now + wait
         try:
             with self._store.writing():
+                state = self._store.targets().get(sent.target, TargetState())
+                known = state.failing is not None
+                state.failing = state.failing or now
+                wait = min(_FIRST_RETRY_SECONDS * 2.0**state.tries, _LONGEST_RETRY_SECONDS)
+                state.tries, state.again = min(state.tries + 1, 30), now + wait
                 self._store.set_target(sent.target, state)
+            if not known:
+                reason = self._secrets.hide(why) or "no reason was given"
+                self._tell(f"{sent.target}: not taken: {reason}; trying again until it is")
         except StoreError as error:
             self._stumble(error)
 
@@ -333,7 +341,8 @@ class Notifier:
             self._tell(f"{text}; trying again until it works")
         self._trouble = text
         self._blocked_until = time.monotonic() + _BLOCKED_SECONDS
-        self._watch.reload()
+        with contextlib.suppress(StoreError):  # nor can it be read: what is known may be right
+            self._watch.reload()
 
     def _recover(self) -> None:
         if self._trouble:

@@ -152,8 +152,8 @@ class Store:
 
     def fact(self, key: str) -> Any:
         """What was noted under a word; ``None`` where nothing was."""
-        row = self._open.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
+        rows = self._read("SELECT value FROM fact WHERE key = ?", key)
+        return rows[0][0] if rows else None
 
     def set_fact(self, key: str, value: float | str) -> None:
         self._open.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (key, value))
@@ -177,7 +177,7 @@ class Store:
 
     def hosts(self) -> dict[str, tuple[str, float]]:
         """Name and when it was last heard, of every host by its prefix."""
-        rows = self._open.execute("SELECT prefix, name, heard FROM host")
+        rows = self._read("SELECT prefix, name, heard FROM host")
         return {prefix: (name, heard) for prefix, name, heard in rows}
 
     def set_host(self, prefix: str, name: str, heard: float) -> None:
@@ -193,7 +193,7 @@ class Store:
     def incidents(self) -> dict[Key, Incident]:
         """All that are open or rest."""
         found: dict[Key, Incident] = {}
-        for rule, prefix, subject, body in self._open.execute("SELECT * FROM incident"):
+        for rule, prefix, subject, body in self._read("SELECT * FROM incident"):
             with contextlib.suppress(ValueError, TypeError):
                 found[rule, prefix, subject] = Incident(**json.loads(body))
         return found
@@ -211,14 +211,14 @@ class Store:
 
     def ran(self, rule: str) -> dict[str, float]:
         """When what a rule asks for was last at work, by prefix."""
-        return dict(self._open.execute("SELECT prefix, at FROM ran WHERE rule = ?", (rule,)))
+        return dict(self._read("SELECT prefix, at FROM ran WHERE rule = ?", rule))
 
     def set_ran(self, rule: str, prefix: str, at: float) -> None:
         self._open.execute("INSERT OR REPLACE INTO ran VALUES (?, ?, ?)", (rule, prefix, at))
 
     def digests(self, prefix: str) -> dict[str, Any]:
         """What is kept of the last days of a host, by ISO date."""
-        rows = self._open.execute("SELECT day, body FROM digest WHERE prefix = ?", (prefix,))
+        rows = self._read("SELECT day, body FROM digest WHERE prefix = ?", prefix)
         return {day: json.loads(body) for day, body in rows}
 
     def set_digest(self, prefix: str, day: str, body: Any) -> None:
@@ -252,10 +252,10 @@ class Store:
 
     def waiting(self, target: str) -> list[Waiting]:
         """What a target has not been told, the earliest first."""
-        rows = self._open.execute(
+        rows = self._read(
             "SELECT id, at, urgent, incident, kind, title, body FROM waiting WHERE target = ? "
             "ORDER BY id",
-            (target,),
+            target,
         )
         return [
             Waiting(
@@ -267,7 +267,7 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """How many things wait, by target; those for which nothing does are left out."""
-        return dict(self._open.execute("SELECT target, count(*) FROM waiting GROUP BY target"))
+        return dict(self._read("SELECT target, count(*) FROM waiting GROUP BY target"))
 
     def sent(self, target: str, ids: Iterable[int], now: float) -> None:
         """A target has taken these."""
@@ -276,7 +276,7 @@ class Store:
 
     def targets(self) -> dict[str, TargetState]:
         """How it goes with each target there was."""
-        rows = self._open.execute("SELECT name, sent, failing, tries, again, dropped FROM target")
+        rows = self._read("SELECT name, sent, failing, tries, again, dropped FROM target")
         return {name: TargetState(*rest) for name, *rest in rows}
 
     def set_target(self, name: str, state: TargetState) -> None:
@@ -304,6 +304,15 @@ class Store:
             "(SELECT heard FROM host ORDER BY heard DESC LIMIT 1 OFFSET ?)",
             (_MOST_HOSTS,),
         )
+
+    def _read(self, statement: str, *values: str) -> list[Any]:
+        """All rows of a question.
+
+        Raises:
+            StoreError: there is no answer.
+        """
+        with self._failing():
+            return self._open.execute(statement, values).fetchall()
 
     def _give_up(self, where: str, target: str, *values: str | float) -> None:
         gone = self._open.execute(f"DELETE FROM waiting WHERE {where}", values).rowcount  # noqa: S608

@@ -89,11 +89,13 @@ class Watch:
         self.connected = None
         self._lost = self._lost or now
 
+    def wants(self, message: Received) -> bool:
+        """Whether a message says anything that rules ask for."""
+        return message.leaf in _LEAVES
+
     def take(self, message: Received, now: float) -> None:
-        """A message of a host."""
+        """A message of a host that it wants."""
         prefix, leaf = message.prefix, message.leaf
-        if leaf not in _LEAVES:
-            return
         if leaf == topics.STATUS and message.withdrawn:
             self._forget(prefix)
         host = self._fleet.apply(message, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -247,6 +248,31 @@ def test_quiet_hours_hold_back_what_is_not_urgent_until_they_are_over(
     assert [len(receiver.taken) for receiver in receivers.all] == [2] * 3  # the three together
     assert receivers.webhook.taken[1][0] == "fanwhy: 3 things"
     it.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_a_full_disk_loses_and_doubles_nothing(
+    tmp_path: Path, mosquitto: Mosquitto, host: Host, webhook: Webhook
+) -> None:
+    line = f'[notify]\nurl = "json://127.0.0.1:{webhook.port}/s3cret-token"\ngroup_minutes = 0'
+    it = Notifier(tmp_path, mosquitto.url, line)
+    folder = Path(it.environment["STATE_DIRECTORY"])
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
+    try:
+        it.start().wait_for("connected to")
+        filler = folder / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        host.fail_disks(30)
+        it.wait_for("trying again until it works")
+        filler.unlink()
+        settled(host, webhook)
+        assert it.end(signal.SIGTERM) == 0
+    finally:
+        it.kill()
+        subprocess.run(["umount", folder], check=True)
 
 
 def test_one_line_is_enough_and_two_do_not_send(
