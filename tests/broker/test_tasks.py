@@ -201,18 +201,18 @@ def named(house: House, task: Task) -> None:
 
 def hidden(house: House, task: Task) -> None:
     (command,) = task.commands
-    house.configure()
-    before = re.search(r"^disks +(\S+?),? ", house.run(f"{command} || true"), re.MULTILINE)
-    if before is None:
+    names = [path.name for path in sorted(Path("/sys/block").iterdir())]
+    disk = next((name for name in names if (Path("/sys/block") / name / "device").exists()), "")
+    if not disk:
         pytest.skip("this machine has no disk that could be hidden")
-    house.words["sr0"] = before[1]
+    house.words["sr0"] = disk
     house.configure(*task.toml)
     said = house.run(f"{command} || true")
     assert '"*Card Reader*" fits no disk here' in said
-    assert f'"{before[1]}" fits no disk here' not in said
+    assert f'"{disk}" fits no disk here' not in said
     shown = json.loads(house.run("fanwhy-pub once --json"))
     labels = [disk.get("label") for disk in shown.get("disk", {}).get("devices", {}).values()]
-    assert before[1] not in labels
+    assert disk not in labels
 
 
 def told_apart(house: House, task: Task) -> None:
