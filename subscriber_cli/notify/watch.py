@@ -64,6 +64,7 @@ class Watch:
         self._timelines: dict[str, TimelineReading] = {}
         self.connected: float | None = None
         self._lost: float | None = None
+        self._ticked = float("-inf")
         self._known()
 
     def reload(self) -> None:
@@ -101,10 +102,11 @@ class Watch:
         host = self._fleet.apply(message, now)
         if host is None or message.withdrawn:
             return
-        if not message.retained and message.content is not OnlineStatus.OFFLINE:
-            self._hear(host, now)
-        elif prefix not in self._hosts and host.is_machine:
-            self._hear(host, min(host.last_heard or now, now))
+        if host.is_machine:
+            if not message.retained and message.content is not OnlineStatus.OFFLINE:
+                self._hear(host, now)
+            elif prefix not in self._hosts:
+                self._hear(host, min(host.last_heard or now, now))
         content = message.content
         if leaf == topics.EVENT and isinstance(content, Mapping):
             told = event_of(content)
@@ -117,6 +119,7 @@ class Watch:
 
     def tick(self, now: float) -> None:
         """Time has passed: durations, silence, times of day."""
+        self._ticked = now
         for prefix in list(self._hosts):
             self._listen(prefix, now)
         self._listen_to_broker(now)
@@ -128,16 +131,17 @@ class Watch:
             self._timetable.look(self._seen(now), self._ran, now)
 
     def due(self) -> float:
-        """When it has to be ticked at the latest if nothing comes."""
+        """When it has to be ticked at the latest if nothing comes.
+
+        What was due at the last tick and did not change then waits for a message.
+        """
         by_name = {rule.name: rule for rule in self._rules}
-        return min(
-            (
-                incident.due(by_name[key[0]])
-                for key, incident in self._cases.all()
-                if key[0] in by_name
-            ),
-            default=float("inf"),
+        times = (
+            incident.due(by_name[key[0]])
+            for key, incident in self._cases.all()
+            if key[0] in by_name
         )
+        return min((time for time in times if time > self._ticked), default=float("inf"))
 
     # --- hosts that are there, and silence --------------------------------------------------------
 
