@@ -84,10 +84,10 @@ class NotifyRule:
         "time of day.",
         example="06:00",
     )
-    summary: str = setting(
-        "",
+    summary: str | None = setting(
+        None,
         "Not when something happens, but what has happened: daily, or weekly on Mondays.",
-        options=("", "daily", "weekly"),
+        options=("daily", "weekly"),
     )
     at: str = setting("08:00", "Of a summary: the time of day.")
     for_minutes: float | None = setting(
@@ -98,7 +98,8 @@ class NotifyRule:
     )
     cooldown_minutes: float = number(30, "How long it is not told again, after it was.", 0, 10080)
     urgent: bool | None = setting(
-        None, "Told in the quiet hours, too. Unset: critical alerts and suspected miners alone."
+        None,
+        "Told in the quiet hours, too. Unset: critical alerts, and rules about cryptomining alone.",
     )
     to: tuple[str, ...] = setting(
         (), "Names of the targets that are told. Unset: all.", example='["phone"]'
@@ -107,9 +108,8 @@ class NotifyRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySettings:
-    """Messages to phones, mailboxes and chats, sent by `fanwhy-sub notify`.
-
-    Without rules, alerts and machines that fall silent are told.
+    """Messages to phones, mailboxes and chats, sent by `fanwhy-sub notify` to `url`, such as
+    ntfy://ntfy.sh/a-secret-word. Without rules, alerts and machines that fall silent are told.
     """
 
     enabled: bool = setting(False, "Whether `fanwhy-sub serve` sends messages.")
