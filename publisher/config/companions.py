@@ -108,9 +108,7 @@ class NotifyRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySettings:
-    """Messages to phones, mailboxes and chats, sent by `fanwhy-sub notify` to `url`, such as
-    ntfy://ntfy.sh/a-secret-word. Without rules, alerts and machines that fall silent are told.
-    """
+    """Messages to phones, mailboxes and chats: url = "ntfy://ntfy.sh/a-secret-word" is enough."""
 
     enabled: bool = setting(False, "Whether `fanwhy-sub serve` sends messages.")
     url: str = setting(
