@@ -267,10 +267,12 @@ class Watch:
             told = f"{words.plain(host.name, 64)}: {words.plain(alert.message or subject)}"
             at = _here(made, now)
             body = words.why(host, now, begun=at)
+            if len(told) > words.LONGEST_TITLE:
+                body = f"{told}\n{body}"
+            title = words.plain(told, words.LONGEST_TITLE)
             self._cases.judge(
-                rule, key, now, holds=True, title=told[: words.LONGEST_TITLE], body=body, at=at,
-                incident=incident,
-            )  # fmt: skip
+                rule, key, now, holds=True, title=title, body=body, at=at, incident=incident
+            )
 
     def _cleared(self, host: KnownHost, event: EventReading, made: float, now: float) -> None:
         for rule, key, incident in self._standing(host.prefix):

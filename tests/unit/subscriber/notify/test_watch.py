@@ -372,3 +372,13 @@ def test_who_is_no_machine_is_not_missed(stage: MakeStage) -> None:
     it.raise_alert("fan", "Fan CPU stands still", prefix="host/forged")
     it.pass_seconds(7200)
     assert it.told() == ["forged: Fan CPU stands still"]
+
+
+def test_a_long_sentence_is_whole_in_the_text(stage: MakeStage) -> None:
+    it = stage()
+    sentence = "CPU usage stays high: " + ", ".join(f"program {number}" for number in range(20))
+    it.raise_alert("cpu", sentence)
+    (title,) = it.told()
+    assert len(title) == 120
+    assert title.endswith("…")
+    assert it.last_body().startswith(f"nas: {sentence}\nSince ")
