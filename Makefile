@@ -95,9 +95,9 @@ package: $(STAMPS)/dev ## build sdist and wheel into dist, and install the wheel
 lock: $(STAMPS)/dev ## pin every dependency again
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-		--no-header --extra embedded pyproject.toml -o requirements.lock
+		--no-header --extra embedded --extra notify pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-		--no-header --extra embedded --group dev pyproject.toml -o requirements-dev.lock
+		--no-header --extra embedded --extra notify --group dev pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist

@@ -17,10 +17,13 @@ from publisher.errors import FanwhyError
 from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
+from subscriber_cli.metrics.command import metrics
 from subscriber_cli.model.values import clean
-from subscriber_cli.record import record, serve
+from subscriber_cli.notify.command import app as notify
+from subscriber_cli.record import record
 from subscriber_cli.refresh import refresh
 from subscriber_cli.report import report
+from subscriber_cli.serve import serve
 from subscriber_cli.tail import tail
 from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
@@ -56,6 +59,10 @@ def _options(
     pass
 
 
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 class _Command(TyperCommand):
     """A command whose help says what people need: no types of the language it is written in."""
 
@@ -73,8 +80,7 @@ def _command(
     function: Callable[..., None], brief: str, *examples: str, name: str | None = None
 ) -> None:
     """Adds a command, with a line for the list of all, and what to type for example."""
-    lines = "\n".join(f"  {line}" for line in examples)
-    epilog = f"\b\nExamples:\n{lines}"
+    epilog = _examples(*examples)
     app.command(name=name, cls=_Command, short_help=brief, epilog=epilog)(function)
 
 
@@ -122,6 +128,21 @@ _command(
     "Keeps what passes by in a file, for years.",
     "fanwhy-sub record",
     "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
+)
+app.add_typer(
+    notify,
+    name="notify",
+    short_help="Messages to phones, mailboxes and chats.",
+    epilog=_examples(
+        "FANWHY_NOTIFY__URL=ntfy://ntfy.sh/a-secret-word fanwhy-sub notify",
+        "fanwhy-sub notify test",
+        "fanwhy-sub notify check --config /etc/fanwhy/config.toml",
+    ),
+)
+_command(
+    metrics,
+    "Every number of every machine for Prometheus.",
+    "fanwhy-sub metrics --broker mqtt://me@broker.local",
 )
 _command(
     serve,

@@ -125,12 +125,13 @@ def _from_archive(
 
 def _from_broker(settings: TerminalSettings, timeout: float, wanted: str) -> list[Remembered]:
     return [
-        Remembered(host.name, _timeline(host), live=not host.offline)
+        Remembered(host.name, timeline_in(host), live=not host.offline)
         for host in gather(settings, timeout, wanted)
     ]
 
 
-def _timeline(host: KnownHost) -> TimelineReading:
+def timeline_in(host: KnownHost) -> TimelineReading:
+    """What a host that has told its memory remembers."""
     content = host.latest[topics.TIMELINE].message.open().content
     return timeline_of(content if isinstance(content, Mapping) else {})
 

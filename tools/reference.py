@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from publisher.config.template import first_paragraph, section_class, toml
-from publisher.config.walk import Declared, declared
+from publisher.config.walk import Declared, declared, element, of_table
 from publisher.contract.metric import Field, Kind, Reading, fields_of
 from publisher.contract.topics import readings_of
 from publisher.contract.units import humanise
@@ -145,7 +145,21 @@ def configuration_reference() -> str:
         lines += ["| setting | default | value | what |", "| --- | --- | --- | --- |"]
         lines += [_setting_row(item) for item in items]
         lines.append("")
+        for table in items:
+            lines += _table_of(table)
     return "\n".join(lines)
+
+
+def _table_of(table: Declared) -> list[str]:
+    """The settings of each entry, where the entries of a table are tables."""
+    items = list(of_table(table, "NAME"))
+    if not items:
+        return []
+    heading = f"### [{'.'.join(items[0].path[:-1])}]"
+    lines = [heading, "", first_paragraph(element(table.type)), ""]
+    lines += ["| setting | default | value | what |", "| --- | --- | --- | --- |"]
+    lines += [_setting_row(item, variable=False) for item in items]
+    return [*lines, ""]
 
 
 def _fields(cls: type[Reading]) -> list[str]:
@@ -204,15 +218,13 @@ def _title(cls: type[Reading]) -> str:
     )
 
 
-def _setting_row(item: Declared) -> str:
+def _setting_row(item: Declared, *, variable: bool = True) -> str:
     default = f"`{toml(item.default)}`" if item.default not in (None, (), {}) else ""
     description = _cell(item.setting.description)
     if item.setting.example:
         description += f" Example: `{_cell(item.setting.example)}`."
-    return (
-        f"| `{item.path[-1]}`<br>`{item.variable}` | {default} | {item.expectation} "
-        f"| {description} |"
-    )
+    name = f"`{item.path[-1]}`" + (f"<br>`{item.variable}`" if variable else "")
+    return f"| {name} | {default} | {item.expectation} | {description} |"
 
 
 def _cell(text: str) -> str:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from publisher.config.layers import Layers
-from publisher.config.walk import Declared, KeyPath, declared, element, expectation
+from publisher.config.walk import (
+    Declared,
+    KeyPath,
+    declared,
+    element,
+    expectation,
+    of_table,
+)
 from publisher.contract.printable import printable
 
 _LONGEST = 40  # characters of a value that are repeated
@@ -26,6 +33,9 @@ def complaint(cls: type, layers: Layers, error: Any) -> str:
     """One line for one of pydantic's ``ErrorDetails``."""
     loc = tuple(str(part) for part in error["loc"])
     known = {item.path: item for item in declared(cls)}
+    for table in list(known.values()):
+        if table.path == loc[: len(table.path)] and len(loc) > len(table.path):
+            known |= {item.path: item for item in of_table(table, loc[len(table.path)])}
     item = next((known[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in known), None)
     in_list = item is not None and typing.get_origin(item.type) is tuple
     path = item.path if item and in_list else loc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import typing
 import unicodedata
@@ -190,7 +191,7 @@ def _from_text(raw: str, kind: Any) -> Any:
     kind = bare(kind)
     if kind is str:
         return raw
-    if typing.get_origin(kind) in (tuple, Mapping):
+    if typing.get_origin(kind) in (tuple, Mapping) or dataclasses.is_dataclass(kind):
         if raw.lstrip().startswith(("[", "{")):
             try:
                 return toml(f"value = {raw}", "value")["value"]

@@ -94,6 +94,8 @@ def _annotation(kind: Any, limits: Setting) -> Any:
     word = Field(strict=True)
     if origin is Mapping:
         held = element(kind)
+        if dataclasses.is_dataclass(held):
+            return dict[str, _model(typing.cast("type", held), _Section)] | None  # type: ignore[misc]
         return dict[str, Annotated[held, word if held is str else number]] | None  # type: ignore[valid-type]
     if origin is tuple:
         return list[Annotated[str, word]] | None
@@ -113,5 +115,14 @@ def _plain(cls: type, model: BaseModel) -> Any:
         if isinstance(value, BaseModel):
             values[item.name] = _plain(hints[item.name], value)
         elif value is not None and (value, item.default) != ("", None):  # left empty: not set
-            values[item.name] = tuple(value) if isinstance(value, list) else value
+            values[item.name] = _plain_value(hints[item.name], value)
     return cls(**values)
+
+
+def _plain_value(kind: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict) and dataclasses.is_dataclass(element(kind)):
+        held = typing.cast("type", element(kind))
+        return {name: _plain(held, entry) for name, entry in value.items()}
+    return value

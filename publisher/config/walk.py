@@ -60,6 +60,13 @@ def declared(cls: type, above: KeyPath = ()) -> Iterator[Declared]:
         yield Declared(path, kind, default, found)
 
 
+def of_table(table: Declared, name: str) -> Iterator[Declared]:
+    """The settings of one entry of a table whose entries are tables themselves."""
+    kind = element(table.type) if typing.get_origin(bare(table.type)) is Mapping else None
+    if kind is not None and dataclasses.is_dataclass(kind):
+        yield from declared(typing.cast("type", kind), (*table.path, name))
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` for the known word that is most like ``word``; else empty."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
@@ -68,8 +75,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def expectation(kind: Any, limits: Setting) -> str:
     kind = bare(kind)
+    if dataclasses.is_dataclass(kind):
+        return "a table of settings"
     if typing.get_origin(kind) is Mapping:
-        return "a table of words" if element(kind) is str else "a table of numbers"
+        return _of_entries(element(kind))
     if typing.get_origin(kind) is tuple:
         return "a list of words"
     if limits.options:
@@ -85,6 +94,12 @@ def expectation(kind: Any, limits: Setting) -> str:
             return f"{word} of at least {_number(low)}"
         return word if high is None else f"{word} of at most {_number(high)}"
     return "text"
+
+
+def _of_entries(held: Any) -> str:
+    if dataclasses.is_dataclass(held):
+        return "tables of settings, each under a name"
+    return "a table of words" if held is str else "a table of numbers"
 
 
 def _number(value: float) -> str:

@@ -6,7 +6,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from publisher.config.companions import RecordSettings, ReportSettings
+from publisher.config.companions import (
+    MetricsSettings,
+    NotifySettings,
+    RecordSettings,
+    ReportSettings,
+)
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX, TopicAddresses
 from publisher.daemon.scheduler import SamplingSettings
@@ -59,6 +64,8 @@ class Settings:
     # Not the daemon's, but in the same file.
     record: RecordSettings = field(default_factory=RecordSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @property
     def host(self) -> str:

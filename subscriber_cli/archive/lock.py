@@ -12,11 +12,15 @@ from subscriber_cli.archive.schema import ArchiveError, failure
 
 
 @contextlib.contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Holds the right to write to an archive for as long as the ``with`` block lasts.
+def only_writer(path: Path, doing: str = "records into it") -> Iterator[None]:
+    """Holds the right to write to a file for as long as the ``with`` block lasts.
 
     Where the system has no such locks (Windows) nothing is held: SQLite keeps the file sound, but
     two recorders would take the broker's session from each other.
+
+    Args:
+        path: of the file, such as an archive.
+        doing: what whoever has that right does.
 
     Raises:
         ArchiveError: another process has it, or the file beside the archive cannot be made.
@@ -37,7 +41,7 @@ def only_writer(path: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ArchiveError(
-                f"{path}: another fanwhy-sub records into it; end that, or name another file"
+                f"{path}: another fanwhy-sub {doing}; end that, or name another file"
             ) from error
         yield
     finally:

@@ -63,6 +63,16 @@ class Shipped(Mosquitto):
         self.start()
 
 
+def keeping_broker(directory: Path) -> Mosquitto:
+    """A broker for everybody that keeps what it has on disk, also when it is killed."""
+    directory.mkdir()
+    return Mosquitto(
+        directory,
+        "persistence true\nautosave_on_changes true\nautosave_interval 1\n"
+        f"persistence_location {directory}/",
+    )
+
+
 @dataclass(frozen=True)
 class Received:
     topic: str

@@ -16,7 +16,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from broker.parties import Shipped
+from broker.parties import Shipped, keeping_broker
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Daemon, Mosquitto, Server, wait_until
 
@@ -103,13 +103,7 @@ class Host:
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that keeps what it has on disk, also when it is killed."""
-    directory = tmp_path / "broker"
-    directory.mkdir()
-    more = (
-        "persistence true\nautosave_on_changes true\nautosave_interval 1\n"
-        f"persistence_location {directory}/"
-    )
-    broker = Mosquitto(directory, more).start()
+    broker = keeping_broker(tmp_path / "broker").start()
     yield broker
     broker.kill()
 
@@ -428,7 +422,7 @@ def test_serve_runs_what_is_enabled(tmp_path: Path, mosquitto: Mosquitto, host: 
         command, env=recorder.environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert (idle.returncode, idle.stderr) == (
-        2, "fanwhy-sub: nothing to serve; set enabled = true in [record]\n",
+        2, "fanwhy-sub: nothing to serve; set enabled = true in [record], [notify] or [metrics]\n",
     )  # fmt: skip
 
     config.write_text(f"[record]\nenabled = true\ndatabase = '{recorder.database}'\n")

@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from every_page import every_page
+from fuzz.companions import noticed, notify_rules, rule_seeds
 from rich.console import Console
 from scripted_broker import ScriptedBroker, connack
 
@@ -619,6 +620,8 @@ TARGETS: Mapping[str, Target] = {
     "journal": Target(journal),
     "message": Target(message, _messages),
     "archived": Target(archived, _messages),
+    "noticed": Target(noticed, _messages),
+    "notify_rules": Target(notify_rules, rule_seeds),
     "block": Target(block, _blocks),
     "catalogue": Target(catalogue, _catalogues),
     "request": Target(request),

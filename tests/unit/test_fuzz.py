@@ -13,7 +13,9 @@ from fuzz.targets import CORPUS, TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-_SLOW = {"machine", "packets", "catalogue", "rules_file", "configuration"}
+_SLOW = {
+    "machine", "packets", "catalogue", "rules_file", "configuration", "noticed", "notify_rules",
+}  # fmt: skip
 """Those that take milliseconds."""
 _ANYTHING = settings(
     max_examples=30,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,3 +126,64 @@ def test_problems_of_all_owners_are_said_at_once(tmp_path: Path) -> None:
     first, second = str(caught.value).splitlines()
     assert first == f"{tmp_path / 'config.toml'}: kettle.celsius: too hot"
     assert second == "no tea"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tea:
+    """One kind of tea."""
+
+    minutes: float = number(3.0, "How long it draws.", 1, 15)
+    leaves: tuple[str, ...] = setting((), "What is in it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shelf:
+    teas: Mapping[str, _Tea] = setting(dict, "What there is, by name.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pantry:
+    shelf: _Shelf = field(default_factory=_Shelf)
+
+
+def _pantry(tmp_path: Path, text: str, **environment: str) -> Mapping[str, _Tea]:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    loaded = load(_Pantry, flags={}, config=str(file), environment=environment)
+    return loaded.settings.shelf.teas
+
+
+def test_the_entries_of_a_table_may_be_tables(tmp_path: Path) -> None:
+    text = '[shelf.teas.green]\nminutes = 2\n[shelf.teas.mint]\nleaves = ["mint"]'
+    assert _pantry(tmp_path, text) == {
+        "green": _Tea(minutes=2),
+        "mint": _Tea(leaves=("mint",)),
+    }
+
+
+def test_such_an_entry_may_come_from_the_environment(tmp_path: Path) -> None:
+    one = _pantry(tmp_path, "", FANWHY_SHELF__TEAS__GREEN="{ minutes = 2 }")
+    every = _pantry(tmp_path, "", FANWHY_SHELF__TEAS="{ green = { minutes = 2 } }")
+    assert one == every == {"green": _Tea(minutes=2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[shelf.teas.green]\nminuts = 2",
+         "shelf.teas.green.minuts: no such setting; did you mean shelf.teas.green.minutes?"),
+        ("[shelf.teas.green]\nminutes = 99",
+         "shelf.teas.green.minutes: expected a number from 1 to 15, found 99"),
+        ('[shelf.teas.green]\nleaves = "mint"',
+         'shelf.teas.green.leaves: expected a list of words, found "mint"'),
+        ("[shelf.teas]\ngreen = 3", "shelf.teas.green: expected a table of settings, found 3"),
+        ("[shelf]\nteas = 3",
+         "shelf.teas: expected tables of settings, each under a name, found 3"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_such_an_entry_is_said_with_its_name(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _pantry(tmp_path, text)
+    assert str(caught.value) == f"{tmp_path}/config.toml: {complaint}"
