@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -147,6 +147,23 @@ class Receivers:
         """
 
 
+MakeNotifier = Callable[[str], Notifier]
+
+
+@pytest.fixture
+def notifier(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[MakeNotifier]:
+    """Makes notifiers of a configuration; they end with the test."""
+    made: list[Notifier] = []
+
+    def make(configuration: str) -> Notifier:
+        made.append(Notifier(tmp_path, mosquitto.url, configuration))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
+
+
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     made = Webhook()
@@ -194,9 +211,9 @@ def through_faults_of_targets(it: Notifier, host: Host, to: Receivers) -> None:
 
 
 def test_a_hundred_things_are_told_once_whatever_is_away_in_between(
-    tmp_path: Path, mosquitto: Mosquitto, host: Host, receivers: Receivers
+    notifier: MakeNotifier, mosquitto: Mosquitto, host: Host, receivers: Receivers
 ) -> None:
-    it = Notifier(tmp_path, mosquitto.url, receivers.configuration())
+    it = notifier(receivers.configuration())
     it.start().wait_for("connected to")
     host.fail_disks(20)
     settled(host, *receivers.all)
@@ -223,12 +240,12 @@ def test_a_hundred_things_are_told_once_whatever_is_away_in_between(
 
 
 def test_quiet_hours_hold_back_what_is_not_urgent_until_they_are_over(
-    tmp_path: Path, mosquitto: Mosquitto, host: Host, receivers: Receivers
+    notifier: MakeNotifier, host: Host, receivers: Receivers
 ) -> None:
     now = datetime.now().astimezone()
     begin, end = (f"{now + timedelta(hours=each):%H:%M}" for each in (-2, 2))
     quiet = receivers.configuration(f'quiet_hours = "{begin}-{end}"')
-    it = Notifier(tmp_path, mosquitto.url, quiet)
+    it = notifier(quiet)
     it.start().wait_for("connected to")
     host.fail_disks(3)
     host.fail_disks(1, "critical")
@@ -247,10 +264,10 @@ def test_quiet_hours_hold_back_what_is_not_urgent_until_they_are_over(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
 def test_a_full_disk_loses_and_doubles_nothing(
-    tmp_path: Path, mosquitto: Mosquitto, host: Host, webhook: Webhook
+    notifier: MakeNotifier, host: Host, webhook: Webhook
 ) -> None:
     line = f'[notify]\nurl = "json://127.0.0.1:{webhook.port}/s3cret-token"\ngroup_minutes = 0'
-    it = Notifier(tmp_path, mosquitto.url, line)
+    it = notifier(line)
     folder = Path(it.environment["STATE_DIRECTORY"])
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
@@ -271,10 +288,10 @@ def test_a_full_disk_loses_and_doubles_nothing(
 
 
 def test_one_line_is_enough_and_two_do_not_send(
-    tmp_path: Path, mosquitto: Mosquitto, host: Host, webhook: Webhook
+    notifier: MakeNotifier, host: Host, webhook: Webhook
 ) -> None:
     line = f'[notify]\nurl = "json://127.0.0.1:{webhook.port}/s3cret-token"\nenabled = true'
-    it = Notifier(tmp_path, mosquitto.url, line)
+    it = notifier(line)
     it.start("serve").wait_for("connected to")
     second = it.command("notify")
     assert second.returncode == 1
@@ -284,9 +301,7 @@ def test_one_line_is_enough_and_two_do_not_send(
     assert it.end(signal.SIGTERM) == 0
 
 
-def test_it_is_tried_out_and_checked(
-    tmp_path: Path, mosquitto: Mosquitto, host: Host, webhook: Webhook
-) -> None:
+def test_it_is_tried_out_and_checked(notifier: MakeNotifier, host: Host, webhook: Webhook) -> None:
     host.say("timeline", {"causes": [{"label": "Restic backup", "group": "restic backup"}]})
     configuration = f"""
         [notify.targets]
@@ -295,7 +310,7 @@ def test_it_is_tried_out_and_checked(
         cause = ["restik*"]
         missing_by = "06:00"
     """
-    it = Notifier(tmp_path, mosquitto.url, configuration)
+    it = notifier(configuration)
     checked = it.command("notify", "check")
     assert checked.returncode == 0, checked.stderr
     assert "backup: of the last two days nothing fits restik*" in checked.stdout
