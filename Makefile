@@ -15,7 +15,7 @@ COVERED := --cov --cov-append --cov-report=
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/$(STAMPS)/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes test-vm bench docs \
+.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes docker test-vm bench docs \
 	docs-check package lock clean
 
 help: ## what can be made
@@ -75,6 +75,10 @@ homeassistant: $(STAMPS)/dev ## the tests with a real Home Assistant, which is m
 nodered: $(STAMPS)/dev ## the tests with a real Node-RED, likewise
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m nodered
+
+docker: $(STAMPS)/dev ## the tests with a real Docker Engine, which is made once and kept
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m docker
 
 processes: $(STAMPS)/dev ## the tests that ask about real processes of every kind
 	@scripts/system-packages

@@ -36,6 +36,7 @@ COMMANDS = (
     "init",
     "check",
     "doctor",
+    "health",
     "classify",
     "teach",
     "homeassistant",

@@ -148,6 +148,12 @@ class App:
         """Says again who we are, where something else has said so."""
         self._cycle.prefix_shared(name)
 
+    def broker_state(self, *, connected: bool, words: str) -> None:
+        """Tells those who look after us how it goes with the broker."""
+        self._manager.status(words)
+        if self._claim is not None:
+            self._claim.note(connected=connected, words=words)
+
     # -- the main thread ------------------------------------------------------------------------
 
     def _look_after_ourselves(self, now: float) -> None:

@@ -51,6 +51,10 @@ class ServiceManager:
         """The signals are obeyed from now on."""
         self._tell("READY=1")
 
+    def status(self, words: str) -> None:
+        """How it goes, in a line that ``systemctl status`` shows."""
+        self._tell(f"STATUS={words}")
+
     def stopping(self) -> None:
         """The end has begun."""
         self._tell("STOPPING=1")

@@ -187,7 +187,9 @@ class BalancedLedger:
         self._epoch = 0.0
 
     def _container(self, place: Place) -> Container | None:
-        return self._runtimes.container(place.runtime, place.identity)
+        found = self._runtimes.container(place.runtime, place.identity)
+        self.health["ledger.containers"] = self._runtimes.failure
+        return found
 
     def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         now = self._sources.monotonic()

@@ -39,6 +39,8 @@ class Nobody:
 
     def prefix_shared(self, name: str) -> None: ...
 
+    def broker_state(self, *, connected: bool, words: str) -> None: ...
+
 
 def cycle_of(settings: Settings, state: Path) -> Cycle:
     launch = Launch(settings=settings, catalogue=b"{}", identity=InfoReading())

@@ -33,6 +33,8 @@ class Owner:
 
     def prefix_shared(self, name: str) -> None: ...
 
+    def broker_state(self, *, connected: bool, words: str) -> None: ...
+
 
 class Line:
     """Stands for the session: what arrives is handed in by ``say``."""
