@@ -89,6 +89,7 @@ class Presence:
             self.outbox,
             of=settings.topics,
             machine_id=launch.identity.machine_id,
+            run=boot_id,
             first=first,
             recall=self._recalled,
         )
