@@ -11,6 +11,7 @@ import typer
 
 from publisher import version_line
 from publisher.errors import FanwhyError
+from publisher.service.commands import commands
 from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
@@ -112,6 +113,9 @@ app.command(
     )
 )(record)
 app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
+app.add_typer(
+    commands("fanwhy-sub", "what is enabled in the configuration (serve)"), name="service"
+)
 
 
 def main() -> None:

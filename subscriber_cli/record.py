@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from publisher.errors import ConfigError
+from publisher.service.notify import ServiceManager
 from subscriber_cli.arguments import (
     Broker,
     Config,
@@ -69,8 +70,12 @@ def _run(settings: TerminalSettings, path: Path | None, *, quiet: bool) -> None:
     elif not quiet:
         _aside(f"recording into {recorder.path}")
         show = _Lines(summary).show
+    manager = ServiceManager()
     with _stopping(recorder.stop) as stopped:
+        manager.ready()
+        manager.status(f"recording into {recorder.path}")
         recorder.run(show)
+        manager.stopping()
     if screen is not None:
         screen.tell(summary(recorder))
     if signal.SIGINT in stopped:

@@ -30,6 +30,7 @@ from publisher.errors import FanwhyError
 
 COMMANDS = (
     "run",
+    "service",
     "once",
     "why",
     "top",

@@ -24,11 +24,12 @@ from publisher.daemon.timeline_store import keep, recall
 from publisher.daemon.unfinished import Unfinished
 from publisher.daemon.voice import Voice
 from publisher.daemon.wakeup import Wakeup
-from publisher.daemon.watchdog import ServiceManager, Watchdog
+from publisher.daemon.watchdog import Watchdog
 from publisher.errors import FanwhyError, PrefixTakenError, TwinError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
 from publisher.publishing.totals import Totals
+from publisher.service.notify import ServiceManager
 from publisher.sources import machine_files
 from publisher.sources.pressure_triggers import PressureTriggers
 

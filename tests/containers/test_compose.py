@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 _MEBI = 1 << 20
 _MOUNT_POINT = Path("/srv/fanwhy-films")
+_LOOKS = 10
 _ZONE = "/usr/share/zoneinfo/Asia/Kolkata"
 
 
@@ -148,13 +149,14 @@ def test_processes_of_the_host_and_other_containers_go_by_their_names(stack: Sta
             ["xz", "--threads=2", "-9", "-c", "/dev/zero"], stdout=subprocess.DEVNULL
         ) as xz:
             try:
-                stack.until("cpu", lambda it: {"film-scanner", "xz"} <= _groups(it).keys())
+                for name, kind in (("film-scanner", "container"), ("xz", None)):
+                    found = stack.until("cpu", lambda it, name=name: name in _groups(it))
+                    assert kind in (None, _groups(found)[name])
             finally:
                 xz.kill()
     finally:
         run("docker", "rm", "--force", "film-scanner")
 
-    assert _groups(stack.newest("cpu")).get("film-scanner", "container") == "container"
     assert stack.newest("info")["senses"]["ledger.containers"]["state"] == "ok"
 
 
@@ -224,13 +226,14 @@ def test_times_of_day_are_the_hosts(stack: Stack) -> None:
 
 def test_its_health_is_asked_without_a_line_in_the_brokers_log(stack: Stack) -> None:
     compose = stack.checkout.compose
-    before = compose("logs", "broker")
+    before = len(compose("logs", "broker").splitlines())
     test = json.loads(stack.checkout.inspect("broker", "json .Config.Healthcheck.Test"))
-    for _ in range(5):
+    for _ in range(_LOOKS):
         compose("exec", "-T", "broker", *test[1:])
         stack.checkout.publisher("fanwhy-pub", "health")
 
-    assert compose("logs", "broker") == before
+    # Others on this machine may come by; each look would bring two lines.
+    assert len(compose("logs", "broker").splitlines()) - before < _LOOKS
 
 
 def test_it_obeys_signals(stack: Stack) -> None:

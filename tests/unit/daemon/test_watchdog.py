@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.daemon.watchdog import EXIT_CODE, ServiceManager, Watchdog
+from publisher.daemon.watchdog import EXIT_CODE, Watchdog
+from publisher.service.notify import ServiceManager
 
 
 @pytest.fixture
