@@ -16,7 +16,7 @@ MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURD
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes docker test-vm bench docs \
-	docs-check man package lock clean
+	docs-check deb man package lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,9 @@ test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold
 bench: $(STAMPS)/dev ## what fanwhy costs, and whether its books balance
 	bench/overhead
 	bench/ledger-balance
+
+deb: ## the Debian package: built, installed, started, upgraded and purged in a bare root
+	packaging/debian/life
 
 man: $(STAMPS)/dev ## write a manual page for each command into dist/man
 	$(BIN)/python -m tools.manpages dist/man
