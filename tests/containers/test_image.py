@@ -105,6 +105,7 @@ def test_a_container_without_the_host_says_that_it_is_one(image: Any, engine: En
     processes = told["senses"]["ledger.processes"]
     assert processes["state"] == "absent"
     assert "only this container's processes are visible" in processes["reason"]
+    assert "(it may use 1.5 processors and 200 MiB of memory)" in processes["reason"]
 
 
 def test_the_setup_needs_no_root_where_docker_may_be_used(engine: Engine, tmp_path: Path) -> None:
