@@ -21,14 +21,15 @@ class Engine(Server):
     """Docker's daemon in a mount namespace of its own, whose root is shared as on most hosts.
 
     What is mounted in there, by the engine or by ``mount``, is gone with it. Its rules for the
-    network are taken back.
+    network are taken back. Where the machine has an engine that runs, that one is used, with a
+    registry's images.
 
     Args:
-        made: the folder that ``scripts/docker-engine`` prints.
+        made: the folder that ``scripts/docker-engine`` prints; ``None`` for the machine's engine.
         directory: an empty one, for all that it keeps.
     """
 
-    def __init__(self, made: Path, directory: Path) -> None:
+    def __init__(self, made: Path | None, directory: Path) -> None:
         super().__init__(directory / "dockerd.log")
         self._made = made
         self._directory = directory
@@ -37,14 +38,17 @@ class Engine(Server):
             for name, value in os.environ.items()
             if not name.startswith(("FANWHY_", "DOCKER_", "COMPOSE_"))
         }
-        self.environment = own | {
-            "PATH": f"{made / 'bin'}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin",
-            "DOCKER_CONFIG": str(directory / "config"),
-        }
+        programs = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        self.environment = own | {"PATH": programs}
+        if made is not None:
+            self.environment["PATH"] = f"{made / 'bin'}:{programs}"
+            self.environment["DOCKER_CONFIG"] = str(directory / "config")
         self._rules = ""
 
     def start(self) -> None:
         """Starts it, with the images in it that stand in for those of a registry."""
+        if self._made is None:
+            return
         assert not SOCKET.exists(), f"{SOCKET} is there: does a Docker Engine run here?"
         shutil.copytree(self._made / "cli-plugins", self._directory / "config/cli-plugins")
         self._rules = self.run("iptables-save")
@@ -68,11 +72,16 @@ class Engine(Server):
 
     def mount(self, *words: str | Path) -> None:
         """Mounts something on the host that the engine and its containers see."""
-        self.run("nsenter", "--target", str(self.pid), "--mount", "mount", *map(str, words))
+        self.inside("mount", *map(str, words))
+
+    def inside(self, *command: str) -> None:
+        """Runs a command where the engine sees file systems."""
+        where = 1 if self._made is None else self.pid
+        self.run("nsenter", "--target", str(where), "--mount", *command)
 
     def stop(self) -> None:
         """Ends it with all its containers, and leaves the machine as it was."""
-        if not self.running:
+        if self._made is None or not self.running:
             return
         if running := self.run("docker", "ps", "--quiet").split():
             self.try_to("docker", "kill", *running)

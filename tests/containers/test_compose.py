@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,8 @@ def disk(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield device
     finally:
         engine.try_to("umount", str(_MOUNT_POINT))
-        engine.try_to(
-            "nsenter", "--target", str(engine.pid), "--mount", "umount", str(_MOUNT_POINT)
-        )
+        with suppress(AssertionError):  # where both are one
+            engine.inside("umount", str(_MOUNT_POINT))
         run("losetup", "--detach", device)
         _MOUNT_POINT.rmdir()
 
@@ -85,7 +85,8 @@ def _fill(engine: Engine, name: str, megabytes: int) -> None:
 @pytest.fixture(scope="module")
 def stack(engine: Engine, checkout: Checkout, disk: str) -> Iterator[Stack]:
     """Everything that the README says, on a host whose clocks show India's time."""
-    engine.mount("--bind", _ZONE, os.path.realpath("/etc/localtime"))
+    local_time = os.path.realpath("/etc/localtime")
+    engine.mount("--bind", _ZONE, local_time)
     checkout.run("mosquitto/setup", "--no-tls")
     checkout.compose("build", "--quiet")
     began = time.monotonic()
@@ -100,6 +101,7 @@ def stack(engine: Engine, checkout: Checkout, disk: str) -> Iterator[Stack]:
     for what, seconds in stack.seconds.items():
         print(f"{what}: {seconds:.1f} s")
     stack.watcher.close()
+    engine.inside("umount", local_time)
 
 
 def test_all_of_it_is_healthy_at_once(stack: Stack) -> None:
