@@ -15,8 +15,8 @@ COVERED := --cov --cov-append --cov-report=
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/$(STAMPS)/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes test-vm bench docs \
-	docs-check package lock clean
+.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes docker test-vm bench docs \
+	docs-check deb man package lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,10 @@ nodered: $(STAMPS)/dev ## the tests with a real Node-RED, likewise
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m nodered
 
+docker: $(STAMPS)/dev ## the tests with a real Docker Engine, which is made once and kept
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m docker
+
 processes: $(STAMPS)/dev ## the tests that ask about real processes of every kind
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m processes
@@ -86,6 +90,12 @@ test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold
 bench: $(STAMPS)/dev ## what fanwhy costs, and whether its books balance
 	bench/overhead
 	bench/ledger-balance
+
+deb: ## the Debian package: built, installed, started, upgraded and purged in a bare root
+	packaging/debian/life
+
+man: $(STAMPS)/dev ## write a manual page for each command into dist/man
+	$(BIN)/python -m tools.manpages dist/man
 
 package: $(STAMPS)/dev ## build sdist and wheel into dist, and install the wheel to see that it works
 	$(BIN)/python -m pytest tests/unit/test_package.py tests/package

@@ -18,6 +18,10 @@ def main() -> None:
 
         print(version_line("fanwhy-pub"))
         return
+    if sys.argv[1:] == ["health"]:
+        from publisher.daemon.health import report  # noqa: PLC0415  # engines ask every few minutes
+
+        sys.exit(report())
     from publisher.cli import main as run  # noqa: PLC0415
 
     sys.exit(run())

@@ -3,7 +3,8 @@
     FanwhyError              one line for people: what happened and what mends it
     ├── ConfigError          the configuration is wrong              exit code 2
     ├── BrokerError          the broker cannot be used               exit code 1
-    │   └── PrefixTakenError another machine lives under our prefix  exit code 1
+    │   ├── PrefixTakenError another machine lives under our prefix  exit code 1
+    │   └── TwinError        this machine has a daemon already       exit code 2
     └── SourceError          the kernel or a driver gave no usable answer
         ├── AbsentError      this machine does not have it
         └── DeniedError      this user may not read it
@@ -32,6 +33,12 @@ class BrokerError(FanwhyError):
 
 class PrefixTakenError(BrokerError):
     """Another machine publishes under the same topic prefix."""
+
+
+class TwinError(BrokerError):
+    """Another daemon watches this machine: to be started again would not help."""
+
+    exit_code = 2
 
 
 class SourceError(FanwhyError):

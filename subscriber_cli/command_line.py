@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 
 from publisher import version_line
 from publisher.errors import FanwhyError
+from publisher.service.commands import commands
 from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
@@ -148,6 +149,11 @@ _command(
     serve,
     "Runs in one process what the configuration enables.",
     "fanwhy-sub serve --config /etc/fanwhy/config.toml",
+)
+app.add_typer(
+    commands("fanwhy-sub", "what is enabled in the configuration (serve)"),
+    name="service",
+    short_help="Has systemd run serve.",
 )
 _command(
     tail,

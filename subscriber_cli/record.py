@@ -59,7 +59,7 @@ def _run(settings: TerminalSettings, path: Path | None, *, quiet: bool) -> None:
     elif not quiet:
         aside(f"recording into {recorder.path}")
         show = _Lines(summary).show
-    with stopping(recorder.stop) as stopped:
+    with stopping(recorder.stop, f"recording into {recorder.path}") as stopped:
         recorder.run(show)
     if screen is not None:
         screen.tell(summary(recorder))

@@ -45,7 +45,7 @@ def serve(broker: Broker = None, prefix: Prefix = None, config: Config = None) -
             ended.put(None)
 
     threads = [threading.Thread(target=run, args=(part,), daemon=True) for part in parts]
-    with stopping(stop) as stopped:
+    with stopping(stop, _doing(settings)) as stopped:
         for thread in threads:
             thread.start()
         failure = _first(ended)
@@ -65,6 +65,16 @@ def _first(ended: SimpleQueue[BaseException | None]) -> BaseException | None:
             return ended.get(timeout=_WAKE_SECONDS)
         except Empty:
             continue
+
+
+def _doing(settings: TerminalSettings) -> str:
+    """What is enabled, in words."""
+    parts = {
+        "recording": settings.record.enabled,
+        "sending messages": settings.notify.enabled,
+        "answering Prometheus": settings.metrics.enabled,
+    }
+    return ", ".join(words for words, enabled in parts.items() if enabled)
 
 
 def _enabled(settings: TerminalSettings) -> list[Part]:

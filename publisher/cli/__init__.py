@@ -30,12 +30,14 @@ from publisher.errors import FanwhyError
 
 COMMANDS = (
     "run",
+    "service",
     "once",
     "why",
     "top",
     "init",
     "check",
     "doctor",
+    "health",
     "classify",
     "teach",
     "homeassistant",

@@ -20,7 +20,7 @@ from publisher.contract.units import Unit, humanise
 from publisher.errors import ConfigError
 from publisher.ledger import Account, Balance, Ledger, open_ledger
 from publisher.ledger.merge import merged
-from publisher.sources import Sources, machine_files
+from publisher.sources import Sources, local_time, machine_files
 
 _PERIOD = 2.0  # seconds of one window; what is asked for is made of these
 _ROWS = 20
@@ -57,6 +57,7 @@ def command(  # noqa: PLR0917  # options, never passed by position
         raise ConfigError("--live draws a screen and --json prints one document: choose one")
     settings = settings_of(broker, prefix, config).settings
     sources = Sources(files=machine_files(settings.root))
+    local_time.follow(sources.files)
     ledger = open_ledger(sources, settings.ledger)
     try:
         ledger.sample()

@@ -523,6 +523,9 @@ class InfoReading(Reading):
         "Last boot", "When the kernel started.", diagnostic=True, enabled=True, icon="mdi:restart"
     )
     started: str | None = timestamp("Started", "When this daemon started.", diagnostic=True)
+    run: str | None = text(
+        "Run", "Tells this run of the daemon from others of this machine; a later one sorts behind."
+    )
     senses: dict[str, HealthReading] = instances(
         HealthReading, "Senses", "Every subsystem and every part of one, by name, and how it is."
     )

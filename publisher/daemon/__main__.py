@@ -16,16 +16,14 @@ from publisher.daemon import signals
 from publisher.daemon.app import App
 from publisher.daemon.launch import Launch
 from publisher.daemon.lock import Claim
-from publisher.daemon.voice import Voice
+from publisher.daemon.voice import Voice, formatter_for
 from publisher.errors import FanwhyError
-
-_LOG_FORMAT = "%(levelname)s %(message)s"
 
 
 def main(launch: Launch) -> int:
     """Runs the daemon until a signal ends it; the exit code."""
     voice = Voice()
-    voice.setFormatter(logging.Formatter(_LOG_FORMAT))
+    voice.setFormatter(formatter_for(sys.stderr.fileno()))
     logging.basicConfig(level=launch.settings.log_level.upper(), handlers=[voice])
     logging.addLevelName(logging.INFO, "fanwhy:")
     logging.addLevelName(logging.WARNING, "fanwhy: warning:")

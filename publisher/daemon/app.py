@@ -24,11 +24,12 @@ from publisher.daemon.timeline_store import keep, recall
 from publisher.daemon.unfinished import Unfinished
 from publisher.daemon.voice import Voice
 from publisher.daemon.wakeup import Wakeup
-from publisher.daemon.watchdog import ServiceManager, Watchdog
-from publisher.errors import FanwhyError, PrefixTakenError
+from publisher.daemon.watchdog import Watchdog
+from publisher.errors import FanwhyError, PrefixTakenError, TwinError
 from publisher.explain.explainer import Explainer
 from publisher.mqtt.journal import Journal
 from publisher.publishing.totals import Totals
+from publisher.service.notify import ServiceManager
 from publisher.sources import machine_files
 from publisher.sources.pressure_triggers import PressureTriggers
 
@@ -75,6 +76,7 @@ class App:
             timeline=recall(home),
             self_metrics=SelfMetrics(machine_files("/")),
             unfinished=Unfinished(home),
+            run=self._boot_id,
             totals=Totals(home, memory_dir(), machine_files("/").hint(_BOOT_ID)),
         )
         self._cycle = Cycle(launch, self._life, self._presence(launch))
@@ -147,6 +149,25 @@ class App:
     def prefix_shared(self, name: str) -> None:
         """Says again who we are, where something else has said so."""
         self._cycle.prefix_shared(name)
+
+    def twin_lives(self, since: str) -> None:
+        """Refuses to be the second daemon of this machine."""
+        prefix = self._cycle.launch.settings.topics.prefix
+        self._failure = TwinError(
+            f"another fanwhy watches this machine already and publishes under {prefix}/ (since "
+            f"{since}); stop that one first: fanwhy-pub service status, docker ps"
+        )
+        self.stop()
+
+    def twin_came(self) -> None:
+        """Says again that we are there."""
+        self._cycle.introduce()
+
+    def broker_state(self, *, connected: bool, words: str) -> None:
+        """Tells those who look after us how it goes with the broker."""
+        self._manager.status(words)
+        if self._claim is not None:
+            self._claim.note(connected=connected, words=words)
 
     # -- the main thread ------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class Life:
         unfinished: what was told to begin and not to end.
         clock: tells when the time of day was set.
         started: seconds since the epoch.
+        run: names this run of the daemon.
         totals: what counters are published as.
         absent: the subsystems of which the log has said that this machine has none.
     """
@@ -71,6 +72,7 @@ class Life:
     unfinished: Unfinished
     clock: Clock = field(default_factory=Clock)
     started: float = field(default_factory=time.time)
+    run: str = ""
     totals: Totals = field(default_factory=Totals)
     absent: list[str] = field(default_factory=list)
 
@@ -174,6 +176,10 @@ class Cycle:
             f"something that calls itself {name} publishes on our topics as well",
             "set prefix = 'host/{hostname}' on both machines, or see who may write there",
         )
+        self.introduce()
+
+    def introduce(self) -> None:
+        """Says again who we are."""
         self.outlet.again(topics.INFO)
         self._info_stale = True
 
@@ -264,6 +270,7 @@ class Cycle:
             self._identity,
             fanwhy_version=__version__,
             started=rfc3339(self._life.started),
+            run=self._life.run or None,
             senses={name: found.reading() for name, found in sorted(health.items())},
         )
 

@@ -20,7 +20,9 @@ from publisher.sources.files import KernelFiles
 log = logging.getLogger(__name__)
 
 _LOCK = "lock"
+_CONNECTED, _APART = "connected", "apart"
 _RETRY_SECONDS = 60.0
+_LONGEST = 400  # bytes that are told of a daemon
 _FAR = 1 << 30  # Windows lets no one read what is locked: a byte that is never written
 
 
@@ -53,6 +55,17 @@ class Claim:
         return not (
             self._failed and record.levelno < logging.ERROR and self._folder in record.getMessage()
         )
+
+    def note(self, *, connected: bool, words: str) -> None:
+        """Leaves beside the claim how it goes, for ``health``.
+
+        Args:
+            connected: to the broker.
+            words: a line for people.
+        """
+        if self._descriptor is not None:
+            state = _CONNECTED if connected else _APART
+            _write(self._descriptor, f"{os.getpid()}\n{state}\n{words}\n")
 
     def close(self) -> None:
         """Leaves the folder to others."""
@@ -117,16 +130,26 @@ def claim(folder: str) -> int:
         _lock(descriptor)
     except BlockingIOError:
         os.lseek(descriptor, 0, os.SEEK_SET)
-        other = os.read(descriptor, 16).decode("ascii", "replace").strip()
+        other = _told(descriptor)[0]
         os.close(descriptor)
         raise _runs_already(folder, f"process {other}") from None
     except OSError:
         pass  # a file system that knows no locks
+    _write(descriptor, f"{os.getpid()}\n")
+    return descriptor
+
+
+def _write(descriptor: int, content: str) -> None:
     with contextlib.suppress(OSError):  # a full disk, or one that cannot be written
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, b"%d\n" % os.getpid())
-    return descriptor
+        os.write(descriptor, content.encode("utf-8", "replace")[:_LONGEST])
+
+
+def _told(descriptor: int) -> list[str]:
+    """What a daemon has left beside its claim: its process, and then, how it goes."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, _LONGEST).decode("utf-8", "replace").split("\n")
 
 
 def _named(folder: str) -> socket.socket | None:
@@ -162,13 +185,36 @@ def holder(folder: str) -> int | None:
     except OSError:
         return None
     try:
-        pid = int(os.read(descriptor, 16))
+        pid = int(_told(descriptor)[0])
         # The number may be another's by now, and a lock may be held in another container.
         return pid if _is_daemon(pid) and not _free(descriptor, fcntl) else None
     except (OSError, ValueError):
         return None
     finally:
         os.close(descriptor)
+
+
+def health(folder: str) -> tuple[bool, str]:
+    """Whether a daemon lives that keeps its state in a folder and reaches its broker, and a line.
+
+    It looks at a lock and reads a line: cheap enough to be asked every few minutes for years.
+    """
+    fcntl = _module("fcntl")
+    if fcntl is None:
+        return False, "this system has no locks by which a daemon could be found"
+    try:
+        descriptor = os.open(f"{folder}/{_LOCK}", os.O_RDONLY)
+    except OSError as error:
+        return False, f"no daemon keeps its state in {folder}: {error.strerror}"
+    try:
+        _, state, words, *_ = [*_told(descriptor), "", ""]
+        if _free(descriptor, fcntl):
+            return False, f"no daemon keeps its state in {folder} now"
+    except OSError as error:
+        return False, f"{folder}/{_LOCK}: {error.strerror}"
+    finally:
+        os.close(descriptor)
+    return state == _CONNECTED, words or "starting"
 
 
 def _free(descriptor: int, fcntl: Any) -> bool:

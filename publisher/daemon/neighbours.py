@@ -3,6 +3,9 @@
 Anyone who may write to the broker can say that the prefix is his. So at the very start, before our
 first word, whoever was the last to use it is asked to say so again: a machine that lives does, and
 then it is his. Who does not answer, or comes later, is told of and put right.
+
+Another daemon of this very machine, in a container beside a service, say, has the same identity,
+but is another run of fanwhy. Of two that live the one that began later ends, in its first minute.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ _ANSWER_SECONDS: Final = 2.0
 """How long a machine that lives may take to answer."""
 _RIGHT_SECONDS: Final = 60.0
 """Between two times that what we are is put right, or two machines would go on for ever."""
+_YOUNG_SECONDS: Final = 60.0
+"""For so long after its first connection a daemon gives way to an older one of its machine."""
 _TOLD: Final = 20
 _SHOWN: Final = 80
 
@@ -53,6 +58,12 @@ class Landlord(Protocol):
     def prefix_shared(self, name: str) -> None:
         """Something of that name was published where we say who we are: say it again."""
 
+    def twin_lives(self, since: str) -> None:
+        """A daemon watches this machine that has begun before us, at that time."""
+
+    def twin_came(self) -> None:
+        """One has begun after us: say again that we are there."""
+
 
 class Neighbours:
     """Listens before the first word, and looks after our name from then on.
@@ -64,6 +75,7 @@ class Neighbours:
         gate: holds back what goes out.
         of: our topics.
         machine_id: ours.
+        run: names this run of the daemon; later ones sort behind it.
         first: nothing was published yet in the life of this process.
         recall: takes what an earlier run of ours has left, before the first word.
     """
@@ -75,6 +87,7 @@ class Neighbours:
         *,
         of: TopicAddresses,
         machine_id: str | None,
+        run: str,
         first: bool,
         recall: Callable[[Mapping[str, object]], None] = lambda _: None,
     ) -> None:
@@ -84,8 +97,10 @@ class Neighbours:
         self._info = of.of(topics.INFO)
         self._command = of.of(topics.COMMAND)
         self._machine_id = machine_id
+        self._run = run
         self._first = first
         self._listen_until: float | None = None
+        self._young_until = 0.0
         self._asked = ""
         self._told: set[str] = set()
         self._right_at = 0.0
@@ -104,6 +119,7 @@ class Neighbours:
         """A connection was made; for any thread."""
         if self._listen_until is None:
             self._listen_until = now + _LISTEN_SECONDS
+            self._young_until = now + _YOUNG_SECONDS
 
     def take(self, request: Request, now: float) -> None:
         """Takes in what was said on ``topic``."""
@@ -113,6 +129,10 @@ class Neighbours:
         except MALFORMED:
             return  # nobody's, or withdrawn
         if machine_id == self._machine_id:
+            run = str(info.get("run", self._run))
+            if run != self._run and not request.retain:
+                self._meet(run, printable(str(info.get("started"))[:_SHOWN]), now)
+                return
             if self._gate.held:
                 self._recall(info)
             self._gate.release()
@@ -130,6 +150,20 @@ class Neighbours:
         self._gate.release()
         if self._asked:
             self._put_right(self._asked, now)
+
+    def _meet(self, run: str, since: str, now: float) -> None:
+        """Another run of this machine's daemon lives: one of the two is too many."""
+        if (len(run), run) < (len(self._run), self._run):
+            if self._first and now < self._young_until:
+                self._landlord.twin_lives(since)
+        elif now >= self._right_at:
+            self._right_at = now + _RIGHT_SECONDS
+            log.warning(
+                "another fanwhy has begun to watch this machine (%s); it is told to end: is there "
+                "one in a container, and one as a service?",
+                since,
+            )
+            self._landlord.twin_came()
 
     def _ask(self, name: str, now: float) -> None:
         self._asked = name

@@ -37,6 +37,9 @@ _MOST_WAITING = 256
 class Inhabitant(Owner, Landlord, Protocol):
     """Does what others ask for, and has a prefix."""
 
+    def broker_state(self, *, connected: bool, words: str) -> None:
+        """How it goes with the broker has changed."""
+
 
 class Presence:
     """The daemon on one broker, under one prefix.
@@ -64,6 +67,7 @@ class Presence:
         self.outbox = Outbox(journal)
         self._settings = settings
         self._call = call
+        self._owner = owner
         self._boot_id = boot_id
         self._identity = launch.identity.machine_id or ""
         self._broker: EmbeddedBroker | None = None
@@ -85,6 +89,7 @@ class Presence:
             self.outbox,
             of=settings.topics,
             machine_id=launch.identity.machine_id,
+            run=boot_id,
             first=first,
             recall=self._recalled,
         )
@@ -194,6 +199,7 @@ class Presence:
 
     def _on_state(self, connected: bool, words: str) -> None:
         log.log(logging.INFO if connected else logging.WARNING, "%s", words)
+        self._call(lambda: self._owner.broker_state(connected=connected, words=words))
         if connected:
             self._neighbours.connected(time.monotonic())
 

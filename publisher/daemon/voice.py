@@ -13,12 +13,39 @@ import os
 import select
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 _MOST_LINES: Final = 1000
 # What a pipe that polls as writable takes without making us wait (POSIX's PIPE_BUF; man 7 pipe).
 _AT_ONCE: Final = 4096
 _FAREWELL_SECONDS: Final = 0.3
+_FORMAT: Final = "%(levelname)s %(message)s"
+# Of sd-daemon(3), "<6>" and the like before a line: the journal takes it off and keeps it as level.
+_PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+
+
+class _ForJournal(logging.Formatter):
+    """Says each line's level as the journal understands it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = _PRIORITIES.get(record.levelno, 6)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).split("\n"))
+
+
+def formatter_for(
+    descriptor: int, environment: Mapping[str, str] = os.environ
+) -> logging.Formatter:
+    """How lines look there: with levels for the journal, where a descriptor leads to it.
+
+    Source: systemd.exec(5), ``JOURNAL_STREAM``: device and inode of what a service writes to.
+    """
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return logging.Formatter(_FORMAT)
+    journal = environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+    return _ForJournal(_FORMAT) if journal else logging.Formatter(_FORMAT)
 
 
 class Voice(logging.Handler):

@@ -33,7 +33,8 @@ _SPAWNER_NAMES = """
     supervise-daemo supervisord sshd sshd-session dropbear login getty agetty mosh-server
     circusd honcho foreman hivemind overmind goreman monit perpd svscan supervise procs
     cron crond CRON fcron anacron atd run-parts screen SCREEN zellij dtach abduco
-    conmon crio dockerd containerd lxc-start slurmstepd pbs_mom sge_shepherd condor_starter
+    conmon crio dockerd containerd lxc-start lxc-execute lxc-attach systemd-nspawn
+    slurmstepd pbs_mom sge_shepherd condor_starter
     orted prted hydra_pmi_proxy synocrond synoscheduled dcron jobber supercronic
     gdm gdm3 gdm-session-wor sddm sddm-helper lightdm gnome-shell gnome-session-b plasmashell
     kwin_wayland kwin_x11 ksmserver xfce4-session xfce4-panel xfdesktop cinnamon mate-session

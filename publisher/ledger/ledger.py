@@ -38,7 +38,7 @@ from publisher.ledger.usage.network import NetworkUse
 from publisher.ledger.usage.shortage import CALM, Killed, MemoryShortage, MemorySigns
 from publisher.ledger.usage.waiting import Blocked, RunQueues
 from publisher.sources import Sources
-from publisher.sources.cgroups import Cgroups
+from publisher.sources.cgroups import Cgroups, own_limits
 from publisher.sources.containers import Container, Runtimes
 from publisher.sources.endpoints import written
 from publisher.sources.processes import LinuxProcesses, ProcessDetails
@@ -187,7 +187,9 @@ class BalancedLedger:
         self._epoch = 0.0
 
     def _container(self, place: Place) -> Container | None:
-        return self._runtimes.container(place.runtime, place.identity)
+        found = self._runtimes.container(place.runtime, place.identity)
+        self.health["ledger.containers"] = self._runtimes.failure
+        return found
 
     def sample(self, memory: MemorySigns = CALM) -> Balance | None:
         now = self._sources.monotonic()
@@ -477,8 +479,10 @@ class BalancedLedger:
             )
         kthreadd = self._processes.stat(2)
         if kthreadd is None or not kthreadd.kernel:
+            limits = own_limits(self._sources.files)
+            may = f" (it may use {limits})" if limits else ""
             return AbsentError(
-                "only this container's processes are visible, others' work is unattributed",
+                f"only this container's processes are visible{may}, others' work is unattributed",
                 path="/proc",
                 remedy="start the container with the host's process namespace (--pid=host)",
             )

@@ -104,6 +104,7 @@ class Session:
             client_id=settings.client_id or (f"fanwhy-{identity[:12]}" if identity else ""),
             will=Will(message=will, delay_seconds=will_delay_seconds, boot_id=boot_id),
         )
+        self._spare_id = "" if settings.client_id else f"fanwhy-{boot_id[-16:]}"
         self._status_topic = will.topic
         self._outbox = outbox
         self._subscriptions = subscriptions
@@ -202,6 +203,7 @@ class Session:
                         f"{self._endpoint}: the connection is lost soon after it is made, again "
                         f"and again; does another fanwhy use the client id {client_id}?"
                     )
+                    self._step_aside()
             self._interrupt.sleep(self._backoff.next(longest))
 
     def _live(self) -> None:
@@ -229,6 +231,7 @@ class Session:
             self._leave(connection)
         except TakenOverError:
             self._brief = min(self._brief, _CAUTIOUS - 1)  # it is not the message's fault
+            self._step_aside()
             raise
         finally:
             self._hand_on(connection)
@@ -238,6 +241,14 @@ class Session:
             for message in (*self._worth_repeating(connection.unacknowledged), *self._batch):
                 self._outbox.put_back(message)
             self._batch.clear()
+
+    def _step_aside(self) -> None:
+        """Goes on under a name of its own where another client comes under ours.
+
+        Two that throw each other off would never learn of each other; so they do, on our topics.
+        """
+        if self._spare_id:
+            self._options = replace(self._options, client_id=self._spare_id)
 
     def _pump(self, connection: Connection) -> None:
         """Sends while there is something to send and the broker keeps up."""

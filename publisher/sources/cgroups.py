@@ -15,6 +15,7 @@ from publisher.sources.files import KernelFiles
 
 _MOST_UNITS = 512
 _DIGITS = 20  # of what is counted in 64 bits
+_UNLIMITED_DIGITS = 19  # of version 1's word for no limit, the largest number of pages there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,25 @@ class Membership:
 
     name: str
     account: str
+
+
+def own_limits(files: KernelFiles) -> str:
+    """What a container that sees its own cgroup as the root may use, for people; empty if all.
+
+    Source: kernel documentation, cgroup-v2 (``cpu.max``, ``memory.max``) and cgroup-v1
+    (``cpu.cfs_quota_us``, ``memory.limit_in_bytes``).
+    """
+    root = "/sys/fs/cgroup"
+    quota, _, period = files.hint(f"{root}/cpu.max").partition(" ")
+    quota = quota or files.hint(f"{root}/cpu/cpu.cfs_quota_us")
+    period = period or files.hint(f"{root}/cpu/cpu.cfs_period_us")
+    memory = files.hint(f"{root}/memory.max") or files.hint(f"{root}/memory/memory.limit_in_bytes")
+    found = []
+    if quota.isdigit() and period.isdigit() and int(period):
+        found.append(f"{int(quota) / int(period):.3g} processors")
+    if memory.isdigit() and len(memory) < _UNLIMITED_DIGITS:
+        found.append(f"{int(memory) >> 20} MiB of memory")
+    return " and ".join(found)
 
 
 class Cgroups:

@@ -21,6 +21,13 @@ _NOMAD = re.compile(rf"(.+)-{_UUID}")
 _SWARM = re.compile(r"(.+)\.(?:\d+|[a-z0-9]{25})\.[a-z0-9]{25}")
 _REPLACED = re.compile(r"[0-9a-f]{12}_(.+)")  # while compose makes another one
 
+_SWARM_SERVICE = "com.docker.swarm.service.name"
+_NOMAD_TASK = "com.hashicorp.nomad.task_name"
+_COMPOSE_SERVICE = "com.docker.compose.service"
+_COMPOSE_PROJECT = "com.docker.compose.project"
+LABELS = (_SWARM_SERVICE, _NOMAD_TASK, _COMPOSE_SERVICE, _COMPOSE_PROJECT)
+"""The labels that say what a container is called."""
+
 _ADJECTIVE_NAMES = """
     admiring adoring affectionate agitated amazing angry awesome backstabbing beautiful berserk
     blissful bold boring brave busy charming clever cocky compassionate competent condescending
@@ -40,8 +47,8 @@ _ADJECTIVES = frozenset(_ADJECTIVE_NAMES.split())
 
 def plain_name(name: str, labels: Mapping[str, object], *, image: str = "") -> str:
     """The name for people; empty where it was made up and the image says more."""
-    swarm = str(labels.get("com.docker.swarm.service.name") or "")
-    task = str(labels.get("com.hashicorp.nomad.task_name") or "")
+    swarm = str(labels.get(_SWARM_SERVICE) or "")
+    task = str(labels.get(_NOMAD_TASK) or "")
     if swarm or task:
         return swarm or task
     if match := _KUBERNETES.fullmatch(name):
@@ -53,8 +60,8 @@ def plain_name(name: str, labels: Mapping[str, object], *, image: str = "") -> s
         if match := pattern.fullmatch(name):
             name = match[1]
     name = _REPLICA.sub("", name)
-    service = str(labels.get("com.docker.compose.service") or "")
-    project = str(labels.get("com.docker.compose.project") or "")
+    service = str(labels.get(_COMPOSE_SERVICE) or "")
+    project = str(labels.get(_COMPOSE_PROJECT) or "")
     if (
         service
         and project

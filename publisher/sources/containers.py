@@ -1,6 +1,7 @@
 """Names and images of containers, from what their runtimes leave on disk or tell on a socket.
 
-docker keeps ``config.v2.json`` per container, podman and CRI-O their storage's list of
+docker keeps ``config.v2.json`` per container and answers on its socket, or whoever stands in for it
+where ``DOCKER_HOST`` says; podman and CRI-O their storage's list of
 containers, containerd the OCI bundle's ``config.json`` with the annotations of Kubernetes or
 nerdctl; all of it is for root to read. Anybody may read what LXC says of a container, and in the
 names of the kubelet's logs. Proxmox VE keeps its guests' names in a file system of its cluster,
@@ -10,6 +11,7 @@ which stands still while that has lost its quorum. Without all of it a guest is 
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import time
@@ -17,10 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from publisher.errors import SourceError
+from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.bounded import Bounded, HangingError
 from publisher.sources.container_names import of_pod, plain_name
 from publisher.sources.files import KernelFiles
+from publisher.sources.local_time import below
+from publisher.sources.remedies import in_engine
 
 _TIMEOUT = 0.5  # seconds that a runtime's daemon may take for its whole answer
 _SLOW = 0.2  # seconds: one that takes so long has other things to do,
@@ -65,7 +69,12 @@ class Runtimes:
 
     Args:
         clock: monotonic seconds.
+
+    Attributes:
+        failure: why docker told no name when it was last asked for one.
     """
+
+    failure: SourceError | None = None
 
     def __init__(self, files: KernelFiles, clock: Callable[[], float] = time.monotonic) -> None:
         self._files = files
@@ -89,6 +98,7 @@ class Runtimes:
             for folder in _DOCKER_FOLDERS:
                 facts = _json(files, f"{folder}/containers/{identity}/config.v2.json")
                 if found := _docker(facts):
+                    self.failure = None
                     return found
             return _docker(self._ask(f"/containers/{identity}/json"))
         if runtime in ("podman", "cri-o"):
@@ -131,16 +141,43 @@ class Runtimes:
         began = self._clock()
         if began < self._pause_until:
             return None
+        path = self._docker_socket()
         try:
-            answer = _ask(f"{self._files.root}/var/run/docker.sock", resource)
+            answer = ask(path, resource)
         except TimeoutError:
             self._pause_until = began + _PAUSE
             return None
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError) as error:
+            self.failure = _untold(path, error)
             return None
+        self.failure = None
         if self._clock() - began >= _SLOW:
             self._pause_until = began + _PAUSE
         return answer
+
+    def _docker_socket(self) -> str:
+        """Where docker answers: ``unix://`` of ``DOCKER_HOST``, else its own place on the machine.
+
+        On the machine ``/var/run`` is a link; where its root is moved, it must not lead out of it.
+        """
+        told = os.environ.get("DOCKER_HOST", "") if self._files.live else ""
+        if told.startswith("unix:///"):
+            return told.removeprefix("unix://")
+        return below(self._files.root, "/var/run/docker.sock")
+
+
+def _untold(path: str, error: Exception) -> SourceError:
+    if in_engine():
+        remedy = 'take the service "names" of docker-compose.yml along, and DOCKER_HOST with it'
+    else:
+        remedy = (
+            "let fanwhy's user read /var/lib/docker (AmbientCapabilities=CAP_DAC_READ_SEARCH), or "
+            "put it into the group docker, whose members may do everything on this machine"
+        )
+    if isinstance(error, PermissionError):
+        return DeniedError("docker tells this user no names", path=path, remedy=remedy)
+    reason = error.strerror if isinstance(error, OSError) else "what it says is no JSON"
+    return AbsentError(f"docker tells no names: {reason}", path=path, remedy=remedy)
 
 
 def _docker(facts: Any) -> Container | None:
@@ -251,7 +288,7 @@ def _json(files: KernelFiles, path: str) -> Any:
         return None
 
 
-def _ask(path: str, resource: str) -> Any:
+def ask(path: str, resource: str) -> Any:
     """One request to a runtime's socket, in the HTTP that closes after its answer.
 
     Raises:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.files import KernelFiles
 from publisher.sources.gpu_use import GpuUse
+from publisher.sources.remedies import privilege
 
 _DEVICES = "/dev/dri/"
 _COMPUTE = "/dev/kfd"
@@ -131,7 +132,7 @@ class Clients:
         return DeniedError(
             "other users' processes do not show this user what they have open",
             path="/proc/<pid>/fdinfo",
-            remedy="run fanwhy as root, or give it CAP_SYS_PTRACE",
+            remedy=privilege("CAP_SYS_PTRACE"),
         )
 
     @property

@@ -13,6 +13,7 @@ from publisher.sources.drm_cards import Card
 from publisher.sources.drm_clients import Clients
 from publisher.sources.files import KernelFiles
 from publisher.sources.gpu_use import GpuLook
+from publisher.sources.remedies import privilege
 
 # From here on a counter may be stuck; less than half of it explained, it is.
 _FULL = 95.0
@@ -144,5 +145,5 @@ class Doubts:
             return None
         return AbsentError(
             f"its own counter stands at {usage:.0f} % while its clock stands at its lowest",
-            remedy="run fanwhy as root, or give it CAP_SYS_PTRACE: it then asks the GPU's users",
+            remedy=f"{privilege('CAP_SYS_PTRACE')}: it then asks the GPU's users",
         )

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from publisher.errors import AbsentError, DeniedError, SourceError
+from publisher.sources.remedies import privilege
 
 _CONNECTOR = 11  # NETLINK_CONNECTOR
 _PROC = 1  # CN_IDX_PROC and CN_VAL_PROC; also the multicast group
@@ -74,7 +75,7 @@ class ProcConnector:
                 raise DeniedError(
                     "fork events need CAP_NET_ADMIN before Linux 6.6",
                     path="NETLINK_CONNECTOR",
-                    remedy="run fanwhy with AmbientCapabilities=CAP_NET_ADMIN",
+                    remedy=privilege("CAP_NET_ADMIN"),
                 ) from None
             raise SourceError(f"cannot listen: {error}", path="NETLINK_CONNECTOR") from None
 

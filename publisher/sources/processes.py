@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.files import KernelFiles, held_at_most
 from publisher.sources.memory_locked import MemoryLocked
+from publisher.sources.remedies import privilege
 
 GONE = -1
 """What ``marks`` says of a process that is no more."""
@@ -438,6 +439,6 @@ def _translated(error: OSError, path: str) -> SourceError:
         return DeniedError(
             "the I/O of other users' processes needs CAP_SYS_PTRACE",
             path="/proc/<pid>/io",
-            remedy="run fanwhy as root or with AmbientCapabilities=CAP_SYS_PTRACE",
+            remedy=privilege("CAP_SYS_PTRACE"),
         )
     return AbsentError("the process is gone", path=path)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from publisher.errors import AbsentError, DeniedError, SourceError
 from publisher.sources.files import whole, whole_below
+from publisher.sources.remedies import privilege
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
@@ -118,7 +119,7 @@ def sockets_of(proc: str, pid: int) -> set[int]:
         raise DeniedError(
             "the connections of other users' processes need CAP_SYS_PTRACE",
             path="/proc/<pid>/fd",
-            remedy="run fanwhy as root or with AmbientCapabilities=CAP_SYS_PTRACE",
+            remedy=privilege("CAP_SYS_PTRACE"),
         ) from None
     except OSError as error:
         raise AbsentError(f"the process is gone: {error.strerror}", path=path) from None

@@ -13,7 +13,7 @@ def metrics(broker: Broker = None, prefix: Prefix = None, config: Config = None)
     from subscriber_cli.metrics.exporter import Exporter  # noqa: PLC0415  # its HTTP server
 
     exporter = Exporter(load_settings(broker, prefix, config), aside)
-    with stopping(exporter.stop) as stopped:
+    with stopping(exporter.stop, "answering Prometheus") as stopped:
         exporter.run()
     if signal.SIGINT in stopped:
         raise KeyboardInterrupt

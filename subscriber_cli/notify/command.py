@@ -38,7 +38,7 @@ def notify(
     from subscriber_cli.notify.notifier import Notifier  # noqa: PLC0415  # as record does
 
     notifier = Notifier(load_settings(broker, prefix, config), aside)
-    with stopping(notifier.stop) as stopped:
+    with stopping(notifier.stop, "sending messages") as stopped:
         notifier.run()
     if signal.SIGINT in stopped:
         raise KeyboardInterrupt

@@ -36,6 +36,7 @@ class Shipped(Mosquitto):
         self.configuration = directory / "config/mosquitto.conf"
         passwords = directory / "config/passwords"
         passwords.touch()
+        shutil.copy(directory / "config/acl", directory / "config/acl.live")
         for user, password in PASSWORDS.items():
             command = [program("mosquitto_passwd"), "-b", str(passwords), user, password]
             subprocess.run(command, check=True, capture_output=True)

@@ -487,7 +487,9 @@ class _Daemon:
         self.commands = CommandHandler(
             self,
             of=addresses,
-            neighbours=Neighbours(self, outbox, of=addresses, machine_id="ours", first=True),
+            neighbours=Neighbours(
+                self, outbox, of=addresses, machine_id="ours", run="1", first=True
+            ),
             homeassistant=settings,
             leaves=["cpu"],
             announce=lambda request: self.announcer.heard(request, 0.0),
@@ -500,6 +502,10 @@ class _Daemon:
     def prefix_taken(self, name: str) -> None: ...
 
     def prefix_shared(self, name: str) -> None: ...
+
+    def twin_lives(self, since: str) -> None: ...
+
+    def twin_came(self) -> None: ...
 
 
 def request(data: bytes) -> None:

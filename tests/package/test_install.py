@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -21,6 +23,22 @@ def _run(*command: str | Path, folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def _follow(page: Path, commands: Path, home: Path) -> None:
+    """Runs the commands of a page's blocks, as one to whom nothing here belongs."""
+    home.mkdir()
+    mine = {"PATH": f"{commands}:{os.environ['PATH']}", "HOME": str(home)}
+    mine |= {"XDG_STATE_HOME": str(home / "state"), "STATE_DIRECTORY": str(home / "state")}
+    mine |= {"FANWHY_CONFIG": str(home / "fanwhy.toml")}
+    (block,) = re.findall(r"^```console\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    for line in block.splitlines():
+        command = line.removeprefix("$ ")
+        done = subprocess.run(
+            ["sh", "-c", command], env=mine, cwd=home, capture_output=True, text=True, check=False
+        )
+        # Somebody's broker may be here, which does not let us in.
+        assert done.returncode in ((0, 1) if "check" in command else (0,)), done.stderr
 
 
 def _build(kind: str, source: Path, folder: Path) -> Path:
@@ -44,6 +62,7 @@ def test_both_commands_come_with_the_wheel(tmp_path: Path) -> None:
         assert _run(commands / program, "--version", folder=tmp_path) == (
             f"{program} {__version__}\n"
         )
+    _follow(_ROOT / "docs/install.md", commands, tmp_path / "me")
     # It finds its data there: the rules that name a program, and all topics.
     assert "xz" in _run(commands / "fanwhy-pub", "classify", "xz", folder=tmp_path)
     assert '"cpu"' in _run(commands / "fanwhy-pub", "schema", folder=tmp_path)

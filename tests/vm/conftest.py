@@ -34,7 +34,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     shutil.copytree(
         _ROOT / "publisher", content / "publisher", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copy(_HERE / "scenario", content)
+    for part in ("scenario", "service"):
+        shutil.copy(_HERE / part, content)
     disk = folder / "content.img"
     with disk.open("wb") as file:
         file.truncate(48 << 20)
@@ -47,7 +48,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
             "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi",
             "-cpu", "max", "-smp", "2", "-m", "1024", "-display", "none", "-no-reboot",
             "-nic", "none", "-kernel", image / "vmlinuz", "-initrd", image / "initrd",
-            "-append", "root=/dev/vda rw console=ttyS0 quiet",
+            "-append", "root=/dev/vda rw console=ttyS0 quiet no_timer_check panic=1",
             "-drive", f"file={image}/root.img,format=raw,if=virtio,snapshot=on",
             "-drive", f"file={disk},format=raw,if=virtio,readonly=on",
             "-serial", f"file:{console}", "-serial", f"file:{said}",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).parents[3] / "examples/systemd/fanwhy-pub.service"
+UNIT = Path(__file__).parents[3] / "publisher/service/fanwhy-pub.service"
 
 
 def test_the_sandbox_hides_nothing_that_is_watched() -> None:

@@ -31,6 +31,10 @@ class Owner:
     def prefix_shared(self, name: str) -> None:
         self.did.append(f"shared: {name}")
 
+    def twin_lives(self, since: str) -> None: ...
+
+    def twin_came(self) -> None: ...
+
 
 class Stage:
     def __init__(self) -> None:
@@ -38,7 +42,9 @@ class Stage:
         self.now = 1000.0
         self.outbox = Outbox()
         topics = TopicAddresses("host/nas")
-        neighbours = Neighbours(self.owner, self.outbox, of=topics, machine_id="ours", first=True)
+        neighbours = Neighbours(
+            self.owner, self.outbox, of=topics, machine_id="ours", run="1", first=True
+        )
         self.commands = CommandHandler(
             self.owner,
             of=topics,

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from publisher.daemon.lock import Claim, claim, holder
+from publisher.daemon.lock import Claim, claim, health, holder
 from publisher.errors import FanwhyError
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -139,3 +139,22 @@ def test_a_folder_that_was_taken_away_is_claimed_anew(tmp_path: Path) -> None:
         claim(str(folder))
     ours.close()
     os.close(claim(str(folder)))
+
+
+def test_health_is_the_claim_and_the_brokers_last_word(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert health(folder) == (
+        False,
+        f"no daemon keeps its state in {folder}: No such file or directory",
+    )
+    ours = Claim(folder)
+    assert health(folder) == (False, "starting")
+    ours.note(connected=True, words="connected to mqtt://nas:1883 with MQTT 5")
+    assert health(folder) == (True, "connected to mqtt://nas:1883 with MQTT 5")
+    assert holder(folder) is None  # still read as the number that it begins with: we are no daemon
+    ours.note(connected=False, words="mqtt://nas:1883: connection lost")
+    assert health(folder) == (False, "mqtt://nas:1883: connection lost")
+    with pytest.raises(FanwhyError, match=rf"\(process {os.getpid()}\)"):
+        Claim(folder)
+    ours.close()
+    assert health(folder) == (False, f"no daemon keeps its state in {folder} now")

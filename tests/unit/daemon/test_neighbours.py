@@ -24,7 +24,7 @@ class Stage:
         self.outbox.put(STATE)
         self.outbox.hold()
         self.neighbours = Neighbours(
-            self, self.outbox, of=TopicAddresses("host"), machine_id="ours", first=first
+            self, self.outbox, of=TopicAddresses("host"), machine_id="ours", run="20", first=first
         )
         self.now = 100.0
         self.neighbours.connected(self.now)
@@ -35,8 +35,16 @@ class Stage:
     def prefix_shared(self, name: str) -> None:
         self.did.append(f"shared with {name}")
 
-    def info(self, machine_id: str, host: str = "nas", *, retain: bool = False) -> None:
-        facts = {"machine_id": machine_id, "host": host}
+    def twin_lives(self, since: str) -> None:
+        self.did.append(f"second to one since {since}")
+
+    def twin_came(self) -> None:
+        self.did.append("first of two")
+
+    def info(
+        self, machine_id: str, host: str = "nas", *, run: str = "20", retain: bool = False
+    ) -> None:
+        facts = {"machine_id": machine_id, "host": host, "run": run, "started": "2026-11-30"}
         self.hear(json.dumps(facts).encode(), retain=retain)
 
     def hear(self, payload: bytes, *, retain: bool = True) -> None:
@@ -114,3 +122,39 @@ def test_what_is_no_info_is_nobodys(payload: bytes) -> None:
     stage.hear(payload)
     assert stage.did == []
     assert stage.after(1) == [STATE]
+
+
+def test_the_second_daemon_of_a_machine_learns_that_it_is_the_second() -> None:
+    stage = Stage()
+    stage.info("ours", run="1f", retain=True)
+    assert stage.after(1) == [STATE]
+    assert stage.did == [], "what is retained may be of one that is dead"
+    stage.info("ours", run="20")
+    assert stage.did == [], "that is our own word"
+    stage.info("ours", run="1f")
+    assert stage.did == ["second to one since 2026-11-30"]
+
+
+def test_the_first_says_once_a_minute_that_it_is_there(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    stage.after(1)
+    for _ in range(30):
+        stage.info("ours", run="21")
+        stage.info("ours", run="100")
+        stage.now += 3
+    assert stage.did == ["first of two"] * 2
+    assert "is told to end" in caplog.text
+
+
+def test_after_its_first_minute_no_daemon_ends_for_what_somebody_publishes() -> None:
+    stage = Stage()
+    stage.after(60)
+    stage.info("ours", run="1")
+    assert stage.did == []
+
+
+@pytest.mark.parametrize("run", [None, 3, [], {}])
+def test_a_run_of_another_shape_ends_nothing(run: object) -> None:
+    stage = Stage()
+    stage.hear(json.dumps({"machine_id": "ours", "host": "nas", "run": run}).encode(), retain=False)
+    assert not any(did.startswith("second") for did in stage.did) or run is not None

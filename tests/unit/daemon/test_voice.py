@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from publisher.daemon.voice import Voice
+from publisher.daemon.voice import Voice, formatter_for
 
 
 @pytest.fixture
@@ -88,3 +89,15 @@ def test_a_record_that_cannot_be_made_is_dropped(pipe: tuple[int, int]) -> None:
     voice = Voice(pipe[1])
     voice.handle(logging.makeLogRecord({"msg": "%d", "args": ("x",)}))
     assert voice.dropped == 1
+
+
+def test_the_journal_is_told_the_level_of_each_line(tmp_path: Path) -> None:
+    with (tmp_path / "journal").open("w") as stream:
+        found = os.fstat(stream.fileno())
+        journal = {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        formatter = formatter_for(stream.fileno(), journal)
+        plain = formatter_for(stream.fileno(), {"JOURNAL_STREAM": "1:2"})
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "one\ntwo", (), None)
+
+    assert formatter.format(record).splitlines() == [f"<4>{record.levelname} one", "<4>two"]
+    assert plain.format(record) == f"{record.levelname} one\ntwo"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.daemon.watchdog import EXIT_CODE, ServiceManager, Watchdog
+from publisher.daemon.watchdog import EXIT_CODE, Watchdog
+from publisher.service.notify import ServiceManager
 
 
 @pytest.fixture
@@ -74,9 +75,12 @@ def test_a_daemon_that_looks_once_a_minute_still_reports_every_second(tmp_path: 
         ) as daemon:
             try:
                 # More than it says for its first samples.
-                words = [sock.recv(100).decode() for _ in range(7)]
+                words = [sock.recv(100).decode() for _ in range(8)]
             finally:
                 daemon.terminate()
+    (status,) = (word for word in words if word.startswith("STATUS="))
+    words.remove(status)
+    assert status == "STATUS=mqtt://127.0.0.1:1: nothing listens there; is the broker running?"
     assert words == ["READY=1", *["WATCHDOG=1"] * 6]
     assert daemon.returncode == 0
 

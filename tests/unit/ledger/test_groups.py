@@ -210,3 +210,25 @@ def test_workers_inherit_without_being_read(machine: Machine) -> None:
 )
 def test_kernel_threads_are_folded(comm: str, label: str) -> None:
     assert kernel_label(comm) == label
+
+
+@pytest.mark.parametrize(
+    ("tool", "command", "place", "key"),
+    [
+        ("lxc-start", "lxc-start -F -n web", "/lxc.payload.web", "container:lxc:web"),
+        ("lxc-execute", "lxc-execute -n web -- make", "/lxc.payload.web", "container:lxc:web"),
+        ("lxc-attach", "lxc-attach -n web -- make", "/lxc.payload.web", "container:lxc:web"),
+        (
+            "systemd-nspawn",
+            "systemd-nspawn -M nsp -D /srv/nsp make",
+            "/machine.slice/machine-nsp.scope",
+            "container:nspawn:nsp",
+        ),
+    ],
+)
+def test_what_a_person_starts_in_a_system_container_is_that_containers(
+    machine: Machine, tool: str, command: str, place: str, key: str
+) -> None:
+    machine.start(200, 101, tool, command=command)
+    assert machine.start(201, 200, "make", command="make", place=place) == key
+    assert machine.start(202, 201, "cc1", command="cc1 x.c", place=place) == key

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.sources.cgroups import Cgroups, Membership
+from publisher.sources.cgroups import Cgroups, Membership, own_limits
 from publisher.sources.files import KernelFiles
 
 V1 = "cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,relatime,cpu,cpuacct 0 0\n"
@@ -104,3 +104,39 @@ def test_usage_of_version_1(tmp_path: Path) -> None:
     assert cgroups.whole_usage() == 123_456
     assert cgroups.cpu_usage("/system.slice/a.service") == 1000
     assert cgroups.units() == ["/system.slice/a.service"]
+
+
+@pytest.mark.parametrize(
+    ("files", "limits"),
+    [
+        ({}, ""),
+        ({"cpu.max": "max 100000", "memory.max": "max"}, ""),
+        ({"cpu.max": "150000 100000"}, "1.5 processors"),
+        ({"memory.max": "209715200"}, "200 MiB of memory"),
+        (
+            {
+                "cpu/cpu.cfs_quota_us": "50000",
+                "cpu/cpu.cfs_period_us": "100000",
+                "memory/memory.limit_in_bytes": "1073741824",
+            },
+            "0.5 processors and 1024 MiB of memory",
+        ),
+        (
+            {
+                "cpu/cpu.cfs_quota_us": "-1",
+                "cpu/cpu.cfs_period_us": "100000",
+                "memory/memory.limit_in_bytes": "9223372036854771712",
+            },
+            "",
+        ),
+        ({"cpu.max": "1 0", "memory.max": "many"}, ""),
+    ],
+)
+def test_a_container_knows_its_own_limits(
+    tmp_path: Path, files: dict[str, str], limits: str
+) -> None:
+    for name, content in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{content}\n")
+    assert own_limits(KernelFiles(tmp_path)) == limits

@@ -1,0 +1,1 @@
+"""fanwhy as a service: the units that we ship, how they are installed, what they report."""
