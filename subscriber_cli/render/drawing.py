@@ -193,7 +193,7 @@ class _Sheet:
         if not inside:
             return
         low, high = (pick(value for _, _, value in inside) for pick in (min, max))
-        bottom, top = (0.0, max(high, 100.0)) if unit == Unit.PERCENT else (low, high)
+        bottom, top = (0.0, max(high, 100.0)) if unit == Unit.PERCENT else _scale(low, high)
         words = extent([value for _, _, value in inside], unit)
         yield f'<text x="2" y="{self._y + 10:.0f}">{_escaped(title)}</text>'
         yield (
@@ -210,6 +210,13 @@ class _Sheet:
             last = end
         yield f'<path class="curve" d="{"".join(path)}"/>'
         self._y = floor + _GAP
+
+
+def _scale(low: float, high: float) -> tuple[float, float]:
+    """Where a curve begins and ends: what hardly moves is not to look as if it did."""
+    spread = max(high - low, abs(high) / 10)
+    middle = (low + high) / 2
+    return middle - spread / 2, middle + spread / 2
 
 
 def _escaped(text: str) -> str:
