@@ -2,13 +2,14 @@
 
     python -m tools.packages_table packages CACHE --date DAY        # and tells how good it is
     python -m tools.packages_table applications FOLDER --date DAY
+    python -m tools.packages_table programs FOLDER --date DAY
 
 The first reads Debian's index (``--sources`` names another list of sources than stable and
 unstable; ``--packages`` and ``--contents`` name files instead). Section, tags and the line of
 description of a package speak for categories as ``packages_table.toml`` beside this file says; a
 program is entered only where one category is well ahead of the others and no other package of the
 same program says otherwise. How often that is right is told by the names that fanwhy's rules know
-as well. The second reads a copy of the list awesome-selfhosted (a folder ``software`` of YAML).
+as well. The others read public catalogues, a folder each, as ``catalogues.toml`` names them.
 
 Only names and categories are kept.
 """
@@ -26,13 +27,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from publisher.contract.readings import CATEGORIES
 from publisher.errors import FanwhyError
 from publisher.explain.naming.classification import MINING
-from publisher.explain.naming.packages import APPLICATIONS, PACKAGES, versionless
+from publisher.explain.naming.packages import APPLICATIONS, PACKAGES, PROGRAMS, versionless
 from publisher.explain.naming.rules import shipped
+from tools.catalogues import Catalogue, Item
+from tools.catalogues import read as read_catalogues
 from tools.debian_index import Index, Package, fetch, read
 
 EVIDENCE: Final = Path(__file__).with_suffix(".toml")
@@ -96,6 +97,7 @@ class Judge:
     packages: Mapping[str, str]
     stop: frozenset[str]
     daemons: frozenset[str]
+    english: frozenset[str]
     _scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
@@ -107,6 +109,7 @@ class Judge:
             document["packages"],
             _stop_words(document),
             frozenset(name for names in index.units.values() for name in names),
+            frozenset(document["catalogued"]["words"].split()),
         )
 
     def category(self, name: str, packages: Sequence[Package]) -> str:
@@ -131,6 +134,31 @@ class Judge:
         named = {key: each.of_name(name) for key, each in self.evidence.items() if each.names}
         total = {key: scores.get(key, 0.0) + named.get(key, 0.0) for key in {*scores, *named}}
         return _ahead(total)
+
+    def of_text(self, names: Sequence[str], text: str, among: Sequence[str] = ()) -> str:
+        """What a line of description says; empty where that is not clear.
+
+        Args:
+            among: the categories that come into question; all, where there are none.
+        """
+        package = Package("".join(names).lower(), "", "", text, "", frozenset())
+        scores = {
+            key: weight
+            for key, each in self.evidence.items()
+            if (not among or key in among)
+            and (weight := each.of_package(package, has_units=False) + each.of_name(package.name))
+        }
+        said = _ahead(scores)
+        return "" if said in _UNSURE else said
+
+    def is_name(self, name: str) -> bool:
+        """Whether it is a name, and no word that anybody may use."""
+        return (
+            _NAME.fullmatch(name) is not None
+            and "." not in name
+            and name not in self.english
+            and not self.stop.issuperset(re.split(r"[-_@]", name))
+        )
 
     def may_be_entered(self, name: str, packages: Sequence[Package]) -> bool:
         """Whether a name is somebody's in particular: not a word that anybody may use."""
@@ -268,85 +296,88 @@ def written(entries: Mapping[str, tuple[str, str]], told: Sequence[str]) -> str:
     return "\n".join([*head, *sorted(lines, key=lambda line: line.split("\t")[0].encode())]) + "\n"
 
 
-# What the tags of awesome-selfhosted are to fanwhy; what is not here is a web application.
-_TAGS: Final = {
-    "Backup": "backup",
-    "Communication - IRC": "",
-    "Communication - SIP": "",
-    "Database Management": "",
-    "DNS": "system",
-    "Document Management - E-books": "media",
-    "File Transfer - Distributed Filesystems": "file_sharing",
-    "File Transfer - Object Storage & File Servers": "file_sharing",
-    "File Transfer - Peer-to-peer Filesharing": "downloads",
-    "File Transfer - Single-click & Drag-n-drop Upload": "",
-    "File Transfer - Web-based File Managers": "file_sharing",
-    "File Transfer & Synchronization": "",
-    "Games": "gaming",
-    "Games - Administrative Utilities & Control Panels": "gaming",
-    "Generative Artificial Intelligence (GenAI)": "ai",
-    "Internet of Things (IoT)": "smart_home",
-    "Manufacturing": "smart_home",
-    "Media Management": "media",
-    "Media Streaming": "media",
-    "Media Streaming - Audio Streaming": "media",
-    "Media Streaming - Multimedia Streaming": "media",
-    "Media Streaming - Video Streaming": "media",
-    "Monitoring & Status Pages": "monitoring",
-    "Network Utilities": "",
-    "Office Suites": "",
-    "Photo Galleries": "media",
-    "Remote Access": "remote_access",
-    "Search Engines": "",
-    "Self-hosting Solutions": "",
-    "Software Development": "development",
-    "Software Development - Continuous Integration & Deployment": "development",
-    "Software Development - FaaS & Serverless": "development",
-    "Software Development - Feature Toggle": "development",
-    "Software Development - IDE & Tools": "development",
-    "Software Development - Localization": "development",
-    "Software Development - Testing": "development",
-    "Video Surveillance": "media",
-    "VPN": "remote_access",
-    "Miscellaneous": "",
-    "Automation": "",
-}
-
-
 _FORGE = re.compile(r"\b(?:git|mercurial|source code|code review)\b")
 _FETCHES = re.compile(r"\b(?:download|torrent|usenet|yt-dlp|youtube-dl|media requests?)")
+_UNSURE: Final = (MINING, "indexing")
+"""Categories of which a line of description tells too little."""
+_TITLE: Final = re.compile(r"[a-z0-9]+")
+_SURE, _HINT = 2.0, 1.0
+_SHORT: Final = 4
+"""Up to so many letters a program's name must stand in two catalogues."""
+_LONGEST: Final = 24
+"""More letters than that have titles, and nothing that runs."""
+_NO_PROGRAM = re.compile(
+    r"(?:lib|(?:py|python\d?|r|perl|php|ruby|rust|ghc|haskell|lua|erlang|ocaml|node|font|tex|gem)-)"
+    r"|.*-(?:devel|data|libs?|docs?|themes?|icons?|fonts?|common|langs?|plugins?|progs|static)(?:-|$)"
+)
+"""Libraries, and what belongs to others."""
 
 
-def applications(folder: Path) -> dict[str, tuple[str, str]]:
-    """Self-hosted applications by the names that containers and units have for them."""
-    stop = shipped_stop_words()
-    said: dict[str, set[str]] = defaultdict(set)
-    for path in sorted((folder / "software").glob("*.yml")):
-        document = yaml.safe_load(path.read_text("utf-8"))
-        found = {_TAGS.get(tag.strip(), "web") for tag in document["tags"]}
-        if found == {"media"} and _FETCHES.search(document.get("description", "").lower()):
-            found = {"downloads"}
-        if found == {"web"} and _FORGE.search(document.get("description", "").lower()):
-            found = {"development"}
-        for name in _spellings(document):
-            if len(name) > 3 and name not in stop and _NAME.fullmatch(name):
-                said[name] |= found if len(found) == 1 else {"", *found}
-    return {
-        name: (found.pop(), "")
-        for name, found in said.items()
-        if len(found) == 1 and "" not in found
-    }
+@dataclass(frozen=True)
+class Ballot:
+    """What catalogues say of names, each of them once."""
+
+    judge: Judge
+    votes: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    voters: Counter[str] = field(default_factory=Counter)
+
+    def count(self, catalogue: Catalogue) -> None:
+        """Enters what a catalogue says."""
+        said: dict[str, dict[str, float]] = defaultdict(dict)
+        for item in catalogue.items:
+            category, weight = self._of(catalogue.meaning(item), item)
+            if category:
+                for name in _spellings(item, titles=not catalogue.programs):
+                    said[name][category] = max(weight, said[name].get(category, 0.0))
+        for name, found in said.items():
+            self.voters[name] += 1
+            for category, weight in found.items():
+                self.votes[name][category] = self.votes[name].get(category, 0.0) + weight
+
+    def entries(self, *, programs: bool) -> dict[str, tuple[str, str]]:
+        """The names of which most say the same, with that."""
+        found = {}
+        for name, votes in self.votes.items():
+            ranked = sorted(votes.items(), key=lambda item: -item[1])
+            agreed = len(ranked) == 1 or ranked[0][1] >= 2 * ranked[1][1]
+            short = len(name) <= _SHORT and programs and self.voters[name] < 2
+            fits = 3 < len(name) <= _LONGEST or (programs and len(name) == 3)
+            runs = not (programs and _NO_PROGRAM.match(name))
+            if agreed and fits and runs and not short and self.judge.is_name(name):
+                found[name] = (ranked[0][0], "")
+        return found
+
+    def _of(self, meaning: str, item: Item) -> tuple[str, float]:
+        told = item.text.lower()
+        among = meaning.split("|") if "|" in meaning else ()
+        plain = meaning.rstrip("?") if not among else ""
+        said = self.judge.of_text(item.names[:1], told, among) if meaning != plain else ""
+        category = said or plain
+        if category == "media" and _FETCHES.search(told):
+            category = "downloads"
+        if category == "web" and _FORGE.search(told):
+            category = "development"
+        return category, _SURE if meaning == plain else _HINT
 
 
-def _spellings(document: Mapping[str, Any]) -> Iterator[str]:
-    """Its name run together and with hyphens, and its repository's, if that is alike."""
-    words = re.findall(r"[a-z0-9]+", document["name"].lower())
-    together = "".join(words)
-    yield together
-    yield "-".join(words)
-    repository = document.get("source_code_url", "").rstrip("/").rpartition("/")[2].lower()
-    if together in re.sub(r"[^a-z0-9]", "", repository):
-        yield repository
+def _spellings(item: Item, *, titles: bool) -> Iterator[str]:
+    """Names run together and with hyphens, where they are titles of several words, and as they are.
+
+    A repository's counts where it is like the first one.
+    """
+    first = "".join(_TITLE.findall(item.names[0].lower())) if item.names else ""
+    for name in item.names:
+        words = _TITLE.findall(name.lower())
+        together = "".join(words)
+        if " " in name.strip() and titles:
+            yield "-".join(words)
+            yield together
+        elif together in first or first in together or not titles:
+            yield name.lower().removesuffix(".exe")
+            if titles:
+                yield together
+    for identifier in item.ids:
+        yield identifier.lower().rpartition(".")[2]
 
 
 def _report(told: Iterable[tuple[str, str, str]]) -> Iterator[str]:
@@ -371,7 +402,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes one of the tables; prints how good it is."""
     given = _arguments(arguments)
     try:
-        entries, told = _applications(given) if given.what == "applications" else _packages(given)
+        entries, told = _packages(given) if given.what == "packages" else _catalogued(given)
     except FanwhyError as error:
         print(error, file=sys.stderr)
         return 2
@@ -386,10 +417,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _applications(given: argparse.Namespace) -> tuple[dict[str, tuple[str, str]], list[str]]:
-    return applications(given.folder), [
-        "Self-hosted applications and what they are for: names and categories alone, from",
-        f"awesome-selfhosted (awesome-selfhosted.net), as of {given.date}.",
+def _catalogued(given: argparse.Namespace) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    programs = given.what == "programs"
+    ballot, names = Ballot(Judge.read(Index())), []
+    for catalogue in read_catalogues(given.folder):
+        if catalogue.programs == programs:
+            ballot.count(catalogue)
+            names.append(catalogue.name)
+    return ballot.entries(programs=programs), [
+        f"{given.what.capitalize()} and what they are for: names and categories alone, by what",
+        f"public catalogues say together, as of {given.date}: {', '.join(names)}",
+        "(addresses: tools/catalogues.toml).",
     ]
 
 
@@ -412,10 +450,13 @@ def _index(given: argparse.Namespace) -> Index:
     return read(*fetch(given.folder, sources))
 
 
+_TABLES: Final = {"packages": PACKAGES, "applications": APPLICATIONS, "programs": PROGRAMS}
+
+
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.packages_table")
-    parser.add_argument("what", choices=("packages", "applications"))
-    parser.add_argument("folder", type=Path, help="where apt's lists are kept; or the copy")
+    parser.add_argument("what", choices=tuple(_TABLES))
+    parser.add_argument("folder", type=Path, help="where apt's lists are kept; or the catalogues")
     parser.add_argument("--date", required=True, help="of the lists, for the head of the table")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--sources", type=Path, help="a list of sources in apt's form")
@@ -423,7 +464,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--contents", type=Path, nargs="*", default=[])
     parser.add_argument("--disagreeing", action="store_true", help="print each name in dispute")
     given = parser.parse_args(arguments)
-    given.output = given.output or (PACKAGES if given.what == "packages" else APPLICATIONS)
+    given.output = given.output or _TABLES[given.what]
     return given
 
 

@@ -51,10 +51,10 @@ from publisher.explain.naming.places import (
     RUNNING,
     by_beginning,
     by_container,
-    by_name_of_folder,
     by_unit,
     own_name,
 )
+from publisher.explain.naming.products import by_folder, by_hosted_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
@@ -73,14 +73,10 @@ _INSTALLED = frozenset(
     {"system", "virtualization", "remote_access", "desktop", "web", "database", "monitoring"}
 )
 """Kinds of program that are installed, and that whoever hides in ``/tmp`` likes to be taken for."""
-_FOLDERS = ("/opt/", "/srv/", "/var/www/", "/usr/share/", "/usr/lib/", "/usr/local/", "/app/")
-"""Where products lie in folders called after them."""
 _FRAMEWORKS = frozenset(
     {"python-web", "ruby-web", "php-artisan", "celery", "job-queues", "sidekiq"}
 )
 """Rules of what carries a product: the folder that it lies in says more."""
-_TOLD = 5
-"""Letters that a name needs to be a product's, and not anybody's."""
 _SHORTEST = 4
 """Letters of a program after which a part of a product may be called."""
 _RUNNERS = frozenset(
@@ -192,7 +188,7 @@ class _Search:
         """What no rule knows, by its plain name; a public list may know what it is for."""
         listed = (
             self._folder()
-            or self._hosted_application()
+            or (None if self._named else by_hosted_name(self.book, self.clues))
             or by_packages(self.book, self.group, self.clues)
             or self._loose_words()
         )
@@ -455,33 +451,10 @@ class _Search:
     def _folder(self) -> Classification | None:
         """By the product in whose folder it lies: ``/opt/kometa/modules/overlays.py``."""
         path = self.clues.script_path if self.clues.script else self.clues.executable
-        if self._named or hides(path) or not path.startswith(_FOLDERS):
-            return None
-        folder = folder_of(path).lower()
-        rule = by_name_of_folder(self.book, folder)
         known = self._lookup(base(path.lower()))
-        if rule is None or (known is not None and known[0].name not in _FRAMEWORKS):
+        if self._named or (known is not None and known[0].name not in _FRAMEWORKS):
             return None
-        found = said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
-        known_by = "" if bare(folder) in bare(rule.label) else printable(folder)
-        return replace(found, worker=known_by)
-
-    def _hosted_application(self) -> Classification | None:
-        """By the name that containers have for it: ``python -m bazarr``, ``frob-linux-amd64``."""
-        clues = self.clues
-        if self._named or hides(clues.executable) or passing(clues.script_path):
-            return None
-        script = clues.script or clues.worker_script
-        module = script if "/" in script else script.partition(".")[0]
-        names = (module, base(script).rpartition(".")[0]) if script else (clues.program,)
-        for name in names:
-            plain = plain_name(base(name.lower()))
-            if len(plain) < _TOLD or is_generic(plain):
-                continue
-            if (rule := by_name_of_folder(self.book, plain.replace("_", "-"))) is not None:
-                by = "script" if script else "program"
-                return said(rule, GUESS, by, f"{by} {name!r} is called like its container")
-        return None
+        return by_folder(self.book, path)
 
     def _in_place_of(self, found: Classification) -> Classification:
         """What a word says of something in a system's folder: its backup, its index."""

@@ -1,9 +1,10 @@
 """What no rule knows, looked up in public lists of what programs are.
 
-Two tables lie beside this file: ``packages.tsv`` holds the programs and units of Debian,
-``applications.tsv`` what people host themselves. They are made by ``tools/packages_table.py`` and
-are right for about six names in seven, so what they say is a guess, and only the kind of work: the
-label stays the name that the thing has.
+Three tables lie beside this file: ``packages.tsv`` holds the programs and units of Debian,
+``applications.tsv`` what containers and units are called after, ``programs.tsv`` programs that
+Debian has not. They are made by ``tools/packages_table.py`` and are right for about five names in
+six, so what they say is a guess, and only the kind of work: the label stays the name that the thing
+has.
 
 They are searched on the disk, in some twenty steps, and nothing of them stays in memory.
 """
@@ -21,12 +22,14 @@ from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import GUESS, Classification
 from publisher.explain.naming.lookup import base, hides, program_rule
 from publisher.explain.naming.place_names import (
+    application_of,
     container_names,
     image_names,
     owner_of,
     unit_names,
 )
 from publisher.explain.naming.places import own_name
+from publisher.explain.naming.products import product_names
 from publisher.explain.naming.rules import COMM_LENGTH, RuleBook
 from publisher.ledger.accounts import Clues, WorkGroup
 
@@ -34,12 +37,20 @@ PACKAGES: Final = Path(__file__).with_name("packages.tsv")
 """Lines of name, letter of the category and, where it is called otherwise, the package; sorted.
 The first line tells the letters."""
 APPLICATIONS: Final = Path(__file__).with_name("applications.tsv")
-"""The same for self-hosted applications."""
+"""The same for applications as containers and units are called."""
+PROGRAMS: Final = Path(__file__).with_name("programs.tsv")
+"""The same for programs that Debian has not."""
 
 _VERSION = re.compile(r"[-_.]v?\d+(?:\.\d+)*$")
 _BUILT: Final = (".jar", ".war", ".dll")
 """Endings of what was built from a product's source, and not written for one machine."""
 _SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/snap/", "/nix/", "/gnu/")
+_DECORATED: Final = re.compile(
+    r"^(?:docker|alpine|debian|rpi|container|oci)[-_]"
+    r"|(?:[-_](?:dedicated|server|app|web|api|core|docker|alpine|container))+$"
+)
+"""What the names of images say of how something is made into one, and which part of it it is."""
+_SHORTEST: Final = 4
 _TELLING: Final = 6
 """Letters that a name needs to mean the program of the list wherever its file lies."""
 
@@ -112,8 +123,8 @@ def by_packages(book: RuleBook, group: WorkGroup, clues: Clues) -> Classificatio
         entry = find(table, name)
         if entry is not None:
             said = f"Debian's package {entry.package!r} has it"
-            if table is APPLICATIONS:
-                said = "it is in the list of self-hosted applications"
+            if table is not PACKAGES:
+                said = f"public catalogues have it among {table.stem}"
             label = own_name(group, clues)
             if len(name) == COMM_LENGTH and label.lower() == name:
                 label = entry.name  # whole, where the kernel has cut it
@@ -131,20 +142,32 @@ def _is_led_by_another(group: WorkGroup, clues: Clues) -> bool:
 
 def _names(book: RuleBook, group: WorkGroup, clues: Clues) -> Iterator[tuple[str, Path, str]]:
     """The names that may be looked up, and where, the most telling first."""
-    for name in _unit(clues.unit.lower() if group.kind is GroupKind.UNIT else ""):
+    unit = clues.unit.lower() if group.kind is GroupKind.UNIT else ""
+    for name in _unit(unit):
         yield "unit", PACKAGES, f"{name}.service"
         yield "unit", APPLICATIONS, name
+        if application_of(unit) or unit.startswith("snap."):
+            yield "unit", PACKAGES, name
+        if len(name) >= _TELLING or application_of(unit):
+            yield "unit", PROGRAMS, name
     for name in _container(clues):
         yield "container", APPLICATIONS, name
+        if len(name) >= _TELLING:
+            yield "container", PROGRAMS, name
     for by, name in _programs(book, clues):
         yield by, PACKAGES, name
         if plain := versionless(name):
             yield by, PACKAGES, plain
+        yield by, PROGRAMS, plain or name
         yield by, APPLICATIONS, name
     for script in dict.fromkeys((clues.script, clues.worker_script)):
         name, dot, _ = base(script.lower()).rpartition(".")
         if dot and script.lower().endswith(_BUILT):
             yield "script", APPLICATIONS, versionless(name) or name
+            yield "script", PROGRAMS, versionless(name) or name
+    for name in product_names(clues):
+        yield "path", APPLICATIONS, name
+        yield "path", PROGRAMS, name
 
 
 def _unit(unit: str) -> Iterator[str]:
@@ -164,8 +187,9 @@ def _container(clues: Clues) -> Iterator[str]:
     )
     for name in filter(None, names):
         yield name
-        if name.endswith(("-server", "-app", "-web")):
-            yield name.rpartition("-")[0]
+        plain = _DECORATED.sub("", name.rpartition("/")[2]).replace("_", "-")
+        if plain != name and len(plain) >= _SHORTEST and plain not in names:
+            yield plain
 
 
 def _programs(book: RuleBook, clues: Clues) -> Iterator[tuple[str, str]]:
