@@ -48,7 +48,7 @@ from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
 from publisher.explain.naming.place_names import application_of, service_of, without_type
 from publisher.explain.naming.places import (
-    RUNNING,
+    CARRYING,
     by_beginning,
     by_container,
     by_unit,
@@ -139,7 +139,7 @@ class _Search:
             self._worker,
             self._path,
             self._above,
-            self._words,
+            self._listed,
         ):
             found = step()
             if found is not None:
@@ -297,7 +297,9 @@ class _Search:
         if not script:
             return None
         if folder := base(script.rpartition("/")[0]):
-            rule = self.book.find("script", folder) or self.book.find_exact("program", folder)
+            rule = None
+            if len(folder) >= _SHORTEST:
+                rule = self.book.find("script", folder) or self.book.find_exact("program", folder)
             if rule is not None and rule.role == "program" and not is_weak(rule):
                 return said(rule, alike, "script", f"script {script!r}")
         for name in script_names(script):
@@ -340,7 +342,7 @@ class _Search:
             rule, confidence = found
             if rule.name in _FRAMEWORKS and (product := self._folder()):
                 return replace(product, confidence=INSIDE)
-            if self._named and rule.name in RUNNING:
+            if self._named and rule.name in CARRYING:
                 # What npm runs in a unit is the unit's, and may be known by that name to others.
                 confidence = min(confidence, INSIDE)
                 if listed := by_packages(self.book, self.group, self.clues):
@@ -387,7 +389,7 @@ class _Search:
             or self._script_path()
             or self._started()
             or self._folder()
-            or self._words()
+            or self._listed()
             or self._commanded(name)
         )
         if found is not None:
@@ -421,7 +423,7 @@ class _Search:
             return self._words() or said(rule, confidence, "program", f"program {name!r}")
         found = self._worker() or self._script_path() or self._words()
         if found is None and not self._named:
-            found = self._busiest()
+            found = self._busiest() or self._called()
         if found is not None:
             return found
         if self._named and rule.category != "shell":
@@ -505,6 +507,13 @@ class _Search:
                 return said(found[0], INSIDE, "program", f"{name!r} works most in it")
         return None
 
+    def _called(self) -> Classification | None:
+        """The program that the group is called after, where a script of its works in it."""
+        above = self._owner("") if self.group.kind is GroupKind.PROGRAM else None
+        if above is None or above[1] != self.group.label:
+            return None
+        return said(above[0], INSIDE, "above", f"it works for {above[1]!r}")
+
     def _chief(self) -> tuple[Rule, str] | None:
         """The uppermost tool that says what the work is for: ``tar`` above ``gzip``."""
         root = self.clues.command.split()[:1] if self.group.kind is GroupKind.JOB else ()
@@ -518,6 +527,10 @@ class _Search:
         """By a word that says much in a name that somebody gave."""
         told = self._told()
         return said(told.rule, GUESS, "words", _of_word(told)) if told and told.strong else None
+
+    def _listed(self) -> Classification | None:
+        """By a list that has the whole name, else by a word in it."""
+        return by_packages(self.book, self.group, self.clues) or self._words()
 
     def _loose_words(self) -> Classification | None:
         """By any word, where nothing else says what it is."""

@@ -145,7 +145,8 @@ def _names(book: RuleBook, group: WorkGroup, clues: Clues) -> Iterator[tuple[str
     unit = clues.unit.lower() if group.kind is GroupKind.UNIT else ""
     for name in _unit(unit):
         yield "unit", PACKAGES, f"{name}.service"
-        yield "unit", APPLICATIONS, name
+        if len(name) > _SHORTEST:
+            yield "unit", APPLICATIONS, name
         if application_of(unit) or unit.startswith("snap."):
             yield "unit", PACKAGES, name
         if len(name) >= _TELLING or application_of(unit):
@@ -178,10 +179,11 @@ def _unit(unit: str) -> Iterator[str]:
 
 
 def _container(clues: Clues) -> Iterator[str]:
+    called = (name for name in container_names(clues.container_name.lower()) if len(name) > _SHORTEST)
     names = dict.fromkeys(
         (
             *image_names(clues.container_image.lower().partition("@")[0]),
-            *container_names(clues.container_name.lower()),
+            *called,
             owner_of(clues.container_image.lower()),
         )
     )

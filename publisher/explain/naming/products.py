@@ -79,7 +79,8 @@ def product_names(clues: Clues) -> Iterator[str]:
     for script in dict.fromkeys((clues.script, clues.worker_script)):
         yield from _of_script(script.lower())
     script_path = "" if passing(clues.script_path) else clues.script_path
-    path = script_path if clues.script else clues.executable
+    # A module lies in the virtual environment that its Python is of.
+    path = script_path or clues.executable
     if len(folder := folder_name(path)) >= _TOLD:
         yield from _plain(folder)
 
