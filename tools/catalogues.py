@@ -25,7 +25,7 @@ KINDS: Final = Path(__file__).with_suffix(".toml")
 """What the kinds of each catalogue are to fanwhy."""
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TAG: Final = re.compile(r"<(Name|Repository|Category|Overview|Description)>(.*?)</", re.S)
+_TAG: Final = re.compile(r"<(Name|Repository|Category|Overview|Description)>(.*?)</", re.DOTALL)
 _EXECUTABLE: Final = re.compile(r"[\w.-]*(?:server|dedicated|\.x86|\.exe)[\w.-]*", re.IGNORECASE)
 
 
@@ -53,9 +53,10 @@ class Catalogue:
     Attributes:
         programs: its names are programs', and not applications'.
         must_agree: an item's kinds stand side by side, none before another.
-        meanings: the most telling first, by kind, or by its beginning where that ends with ``*``: a category, which the
-            description may overrule where a ``?`` follows; several with ``|`` between, of which the
-            description decides; ``?`` where it alone does; nothing where nothing is to be said.
+        meanings: the most telling first, by kind, or by its beginning where that ends with ``*``:
+            a category, which the description may overrule where a ``?`` follows; several with ``|``
+            between, of which the description decides; ``?`` where it alone does; nothing where
+            nothing is to be said.
     """
 
     name: str
@@ -178,16 +179,18 @@ def _telling(kinds: Iterable[str]) -> tuple[str, ...]:
 def _openwrt(folder: Path, files: str) -> Iterator[Item]:
     for path in sorted(folder.glob(files)):
         text = path.read_text("utf-8", "replace")
-        for name, body in re.findall(r"^define Package/([\w.-]+)\n(.*?)^endef", text, re.M | re.S):
-            title = re.search(r"^\s*TITLE:?=(.*)", body, re.M)
-            kind = re.search(r"^\s*SUBMENU:?=(.*)", body, re.M)
+        for name, body in re.findall(
+            r"^define Package/([\w.-]+)\n(.*?)^endef", text, re.MULTILINE | re.DOTALL
+        ):
+            title = re.search(r"^\s*TITLE:?=(.*)", body, re.MULTILINE)
+            kind = re.search(r"^\s*SUBMENU:?=(.*)", body, re.MULTILINE)
             if title:
                 yield _item([name], [kind and kind[1].strip()], title[1])
 
 
 def _spksrc(folder: Path, files: str) -> Iterator[Item]:
     for path in sorted(folder.glob(files)):
-        told = re.search(r"^DESCRIPTION = (.*)", path.read_text("utf-8", "replace"), re.M)
+        told = re.search(r"^DESCRIPTION = (.*)", path.read_text("utf-8", "replace"), re.MULTILINE)
         yield _item([path.parent.name], ["package"], told and told[1])
 
 
@@ -220,7 +223,7 @@ def _list(folder: Path, files: str) -> Iterator[Item]:
                 above[level] = re.sub(r"[^\w &/-]", "", heading[2]).strip()
             elif listed := _LISTED.match(line):
                 kind = " / ".join(text for key, text in sorted(above.items()) if key > 1)
-                text = _LINKS.sub("", listed[3]).strip(" -–:")
+                text = _LINKS.sub("", listed[3]).strip(" -\u2013:")
                 yield _item((listed[1], _repository(listed[2])), [kind], text)
 
 
@@ -237,8 +240,14 @@ def _easyconfigs(folder: Path, files: str) -> Iterator[Item]:
     """EasyBuild's recipes for clusters: a class, and the programs that must be there."""
     for each in sorted(folder.glob(files)):
         texts = [path.read_text("utf-8", "replace") for path in sorted(each.glob("*.eb"))]
-        kinds = {kind for text in texts for kind in re.findall(r"^moduleclass = '(\w+)'", text, re.M)}
-        programs = {name for text in texts for name in re.findall(r"['\"]bin/([\w.+-]+)['\"]", text)}
+        kinds = {
+            kind
+            for text in texts
+            for kind in re.findall(r"^moduleclass = '(\w+)'", text, re.MULTILINE)
+        }
+        programs = {
+            name for text in texts for name in re.findall(r"['\"]bin/([\w.+-]+)['\"]", text)
+        }
         if len(kinds) == 1:
             yield _item((each.name, *sorted(programs)), kinds)
 
@@ -247,14 +256,14 @@ def _slackbuilds(folder: Path, files: str) -> Iterator[Item]:
     for path in sorted(folder.glob(files)):
         name = path.parent.name
         said = re.search(
-            rf"^{re.escape(name)}:\s+\S+ \((.*)\)", path.read_text("utf-8", "replace"), re.M
+            rf"^{re.escape(name)}:\s+\S+ \((.*)\)", path.read_text("utf-8", "replace"), re.MULTILINE
         )
         yield _item([name], [path.parent.parent.name], said and said[1])
 
 
 def _recipes(pattern: str) -> Callable[[Path, str], Iterator[Item]]:
     """Recipes of packages that are called after their folder, and describe themselves."""
-    find = re.compile(pattern, re.M | re.S)
+    find = re.compile(pattern, re.MULTILINE | re.DOTALL)
 
     def reader(folder: Path, files: str) -> Iterator[Item]:
         for path in sorted(folder.glob(files)):
@@ -285,9 +294,9 @@ def _lines(folder: Path, files: str) -> Iterator[Item]:
 def _appimages(folder: Path, files: str) -> Iterator[Item]:
     for path in sorted(folder.glob(files)):
         text = path.read_text("utf-8", "replace")
-        kinds = re.search(r"^\s+Categories: (.*)$", text, re.M)
-        starts = re.search(r"^\s+Exec: (\S+)", text, re.M)
-        said = re.search(r"^description: (.*)$", text, re.M)
+        kinds = re.search(r"^\s+Categories: (.*)$", text, re.MULTILINE)
+        starts = re.search(r"^\s+Exec: (\S+)", text, re.MULTILINE)
+        said = re.search(r"^description: (.*)$", text, re.MULTILINE)
         if kinds:
             names = (path.stem, starts and starts[1].rpartition("/")[2])
             yield _item(names, kinds[1].strip().strip('"').split(";"), said and said[1])
@@ -297,7 +306,7 @@ def _appstream(folder: Path, files: str) -> Iterator[Item]:
     """AppStream's components (DEP-11): identifiers, categories and programs."""
     for path in sorted(folder.glob(files)):
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            for component in yaml.load_all(file, Loader=_LOADER):  # noqa: S506
+            for component in yaml.load_all(file, Loader=_LOADER):
                 if component.get("Type") in ("desktop-application", "desktop-app"):
                     programs = component.get("Provides", {}).get("binaries", ())
                     text = component.get("Summary", {}).get("C")
@@ -308,7 +317,9 @@ def _appstream(folder: Path, files: str) -> Iterator[Item]:
 def _amp(folder: Path, files: str) -> Iterator[Item]:
     """CubeCoders' templates of game servers."""
     for path in sorted(folder.glob(files)):
-        told = dict(re.findall(r"^([\w.]+)=(.*)$", path.read_text("utf-8", "replace"), re.M))
+        told = dict(
+            re.findall(r"^([\w.]+)=(.*)$", path.read_text("utf-8", "replace"), re.MULTILINE)
+        )
         keys = ("App.ExecutableWin", "App.ExecutableLinux")
         programs = (re.split(r"[\\/]", told.get(key, ""))[-1].strip() for key in keys)
         yield _item((path.stem, *programs), ["game"])
@@ -328,7 +339,7 @@ def _eggs(folder: Path, files: str) -> Iterator[Item]:
 def _linuxgsm(folder: Path, files: str) -> Iterator[Item]:
     for path in sorted(folder.glob(files)):
         text = path.read_text("utf-8", "replace")
-        names = re.findall(r'^executable="(?:.*/)?([^"$]+)"', text, re.M)
+        names = re.findall(r'^executable="(?:.*/)?([^"$]+)"', text, re.MULTILINE)
         yield _item((*names, path.parent.name), ["game"])
 
 
@@ -337,11 +348,9 @@ def _image(image: str) -> str:
 
 
 def _repository(address: str) -> str:
-    """A project's name at a forge; of another address, nothing."""
-    host, _, rest = address.removeprefix("https://").rstrip("/").partition("/")
-    if host not in ("github.com", "gitlab.com", "codeberg.org") or rest.count("/") != 1:
-        return ""
-    return rest.partition("/")[2].removesuffix(".git")
+    """A project's name at a forge, which has it behind its owner's; of other addresses, nothing."""
+    _, _, path = address.removeprefix("https://").rstrip("/").partition("/")
+    return path.partition("/")[2].removesuffix(".git") if path.count("/") == 1 else ""
 
 
 _READERS: Final[Mapping[str, Callable[[Path, str], Iterator[Item]]]] = {

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from publisher.contract.printable import bare, printable
+from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import (
     ALIKE,
@@ -38,7 +38,6 @@ from publisher.explain.naming.lookup import (
     hides,
     is_script,
     passing,
-    plain_name,
     program_rule,
     script_names,
     versionless,
@@ -58,7 +57,7 @@ from publisher.explain.naming.products import by_folder, by_hosted_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
-from publisher.ledger.naming.generic import folder_of, is_generic
+from publisher.ledger.naming.generic import is_generic
 from publisher.ledger.naming.programs import shipped
 
 __all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]

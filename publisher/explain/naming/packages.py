@@ -179,7 +179,9 @@ def _unit(unit: str) -> Iterator[str]:
 
 
 def _container(clues: Clues) -> Iterator[str]:
-    called = (name for name in container_names(clues.container_name.lower()) if len(name) > _SHORTEST)
+    called = (
+        name for name in container_names(clues.container_name.lower()) if len(name) > _SHORTEST
+    )
     names = dict.fromkeys(
         (
             *image_names(clues.container_image.lower().partition("@")[0]),

@@ -1,7 +1,7 @@
 """Products by the names that folders, archives, modules and packages have for them.
 
-``/opt/kometa/modules/overlays.py`` lies in the folder of Kometa, ``/snap/k8s/2500/bin/k8sd`` in that
-of a snap, ``python -m bazarr`` runs a module of Bazarr's.
+``/opt/kometa/modules/overlays.py`` lies in the folder of Kometa, ``/snap/k8s/2500/bin/k8sd`` in
+that of a snap, ``python -m bazarr`` runs a module of Bazarr's.
 """
 
 from __future__ import annotations
