@@ -125,6 +125,7 @@ class _Search:
     book: RuleBook
     group: WorkGroup
     clues: Clues
+    _lists: tuple[Classification | None] | None = None
 
     def result(self) -> Classification:
         if (named := self._place()) is not None:
@@ -188,7 +189,7 @@ class _Search:
         listed = (
             self._folder()
             or (None if self._named else by_hosted_name(self.book, self.clues))
-            or by_packages(self.book, self.group, self.clues)
+            or self._list()
             or self._loose_words()
         )
         if listed is not None:
@@ -344,7 +345,7 @@ class _Search:
             if self._named and rule.name in CARRYING:
                 # What npm runs in a unit is the unit's, and may be known by that name to others.
                 confidence = min(confidence, INSIDE)
-                if listed := by_packages(self.book, self.group, self.clues):
+                if listed := self._list():
                     return listed
             if rule.role == "host":
                 return self._hosted(rule, name, confidence)
@@ -529,7 +530,13 @@ class _Search:
 
     def _listed(self) -> Classification | None:
         """By a list that has the whole name, else by a word in it."""
-        return by_packages(self.book, self.group, self.clues) or self._words()
+        return self._list() or self._words()
+
+    def _list(self) -> Classification | None:
+        """What the lists say, which are asked once."""
+        if self._lists is None:
+            self._lists = (by_packages(self.book, self.group, self.clues),)
+        return self._lists[0]
 
     def _loose_words(self) -> Classification | None:
         """By any word, where nothing else says what it is."""

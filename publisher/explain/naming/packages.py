@@ -76,15 +76,39 @@ def find(table: Path, name: str) -> Entry | None:
     One of the length to which the kernel cuts names is found by the whole ones that begin so, where
     these are of one kind.
     """
-    key = name.encode("utf-8", "replace")
-    if not key or key[0] <= ord("#") or b"\n" in key or b"\t" in key:
-        return None
+    with Tables() as tables:
+        return tables.find(table, name)
+
+
+class Tables:
+    """The tables while several names are looked up: each is opened once."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, mmap.mmap | None] = {}
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for lines in self._open.values():
+            if lines is not None:
+                lines.close()
+
+    def find(self, table: Path, name: str) -> Entry | None:
+        """The line of a name in small letters; see the function of that name."""
+        key = name.encode("utf-8", "replace")
+        if not key or key[0] <= ord("#") or b"\n" in key or b"\t" in key:
+            return None
+        if table not in self._open:
+            self._open[table] = _opened(table)
+        lines = self._open[table]
+        return None if lines is None else _found(lines, key)
+
+
+def _opened(table: Path) -> mmap.mmap | None:
     try:
-        with (
-            table.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as lines,
-        ):
-            return _found(lines, key)
+        with table.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):  # it is not there, or empty
         return None
 
@@ -99,10 +123,11 @@ def _found(lines: mmap.mmap, key: bytes) -> Entry | None:
             low = end + 1
         else:
             high = start
-    letters = dict(pair.split("=") for pair in lines[: lines.find(b"\n")].decode().split()[1:])
     found: Entry | None = None
     lines.seek(low)
     while (line := lines.readline()).startswith(key):
+        head = lines[: lines.find(b"\n", 0)].decode()
+        letters = dict(pair.split("=") for pair in head.split()[1:])
         name, letter, *package = line.decode().rstrip("\n").split("\t")
         if letter not in letters:
             return None
@@ -119,9 +144,12 @@ def by_packages(book: RuleBook, group: WorkGroup, clues: Clues) -> Classificatio
     """What a public list says of a unit, a container, a script or a program that no rule knows."""
     if clues.disguise or hides(clues.executable) or _is_led_by_another(group, clues):
         return None
-    for by, table, name in _names(book, group, clues):
-        entry = find(table, name)
-        if entry is not None:
+    with Tables() as tables:
+        told = _names(book, group, clues)
+        found = ((by, table, name, tables.find(table, name)) for by, table, name in told)
+        for by, table, name, entry in found:
+            if entry is None:
+                continue
             said = f"Debian's package {entry.package!r} has it"
             if table is not PACKAGES:
                 said = f"public catalogues have it among {table.stem}"
