@@ -45,7 +45,7 @@ from publisher.explain.naming.lookup import (
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
-from publisher.explain.naming.place_names import application_of, service_of, without_type
+from publisher.explain.naming.place_names import application_of, is_part, service_of, without_type
 from publisher.explain.naming.places import (
     CARRYING,
     by_beginning,
@@ -309,7 +309,7 @@ class _Search:
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
-        for name in filter(None, (script.rpartition("/")[0], base(script))):
+        for name in (folder if len(folder) >= _SHORTEST else "", base(script)):
             rule = self.book.find_exact("program", name)
             tool = rule is not None and rule.role == "tool" and "." not in name
             if rule is not None and (rule.role == "program" or tool) and not is_weak(rule):
@@ -345,7 +345,8 @@ class _Search:
             if self._named and rule.name in CARRYING:
                 # What npm runs in a unit is the unit's, and may be known by that name to others.
                 confidence = min(confidence, INSIDE)
-                if listed := self._list():
+                listed = self._list()
+                if listed is not None and listed.by in ("unit", "container"):
                     return listed
             if rule.role == "host":
                 return self._hosted(rule, name, confidence)
@@ -553,7 +554,8 @@ class _Search:
         own = (job, clues.program, base(clues.executable))
         hidden = hides(clues.executable) or clues.executable.startswith("/etc/")
         image = clues.container_image.rpartition("/")[2].partition(":")[0]
-        places: tuple[str, ...] = (without_type(clues.unit), clues.container_name, image)
+        container = "" if image and is_part(clues.container_name.lower()) else clues.container_name
+        places: tuple[str, ...] = (without_type(clues.unit), container, image)
         names = [name for name in own if not (hidden or self._lookup(name))]
         # What was put into a temporary folder of a container says nothing by its name.
         scripts = [clues.script, clues.worker_script]

@@ -320,8 +320,8 @@ def _plain(script: str) -> str:
 
 
 def _begun(book: RuleBook, words: list[str]) -> Rule | None:
-    if sum(map(len, words)) <= _SHORTEST or NEUTRAL.issuperset(words):
-        return None  # free-games are not of free(1)
+    if sum(map(len, words)) < _SHORTEST or NEUTRAL.issuperset(words):
+        return None
     for separator in "-_":
         name = separator.join(words)
         rule = _answering(book.find_exact("image", name)) or _serving(book, name)

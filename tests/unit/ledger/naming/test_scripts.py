@@ -34,6 +34,13 @@ def describe(command: str) -> Name:
             "java",
         ),
         (
+            "java -cp lib/wrapper.jar org.tanukisoftware.wrapper.WrapperSimpleApp"
+            " org.frob.boot.JswLauncher ./conf/frob.xml",
+            "JswLauncher",
+            "org.frob.boot.JswLauncher",
+            "java",
+        ),
+        (
             "platform-python -s /usr/sbin/firewalld --nofork",
             "firewalld",
             "firewalld",
