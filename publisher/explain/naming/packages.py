@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import GUESS, Classification
@@ -86,7 +86,7 @@ class Tables:
     def __init__(self) -> None:
         self._open: dict[Path, mmap.mmap | None] = {}
 
-    def __enter__(self) -> Tables:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

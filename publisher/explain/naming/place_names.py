@@ -72,6 +72,7 @@ _PARTS_WORDS: Final = """
     ui gui admin dashboard console client cli agent connector collector controller manager
     operator gateway proxy relay panel portal site engine platform hub router runtime runner
     management signal ws all edition legacy webhook
+    back front
 """
 _PARTS: Final = NEUTRAL | frozenset(_PARTS_WORDS.split())
 """What the parts of many products are called."""

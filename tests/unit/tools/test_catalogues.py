@@ -75,7 +75,9 @@ FILES = {
     "cports/main/frobtop/template.py": 'pkgname = "frobtop"\npkgdesc = "System monitor"\n',
     "scoop/bucket/broken.json": "{",
     "am/programs/x86_64-apps": "\u25c6 frobplay : Audio player, plays music.\n",
-    "amp/frobgame.kvp": "App.ExecutableWin=1\\\\Bin\\\\FrobServer-Win64.exe\nApp.ExecutableLinux=x\n",
+    "amp/frobgame.kvp": (
+        "App.ExecutableWin=1\\\\Bin\\\\FrobServer-Win64.exe\nApp.ExecutableLinux=x\n"
+    ),
     "eggs/a/egg.json": json.dumps({"name": "Frob", "startup": "./FrobDedicated.x86_64 -a {{B}}"}),
     "openwrt/net/frobvpn/Makefile": (
         "define Package/frobvpn\n  SUBMENU:=VPN\n  TITLE:=tunnels\nendef\n"

@@ -126,8 +126,7 @@ def test_a_bridge_between_two_products_is_neither(book: RuleBook) -> None:
 
 def test_a_script_works_for_the_program_that_the_group_is_called_after(book: RuleBook) -> None:
     clues = {"program": "bash", "worker_script": "tc-frob.sh", "interpreter": "bash"}
-    group = WorkGroup("k", GroupKind.PROGRAM, "netdata")
-    found = Classifier(book).classify(group, Clues(**clues, ancestors=("netdata",)))
+    found = asked(book, label="netdata", **clues, ancestors=("netdata",))
     assert (found.category, found.confidence) == ("monitoring", 0.8)
 
 

@@ -34,8 +34,7 @@ def describe(command: str) -> Name:
             "java",
         ),
         (
-            "java -cp lib/wrapper.jar org.tanukisoftware.wrapper.WrapperSimpleApp"
-            " org.frob.boot.JswLauncher ./conf/frob.xml",
+            "java -cp x.jar a.wrapper.WrapperSimpleApp org.frob.boot.JswLauncher y.xml",
             "JswLauncher",
             "org.frob.boot.JswLauncher",
             "java",
