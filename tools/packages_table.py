@@ -2,13 +2,14 @@
 
     python -m tools.packages_table packages CACHE --date DAY        # and tells how good it is
     python -m tools.packages_table applications FOLDER --date DAY
+    python -m tools.packages_table programs FOLDER --date DAY
 
 The first reads Debian's index (``--sources`` names another list of sources than stable and
 unstable; ``--packages`` and ``--contents`` name files instead). Section, tags and the line of
 description of a package speak for categories as ``packages_table.toml`` beside this file says; a
 program is entered only where one category is well ahead of the others and no other package of the
 same program says otherwise. How often that is right is told by the names that fanwhy's rules know
-as well. The second reads a copy of the list awesome-selfhosted (a folder ``software`` of YAML).
+as well. The others read public catalogues, a folder each, as ``catalogues.toml`` names them.
 
 Only names and categories are kept.
 """
@@ -26,13 +27,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from publisher.contract.readings import CATEGORIES
 from publisher.errors import FanwhyError
 from publisher.explain.naming.classification import MINING
-from publisher.explain.naming.packages import APPLICATIONS, PACKAGES, versionless
+from publisher.explain.naming.packages import APPLICATIONS, PACKAGES, PROGRAMS, versionless
 from publisher.explain.naming.rules import shipped
+from tools.ballot import Ballot
+from tools.catalogues import read as read_catalogues
 from tools.debian_index import Index, Package, fetch, read
 
 EVIDENCE: Final = Path(__file__).with_suffix(".toml")
@@ -96,6 +97,7 @@ class Judge:
     packages: Mapping[str, str]
     stop: frozenset[str]
     daemons: frozenset[str]
+    english: frozenset[str]
     _scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
@@ -107,6 +109,7 @@ class Judge:
             document["packages"],
             _stop_words(document),
             frozenset(name for names in index.units.values() for name in names),
+            frozenset(document["catalogued"]["words"].split()),
         )
 
     def category(self, name: str, packages: Sequence[Package]) -> str:
@@ -131,6 +134,32 @@ class Judge:
         named = {key: each.of_name(name) for key, each in self.evidence.items() if each.names}
         total = {key: scores.get(key, 0.0) + named.get(key, 0.0) for key in {*scores, *named}}
         return _ahead(total)
+
+    def of_text(self, names: Sequence[str], text: str, among: Sequence[str] = ()) -> str:
+        """What a line of description says; empty where that is not clear.
+
+        Args:
+            names: what it is said of.
+            text: the line, in small letters.
+            among: the categories that come into question; all, where there are none.
+        """
+        package = Package("".join(names).lower(), "", "", text, "", frozenset())
+        scores = {
+            key: weight
+            for key, each in self.evidence.items()
+            if (not among or key in among)
+            and (weight := each.of_package(package, has_units=False) + each.of_name(package.name))
+        }
+        return _ahead(scores)
+
+    def is_name(self, name: str) -> bool:
+        """Whether it is a name, and no word that anybody may use."""
+        return (
+            _NAME.fullmatch(name) is not None
+            and "." not in name
+            and name not in self.english
+            and not self.stop.issuperset(re.split(r"[-_@]", name))
+        )
 
     def may_be_entered(self, name: str, packages: Sequence[Package]) -> bool:
         """Whether a name is somebody's in particular: not a word that anybody may use."""
@@ -268,87 +297,6 @@ def written(entries: Mapping[str, tuple[str, str]], told: Sequence[str]) -> str:
     return "\n".join([*head, *sorted(lines, key=lambda line: line.split("\t")[0].encode())]) + "\n"
 
 
-# What the tags of awesome-selfhosted are to fanwhy; what is not here is a web application.
-_TAGS: Final = {
-    "Backup": "backup",
-    "Communication - IRC": "",
-    "Communication - SIP": "",
-    "Database Management": "",
-    "DNS": "system",
-    "Document Management - E-books": "media",
-    "File Transfer - Distributed Filesystems": "file_sharing",
-    "File Transfer - Object Storage & File Servers": "file_sharing",
-    "File Transfer - Peer-to-peer Filesharing": "downloads",
-    "File Transfer - Single-click & Drag-n-drop Upload": "",
-    "File Transfer - Web-based File Managers": "file_sharing",
-    "File Transfer & Synchronization": "",
-    "Games": "gaming",
-    "Games - Administrative Utilities & Control Panels": "gaming",
-    "Generative Artificial Intelligence (GenAI)": "ai",
-    "Internet of Things (IoT)": "smart_home",
-    "Manufacturing": "smart_home",
-    "Media Management": "media",
-    "Media Streaming": "media",
-    "Media Streaming - Audio Streaming": "media",
-    "Media Streaming - Multimedia Streaming": "media",
-    "Media Streaming - Video Streaming": "media",
-    "Monitoring & Status Pages": "monitoring",
-    "Network Utilities": "",
-    "Office Suites": "",
-    "Photo Galleries": "media",
-    "Remote Access": "remote_access",
-    "Search Engines": "",
-    "Self-hosting Solutions": "",
-    "Software Development": "development",
-    "Software Development - Continuous Integration & Deployment": "development",
-    "Software Development - FaaS & Serverless": "development",
-    "Software Development - Feature Toggle": "development",
-    "Software Development - IDE & Tools": "development",
-    "Software Development - Localization": "development",
-    "Software Development - Testing": "development",
-    "Video Surveillance": "media",
-    "VPN": "remote_access",
-    "Miscellaneous": "",
-    "Automation": "",
-}
-
-
-_FORGE = re.compile(r"\b(?:git|mercurial|source code|code review)\b")
-_FETCHES = re.compile(r"\b(?:download|torrent|usenet|yt-dlp|youtube-dl|media requests?)")
-
-
-def applications(folder: Path) -> dict[str, tuple[str, str]]:
-    """Self-hosted applications by the names that containers and units have for them."""
-    stop = shipped_stop_words()
-    said: dict[str, set[str]] = defaultdict(set)
-    for path in sorted((folder / "software").glob("*.yml")):
-        document = yaml.safe_load(path.read_text("utf-8"))
-        found = {_TAGS.get(tag.strip(), "web") for tag in document["tags"]}
-        if found == {"media"} and _FETCHES.search(document.get("description", "").lower()):
-            found = {"downloads"}
-        if found == {"web"} and _FORGE.search(document.get("description", "").lower()):
-            found = {"development"}
-        for name in _spellings(document):
-            if len(name) > 3 and name not in stop and _NAME.fullmatch(name):
-                said[name] |= found if len(found) == 1 else {"", *found}
-    return {
-        name: (found.pop(), "")
-        for name, found in said.items()
-        if len(found) == 1 and "" not in found
-    }
-
-
-def _spellings(document: Mapping[str, Any]) -> Iterator[str]:
-    """Its name run together and with hyphens, and its repository's, if that is alike."""
-    words = re.findall(r"[a-z0-9]+", document["name"].lower())
-    together = "".join(words)
-    yield together
-    yield "-".join(words)
-    repository = document.get("source_code_url", "").rstrip("/").rpartition("/")[2].lower()
-    if together in re.sub(r"[^a-z0-9]", "", repository):
-        yield repository
-
-
 def _report(told: Iterable[tuple[str, str, str]]) -> Iterator[str]:
     """How often a list and the rules agree, by the category that the list speaks for."""
     total: Counter[str] = Counter()
@@ -371,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes one of the tables; prints how good it is."""
     given = _arguments(arguments)
     try:
-        entries, told = _applications(given) if given.what == "applications" else _packages(given)
+        entries, told = _packages(given) if given.what == "packages" else _catalogued(given)
     except FanwhyError as error:
         print(error, file=sys.stderr)
         return 2
@@ -386,10 +334,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _applications(given: argparse.Namespace) -> tuple[dict[str, tuple[str, str]], list[str]]:
-    return applications(given.folder), [
-        "Self-hosted applications and what they are for: names and categories alone, from",
-        f"awesome-selfhosted (awesome-selfhosted.net), as of {given.date}.",
+def _catalogued(given: argparse.Namespace) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    programs = given.what == "programs"
+    ballot, names = Ballot(Judge.read(Index())), []
+    for catalogue in read_catalogues(given.folder):
+        if catalogue.programs == programs:
+            ballot.count(catalogue)
+            names.append(catalogue.name)
+    return ballot.entries(programs=programs), [
+        f"{given.what.capitalize()} and what they are for: names and categories alone, by what",
+        f"public catalogues say together, as of {given.date}: {', '.join(names)}",
+        "(addresses: tools/catalogues.toml).",
     ]
 
 
@@ -412,10 +367,13 @@ def _index(given: argparse.Namespace) -> Index:
     return read(*fetch(given.folder, sources))
 
 
+_TABLES: Final = {"packages": PACKAGES, "applications": APPLICATIONS, "programs": PROGRAMS}
+
+
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.packages_table")
-    parser.add_argument("what", choices=("packages", "applications"))
-    parser.add_argument("folder", type=Path, help="where apt's lists are kept; or the copy")
+    parser.add_argument("what", choices=tuple(_TABLES))
+    parser.add_argument("folder", type=Path, help="where apt's lists are kept; or the catalogues")
     parser.add_argument("--date", required=True, help="of the lists, for the head of the table")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--sources", type=Path, help="a list of sources in apt's form")
@@ -423,7 +381,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--contents", type=Path, nargs="*", default=[])
     parser.add_argument("--disagreeing", action="store_true", help="print each name in dispute")
     given = parser.parse_args(arguments)
-    given.output = given.output or (PACKAGES if given.what == "packages" else APPLICATIONS)
+    given.output = given.output or _TABLES[given.what]
     return given
 
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from publisher.contract.printable import bare, printable
+from publisher.contract.printable import printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import (
     ALIKE,
@@ -38,7 +38,6 @@ from publisher.explain.naming.lookup import (
     hides,
     is_script,
     passing,
-    plain_name,
     program_rule,
     script_names,
     versionless,
@@ -46,19 +45,19 @@ from publisher.explain.naming.lookup import (
 from publisher.explain.naming.miners import is_weak, miner_in
 from publisher.explain.naming.own_words import Told, telling_word
 from publisher.explain.naming.packages import by_packages
-from publisher.explain.naming.place_names import application_of, service_of, without_type
+from publisher.explain.naming.place_names import application_of, is_part, service_of, without_type
 from publisher.explain.naming.places import (
-    RUNNING,
+    CARRYING,
     by_beginning,
     by_container,
-    by_name_of_folder,
     by_unit,
     own_name,
 )
+from publisher.explain.naming.products import by_folder, by_hosted_name
 from publisher.explain.naming.rules import Rule, RuleBook
 from publisher.explain.naming.worker import with_worker
 from publisher.ledger.accounts import Clues, WorkGroup
-from publisher.ledger.naming.generic import folder_of, is_generic
+from publisher.ledger.naming.generic import is_generic
 from publisher.ledger.naming.programs import shipped
 
 __all__ = ["ALIKE", "BY", "MINING", "Classification", "Classifier"]
@@ -73,14 +72,10 @@ _INSTALLED = frozenset(
     {"system", "virtualization", "remote_access", "desktop", "web", "database", "monitoring"}
 )
 """Kinds of program that are installed, and that whoever hides in ``/tmp`` likes to be taken for."""
-_FOLDERS = ("/opt/", "/srv/", "/var/www/", "/usr/share/", "/usr/lib/", "/usr/local/", "/app/")
-"""Where products lie in folders called after them."""
 _FRAMEWORKS = frozenset(
     {"python-web", "ruby-web", "php-artisan", "celery", "job-queues", "sidekiq"}
 )
 """Rules of what carries a product: the folder that it lies in says more."""
-_TOLD = 5
-"""Letters that a name needs to be a product's, and not anybody's."""
 _SHORTEST = 4
 """Letters of a program after which a part of a product may be called."""
 _RUNNERS = frozenset(
@@ -130,6 +125,7 @@ class _Search:
     book: RuleBook
     group: WorkGroup
     clues: Clues
+    _lists: tuple[Classification | None] | None = None
 
     def result(self) -> Classification:
         if (named := self._place()) is not None:
@@ -143,7 +139,7 @@ class _Search:
             self._worker,
             self._path,
             self._above,
-            self._words,
+            self._listed,
         ):
             found = step()
             if found is not None:
@@ -192,8 +188,8 @@ class _Search:
         """What no rule knows, by its plain name; a public list may know what it is for."""
         listed = (
             self._folder()
-            or self._hosted_application()
-            or by_packages(self.book, self.group, self.clues)
+            or (None if self._named else by_hosted_name(self.book, self.clues))
+            or self._list()
             or self._loose_words()
         )
         if listed is not None:
@@ -301,7 +297,9 @@ class _Search:
         if not script:
             return None
         if folder := base(script.rpartition("/")[0]):
-            rule = self.book.find("script", folder) or self.book.find_exact("program", folder)
+            rule = None
+            if len(folder) >= _SHORTEST:
+                rule = self.book.find("script", folder) or self.book.find_exact("program", folder)
             if rule is not None and rule.role == "program" and not is_weak(rule):
                 return said(rule, alike, "script", f"script {script!r}")
         for name in script_names(script):
@@ -311,7 +309,7 @@ class _Search:
             if rule is not None:
                 return said(rule, sure, "script", f"script {script!r}")
         # A file called go.py is not the Go compiler: only a script without an ending is a program.
-        for name in filter(None, (script.rpartition("/")[0], base(script))):
+        for name in (folder if len(folder) >= _SHORTEST else "", base(script)):
             rule = self.book.find_exact("program", name)
             tool = rule is not None and rule.role == "tool" and "." not in name
             if rule is not None and (rule.role == "program" or tool) and not is_weak(rule):
@@ -344,10 +342,11 @@ class _Search:
             rule, confidence = found
             if rule.name in _FRAMEWORKS and (product := self._folder()):
                 return replace(product, confidence=INSIDE)
-            if self._named and rule.name in RUNNING:
+            if self._named and rule.name in CARRYING:
                 # What npm runs in a unit is the unit's, and may be known by that name to others.
                 confidence = min(confidence, INSIDE)
-                if listed := by_packages(self.book, self.group, self.clues):
+                listed = self._list()
+                if listed is not None and listed.by in ("unit", "container"):
                     return listed
             if rule.role == "host":
                 return self._hosted(rule, name, confidence)
@@ -391,7 +390,7 @@ class _Search:
             or self._script_path()
             or self._started()
             or self._folder()
-            or self._words()
+            or self._listed()
             or self._commanded(name)
         )
         if found is not None:
@@ -425,7 +424,7 @@ class _Search:
             return self._words() or said(rule, confidence, "program", f"program {name!r}")
         found = self._worker() or self._script_path() or self._words()
         if found is None and not self._named:
-            found = self._busiest()
+            found = self._busiest() or self._called()
         if found is not None:
             return found
         if self._named and rule.category != "shell":
@@ -455,33 +454,10 @@ class _Search:
     def _folder(self) -> Classification | None:
         """By the product in whose folder it lies: ``/opt/kometa/modules/overlays.py``."""
         path = self.clues.script_path if self.clues.script else self.clues.executable
-        if self._named or hides(path) or not path.startswith(_FOLDERS):
-            return None
-        folder = folder_of(path).lower()
-        rule = by_name_of_folder(self.book, folder)
         known = self._lookup(base(path.lower()))
-        if rule is None or (known is not None and known[0].name not in _FRAMEWORKS):
+        if self._named or (known is not None and known[0].name not in _FRAMEWORKS):
             return None
-        found = said(rule, GUESS, "path", f"it lies in the folder {folder!r}")
-        known_by = "" if bare(folder) in bare(rule.label) else printable(folder)
-        return replace(found, worker=known_by)
-
-    def _hosted_application(self) -> Classification | None:
-        """By the name that containers have for it: ``python -m bazarr``, ``frob-linux-amd64``."""
-        clues = self.clues
-        if self._named or hides(clues.executable) or passing(clues.script_path):
-            return None
-        script = clues.script or clues.worker_script
-        module = script if "/" in script else script.partition(".")[0]
-        names = (module, base(script).rpartition(".")[0]) if script else (clues.program,)
-        for name in names:
-            plain = plain_name(base(name.lower()))
-            if len(plain) < _TOLD or is_generic(plain):
-                continue
-            if (rule := by_name_of_folder(self.book, plain.replace("_", "-"))) is not None:
-                by = "script" if script else "program"
-                return said(rule, GUESS, by, f"{by} {name!r} is called like its container")
-        return None
+        return by_folder(self.book, path)
 
     def _in_place_of(self, found: Classification) -> Classification:
         """What a word says of something in a system's folder: its backup, its index."""
@@ -532,6 +508,13 @@ class _Search:
                 return said(found[0], INSIDE, "program", f"{name!r} works most in it")
         return None
 
+    def _called(self) -> Classification | None:
+        """The program that the group is called after, where a script of its works in it."""
+        above = self._owner("") if self.group.kind is GroupKind.PROGRAM else None
+        if above is None or above[1] != self.group.label:
+            return None
+        return said(above[0], INSIDE, "above", f"it works for {above[1]!r}")
+
     def _chief(self) -> tuple[Rule, str] | None:
         """The uppermost tool that says what the work is for: ``tar`` above ``gzip``."""
         root = self.clues.command.split()[:1] if self.group.kind is GroupKind.JOB else ()
@@ -545,6 +528,16 @@ class _Search:
         """By a word that says much in a name that somebody gave."""
         told = self._told()
         return said(told.rule, GUESS, "words", _of_word(told)) if told and told.strong else None
+
+    def _listed(self) -> Classification | None:
+        """By a list that has the whole name, else by a word in it."""
+        return self._list() or self._words()
+
+    def _list(self) -> Classification | None:
+        """What the lists say, which are asked once."""
+        if self._lists is None:
+            self._lists = (by_packages(self.book, self.group, self.clues),)
+        return self._lists[0]
 
     def _loose_words(self) -> Classification | None:
         """By any word, where nothing else says what it is."""
@@ -561,7 +554,8 @@ class _Search:
         own = (job, clues.program, base(clues.executable))
         hidden = hides(clues.executable) or clues.executable.startswith("/etc/")
         image = clues.container_image.rpartition("/")[2].partition(":")[0]
-        places: tuple[str, ...] = (without_type(clues.unit), clues.container_name, image)
+        container = "" if image and is_part(clues.container_name.lower()) else clues.container_name
+        places: tuple[str, ...] = (without_type(clues.unit), container, image)
         names = [name for name in own if not (hidden or self._lookup(name))]
         # What was put into a temporary folder of a container says nothing by its name.
         scripts = [clues.script, clues.worker_script]

@@ -15,6 +15,8 @@ _ENDING = re.compile(r"\.(?:py|pyc|pyz|pyw|js|mjs|cjs|ts|sh|bash|zsh|rb|pl|php|j
 _STARTED = re.compile(r"(?:[-.](?:bin|real)|[-.]wrapped_?)$")
 """What a program is called that a script of its own name starts."""
 
+_ANYBODYS: Final = 3
+"""Up to so many letters a folder's name is nobody's in particular."""
 _TURN = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
 _MACHINE = re.compile(
     r"(?:[-_.]linux)?[-_.](?:x86[-_]64|amd64|aarch64|arm64|armhf|i[36]86)(?:\.appimage)?$"
@@ -89,7 +91,7 @@ def script_names(script: str) -> Iterator[str]:
     A class in a package, ``org.apache.catalina.startup.Bootstrap``, also by its own name, and a
     file that is called like many, ``zigbee2mqtt/index.js``, first by its folder.
     """
-    if folder := script.rpartition("/")[0].rpartition("/")[2]:
+    if len(folder := script.rpartition("/")[0].rpartition("/")[2]) > _ANYBODYS:
         yield folder
     name = base(script)
     yield name

@@ -63,6 +63,9 @@ _RELEASE: Final = re.compile(r"(?<=\d)[-_.]snapshot(?:-(?:all|fat|shaded|jar-wit
 """How Maven calls what is no release yet."""
 _RUN_TOGETHER: Final = 6
 """Letters that a word needs to be told within a longer one: ``adcsensor``."""
+_BEFORE: Final = 2
+"""So many letters before it are the beginning of another word: ``opencode`` does not encode."""
+_VOWEL: Final = re.compile(r"[aeou]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +144,6 @@ def _is_strong(rule: Rule) -> bool:
 
 def _parts(token: str) -> Iterator[str]:
     for length in range(len(token) - 2, _RUN_TOGETHER - 1, -1):
-        yield token[-length:]
+        before = token[:-length]
+        if len(before) > _BEFORE or not _VOWEL.search(before):
+            yield token[-length:]

@@ -1,9 +1,10 @@
 """What no rule knows, looked up in public lists of what programs are.
 
-Two tables lie beside this file: ``packages.tsv`` holds the programs and units of Debian,
-``applications.tsv`` what people host themselves. They are made by ``tools/packages_table.py`` and
-are right for about six names in seven, so what they say is a guess, and only the kind of work: the
-label stays the name that the thing has.
+Three tables lie beside this file: ``packages.tsv`` holds the programs and units of Debian,
+``applications.tsv`` what containers and units are called after, ``programs.tsv`` programs that
+Debian has not. They are made by ``tools/packages_table.py`` and are right for about five names in
+six, so what they say is a guess, and only the kind of work: the label stays the name that the thing
+has.
 
 They are searched on the disk, in some twenty steps, and nothing of them stays in memory.
 """
@@ -15,18 +16,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import GUESS, Classification
 from publisher.explain.naming.lookup import base, hides, program_rule
 from publisher.explain.naming.place_names import (
+    application_of,
     container_names,
     image_names,
     owner_of,
     unit_names,
 )
 from publisher.explain.naming.places import own_name
+from publisher.explain.naming.products import product_names
 from publisher.explain.naming.rules import COMM_LENGTH, RuleBook
 from publisher.ledger.accounts import Clues, WorkGroup
 
@@ -34,12 +37,20 @@ PACKAGES: Final = Path(__file__).with_name("packages.tsv")
 """Lines of name, letter of the category and, where it is called otherwise, the package; sorted.
 The first line tells the letters."""
 APPLICATIONS: Final = Path(__file__).with_name("applications.tsv")
-"""The same for self-hosted applications."""
+"""The same for applications as containers and units are called."""
+PROGRAMS: Final = Path(__file__).with_name("programs.tsv")
+"""The same for programs that Debian has not."""
 
 _VERSION = re.compile(r"[-_.]v?\d+(?:\.\d+)*$")
 _BUILT: Final = (".jar", ".war", ".dll")
 """Endings of what was built from a product's source, and not written for one machine."""
 _SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/snap/", "/nix/", "/gnu/")
+_DECORATED: Final = re.compile(
+    r"^(?:docker|alpine|debian|rpi|container|oci)[-_]"
+    r"|(?:[-_](?:dedicated|server|app|web|api|core|docker|alpine|container))+$"
+)
+"""What the names of images say of how something is made into one, and which part of it it is."""
+_SHORTEST: Final = 4
 _TELLING: Final = 6
 """Letters that a name needs to mean the program of the list wherever its file lies."""
 
@@ -65,15 +76,39 @@ def find(table: Path, name: str) -> Entry | None:
     One of the length to which the kernel cuts names is found by the whole ones that begin so, where
     these are of one kind.
     """
-    key = name.encode("utf-8", "replace")
-    if not key or key[0] <= ord("#") or b"\n" in key or b"\t" in key:
-        return None
+    with Tables() as tables:
+        return tables.find(table, name)
+
+
+class Tables:
+    """The tables while several names are looked up: each is opened once."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, mmap.mmap | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for lines in self._open.values():
+            if lines is not None:
+                lines.close()
+
+    def find(self, table: Path, name: str) -> Entry | None:
+        """The line of a name in small letters; see the function of that name."""
+        key = name.encode("utf-8", "replace")
+        if not key or key[0] <= ord("#") or b"\n" in key or b"\t" in key:
+            return None
+        if table not in self._open:
+            self._open[table] = _opened(table)
+        lines = self._open[table]
+        return None if lines is None else _found(lines, key)
+
+
+def _opened(table: Path) -> mmap.mmap | None:
     try:
-        with (
-            table.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as lines,
-        ):
-            return _found(lines, key)
+        with table.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):  # it is not there, or empty
         return None
 
@@ -88,10 +123,11 @@ def _found(lines: mmap.mmap, key: bytes) -> Entry | None:
             low = end + 1
         else:
             high = start
-    letters = dict(pair.split("=") for pair in lines[: lines.find(b"\n")].decode().split()[1:])
     found: Entry | None = None
     lines.seek(low)
     while (line := lines.readline()).startswith(key):
+        head = lines[: lines.find(b"\n", 0)].decode()
+        letters = dict(pair.split("=") for pair in head.split()[1:])
         name, letter, *package = line.decode().rstrip("\n").split("\t")
         if letter not in letters:
             return None
@@ -108,12 +144,15 @@ def by_packages(book: RuleBook, group: WorkGroup, clues: Clues) -> Classificatio
     """What a public list says of a unit, a container, a script or a program that no rule knows."""
     if clues.disguise or hides(clues.executable) or _is_led_by_another(group, clues):
         return None
-    for by, table, name in _names(book, group, clues):
-        entry = find(table, name)
-        if entry is not None:
+    with Tables() as tables:
+        told = _names(book, group, clues)
+        found = ((by, table, name, tables.find(table, name)) for by, table, name in told)
+        for by, table, name, entry in found:
+            if entry is None:
+                continue
             said = f"Debian's package {entry.package!r} has it"
-            if table is APPLICATIONS:
-                said = "it is in the list of self-hosted applications"
+            if table is not PACKAGES:
+                said = f"public catalogues have it among {table.stem}"
             label = own_name(group, clues)
             if len(name) == COMM_LENGTH and label.lower() == name:
                 label = entry.name  # whole, where the kernel has cut it
@@ -131,20 +170,33 @@ def _is_led_by_another(group: WorkGroup, clues: Clues) -> bool:
 
 def _names(book: RuleBook, group: WorkGroup, clues: Clues) -> Iterator[tuple[str, Path, str]]:
     """The names that may be looked up, and where, the most telling first."""
-    for name in _unit(clues.unit.lower() if group.kind is GroupKind.UNIT else ""):
+    unit = clues.unit.lower() if group.kind is GroupKind.UNIT else ""
+    for name in _unit(unit):
         yield "unit", PACKAGES, f"{name}.service"
-        yield "unit", APPLICATIONS, name
+        if len(name) > _SHORTEST:
+            yield "unit", APPLICATIONS, name
+        if application_of(unit) or unit.startswith("snap."):
+            yield "unit", PACKAGES, name
+        if len(name) >= _TELLING or application_of(unit):
+            yield "unit", PROGRAMS, name
     for name in _container(clues):
         yield "container", APPLICATIONS, name
+        if len(name) >= _TELLING:
+            yield "container", PROGRAMS, name
     for by, name in _programs(book, clues):
         yield by, PACKAGES, name
         if plain := versionless(name):
             yield by, PACKAGES, plain
+        yield by, PROGRAMS, plain or name
         yield by, APPLICATIONS, name
     for script in dict.fromkeys((clues.script, clues.worker_script)):
         name, dot, _ = base(script.lower()).rpartition(".")
         if dot and script.lower().endswith(_BUILT):
             yield "script", APPLICATIONS, versionless(name) or name
+            yield "script", PROGRAMS, versionless(name) or name
+    for name in product_names(clues):
+        yield "path", APPLICATIONS, name
+        yield "path", PROGRAMS, name
 
 
 def _unit(unit: str) -> Iterator[str]:
@@ -155,17 +207,21 @@ def _unit(unit: str) -> Iterator[str]:
 
 
 def _container(clues: Clues) -> Iterator[str]:
+    called = (
+        name for name in container_names(clues.container_name.lower()) if len(name) > _SHORTEST
+    )
     names = dict.fromkeys(
         (
             *image_names(clues.container_image.lower().partition("@")[0]),
-            *container_names(clues.container_name.lower()),
+            *called,
             owner_of(clues.container_image.lower()),
         )
     )
     for name in filter(None, names):
         yield name
-        if name.endswith(("-server", "-app", "-web")):
-            yield name.rpartition("-")[0]
+        plain = _DECORATED.sub("", name.rpartition("/")[2]).replace("_", "-")
+        if plain != name and len(plain) >= _SHORTEST and plain not in names:
+            yield plain
 
 
 def _programs(book: RuleBook, clues: Clues) -> Iterator[tuple[str, str]]:

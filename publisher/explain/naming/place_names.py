@@ -71,7 +71,8 @@ _BUILT_FOR: Final = re.compile(
 _PARTS_WORDS: Final = """
     ui gui admin dashboard console client cli agent connector collector controller manager
     operator gateway proxy relay panel portal site engine platform hub router runtime runner
-    management signal ws all edition legacy
+    management signal ws all edition legacy webhook
+    back front
 """
 _PARTS: Final = NEUTRAL | frozenset(_PARTS_WORDS.split())
 """What the parts of many products are called."""
@@ -210,6 +211,11 @@ def is_invented(container: str) -> bool:
     return match is not None and match[1] in _ADJECTIVES
 
 
+def is_part(container: str) -> bool:
+    """What a part of any product may be called: ``app``, ``main``, ``webhook``."""
+    return _PARTS.issuperset(re.split(r"[-_.]", container))
+
+
 def is_number(container: str) -> bool:
     """A system container that goes by its number, as on Proxmox."""
     return container.isdecimal()
@@ -249,6 +255,8 @@ def parts_of(name: str) -> Iterator[str]:
     left out.
     """
     words = re.split(r"[-_.]", _COMPOSE.sub("", name))
+    if "to" in words:
+        return  # smtp_to_telegram is between two of them
     ends = [len(words)]
     while ends[-1] > 1 and (words[ends[-1] - 1] in NEUTRAL or words[ends[-1] - 1].isdecimal()):
         ends.append(ends[-1] - 1)

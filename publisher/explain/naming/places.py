@@ -29,6 +29,7 @@ from publisher.explain.naming.place_names import (
     image_names,
     is_invented,
     is_number,
+    is_part,
     owner_of,
     parts_of,
     product_of,
@@ -55,6 +56,11 @@ _RUNNING_RULES: Final = """
 """
 RUNNING: Final = frozenset(_RUNNING_RULES.split())
 """Rules of programs by which a unit runs what it is called after: ``npm start``."""
+_SERVING_RULES: Final = """
+    nginx apache lighttpd php php-artisan tomcat java-web node-web caddy
+"""
+CARRYING: Final = RUNNING | frozenset(_SERVING_RULES.split())
+"""The same, and those that serve what a container is called after."""
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DEEDS: Final = ("backup", "backups", "dump")
 """What is done to a product by programs of another kind, in a container of its own."""
@@ -104,6 +110,8 @@ def by_container(book: RuleBook, clues: Clues) -> Classification | None:
     if found := _by_deed(book, container):
         return found
     names = list(container_names(container))
+    if image:
+        names = [name for name in names if not is_part(name)]
     for name in names:
         rule = _housing(book.find_exact("image", name)) or _serving(book, name)
         if rule is not None:
@@ -347,6 +355,8 @@ def own_name(group: WorkGroup, clues: Clues) -> str:
 
 def _container_name(label: str, clues: Clues) -> str:
     image = clues.container_image.rpartition("/")[2].partition(":")[0].partition("@")[0]
+    if image and is_part(label.lower()) and not is_part(image.lower()):
+        return image  # every other pod has a container ``app``
     if is_invented(label) and (image or clues.program):
         return image or clues.program
     unit = without_type(clues.unit).rstrip("@")

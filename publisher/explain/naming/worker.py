@@ -10,6 +10,7 @@ from publisher.contract.printable import bare, printable
 from publisher.contract.readings import GroupKind
 from publisher.explain.naming.classification import Classification
 from publisher.explain.naming.lookup import passing
+from publisher.explain.naming.place_names import is_part
 from publisher.ledger.accounts import Clues, WorkGroup
 from publisher.ledger.naming.generic import is_generic
 from publisher.ledger.naming.programs import shipped
@@ -36,13 +37,15 @@ def with_worker(found: Classification, group: WorkGroup, clues: Clues) -> Classi
 def _workers(found: Classification, group: WorkGroup, clues: Clues) -> Iterator[str]:
     """What the finding may be said of, the most telling first."""
     script = clues.worker_script or clues.script
+    image = clues.container_image.rpartition("/")[2].partition(":")[0].partition("@")[0]
+    if found.rule and is_part(group.label.lower()) and not is_part(image.lower()):
+        yield image  # every other pod has a container ``app``
     if not found.rule:
         if group.kind is GroupKind.UNIT or passing(clues.script_path):
             yield script
         return
     if found.by == "container":
-        image = clues.container_image.rpartition("/")[2].partition(":")[0].partition("@")[0]
-        if image and f"{image.lower()!r}" in found.reason:
+        if image and f"{image.lower()}'" in found.reason:
             yield image
     elif found.by == "words":
         if script and script in found.reason:

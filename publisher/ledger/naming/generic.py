@@ -23,7 +23,7 @@ _FOLDER_NAMES: Final = """
     programs service services scripts script target classes packages package core install system
     site-packages dist-packages node python php java ruby deployments boot runtime jar jars venv
     env run mnt media storage volume1 users user container docker
-    etc .. .
+    etc vendor .. .
 """
 _FOLDERS: Final = frozenset(_FOLDER_NAMES.split())
 _HOMES: Final = ("home", "Users", "users")

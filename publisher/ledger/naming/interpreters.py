@@ -127,6 +127,8 @@ def _java(interpreter: Interpreter, words: Sequence[str]) -> Run:
             if flag == "-jar" or word.endswith(".java"):
                 return _sure(Run(word, flag if flag == "-jar" else "", at), sure)
             is_class = "." in word or word[:1].isupper()
+            if word.rpartition(".")[2] in _WRAPPERS and _CLASS.fullmatch(following):
+                return Run(following, flag, at + 1)  # what the wrapper runs stands behind it
             if sure and is_class and word.rpartition(".")[2] in _LAUNCHERS:
                 product = _installed(words[1:at])
                 return Run(f"{product}/{word}" if product else word, flag, at)
@@ -152,6 +154,9 @@ _LAUNCHER_NAMES = """
 """
 _LAUNCHERS = frozenset(_LAUNCHER_NAMES.split())
 """Classes by which many products are started."""
+_WRAPPERS = frozenset({"WrapperSimpleApp", "WrapperStartStopApp"})
+"""Those of Tanuki's Java Service Wrapper, which are told the product's own."""
+_CLASS = re.compile(r"[a-z]\w*(?:\.\w+)*\.[A-Z]\w*")
 _PLACED = re.compile(r"-D(?!java\.)[\w.]*\.(?:home|base|moduleName)(?:\.dir)?=(/.+)")
 
 

@@ -103,8 +103,8 @@ def test_the_table_is_written_and_told_how_good_it_is(
 
 
 def test_applications_are_entered_by_their_tags(tmp_path: Path) -> None:
-    software = tmp_path / "software"
-    software.mkdir()
+    software = tmp_path / "awesome-selfhosted-data" / "software"
+    software.mkdir(parents=True)
     (software / "a.yml").write_text(
         "name: Frob Photos\ntags: [Photo Galleries]\n"
         "source_code_url: https://git.example/frob/frob-photos-server/\n"

@@ -42,7 +42,7 @@ def box(container: str, name: str, image: str = "") -> dict[str, Any]:
         # An image called after a program, whatever kind that is; its maker's; what it is built for.
         (box("a", "entry", "linuxserver/gimp:latest"), "media", 0.9),
         (box("a", "entry", "wger/server:1"), "web", 0.8),
-        (box("a", "entry", "castopod/app:1"), "web", 0.6),
+        (box("a", "entry", "castopod/app:1"), "media", 0.6),
         (box("a", "entry", "frobco/app:1"), "unknown", 0.3),
         (box("a", "entry", "ghcr.io/hassio-addons/node-red/amd64:17"), "smart_home", 0.95),
         (box("addon_a0d7b954_adguard", "entry"), "system", 0.9),
@@ -102,3 +102,34 @@ def test_a_coin_and_that_it_is_mined(book: RuleBook, name: str) -> None:
 )
 def test_other_things_are_mined_too(book: RuleBook, name: str) -> None:
     assert asked(book, **program(name)).category != "cryptomining"
+
+
+@pytest.mark.parametrize("name", ["app", "main", "web-server", "webhook"])
+def test_a_container_that_is_called_like_any_goes_by_its_image(book: RuleBook, name: str) -> None:
+    answer = asked(book, **box(name, "entry", "frobco/frobnicator:1"))
+    assert (answer.category, answer.label) == ("unknown", "frobnicator")
+    known = asked(book, **box(name, "exporter", "frobco/frob_exporter:1"))
+    assert known.told == "Metrics exporter (frob_exporter)"
+    part = asked(book, **box(name, "entry", "frobco/server:1"))
+    assert part.label == name
+
+
+def test_what_serves_in_a_container_of_another_name_is_less_sure(book: RuleBook) -> None:
+    assert asked(book, **box("frob", "nginx")).confidence == 0.8
+    assert asked(book, **box("frob", "php-fpm")).confidence == 0.8
+    assert asked(book, **box("nginx", "nginx")).confidence >= 0.9
+
+
+def test_a_bridge_between_two_products_is_neither(book: RuleBook) -> None:
+    assert asked(book, **box("smtp_to_telegram", "entry")).category != "desktop"
+
+
+def test_a_script_works_for_the_program_that_the_group_is_called_after(book: RuleBook) -> None:
+    clues = {"program": "bash", "worker_script": "tc-frob.sh", "interpreter": "bash"}
+    found = asked(book, label="netdata", **clues, ancestors=("netdata",))
+    assert (found.category, found.confidence) == ("monitoring", 0.8)
+
+
+def test_a_short_folder_is_nobodys_in_particular(book: RuleBook) -> None:
+    clues = {"program": "python3", "script": "pod/run", "interpreter": "python3"}
+    assert asked(book, label="pod", **clues).category == "unknown"

@@ -50,6 +50,7 @@ def test_the_words_of_a_name(text: str, tokens: list[str]) -> None:
         ("sync_photos.py", "backup"),
         ("monitor_minecraft.sh", "monitoring"),
         ("pricescraper.py", "downloads"),
+        ("apencoder.sh", "unknown"),
         ("make_thumbs.py", "media"),
         ("startvms.sh", "unknown"),
         ("start-vms.sh", "virtualization"),

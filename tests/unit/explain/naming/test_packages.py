@@ -1,4 +1,4 @@
-"""What no rule knows is looked up in the tables of Debian's programs and of applications."""
+"""What no rule knows is looked up in the tables of programs and of applications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 
 from publisher.contract.readings import CATEGORIES, GroupKind
 from publisher.explain.naming.classifier import Classification, Classifier
-from publisher.explain.naming.packages import APPLICATIONS, PACKAGES, Entry, find
+from publisher.explain.naming.packages import (
+    APPLICATIONS,
+    PACKAGES,
+    PROGRAMS,
+    Entry,
+    find,
+)
 from publisher.explain.naming.rules import fold
 from publisher.ledger.accounts import Clues, WorkGroup
 from tools.packages_table import shipped_stop_words
@@ -25,7 +31,7 @@ RULES = {
         }
     }
 }
-TABLES = [PACKAGES, APPLICATIONS]
+TABLES = [PACKAGES, APPLICATIONS, PROGRAMS]
 
 
 def lines_of(table: Path) -> list[list[str]]:
@@ -61,7 +67,8 @@ def test_the_table_has_no_name_that_anybody_may_use(table: Path) -> None:
 
 def test_the_table_is_small() -> None:
     assert PACKAGES.stat().st_size < 660_000
-    assert APPLICATIONS.stat().st_size < 60_000
+    assert APPLICATIONS.stat().st_size < 100_000
+    assert PROGRAMS.stat().st_size < 140_000
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -130,13 +137,66 @@ KNOWN = [
     ),
     (
         "web",
-        "metabase service",
+        "frob service",
         {
             "kind": "unit",
-            "label": "metabase",
-            "unit": "metabase.service",
+            "label": "frob",
+            "unit": "frob.service",
             "program": "java",
-            "script": "metabase.jar",
+            "script": "writefreely.jar",
+        },
+    ),
+    # a program that Debian has not
+    ("gaming", "VRisingServer.exe", {"program": "VRisingServer.exe"}),
+    # an image by its name without what is said of its making
+    (
+        "web",
+        "frob",
+        {
+            "kind": "container",
+            "label": "frob",
+            "container_name": "frob",
+            "container_image": "frobco/docker-writefreely",
+        },
+    ),
+    # what desktops call applications
+    (
+        "desktop",
+        "swaybg",
+        {
+            "kind": "unit",
+            "label": "swaybg",
+            "unit": "app-gnome-org.swaywm.swaybg-4711.scope",
+            "program": "frob",
+        },
+    ),
+    # modules, packages and folders that are called after a product
+    ("web", "writefreely.server", {"program": "python3", "script": "writefreely.server"}),
+    (
+        "web",
+        "com.frob.writefreely.Main",
+        {"program": "java", "script": "com.frob.writefreely.Main"},
+    ),
+    (
+        "web",
+        "writefreely.py",
+        {
+            "program": "python3",
+            "script": "writefreely.py",
+            "script_path": "/opt/writefreely/writefreely.py",
+        },
+    ),
+    (
+        "web",
+        "frobd",
+        {"program": "frobd", "executable": "/snap/writefreely/12/bin/frobd"},
+    ),
+    (
+        "web",
+        "frobd",
+        {
+            "program": "frobd",
+            "executable": f"/nix/store/{'a1' * 16}-writefreely-0.15.1/bin/frobd",
         },
     ),
 ]
@@ -149,7 +209,7 @@ def test_what_no_rule_knows_gets_the_kind_of_work_and_keeps_its_name(
     answer = found(**clues)
     assert (answer.category, answer.label, answer.confidence) == (category, label, 0.6)
     assert answer.rule == ""
-    assert "Debian's package" in answer.reason or "self-hosted" in answer.reason
+    assert "Debian's package" in answer.reason or "public catalogues" in answer.reason
 
 
 OWN = [
@@ -168,6 +228,12 @@ OWN = [
     {"program": "backend"},
     {"program": "worker"},
     {"kind": "unit", "label": "pinger", "unit": "pinger.service", "program": "bash"},
+    # a folder of one's own, a temporary one, and a module that a product is only a part of
+    {"program": "python3", "script": "x.py", "script_path": "/home/u/writefreely/x.py"},
+    {"program": "python3", "script": "x.py", "script_path": "/tmp/writefreely/x.py"},
+    {"program": "python3", "script": "frob.writefreely"},
+    # short names of units and containers, which anybody may give
+    {"kind": "unit", "label": "lora", "unit": "lora.service", "program": "frob"},
 ]
 
 

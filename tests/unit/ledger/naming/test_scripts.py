@@ -34,6 +34,12 @@ def describe(command: str) -> Name:
             "java",
         ),
         (
+            "java -cp x.jar a.wrapper.WrapperSimpleApp org.frob.boot.JswLauncher y.xml",
+            "JswLauncher",
+            "org.frob.boot.JswLauncher",
+            "java",
+        ),
+        (
             "platform-python -s /usr/sbin/firewalld --nofork",
             "firewalld",
             "firewalld",
