@@ -38,10 +38,12 @@ def drawing(house: House) -> Iterator[House]:
 
 
 def energy(house: House) -> dict[str, dict[str, Any]]:
+    states = house.assistant.states()
     return {
-        name: state
-        for name, state in house.assistant.states().items()
-        if name.startswith("sensor.nas_energy_")
+        entry["entity_id"]: states[entry["entity_id"]]
+        for key, entry in house.assistant.registry().items()
+        if key.endswith("_energy_kilowatt_hours") and "_energy_kinds_" in key
+        if entry["entity_id"] in states
     }
 
 
