@@ -19,6 +19,7 @@ from publisher.homeassistant.discovery import Entity
 
 _DAY_SECONDS = 86400
 _TOKENS_A_DAY = _DAY_SECONDS // 300
+_WITH_CAUSES = f"{topics.EXPLANATION}_headline"
 _ATTRIBUTES = ("state", "since", "hint", "causes", "evidence")
 
 
@@ -81,6 +82,6 @@ def _state(entity: Entity, body: Mapping[str, Any]) -> Any:
         value = value.get(step) if isinstance(value, Mapping) else None
     if entity.metric is not None:
         value = scaled(entity.metric, value)
-    if entity.component.get("json_attributes_topic"):
+    if entity.key == _WITH_CAUSES:
         return [value, *(body.get(name) for name in _ATTRIBUTES)]
     return value

@@ -188,7 +188,7 @@ class HomeAssistant:
                 b"Home Assistant initialized" in self.log.read_bytes()[start:]
                 or process.poll() is not None
             ),
-            90,
+            240,
             "Home Assistant did not start",
         )
         assert process.poll() is None, self.log.read_text()[-4000:]
@@ -199,7 +199,7 @@ class HomeAssistant:
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.wait(40)
+            self._process.wait(120)
             self._process = None
 
     def close(self) -> None:

@@ -16,7 +16,12 @@ from publisher.contract.readings import CATEGORIES, EnergyReading, KindEnergyRea
 IDLE: Final = "idle"
 OTHERS: Final = "other programs"
 UNATTRIBUTED: Final = "unattributed"
-_REST: Final = {IDLE: "At rest", UNATTRIBUTED: "Nobody named", "ai": "AI"}
+_REST: Final = {
+    IDLE: "At rest",
+    UNATTRIBUTED: "Nobody named",
+    "ai": "AI",
+    "unknown": "Unknown programs",
+}
 _KINDS: Final = (*CATEGORIES, IDLE, UNATTRIBUTED)
 _JOULES_PER_KILOWATT_HOUR: Final = 3.6e6
 _DAYS: Final = 7

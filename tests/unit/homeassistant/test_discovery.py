@@ -504,6 +504,15 @@ def test_a_culprit_is_a_row_when_he_is_another() -> None:
         rows.heard("overview", odd.encode())
 
 
+def test_another_sentence_is_no_row_of_what_it_does_not_tell() -> None:
+    contents: dict[str, type[Reading]] = {"disk": DiskReading, "explanation": ExplanationReading}
+    rows = RecorderEstimate(discovery(contents).entities({"disk": DiskReading(fullest_percent=1)}))
+    for sentence in ("a", "b"):
+        body = {"disk_fullest_percent": 80.0, "headline": sentence, "causes": [{"name": sentence}]}
+        rows.heard("overview", json.dumps(body).encode())
+    assert (rows.counts["disk_fullest_percent"], rows.counts["explanation_headline"]) == (0, 1)
+
+
 def test_each_event_and_picture_is_a_row_but_the_one_that_was_there() -> None:
     rows = RecorderEstimate(discovery({}).entities({}))
     rows.heard("picture", b"<svg/>", retain=True)
