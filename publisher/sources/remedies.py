@@ -25,5 +25,5 @@ def privilege(capability: str) -> str:
     """
     if in_engine():
         short = capability.removeprefix("CAP_")
-        return f'run the container with user: "0:0" and cap_add: [{short}]'
+        return f'run fanwhy as root with {capability} (user: "0:0" and cap_add: [{short}])'
     return f"run fanwhy as root or with AmbientCapabilities={capability}"

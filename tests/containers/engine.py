@@ -90,6 +90,11 @@ class Engine(Server):
         except subprocess.TimeoutExpired:
             self.end(SIGKILL)
         self.try_to("ip", "link", "delete", "docker0")
+        # Where there were no rules, there was no table either, and restoring would leave its own.
+        self.try_to("iptables", "--policy", "FORWARD", "ACCEPT")
+        for table in ("filter", "nat"):
+            self.try_to("iptables", "--table", table, "--flush")
+            self.try_to("iptables", "--table", table, "--delete-chain")
         subprocess.run(["iptables-restore"], input=self._rules, text=True, check=False)
         with contextlib.suppress(FileNotFoundError):
             SOCKET.unlink()
