@@ -12,7 +12,7 @@ from homeassistant.harness import House
 from servers import wait_until
 
 HOUSE = {"settings": "[publishing]\nheartbeat_seconds = 10\n[report]\nprice_per_kwh = 0.3"}
-WATTS = 200.0
+WATTS = 600.0
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def used(house: House) -> float:
 
 
 def test_kilowatt_hours_come_by_kind_of_work_and_outlive_a_crash(drawing: House) -> None:
-    wait_until(lambda: used(drawing) >= 0.002, 120, "no energy is told")
+    wait_until(lambda: used(drawing) >= 0.001, 150, "no energy is told")
     for state in energy(drawing).values():
         attributes = state["attributes"]
         assert attributes["unit_of_measurement"] == "kWh"
@@ -65,5 +65,5 @@ def test_kilowatt_hours_come_by_kind_of_work_and_outlive_a_crash(drawing: House)
     before = used(drawing)
     drawing.daemon.kill()
     drawing.daemon.start()
-    wait_until(lambda: used(drawing) > before, 120, "it does not go on")
+    wait_until(lambda: used(drawing) > before, 150, "it does not go on")
     assert drawing.assistant.complaints() == []

@@ -25,7 +25,7 @@ from publisher.explain.window import Window
 _DUST_CELSIUS: Final = 5.0
 _DUST_GONE_CELSIUS: Final = 2.5
 _COPY_SECONDS: Final = 10.0
-_KINDS_SECONDS: Final = 60.0
+_KINDS_SECONDS: Final = 30.0
 
 
 class Learning:
@@ -89,7 +89,7 @@ class Learning:
         return energy.readings(day) if energy.days else None
 
     def by_kind(self, day: int, wall: float, now: float) -> WorkEnergyReading | None:
-        """What each kind of work used, looked at once a minute; ``None`` without a measured power.
+        """What each kind of work used, looked at twice a minute; ``None`` without a measured power.
 
         Args:
             day: local day number.
