@@ -15,12 +15,14 @@ from subscriber_cli.doctor import doctor
 from subscriber_cli.history import history
 from subscriber_cli.hosts import hosts
 from subscriber_cli.model.values import clean
-from subscriber_cli.record import record, serve
+from subscriber_cli.record import record
 from subscriber_cli.refresh import refresh
 from subscriber_cli.report import report
+from subscriber_cli.serve import serve
 from subscriber_cli.tail import tail
 from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
+from subscriber_cli.web.command import app as web
 from subscriber_cli.why import why
 
 app = typer.Typer(
@@ -111,6 +113,17 @@ app.command(
         "fanwhy-sub record --database ~/fanwhy.sqlite --quiet",
     )
 )(record)
+app.add_typer(
+    web,
+    name="web",
+    epilog=_examples(
+        "fanwhy-sub web",
+        "fanwhy-sub web password",
+        "fanwhy-sub web --listen 0.0.0.0:8642",
+        "fanwhy-sub web token prometheus",
+        "curl http://localhost:8642/api/nas/explanation",
+    ),
+)
 app.command(epilog=_examples("fanwhy-sub serve --config /etc/fanwhy/config.toml"))(serve)
 
 

@@ -48,7 +48,7 @@ def hosts(
         raise BrokerError(heard.silence)
     if as_json:
         for host in found:
-            print(json.dumps(_document(host, now)))
+            print(json.dumps(document_of(host, now)))
         return
     console = make_console()
     if len(found) > 1:
@@ -58,7 +58,8 @@ def hosts(
         show(console, line)
 
 
-def _document(host: KnownHost, now: float) -> dict[str, Any]:
+def document_of(host: KnownHost, now: float) -> dict[str, Any]:
+    """A host as one JSON object; ``now`` in seconds since the epoch."""
     explanation = host.explanation
     document: dict[str, Any] = {
         "host": host.name,

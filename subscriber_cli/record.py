@@ -1,12 +1,10 @@
-"""``fanwhy-sub record`` and ``fanwhy-sub serve``: keep what passes by, for years."""
+"""``fanwhy-sub record``: keeps what passes by, for years."""
 
 from __future__ import annotations
 
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from publisher.errors import ConfigError
 from subscriber_cli.arguments import (
     Broker,
     Config,
@@ -23,6 +20,7 @@ from subscriber_cli.arguments import (
     load_settings,
     make_console,
 )
+from subscriber_cli.service import aside, stopping
 from subscriber_cli.terminal_settings import TerminalSettings
 
 _LINE_SECONDS = 3600.0  # between two lines where there is no terminal
@@ -48,33 +46,44 @@ def record(
     _run(settings, Path(database).expanduser() if database else None, quiet=quiet)
 
 
-def serve(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
-    """Runs in one process what is enabled in the configuration: so far [record]."""
-    settings = load_settings(broker, prefix, config)
-    if not settings.record.enabled:
-        raise ConfigError("nothing to serve; set enabled = true in [record]")
-    _run(settings, None, quiet=False)
-
-
 def _run(settings: TerminalSettings, path: Path | None, *, quiet: bool) -> None:
     # All readings are declared for it, which other commands do not need.
     from subscriber_cli.recorder import Recorder, summary  # noqa: PLC0415
 
     console = make_console()
     screen = _Screen(console) if console.is_terminal and not quiet else None
-    recorder = Recorder(settings, path, _aside if screen is None else screen.tell)
+    recorder = Recorder(settings, path, aside if screen is None else screen.tell)
     show: Callable[[Recorder], None] | None = None
     if screen is not None:
         show = lambda it: screen.show(summary(it))  # noqa: E731  # shorter than a name
     elif not quiet:
-        _aside(f"recording into {recorder.path}")
+        aside(f"recording into {recorder.path}")
         show = _Lines(summary).show
-    with _stopping(recorder.stop) as stopped:
+    with stopping(recorder.stop) as stopped:
         recorder.run(show)
     if screen is not None:
         screen.tell(summary(recorder))
     if signal.SIGINT in stopped:
         raise KeyboardInterrupt
+
+
+class Recording:
+    """A recorder that tells in lines how it goes, as a part of ``serve``."""
+
+    def __init__(self, settings: TerminalSettings) -> None:
+        from subscriber_cli.recorder import Recorder, summary  # noqa: PLC0415  # as above
+
+        self._recorder = Recorder(settings, None, aside)
+        self._lines = _Lines(summary)
+
+    def run(self) -> None:
+        """Records until ``stop`` is called."""
+        aside(f"recording into {self._recorder.path}")
+        self._recorder.run(self._lines.show)
+
+    def stop(self) -> None:
+        """Ends it soon."""
+        self._recorder.stop()
 
 
 class _Screen:
@@ -105,25 +114,4 @@ class _Lines:
     def show(self, recorder: Any) -> None:
         if time.monotonic() - self._told >= _LINE_SECONDS:
             self._told = time.monotonic()
-            _aside(self._summary(recorder))
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Has SIGINT and SIGTERM call ``stop``; gives those that came."""
-    came: list[int] = []
-
-    def handle(number: int, _frame: object) -> None:
-        came.append(number)
-        stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _aside(text: str) -> None:
-    print(f"fanwhy-sub: {text}", file=sys.stderr, flush=True)
+            aside(self._summary(recorder))

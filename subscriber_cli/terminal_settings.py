@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from publisher.config.companions import RecordSettings, ReportSettings
+from publisher.config.companions import RecordSettings, ReportSettings, WebSettings
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX
 from publisher.mqtt.broker import BrokerSettings
@@ -20,3 +20,4 @@ class TerminalSettings:
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     record: RecordSettings = field(default_factory=RecordSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    web: WebSettings = field(default_factory=WebSettings)

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from publisher.config.companions import RecordSettings, ReportSettings
+from publisher.config.companions import RecordSettings, ReportSettings, WebSettings
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX, TopicAddresses
 from publisher.daemon.scheduler import SamplingSettings
@@ -59,6 +59,7 @@ class Settings:
     # Not the daemon's, but in the same file.
     record: RecordSettings = field(default_factory=RecordSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    web: WebSettings = field(default_factory=WebSettings)
 
     @property
     def host(self) -> str:

@@ -26,13 +26,13 @@ def standing(host: KnownHost, now: float) -> str:
 
 def worst_first(hosts: Iterable[KnownHost], now: float) -> list[KnownHost]:
     """The hosts, those that are hot first, those that are quiet last; by name among equals."""
-    return sorted(hosts, key=lambda host: (_rank(standing(host, now)), host.name, host.prefix))
+    return sorted(hosts, key=lambda host: (rank(standing(host, now)), host.name, host.prefix))
 
 
 def tally(hosts: Iterable[KnownHost], now: float) -> list[tuple[str, int]]:
     """(standing, how many), the worst first."""
     counted = Counter(standing(host, now) for host in hosts)
-    return sorted(counted.items(), key=lambda item: (_rank(item[0]), item[0]))
+    return sorted(counted.items(), key=lambda item: (rank(item[0]), item[0]))
 
 
 def find(hosts: Iterable[KnownHost], wanted: str) -> KnownHost | None:
@@ -48,6 +48,7 @@ def find(hosts: Iterable[KnownHost], wanted: str) -> KnownHost | None:
     return None
 
 
-def _rank(word: str) -> int:
+def rank(word: str) -> int:
+    """Its place among standings: the lower, the sooner somebody should look."""
     unknown = _WORST_FIRST.index("")
     return _WORST_FIRST.index(word) if word in _WORST_FIRST else unknown
