@@ -32,6 +32,7 @@ _LONGEST_SESSION: Final = 200
 # OWASP's password storage cheat sheet: 16 MiB, five times; 0.2 s on a small computer.
 _N, _R, _P = 1 << 14, 8, 5
 _SCRYPT_BYTES: Final = 64 << 20
+_DIGEST_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,9 @@ def _of_kind(lines: list[str], kind: str) -> list[str]:
 
 def _parsed(text: str, path: Path) -> Keys:
     lines = [line for line in text.splitlines() if line.strip()]
+    strange = ConfigError(
+        f"{path}: is nothing that fanwhy wrote; remove it, `fanwhy-sub web password` makes another"
+    )
     try:
         (password,) = _of_kind(lines, "password")
         _, method, n, r, p, salt, digest = password.split()
@@ -167,16 +171,17 @@ def _parsed(text: str, path: Path) -> Keys:
         }
         keys = Keys(int(n), int(r), int(p), b64decode(salt), b64decode(digest), tokens)
     except (ValueError, IndexError):
-        remedy = "`fanwhy-sub web password` writes another"
-        raise ConfigError(f"{path}: is not what fanwhy wrote; remove it, {remedy}") from None
-    if method != "scrypt":
-        raise ConfigError(f"{path}: was made by a newer fanwhy; update this one")
+        raise strange from None
+    if method != "scrypt" or len(keys.digest) != _DIGEST_BYTES:
+        raise strange
     return keys
 
 
 def _scrypt(text: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     secret = text.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=_SCRYPT_BYTES, dklen=32)
+    return hashlib.scrypt(
+        secret, salt=salt, n=n, r=r, p=p, maxmem=_SCRYPT_BYTES, dklen=_DIGEST_BYTES
+    )
 
 
 def _word(content: bytes) -> str:

@@ -74,6 +74,11 @@ class Live:
         inbox: of that stream.
         fail: told when the broker will never let us in.
         clock: seconds since the epoch.
+
+    Attributes:
+        view: the fleet and how the broker is.
+        messages: taken in so far.
+        made_bytes: that the kept frames take.
     """
 
     def __init__(
@@ -85,7 +90,6 @@ class Live:
     ) -> None:
         self.view = View(place=str(stream.endpoint), fleet=Fleet(sparklines=False))
         self.clock = clock
-        self.started = clock()
         self.messages = 0
         self._stream = stream
         self._inbox = inbox
@@ -93,7 +97,7 @@ class Live:
         self._watches: set[Watch] = set()
         self._revisions: dict[str, Counter[str]] = {}
         self._made: OrderedDict[tuple[str, str], _Made] = OrderedDict()
-        self._made_bytes = 0
+        self.made_bytes = 0
         self._looks = 0
         self._asked: dict[str, float] = {}
         self._waiting = False
@@ -280,14 +284,14 @@ class Live:
             frame = _frame(kind, make())
             if len(frame) > _LARGEST_FRAME:
                 frame = _frame(kind, {"leaf": of, "large": True})
-            self._made_bytes -= len(made.frame)
+            self.made_bytes -= len(made.frame)
             if made.frame != frame:  # else the same object, and nobody is sent it again
                 made.frame = frame
-            self._made_bytes += len(made.frame)
+            self.made_bytes += len(made.frame)
             made.stamp = stamp
         self._made[prefix, name] = made
-        while self._made_bytes > _MADE_BYTES:
-            self._made_bytes -= len(self._made.popitem(last=False)[1].frame)
+        while self.made_bytes > _MADE_BYTES:
+            self.made_bytes -= len(self._made.popitem(last=False)[1].frame)
         return made.frame
 
 

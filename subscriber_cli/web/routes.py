@@ -25,6 +25,8 @@ from subscriber_cli.web.live import Live
 from subscriber_cli.web.login import Login
 from subscriber_cli.web.past import Past
 from subscriber_cli.web.problems import ProblemError, problem
+from subscriber_cli.web.scrape import MEDIA_TYPE as OPENMETRICS
+from subscriber_cli.web.scrape import Scrape
 from subscriber_cli.web.site import Site
 from subscriber_cli.web.stream import MEDIA_TYPE, Streams
 from subscriber_cli.web.table import Address, Parameter
@@ -66,6 +68,12 @@ class Application:
                 what="What the page shows, as it happens: server-sent events.",
                 media_type=MEDIA_TYPE,
                 parameters=(wanted,),
+            ),
+            Address(
+                path="/metrics",
+                answer=Scrape(live).answer,
+                what="Every number of every machine, for Prometheus (OpenMetrics).",
+                media_type=OPENMETRICS,
             ),
             *self._api.addresses(),
         ]

@@ -32,6 +32,10 @@ class Throttle:
     _known: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
     _all: _Bucket = field(default_factory=lambda: _Bucket(_ALL_AT_ONCE, 0.0))
 
+    def __len__(self) -> int:
+        """How many addresses it knows."""
+        return len(self._known)
+
     def wait_seconds(self, address: str, now: float) -> float:
         """Takes a try; 0 where it may be made, else the seconds until the next."""
         key = _household(address)

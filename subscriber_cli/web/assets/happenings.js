@@ -2,15 +2,16 @@
 
 import { el, Keyed, place, say } from "./dom.js";
 import { ask } from "./live.js";
-import { TEXT } from "./texts.js";
+import { MEASURED, TEXT } from "./texts.js";
 import { clock, moment, span } from "./time.js";
 
-const SHOWN = 60;
+const SHOWN = 12; // events that are seen without asking, and as many more each time
 const MUTED = "fanwhy.muted";
 
 /** The events of a host: from the archive, and then as they come. */
 export class Events {
   #known = new Map();
+  #most = SHOWN;
   #muted = new Set(stored());
 
   constructor() {
@@ -21,11 +22,12 @@ export class Events {
     this.rows = new Keyed(this.list, (entry) => entry.key, () => new EventRow((entry) => this.#mute(entry)));
     this.none = el("p", { class: "faint" }, TEXT.noEvents);
     this.unmute = el("button", { type: "button", class: "small", on: { click: () => this.#unmute() } });
+    this.more = el("button", { type: "button", class: "small", on: { click: () => this.#further() } }, TEXT.older);
     this.node = el("section", { "aria-labelledby": "events" }, el("h2", { id: "events" }, TEXT.events),
       el("div", { class: "filters" },
         el("label", { class: "field" }, el("span", {}, TEXT.filter), this.kind),
         el("label", { class: "field" }, el("span", {}, TEXT.search), this.search), this.unmute),
-      this.none, this.list);
+      this.none, this.list, this.more);
     this.show();
   }
 
@@ -65,10 +67,16 @@ export class Events {
     const all = [...this.#known.values()].toSorted((one, other) => other.at - one.at);
     const muted = all.filter((entry) => this.#muted.has(entry.message));
     const shown = all.filter((entry) => !this.#muted.has(entry.message) && fits(entry));
-    this.rows.show(shown.slice(0, SHOWN));
+    this.rows.show(shown.slice(0, this.#most));
+    this.more.hidden = shown.length <= this.#most;
     this.none.hidden = shown.length > 0;
     this.unmute.hidden = muted.length === 0;
     say(this.unmute, TEXT.unmute(muted.length));
+  }
+
+  #further() {
+    this.#most += 4 * SHOWN;
+    this.show();
   }
 
   #mute(entry) {
@@ -196,9 +204,12 @@ function* parts(bill) {
     ]));
   }
   if (bill.loudest.length) {
-    yield el("h3", {}, TEXT.loudest);
+    const ranked = Object.keys(MEASURED).find((name) => name in bill.loudest[0]);
+    const amount = (each) => `${Math.round(each[ranked]).toLocaleString()} ${MEASURED[ranked][1]}`;
+    yield el("h3", {}, TEXT.loudest[ranked]);
     yield el("ol", { class: "events" }, ...bill.loudest.map((each) => el("li", {},
-      el("time", {}, clock(moment(each.time))), el("span", {}, each.headline))));
+      el("time", {}, clock(moment(each.time))), el("span", {}, each.headline),
+      el("span", { class: "faint" }, amount(each)))));
   }
   for (const [title, names] of [[TEXT.newNames, bill.new], [TEXT.grewNames, bill.grew]]) {
     if (names.length) yield el("p", {}, el("strong", {}, `${title}: `), names.join(", "));

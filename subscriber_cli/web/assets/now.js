@@ -5,6 +5,7 @@ import { CATEGORIES, RESOURCES, STATES, TEXT } from "./texts.js";
 import { about, clock, span } from "./time.js";
 
 const SILENT = ["offline", "stale"];
+const LONG = 70; // characters
 
 /** The sentence of one host in the page's head, and in the window's title and icon. */
 export class Hero {
@@ -38,6 +39,7 @@ export class Hero {
       say(this.sentence, host.headline || TEXT.notSaid(host.name));
     }
     if (standing === "stale" && heard) notes.push(TEXT.silent(span(now - heard)));
+    this.#fit();
     say(this.note, notes.join(" "));
     this.#title(`${this.sentence.textContent} · ${host.name}`, standing);
   }
@@ -49,6 +51,7 @@ export class Hero {
     this.#dress(busy.length ? first.standing : "quiet");
     say(this.state, TEXT.busyCount(busy.length, hosts.length));
     say(this.sentence, busy.length ? `${first.name}: ${first.headline}` : TEXT.allQuiet);
+    this.#fit();
     say(this.note, "");
     this.#title(`${this.sentence.textContent} · fanwhy`, busy.length ? first.standing : "quiet");
   }
@@ -60,6 +63,11 @@ export class Hero {
     say(this.sentence, TEXT.waiting);
     say(this.note, TEXT.waitingNote);
     this.#title("fanwhy", "");
+  }
+
+  /** A sentence of many words is set smaller, so that what follows stays in sight. */
+  #fit() {
+    this.sentence.classList.toggle("long", this.sentence.textContent.length > LONG);
   }
 
   #dress(state) {
@@ -131,7 +139,9 @@ class Measured {
 class Cause {
   constructor() {
     this.name = el("h3");
-    this.share = el("span", { class: "share" });
+    this.amount = el("span");
+    this.of = el("small");
+    this.share = el("span", { class: "share" }, this.amount, this.of);
     this.bar = bar(0);
     this.facts = el("p", { class: "faint" });
     this.reason = el("p", { class: "reason" });
@@ -152,13 +162,13 @@ class Cause {
     say(this.name, cause.name);
     const share = cause.share_percent;
     const resource = RESOURCES[cause.resource] ?? cause.resource;
-    say(this.share, share === null ? "" : `${Math.round(share)} %`);
+    say(this.amount, share === null ? "" : `${Math.round(share)} %`);
+    say(this.of, ` ${resource}`);
     this.bar.node.hidden = share === null;
     this.bar.set((share ?? 0) / 100);
     this.node.classList.toggle("over", !cause.active);
     const facts = [
       CATEGORIES[cause.category] ?? cause.category,
-      share === null ? resource : TEXT.share(Math.round(share), resource),
       cause.on_behalf_of ? TEXT.forWhom(cause.on_behalf_of) : "",
       cause.since === null ? "" : TEXT.since(clock(cause.since, cause.now), about(cause.now - cause.since)),
       cause.active ? "" : TEXT.ended,

@@ -65,7 +65,6 @@ export const TEXT = {
   // Causes.
   causes: "Who it is",
   noCause: "Nobody is to blame now.",
-  share: (percent, resource) => `${percent} % of the ${resource}`,
   forWhom: (name) => `for ${name}`,
   ended: "ended; its heat is left",
   whatToDo: "What you can do",
@@ -82,7 +81,7 @@ export const TEXT = {
 
   // Timeline.
   timeline: "The last hours",
-  spans: { 3: "3 hours", 12: "12 hours", 24: "24 hours", 48: "2 days", 168: "7 days" },
+  spans: { 1: "1 hour", 3: "3 hours", 12: "12 hours", 24: "24 hours", 48: "2 days", 168: "7 days" },
   earlier: "Earlier",
   later: "Later",
   closer: "Closer",
@@ -130,6 +129,7 @@ export const TEXT = {
   kinds: { all: "everything", cause: "causes", state: "states", alert: "alerts" },
   search: "Search",
   noEvents: "Nothing yet.",
+  older: "Older ones",
   mute: "Mute",
   unmute: (count) => `Show what is muted (${count})`,
 
@@ -143,7 +143,11 @@ export const TEXT = {
   energy: "Energy",
   cost: "Cost",
   knownFor: (span) => `Known of ${span}.`,
-  loudest: "The loudest minutes",
+  loudest: {
+    fan_speed_rpm: "The loudest minutes",
+    cpu_temperature_celsius: "The hottest minutes",
+    cpu_percent: "The busiest minutes",
+  },
   newNames: "New",
   grewNames: "More than before",
   unattributed: "nobody could be named",

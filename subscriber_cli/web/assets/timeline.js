@@ -26,6 +26,7 @@ export class Timeline {
   #frame = 0;
   #fingers = new Map();
   #follows = true;
+  #fitted = false;
 
   constructor() {
     this.end = Date.now() / 1000;
@@ -63,6 +64,7 @@ export class Timeline {
   open(host) {
     this.#host = host;
     this.#told = null;
+    this.#fitted = false;
     this.#last(24 * HOUR);
   }
 
@@ -207,6 +209,7 @@ export class Timeline {
       const told = await ask(`${host}/history`, { since: stamp(this.begin - more), until: stamp(until) });
       if (number !== this.#asked) return;
       this.#told = read(told);
+      this.#fit(moment(told.since));
       say(this.help, TEXT.tapHelp);
     } catch (error) {
       if (number !== this.#asked) return;
@@ -214,6 +217,16 @@ export class Timeline {
     }
     this.#draw();
     this.#listed();
+  }
+
+  /** Of a memory that has just begun a day would be an empty drawing. */
+  #fit(since) {
+    if (this.#fitted || since === null) return;
+    this.#fitted = true;
+    const known = Date.now() / 1000 - since;
+    if (known < HOUR) this.#last(HOUR);
+    else if (known < 3 * HOUR) this.#last(3 * HOUR);
+    else if (known < 10 * HOUR) this.#last(12 * HOUR);
   }
 
   /** Asks why a moment was as it was, and shows it below the drawing. */
@@ -315,7 +328,7 @@ class Sheet {
 
   *#states(told) {
     for (const state of this.#inside(told.states)) {
-      yield this.#span(state, { class: `state ${state.state in STATES ? state.state : ""}`, y: this.y, height: BAND, rx: 3 },
+      yield this.#span(state, { class: `state ${state.state in STATES ? state.state : ""}`, y: this.y, height: BAND },
         `${between(state)}: ${state.headline ?? ""}`);
     }
     for (const alert of this.#inside(told.alerts)) {
