@@ -30,7 +30,8 @@ from subscriber_cli.web.problems import problem
 HEALTH: Final = "/healthz"
 LOGIN: Final = "/login"
 LOGIN_STYLE: Final = "/login/style.css"
-OPEN: Final = frozenset({HEALTH, LOGIN, LOGIN_STYLE})
+LOGIN_ICON: Final = "/login/icon.svg"
+OPEN: Final = frozenset({HEALTH, LOGIN, LOGIN_STYLE, LOGIN_ICON})
 """What is answered to anybody."""
 
 COOKIE: Final = "fanwhy"
@@ -46,7 +47,8 @@ _HEADERS: Final = (
     ("content-security-policy", _POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+    # With "no-referrer" browsers would not say either that our own form comes from us.
+    ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),

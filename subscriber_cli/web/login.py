@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from subscriber_cli.web.credentials import SESSION_SECONDS
-from subscriber_cli.web.guard import COOKIE, HEALTH, LOGIN, LOGIN_STYLE, Door
+from subscriber_cli.web.guard import COOKIE, HEALTH, LOGIN, LOGIN_ICON, LOGIN_STYLE, Door
 from subscriber_cli.web.problems import ProblemError
 from subscriber_cli.web.site import Site, template_of_login
 from subscriber_cli.web.table import Address
@@ -53,6 +53,7 @@ class Login:
             Address(path=LOGIN, answer=self.ask, media_type="text/html"),
             Address(path=LOGIN, answer=self.enter, media_type="text/html", changes=True),
             Address(path=LOGIN_STYLE, answer=self.style, media_type="text/css"),
+            Address(path=LOGIN_ICON, answer=self.icon, media_type="image/svg+xml"),
             Address(path="/logout", answer=self.leave, media_type="text/html", changes=True),
         ]
 
@@ -64,7 +65,10 @@ class Login:
         return Response("ok\n", media_type="text/plain")
 
     async def style(self, request: Request) -> Response:
-        return self._site.style_of_login(request)
+        return self._site.open_file(request, "login.css")
+
+    async def icon(self, request: Request) -> Response:
+        return self._site.open_file(request, "icons/unknown.svg")
 
     async def ask(self, _: Request) -> Response:
         """The form."""

@@ -111,9 +111,9 @@ class Site:
             raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such file; load the page again")
         return file.response(request, _YEAR)
 
-    def style_of_login(self, request: Request) -> Response:
-        """What anybody may have: the colours of the page that asks for the password."""
-        return self._files["login.css"].response(request, "public, max-age=3600")
+    def open_file(self, request: Request, name: str) -> Response:
+        """What anybody may have: how the page looks that asks for the password."""
+        return self._files[name].response(request, "public, max-age=3600")
 
     async def manifest(self, request: Request) -> Response:
         """By which a phone puts the page among its applications (W3C, Web Application Manifest)."""
