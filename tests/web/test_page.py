@@ -61,7 +61,7 @@ def test_the_sentence_of_a_real_daemon_is_on_the_page_within_two_seconds(
     headlines = Headlines(broker.port)
     try:
         wait_until(lambda: headlines.told, 30)
-        page.wait_for_function("document.querySelector('.causes') !== null")
+        expect(page.locator(".causes")).to_have_count(1)
         page.evaluate(NOTE_SENTENCES)
         before = len(headlines.told)
         load = subprocess.Popen([program("stress-ng"), "--cpu", "4", "--timeout", "60"])
@@ -173,7 +173,7 @@ def choose(page: Page, hours_ago: float) -> None:
     """Taps the drawing at a moment; it shows the last twelve hours."""
     chart = page.locator(".chart")
     page.get_by_role("button", name="12 hours").click()
-    page.wait_for_function("document.querySelectorAll('.chart rect.cause').length >= 2")
+    expect(page.locator(".chart rect.cause")).to_have_count(2)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box
