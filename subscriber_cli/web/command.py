@@ -120,7 +120,7 @@ def server_of(settings: TerminalSettings, database: Path | None = None) -> WebSe
     try:
         from subscriber_cli.web.server import WebServer  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
+        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise
         raise ConfigError(
             "web: needs starlette and uvicorn; install them with: pip install 'fanwhy[web]'"

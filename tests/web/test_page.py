@@ -321,6 +321,20 @@ def test_a_server_that_is_lost_is_told_and_comes_back(home: Home, open_page: Ope
     expect(page.locator("#sentence")).to_have_text("CPU usage high due to: something else")
 
 
+def test_a_phone_that_slept_wakes_with_what_is_true_now(shared: Home, open_page: Open) -> None:
+    page = open_page(shared.web, **PHONE)
+    expect(page.locator(".link")).to_have_text("Live")
+    session = page.context.new_cdp_session(page)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    shared.nas.explain("CPU usage high due to: something in the night", BACKUP)
+    page.wait_for_timeout(1000)
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    sentence = page.locator("#sentence")
+    expect(sentence).to_have_text("CPU usage high due to: something in the night")
+    lived_in(shared.nas)
+    expect(sentence).to_have_text("CPU usage high due to: Backup (restic)")
+
+
 def test_of_several_machines_the_loudest_comes_first(home: Home, open_page: Open) -> None:
     den = Host(home.broker, "den")
     den.explain("System load normal", state="quiet")

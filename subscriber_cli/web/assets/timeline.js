@@ -11,6 +11,7 @@ const SHORTEST = 900; // seconds that the whole width stands for
 const LONGEST = 31 * 86400;
 const TAP = 6; // pixels that a finger may move and still mean a tap
 const LANES = 8;
+const ALERTS = 3; // that are told of one moment
 const TONES = 6;
 const STEPS = [60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400];
 const [TOP, BAND, LANE, CURVE, GAP] = [26, 14, 30, 62, 14];
@@ -271,14 +272,19 @@ export class Timeline {
     if (!width) return;
     const sheet = new Sheet(this.begin, this.end, width, this.#told);
     const marks = [];
+    const covered = [];
     for (const [at, kind] of [[this.#hover, "hover"], [this.#chosen, "chosen"]]) {
       if (at === null || at < this.begin || at > this.end) continue;
       const x = sheet.x(at);
       marks.push(svg("line", { class: kind, x1: x, x2: x, y1: 18, y2: sheet.height }));
-      marks.push(svg("text", {
-        class: `mark ${kind}`, x: Math.min(Math.max(x, 24), width - 24), y: 13, "text-anchor": "middle",
-      }, clock(at)));
+      const words = clock(at);
+      const half = (words.length * LETTER) / 2;
+      const middle = Math.min(Math.max(x, half), width - half);
+      covered.push([middle - half - 20, middle + half + 20]);
+      marks.push(svg("text", { class: `mark ${kind}`, x: middle, y: 13, "text-anchor": "middle" }, words));
     }
+    const hidden = (part) => part.matches("text.hour") &&
+      covered.some(([from, to]) => part.getAttribute("x") > from && part.getAttribute("x") < to);
     this.drawing.setAttribute("viewBox", `0 0 ${width} ${sheet.height}`);
     this.drawing.setAttribute("height", sheet.height);
     const at = this.#chosen ?? this.end;
@@ -287,7 +293,7 @@ export class Timeline {
     this.drawing.setAttribute("aria-valuemax", Math.round(this.end));
     this.drawing.setAttribute("aria-valuenow", Math.round(Math.min(Math.max(at, this.begin), this.end)));
     this.drawing.setAttribute("aria-valuetext", clock(at));
-    place(this.drawing, [...sheet.parts, ...marks]);
+    place(this.drawing, [...sheet.parts.filter((part) => !hidden(part)), ...marks]);
   }
 }
 
@@ -447,7 +453,8 @@ function answer(told) {
       cause.on_behalf_of ? ` · ${TEXT.forWhom(cause.on_behalf_of)}` : "",
       ` · ${between({ begin: moment(cause.began), end: moment(cause.ended), open: !cause.ended })}`))) : null,
     measured.length ? el("dl", { class: "chips" }, ...measured) : null,
-    ...told.alerts.map((alert) => el("p", {}, TEXT.alertWas(alert.message ?? alert.alert))),
+    ...[...new Set(told.alerts.map((alert) => alert.message ?? alert.alert))].slice(0, ALERTS)
+      .map((message) => el("p", {}, TEXT.alertWas(message))),
   ].filter(Boolean);
 }
 
