@@ -92,7 +92,7 @@ class WebPage(Server):
         )  # fmt: skip
 
     def start(self) -> WebPage:
-        command = [sys.executable, "-m", "subscriber_cli", "web", "--config", self.config]
+        command = [sys.executable, "-m", "subscriber_cli", "web", "--config", str(self.config)]
         self.launch([*command, "--port", str(self.port)], cwd=REPOSITORY, env=self.environment)
         self.wait_for_ports(self.port)
         return self
@@ -125,7 +125,7 @@ class Host:
 
     def explain(self, headline: str, *causes: CauseReading, **more: Any) -> None:
         now = time.time()
-        told = {
+        told: dict[str, Any] = {
             "state": "hot", "since": rfc3339(now - 600), "quiet_in_seconds": 300.0,
             "evidence": EvidenceReading(fan_speed_rpm=2100, cpu_temperature_celsius=78.0),
             "rejected": (RejectedReading(label="Jellyfin", reason="used 2 % of a core"),),
@@ -152,7 +152,7 @@ BACKUP = CauseReading(
 def a_night(now: float) -> TimelineReading:
     """Twelve hours: a backup from ten to eight hours ago, a build from four to three."""
 
-    def span(began: float, ended: float) -> dict[str, str]:
+    def span(began: float, ended: float) -> dict[str, Any]:
         return {"began": rfc3339(now - began * HOUR), "ended": rfc3339(now - ended * HOUR)}
 
     return TimelineReading(

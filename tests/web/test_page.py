@@ -193,7 +193,7 @@ def test_a_tap_on_the_last_hours_says_why_then(
 
     choose(page, 9)
     expect(then).to_contain_text("Hot from the nightly backup")
-    expect(then).to_contain_text("Backup (restic) 80 % cpu")
+    expect(then).to_contain_text("Backup (restic) 80 % processor")
     expect(then).to_contain_text("70 °C")
     choose(page, 3.5)
     expect(then).to_contain_text("Busy with a build")

@@ -1,7 +1,7 @@
 // Several machines: the loudest first, one sentence each.
 
 import { el, Keyed, place, say } from "./dom.js";
-import { STATES, TEXT } from "./texts.js";
+import { SILENT, STATES, TEXT } from "./texts.js";
 import { about } from "./time.js";
 
 /** In the order in which somebody should look: the worst, among equals the one that is heard. */
@@ -18,7 +18,7 @@ export class House {
   }
 
   show(hosts, now) {
-    const awake = hosts.filter((host) => !["offline", "stale"].includes(host.standing) && host.fan_rpm);
+    const awake = hosts.filter((host) => !SILENT.includes(host.standing) && host.fan_rpm);
     const heard = awake.toSorted((one, other) => other.fan_rpm - one.fan_rpm)[0];
     const heardId = heard && heard.standing !== "quiet" ? heard.id : "";
     this.cards.show(hosts.map((host) => ({ ...host, now, loudest: host.id === heardId })));
@@ -41,12 +41,13 @@ class Card {
     say(this.name, host.name);
     this.name.setAttribute("href", `#${addressOf(host)}`);
     this.node.dataset.state = host.standing;
-    const since = host.since === null || ["offline", "stale"].includes(host.standing)
+    const since = host.since === null || SILENT.includes(host.standing)
       ? "" : ` · ${about(host.now - host.since)}`;
     say(this.state, `${STATES[host.standing] ?? host.standing}${since}`);
     this.ear.hidden = !host.loudest;
     say(this.sentence, host.headline);
-    say(this.body, host.body.map((cell) => cell.text).join("   "));
+    const gone = SILENT.includes(host.standing);
+    say(this.body, gone ? "" : host.body.map((cell) => cell.text).join("   "));
   }
 }
 

@@ -1,10 +1,9 @@
 // The answer: the sentence, since when, who it is, what speaks for it.
 
 import { bar, el, Keyed, place, say } from "./dom.js";
-import { CATEGORIES, RESOURCES, STATES, TEXT } from "./texts.js";
+import { CATEGORIES, RESOURCES, SILENT, STATES, TEXT } from "./texts.js";
 import { about, clock, span } from "./time.js";
 
-const SILENT = ["offline", "stale"];
 const LONG = 70; // characters
 
 /** The sentence of one host in the page's head, and in the window's title and icon. */

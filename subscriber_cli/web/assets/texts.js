@@ -13,6 +13,9 @@ export const STATES = {
   "": "Not told yet",
 };
 
+/** States in which what a machine said last may be over. */
+export const SILENT = ["offline", "stale"];
+
 export const RESOURCES = {
   cpu: "processor",
   memory: "memory",

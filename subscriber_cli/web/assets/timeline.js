@@ -3,7 +3,7 @@
 
 import { el, place, say, svg } from "./dom.js";
 import { ask } from "./live.js";
-import { GAPS, MEASURED, STATES, TEXT } from "./texts.js";
+import { GAPS, MEASURED, RESOURCES, STATES, TEXT } from "./texts.js";
 import { clock, moment, span, stamp, tick } from "./time.js";
 
 const HOUR = 3600;
@@ -449,7 +449,7 @@ function answer(told) {
     }) : ""].filter(Boolean).join(" · ")),
     told.causes.length ? el("ul", { class: "plain" }, ...told.causes.map((cause) => el("li", {},
       el("strong", {}, nameOf(cause)),
-      cause.share_percent === undefined ? "" : ` ${Math.round(cause.share_percent)} % ${cause.resource ?? ""}`,
+      cause.share_percent === undefined ? "" : ` ${Math.round(cause.share_percent)} % ${RESOURCES[cause.resource] ?? cause.resource ?? ""}`,
       cause.on_behalf_of ? ` · ${TEXT.forWhom(cause.on_behalf_of)}` : "",
       ` · ${between({ begin: moment(cause.began), end: moment(cause.ended), open: !cause.ended })}`))) : null,
     measured.length ? el("dl", { class: "chips" }, ...measured) : null,

@@ -18,6 +18,7 @@ from publisher.mqtt.broker import Endpoint
 from subscriber_cli.client import Connected, Stream
 from subscriber_cli.inbox import Inbox
 from subscriber_cli.terminal_settings import TerminalSettings
+from subscriber_cli.web import live as live_module
 from subscriber_cli.web.guard import Door
 from subscriber_cli.web.live import Live
 from subscriber_cli.web.past import Past
@@ -158,6 +159,12 @@ class Page:
 
 
 MakePage = Callable[..., Page]
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are made as soon as they are asked for."""
+    monkeypatch.setattr(live_module, "_PACES", {})
 
 
 @pytest.fixture

@@ -87,6 +87,23 @@ def test_the_same_frame_is_made_once_for_all(page: Any) -> None:
     assert all(one.sent[name] is other.sent[name] for name in one.sent)
 
 
+def test_a_flood_of_messages_makes_few_frames_and_the_last_one_is_told(
+    page: Any, say: Callable[..., Any], cpu: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "_PACES", {"values": 1000.0})
+    watch = page.live.open("nas")
+    told(page, watch)
+    watch.woken.clear()
+    page.say(say("cpu", cpu(42.0)))
+    assert "values" not in told(page, watch)
+    assert watch.woken.is_set()  # it is tried again, though nothing may come any more
+
+    monkeypatch.setattr(live_module, "_PACES", {"values": 0.0})
+    watch.woken.clear()
+    assert told(page, watch)["values"][0]["values"][0]["text"] == "42 %"
+    assert not watch.woken.is_set()
+
+
 def test_what_is_kept_of_frames_has_a_limit(
     page: Any, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
