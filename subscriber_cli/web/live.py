@@ -39,7 +39,7 @@ _LARGEST_FRAME: Final = 200_000  # bytes; a host of ours has 30,000 at most
 _MADE_BYTES: Final = 8 * MIB
 _ANYTHING: Final = ""
 _PACES: Final[Mapping[str, float]] = {
-    "host": 0.1, "verdict": 0.1, "values": 0.25, "events": 0.25, "users": 1.0,
+    "host": 0.1, "verdict": 0.1, "values": 0.25, "events": 0.25, "users": 3.0,
 }  # fmt: skip
 """Seconds between two makings of a frame: a host that floods the broker costs no more than that,
 however many browsers look at it."""

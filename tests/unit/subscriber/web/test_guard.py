@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from publisher.config.companions import WebSettings
 from publisher.errors import ConfigError
@@ -98,6 +100,15 @@ def test_a_session_ends(keys: Keys) -> None:
     assert keys.is_session(session, 1000.0 + 29 * 86400)
     assert not keys.is_session(session, 1000.0 + 31 * 86400)
     assert not keys.is_session(session.replace(session[:4], "9999"), 1000.0)
+
+
+@given(text=st.text(st.characters(max_codepoint=255), max_size=300))
+def test_whatever_a_browser_says_of_itself_is_borne(keys: Keys, text: str) -> None:
+    door = Door(keys=keys, names=frozenset({"localhost"}))
+    assert not keys.is_session(text, 0.0)
+    assert not keys.is_token(text)
+    door.knows(text)
+    door.is_proxy(text)
 
 
 def login(page: Any, password: str, **headers: str) -> Any:
