@@ -104,7 +104,7 @@ class Api:
             Address(
                 path="/api/{host}/events",
                 answer=self.events,
-                what="What happened, the last of it first; of the archive.",
+                what="What happened, the last of it first; of the archive, where there is one.",
                 parameters=(_SINCE, _UNTIL, most),
             ),
             Address(
@@ -190,11 +190,14 @@ class Api:
         host, told = self._asked(request)
         begin, end = _span(request, 7 * 86400.0)
         most = int(_number(request, "limit", 200, 1, 5000))
-        if self._past.path is None:
-            now = self._live.clock()
+        try:
+            found = await self._ask(lambda: self._past.events(told, begin, end, most))
+        except ProblemError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            now = self._live.clock()  # nothing is kept: what was heard since we listen
             entries = [documents.entry(each, host, now) for each in self._live.entries(host)]
-            return tagged(request, encoded({"host": host.name, "events": entries[:most]}))
-        found = await self._ask(lambda: self._past.events(told, begin, end, most))
+            found = {"host": host.name, "events": entries[:most]}
         return tagged(request, encoded(found))
 
     async def history(self, request: Request) -> Response:

@@ -51,7 +51,6 @@ export const TEXT = {
   live: "Live",
   reconnecting: "Not connected. Trying again …",
   noBroker: (why) => `The broker cannot be reached: ${why}`,
-  refused: "The server refused this. Load the page again.",
 
   // The answer.
   waiting: "Nothing has been heard yet",
@@ -62,7 +61,6 @@ export const TEXT = {
   notSaid: (name) => `${name} has not said yet why`,
   since: (clock, span) => `since ${clock} (${span})`,
   quietIn: (span) => `quiet again in about ${span}`,
-  heard: (ago) => `heard ${ago} ago`,
   unnamed: (percent) => `${percent} % of the work could be given no name`,
 
   // Causes.
@@ -89,9 +87,7 @@ export const TEXT = {
   later: "Later",
   closer: "Closer",
   wider: "Wider",
-  now: "Now",
   tapHelp: "Tap a moment to ask why then.",
-  moment: "Moment",
   chartLabel: (from, to) => `From ${from} to ${to}. Arrow keys choose a moment.`,
   whyThen: (clock) => `Why at ${clock}?`,
   asking: "Asking …",

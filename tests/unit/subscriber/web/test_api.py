@@ -229,6 +229,17 @@ def archive(
     return path
 
 
+def test_events_of_a_host_that_the_archive_does_not_know_are_those_that_were_heard(
+    make_page: Any, archive: Path, say: Callable[..., Any]
+) -> None:
+    page = make_page(database=archive)
+    event = {"id": "7", "event": "cause_began", "message": "Heard alone"}
+    page.say(say("status", "online", prefix="host/den"), say("event", event, prefix="host/den"))
+    (told,) = page.ask("/api/den/events").json["events"]
+    assert told["message"] == "Heard alone"
+    assert page.ask("/api/den/report").status == 404
+
+
 def test_of_an_archive_values_events_and_the_bill_are_told(
     make_page: Any, archive: Path, now: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
