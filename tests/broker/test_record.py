@@ -359,7 +359,7 @@ def test_serve_runs_what_is_enabled(tmp_path: Path, mosquitto: Mosquitto, host: 
         command, env=recorder.environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert (idle.returncode, idle.stderr) == (
-        2, "fanwhy-sub: nothing to serve; set enabled = true in [record]\n",
+        2, "fanwhy-sub: nothing to serve; set enabled = true in [record] or [web]\n",
     )  # fmt: skip
 
     config.write_text(f"[record]\nenabled = true\ndatabase = '{recorder.database}'\n")
