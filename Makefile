@@ -15,8 +15,8 @@ COVERED := --cov --cov-append --cov-report=
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/$(STAMPS)/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes docker test-vm bench docs \
-	docs-check deb man package lock clean
+.PHONY: help run test lint fix unit broker faults fuzz homeassistant nodered processes docker web test-vm \
+	bench docs docs-check deb man package lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,7 @@ ifneq ($(WITHOUT_HOMEASSISTANT),1)
 endif
 	@scripts/node-red >/dev/null
 	@scripts/pm2 >/dev/null
+	@scripts/axe >/dev/null
 	@$(BIN)/coverage erase
 	$(UNIT) $(COVERED)
 	$(MEASURED) $(SERVERS) $(COVERED)
@@ -84,6 +85,10 @@ processes: $(STAMPS)/dev ## the tests that ask about real processes of every kin
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m processes
 
+web: $(STAMPS)/dev ## the tests of the page in a real browser
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m $@
+
 test-vm: $(STAMPS)/dev ## boot a virtual machine with real sensor chips and hold the daemon to them
 	PYTHON=$(BIN)/python tests/vm/run
 
@@ -105,9 +110,9 @@ package: $(STAMPS)/dev ## build sdist and wheel into dist, and install the wheel
 lock: $(STAMPS)/dev ## pin every dependency again
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-		--no-header --extra embedded --extra notify pyproject.toml -o requirements.lock
+		--no-header --extra embedded --extra notify --extra web pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-		--no-header --extra embedded --extra notify --group dev pyproject.toml -o requirements-dev.lock
+		--no-header --extra embedded --extra notify --extra web --group dev pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist

@@ -28,6 +28,7 @@ from subscriber_cli.serve import serve
 from subscriber_cli.tail import tail
 from subscriber_cli.traffic import traffic
 from subscriber_cli.watch import watch
+from subscriber_cli.web.command import app as web
 from subscriber_cli.why import why
 
 app = typer.Typer(
@@ -144,6 +145,18 @@ _command(
     metrics,
     "Every number of every machine for Prometheus.",
     "fanwhy-sub metrics --broker mqtt://me@broker.local",
+)
+app.add_typer(
+    web,
+    name="web",
+    short_help="The page for browsers, and the same as JSON.",
+    epilog=_examples(
+        "fanwhy-sub web",
+        "fanwhy-sub web password",
+        "fanwhy-sub web --listen 0.0.0.0:8642",
+        "fanwhy-sub web token prometheus",
+        "curl http://localhost:8642/api/nas/explanation",
+    ),
 )
 _command(
     serve,

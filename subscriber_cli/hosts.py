@@ -48,7 +48,7 @@ def hosts(
         raise BrokerError(heard.silence)
     if as_json:
         for each in found:
-            print(json.dumps(_document(each)))
+            print(json.dumps(document_of(each)))
         return
     console = make_console()
     if len(found) > 1:
@@ -58,7 +58,8 @@ def hosts(
         show(console, line)
 
 
-def _document(ranked: Ranked) -> dict[str, Any]:
+def document_of(ranked: Ranked) -> dict[str, Any]:
+    """A host as one JSON object."""
     host = ranked.host
     explanation = host.explanation
     document: dict[str, Any] = {

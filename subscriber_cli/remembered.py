@@ -19,9 +19,9 @@ from subscriber_cli.model.past import timeline_of
 from subscriber_cli.model.values import clean
 from subscriber_cli.terminal_settings import TerminalSettings
 
-_FRESH_SECONDS = 900.0
+FRESH_SECONDS = 900.0
 """An archive that ends within this of what is asked for is as good as the broker's word."""
-_MEMORY_SECONDS = 2 * 86400.0
+MEMORY_SECONDS = 2 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ def remembered(
     if path is None:
         return _from_broker(settings, timeout, wanted)
     kept, until = _from_archive(path, span, now, wanted)
-    reaches = until >= min(span[1], now) - _FRESH_SECONDS
-    if database is None and not (kept and (reaches or span[0] < now - _MEMORY_SECONDS)):
+    reaches = until >= min(span[1], now) - FRESH_SECONDS
+    if database is None and not (kept and (reaches or span[0] < now - MEMORY_SECONDS)):
         try:
             return _from_broker(settings, timeout, wanted)
         except BrokerError:
@@ -115,7 +115,7 @@ def _from_archive(
             Remembered(
                 host.name,
                 archive.timeline(host, *span),
-                live=host.until > now - _FRESH_SECONDS,
+                live=host.until > now - FRESH_SECONDS,
                 filled=tuple(archive.filled(host, *span)),
             )
             for host in hosts

@@ -25,11 +25,13 @@ class Part(Protocol):
 
 
 def serve(broker: Broker = None, prefix: Prefix = None, config: Config = None) -> None:
-    """Runs in one process what is enabled in the configuration: [record], [notify], [metrics]."""
+    """Runs in one process what the configuration enables: record, notify, metrics, web."""
     settings = load_settings_apart(broker, prefix, config)
     parts = _enabled(settings)
     if not parts:
-        raise ConfigError("nothing to serve; set enabled = true in [record], [notify] or [metrics]")
+        raise ConfigError(
+            "nothing to serve; set enabled = true in [record], [notify], [metrics] or [web]"
+        )
     ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def stop() -> None:
@@ -73,6 +75,7 @@ def _doing(settings: TerminalSettings) -> str:
         "recording": settings.record.enabled,
         "sending messages": settings.notify.enabled,
         "answering Prometheus": settings.metrics.enabled,
+        "showing the page": settings.web.enabled,
     }
     return ", ".join(words for words, enabled in parts.items() if enabled)
 
@@ -92,4 +95,8 @@ def _enabled(settings: TerminalSettings) -> list[Part]:
         from subscriber_cli.metrics.exporter import Exporter  # noqa: PLC0415
 
         parts.append(Exporter(settings, aside))
+    if settings.web.enabled:
+        from subscriber_cli.web.command import server_of  # noqa: PLC0415
+
+        parts.append(server_of(settings))
     return parts

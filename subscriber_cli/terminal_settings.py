@@ -9,6 +9,7 @@ from publisher.config.companions import (
     NotifySettings,
     RecordSettings,
     ReportSettings,
+    WebSettings,
 )
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX
@@ -27,3 +28,4 @@ class TerminalSettings:
     report: ReportSettings = field(default_factory=ReportSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    web: WebSettings = field(default_factory=WebSettings)

@@ -11,6 +11,7 @@ from publisher.config.companions import (
     NotifySettings,
     RecordSettings,
     ReportSettings,
+    WebSettings,
 )
 from publisher.config.setting import setting
 from publisher.contract.topics import DEFAULT_PREFIX, TopicAddresses
@@ -66,6 +67,7 @@ class Settings:
     report: ReportSettings = field(default_factory=ReportSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    web: WebSettings = field(default_factory=WebSettings)
 
     @property
     def host(self) -> str:

@@ -36,13 +36,13 @@ class Ranked:
 def worst_first(hosts: Iterable[KnownHost], now: float) -> list[Ranked]:
     """The hosts, those that are hot first, those that are quiet last; by name among equals."""
     ranked = [Ranked(host, standing(host, now)) for host in hosts]
-    return sorted(ranked, key=lambda each: (_rank(each.standing), each.host.name, each.host.prefix))
+    return sorted(ranked, key=lambda each: (rank(each.standing), each.host.name, each.host.prefix))
 
 
 def tally(hosts: Iterable[Ranked]) -> list[tuple[str, int]]:
     """(standing, how many), the worst first."""
     counted = Counter(each.standing for each in hosts)
-    return sorted(counted.items(), key=lambda item: (_rank(item[0]), item[0]))
+    return sorted(counted.items(), key=lambda item: (rank(item[0]), item[0]))
 
 
 def find(hosts: Iterable[KnownHost], wanted: str) -> KnownHost | None:
@@ -58,6 +58,7 @@ def find(hosts: Iterable[KnownHost], wanted: str) -> KnownHost | None:
     return None
 
 
-def _rank(word: str) -> int:
+def rank(word: str) -> int:
+    """Its place among standings: the lower, the sooner somebody should look."""
     unknown = _WORST_FIRST.index("")
     return _WORST_FIRST.index(word) if word in _WORST_FIRST else unknown

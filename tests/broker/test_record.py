@@ -422,8 +422,12 @@ def test_serve_runs_what_is_enabled(tmp_path: Path, mosquitto: Mosquitto, host: 
         command, env=recorder.environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert (idle.returncode, idle.stderr) == (
-        2, "fanwhy-sub: nothing to serve; set enabled = true in [record], [notify] or [metrics]\n",
-    )  # fmt: skip
+        2,
+        (
+            "fanwhy-sub: nothing to serve; "
+            "set enabled = true in [record], [notify], [metrics] or [web]\n"
+        ),
+    )
 
     config.write_text(f"[record]\nenabled = true\ndatabase = '{recorder.database}'\n")
     recorder.launch(command, env=recorder.environment)
