@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 _ROOT = Path(__file__).parents[2]
-_OURS = {"broker", "names", "publisher", "recorder"}
+_OURS = {"broker", "names", "publisher", "recorder", "notifier", "web"}
 _OTHERS = {"homeassistant", "nodered"}  # whose makers say what they need
 
 
