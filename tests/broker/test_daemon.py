@@ -86,6 +86,8 @@ def test_every_topic_is_there_and_valid_and_a_later_reader_finds_it(
     assert catalogue["properties"] == json.loads(json.dumps(schema["properties"]))
     for message in [*first.messages, *late.messages]:
         leaf = message.topic.removeprefix("host/")
+        if leaf == "services" and not message.payload:
+            continue  # withdrawn: nobody has asked for it
         if leaf in schema["properties"]:
             # Not the whole document: its own properties are the topics.
             of_topic = {"$defs": schema["$defs"], **schema["properties"][leaf]}
