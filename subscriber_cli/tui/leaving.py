@@ -15,8 +15,12 @@ import threading
 import time
 from collections.abc import Callable
 
-if sys.platform != "win32":
+try:
     import termios
+except ImportError:  # Windows, whose terminals are others
+    _TERMINALS = False
+else:
+    _TERMINALS = True
 
 _GRACE = 5.0
 """Seconds in which a terminal that reads has taken all that there is."""
@@ -33,16 +37,15 @@ class Leaving:
     def __init__(self, leave: Callable[[], object]) -> None:
         self._leave = leave
         self._found: list[object] | None = None
-        if sys.platform != "win32":
+        if _TERMINALS:
             with contextlib.suppress(OSError, ValueError, termios.error):
                 self._found = termios.tcgetattr(sys.stdin.fileno())
 
     def watch(self) -> None:
         """From now on."""
-        if sys.platform == "win32":
-            return
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._told)
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._told)
 
     def _told(self, number: int, _: object) -> None:
         threading.Thread(target=self._see_to_it, args=(number,), daemon=True).start()
@@ -50,7 +53,7 @@ class Leaving:
 
     def _see_to_it(self, number: int) -> None:
         time.sleep(_GRACE)
-        if self._found is not None and sys.platform != "win32":
+        if self._found is not None:
             with contextlib.suppress(OSError, termios.error):
                 termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._found)  # type: ignore[arg-type]
         os._exit(_KILLED + number)
