@@ -224,6 +224,7 @@ def test_the_last_hours_are_moved_and_stretched(shared: Home, open_page: Open) -
 
 def test_all_of_it_works_by_keys(shared: Home, open_page: Open) -> None:
     page = open_page(shared.web)
+    expect(page.locator("li.cause").first).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_text("To the answer")).to_be_focused()
     choose(page, 6)
