@@ -215,12 +215,15 @@ class Tail:
                 self._hold_until = now + _CATALOGUES
 
     def _is_repeated(self, message: Received) -> bool:
-        """Whether it was said before in the same words: a host repeats itself for newcomers."""
+        """Whether it was said before in the same words: a host repeats itself for newcomers.
+
+        That something is not there any more is no news of what never was.
+        """
         content = message.content
         said: object = content
         if content is not None and not isinstance(content, OnlineStatus):
             said = blake2b(json.dumps(content).encode(), digest_size=16).digest()
-        if self._said.get(message.topic, "") == said:
+        if self._said.get(message.topic) == said:
             return True
         if message.topic in self._said or len(self._said) < _MOST_NAMES:
             self._said[message.topic] = said

@@ -85,6 +85,14 @@ def test_what_is_said_again_is_printed_once(
     assert len(said(first, capsys, say("explanation", explanation, at=1.8e9 + 1))) == 1
 
 
+def test_what_never_was_cannot_be_withdrawn(say: Say, capsys: Printed) -> None:
+    lines = tail()
+    assert said(lines, capsys, say("services", None)) == []
+    assert len(said(lines, capsys, say("services", {"units": {}}))) == 1
+    (gone,) = said(lines, capsys, say("services", None))
+    assert gone.endswith("withdrawn")
+
+
 def test_a_count_ends_it(say: Say, capsys: Printed) -> None:
     first = tail(count=2)
     messages = [say("cpu", {"usage_percent": usage}) for usage in range(3)]
