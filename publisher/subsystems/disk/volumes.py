@@ -9,7 +9,7 @@ the volumes tell of more than plain ones. No disk is touched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from publisher.errors import AbsentError, DeniedError, SourceError
@@ -57,6 +57,8 @@ class Volumes:
         self._child: Child | None = None
         self._due = float("-inf")
         self._asked = float("-inf")
+        self._devices: list[str] = []
+        self._looked = float("-inf")
         self._names: frozenset[str] = frozenset()
         self._told: Mapping[str, ArrayReading] = {}
 
@@ -66,15 +68,19 @@ class Volumes:
         Args:
             now: monotonic seconds.
         """
-        names = frozenset(self._special())
-        if names != self._names:
-            self._names, self._due = names, now
-        if not names:
+        devices = [name for name in self._files.names("/sys/block") if name.startswith("dm-")]
+        # A hundred guests have as many volumes, whose names hardly change without them.
+        if devices != self._devices or now - self._looked >= _PERIOD:
+            self._devices, self._looked = devices, now
+            names = frozenset(filter(_PART.search, map(self._name, devices)))
+            if names != self._names:
+                self._names, self._due = names, now
+        if not self._names:
             self._told = {}
             self._subsystem.health.pop(f"{self._subsystem.name}.volumes", None)
         if self._child:
             self._attend(self._child, now)
-        elif names and self._files.live and now >= self._due:
+        elif self._names and self._files.live and now >= self._due:
             self._asked, self._due = now, now + _PERIOD
             self._subsystem.part("volumes", self._ask)
         return self._told
@@ -83,12 +89,8 @@ class Volumes:
         if self._child:
             self._child.leave()
 
-    def _special(self) -> Iterable[str]:
-        for device in self._files.names("/sys/block"):
-            if device.startswith("dm-"):
-                name = self._files.hint(f"/sys/block/{device}/dm/name")
-                if _PART.search(name):
-                    yield name
+    def _name(self, device: str) -> str:
+        return self._files.hint(f"/sys/block/{device}/dm/name")
 
     def _ask(self) -> None:
         program = find("dmsetup")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import tomllib
 from collections.abc import Callable
@@ -158,10 +159,23 @@ def test_what_is_gone_is_forgotten(machine: Machine) -> None:
     machine.read()
     machine.until(lambda: machine.read(0.001))
 
-    (machine.root / "sys/block/dm-0/dm/name").unlink()
+    shutil.rmtree(machine.root / "sys/block/dm-0")
 
     assert machine.read() == {}
     assert "disk.volumes" not in machine.disk.health
+
+
+def test_a_volume_that_is_converted_is_seen_within_a_minute(machine: Machine) -> None:
+    machine.device(0, "pve-data")
+    machine.dmsetup(f"printf '{_POOL}'")
+    machine.read()
+
+    (machine.root / "sys/block/dm-0/dm/name").write_text("pve-data_tdata\n")
+    machine.read(30)
+    assert machine.questions() == 0
+
+    machine.read(30)
+    machine.until(lambda: machine.read(0.001))
 
 
 def test_who_may_not_ask_says_so_and_asks_seldom(machine: Machine) -> None:
