@@ -19,7 +19,6 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from broker.parties import keeping_broker
 from broker.receivers import Mailbox, Receiver, Webhook
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Mosquitto, Server, wait_until
@@ -104,14 +103,6 @@ class Host:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that keeps what it has on disk, also when it is killed."""
-    broker = keeping_broker(tmp_path / "broker").start()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

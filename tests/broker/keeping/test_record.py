@@ -16,7 +16,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from broker.parties import Shipped, keeping_broker
+from broker.parties import Shipped
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Daemon, Mosquitto, Server, wait_until
 
@@ -98,14 +98,6 @@ class Host:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that keeps what it has on disk, also when it is killed."""
-    broker = keeping_broker(tmp_path / "broker").start()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture
